@@ -1,0 +1,84 @@
+# What people type. The first call of each makes the environment it needs; later calls find it made.
+#
+#   make demo       render prompts/library/demo.txt into out/demo/
+#   make test       pass the tests                 (make test TESTS="tests/engine -k loop" for some of them)
+#   make check      linter, formatter, type checker
+#   make examples   run every script of examples/
+#   make train      train the pocket models anew   (hours on a CPU; resumes where it was stopped)
+#   make clean      remove what building left behind; `make distclean` the environment and out/, too
+#
+# PYTHON chooses the interpreter that .venv is made with: make demo PYTHON=python3.12
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+OUT    ?= out/demo
+TESTS  ?=
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+# What a build leaves in the tree; were it there at the next one, modules long deleted would be installed again.
+LEFTOVERS := build diptych.egg-info
+
+# Whatever ends up in the installed package: installed anew when one of these is newer.
+PACKAGE := engine pipelines prompts
+SOURCES := __init__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
+FOLDERS := $(shell find $(PACKAGE) -type d -not -name __pycache__)
+
+.PHONY: venv install demo test check examples train clean distclean
+.DEFAULT_GOAL := demo
+
+venv: $(VENV)/.torch
+install: $(VENV)/.installed
+
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install torch==2.13.0
+	touch $@
+
+$(VENV)/.dependencies: $(VENV)/.torch pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt setuptools
+	rm -rf $(LEFTOVERS)
+	$(PIP) install -c constraints.txt --no-build-isolation .
+	rm -rf $(LEFTOVERS)
+	touch $@
+
+# A plain install, not an editable one, so that a type checker can follow `import diptych`.
+$(VENV)/.installed: $(VENV)/.dependencies $(SOURCES) $(FOLDERS)
+	rm -rf $(LEFTOVERS)
+	$(PIP) install --quiet --no-deps --no-build-isolation --force-reinstall .
+	rm -rf $(LEFTOVERS)
+	touch $@
+
+$(VENV)/.test: $(VENV)/.dependencies
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test]'
+	rm -rf $(LEFTOVERS)
+	touch $@
+
+$(VENV)/.check: $(VENV)/.dependencies
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test,check]'
+	rm -rf $(LEFTOVERS)
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/diptych render prompts/library/demo.txt -o $(OUT)
+
+test: $(VENV)/.test $(VENV)/.installed
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.check $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+examples: $(VENV)/.installed
+	set -e; for script in examples/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+train: $(VENV)/.installed
+	$(BIN)/python -m diptych.pipelines.training.all --out runs/pocket
+
+clean:
+	rm -rf $(LEFTOVERS) dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) out

@@ -1,0 +1,117 @@
+"""Diptych: pictures made by two panels. Language models plan, draft and judge; diffusion paints.
+
+    from diptych import TextToImage
+
+    pipe = TextToImage.from_recipe("pocket")
+    out = pipe("a red boat at sunset", seed=7)
+    out.images[0].save("boat.png")
+
+This file is the public face and nothing else; what it names is imported when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine.errors import (
+        Cancelled,
+        CheckpointError,
+        DiptychError,
+        InputError,
+        MemoryBudgetError,
+        RowError,
+    )
+    from .engine.values import (
+        Candidate,
+        Codebook,
+        Draft,
+        Fact,
+        FactAnswer,
+        Failure,
+        Outcome,
+        Picture,
+        Plan,
+        Request,
+        Settings,
+        Verdict,
+    )
+    from .pipelines.picture_judge import PictureJudge
+    from .pipelines.recipes.reader import Recipe, read_recipe
+    from .pipelines.text_to_image import RenderResult, TextToImage
+    from .prompts.reader import read_prompts
+    from .prompts.row import PromptFileError, Row
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cancelled",
+    "Candidate",
+    "CheckpointError",
+    "Codebook",
+    "DiptychError",
+    "Draft",
+    "Fact",
+    "FactAnswer",
+    "Failure",
+    "InputError",
+    "MemoryBudgetError",
+    "Outcome",
+    "Picture",
+    "PictureJudge",
+    "Plan",
+    "PromptFileError",
+    "Recipe",
+    "RenderResult",
+    "Request",
+    "Row",
+    "RowError",
+    "Settings",
+    "TextToImage",
+    "Verdict",
+    "__version__",
+    "read_prompts",
+    "read_recipe",
+]
+
+_HOMES = {
+    "Cancelled": "engine.errors",
+    "Candidate": "engine.values",
+    "CheckpointError": "engine.errors",
+    "Codebook": "engine.values",
+    "DiptychError": "engine.errors",
+    "Draft": "engine.values",
+    "Fact": "engine.values",
+    "FactAnswer": "engine.values",
+    "Failure": "engine.values",
+    "InputError": "engine.errors",
+    "MemoryBudgetError": "engine.errors",
+    "Outcome": "engine.values",
+    "Picture": "engine.values",
+    "PictureJudge": "pipelines.picture_judge",
+    "Plan": "engine.values",
+    "PromptFileError": "prompts.row",
+    "Recipe": "pipelines.recipes.reader",
+    "RenderResult": "pipelines.text_to_image",
+    "Request": "engine.values",
+    "Row": "prompts.row",
+    "RowError": "engine.errors",
+    "Settings": "engine.values",
+    "TextToImage": "pipelines.text_to_image",
+    "Verdict": "engine.values",
+    "read_prompts": "prompts.reader",
+    "read_recipe": "pipelines.recipes.reader",
+}
+
+
+if not TYPE_CHECKING:  # a type checker that saw this would take any name for a public one
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

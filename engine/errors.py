@@ -1,0 +1,29 @@
+"""The exceptions that a caller can meet. Each message is one line: what, where, and what to do about it."""
+
+
+class DiptychError(Exception):
+    """Anything that the engine refuses or cannot do; its message is fit to be shown to a user."""
+
+
+class InputError(DiptychError):
+    """The request, prompt file, option or recipe is wrong: mend it and try again."""
+
+
+class CheckpointError(DiptychError):
+    """A checkpoint is missing, damaged or of a kind that is not read."""
+
+
+class MemoryBudgetError(DiptychError):
+    """Something cannot fit the memory budget, whatever is evicted; nothing was loaded."""
+
+
+class RowError(DiptychError):
+    """One row of a batch cannot be carried out; the others can. `index` is its place in the batch."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class Cancelled(DiptychError):
+    """The caller asked to stop; what was finished stays finished."""

@@ -1,0 +1,239 @@
+"""One stage over many values: in micro-batches that fit the budget, with recovery from whatever goes wrong.
+
+This file knows how to size a micro-batch, what to do about an error, and that each value gets either a result
+or a reason. It knows nothing of requests, candidates or the other stages.
+
+    out of memory            the workspace is freed and the micro-batch halved; at one row, idle models go too
+    RowError                 that row fails, the others are run again without it
+    any other exception      the rows are tried one at a time, to find the one at fault
+    Cancelled, CheckpointError, MemoryBudgetError from a lease: no row's fault, they pass through
+"""
+
+import dataclasses
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
+from .memory import DeviceMemory
+from .stage import Stage
+from .watch import Quiet, Watcher
+
+_log = logging.getLogger(__name__)
+
+_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A value's result, and its share of the seconds that its micro-batch took."""
+
+    value: Any
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """Why a value has no result, in one line."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batching:
+    """How values are put together.
+
+    Args:
+        micro_batch: rows run at once, at most; fewer where the memory budget says so.
+        deterministic: pad every micro-batch to its full size by repeating its last row, so that the same shapes
+            run whatever the neighbours. (The size still follows from the budget, and from what is left of the
+            device's memory once it ran out.)
+        alike: only values for which this is equal share a micro-batch.
+        clock: seconds.
+    """
+
+    micro_batch: int = 16
+    deterministic: bool = False
+    alike: Callable[[Any], Hashable] = lambda value: None
+    clock: Callable[[], float] = time.perf_counter
+
+
+def run_stage(
+    stage: Stage[Any, Any],
+    values: Sequence[Any],
+    *,
+    memory: DeviceMemory,
+    batching: Batching | None = None,
+    watch: Watcher | None = None,
+    label: str = "",
+) -> list[Done | Failed]:
+    """Carry out `stage` on `values`.
+
+    Args:
+        label: what the stage is called in progress and events, if not by its name.
+
+    Returns:
+        one result for each value, in the same order.
+
+    Raises:
+        Cancelled: the watcher said so.
+        CheckpointError, MemoryBudgetError: a model of the stage cannot be loaded at all.
+    """
+    return _StageRun(stage, values, memory, batching or Batching(), watch or Quiet(), label or stage.name).run()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trouble:
+    """What went wrong with a micro-batch, without the exception: its traceback would hold on to tensors."""
+
+    reason: str
+    row: int | None = None  # the place in the micro-batch, where one row is known to be at fault
+    out_of_memory: bool = False
+
+
+class _StageRun:
+    """The state of one `run_stage`: what is left to do, and how large a micro-batch may be."""
+
+    def __init__(
+        self,
+        stage: Stage[Any, Any],
+        values: Sequence[Any],
+        memory: DeviceMemory,
+        batching: Batching,
+        watch: Watcher,
+        label: str,
+    ) -> None:
+        self.stage = stage
+        self.values = values
+        self.memory = memory
+        self.batching = batching
+        self.watch = watch
+        self.label = label
+        self.limit = batching.micro_batch
+        self.results: dict[int, Done | Failed] = {}
+        self.pending: deque[list[int]] = deque(self._groups())  # indices that may share a micro-batch
+
+    def run(self) -> list[Done | Failed]:
+        self.memory.check(self.stage.uses)
+        while self.pending:
+            self.step(0, 1)
+            rows = self.pending.popleft()
+            size = self._fitting_size(rows)
+            if size == 0:
+                self._refuse(rows)
+                continue
+            batch, rest = rows[:size], rows[size:]
+            if rest:
+                self.pending.appendleft(rest)
+            trouble = self._attempt(batch, size)
+            if trouble is not None:
+                self._recover(batch, size, trouble)
+        self.watch.on_progress(self.label, len(self.results), len(self.values), 0.0)
+        return [self.results[i] for i in range(len(self.values))]
+
+    def step(self, i: int, n: int, /) -> None:
+        """The stage's report, see `stage.Report`."""
+        if self.watch.cancelled():
+            raise Cancelled(f"stopped at {self.label}, {len(self.results)} of {len(self.values)} rows done")
+        self.watch.on_progress(self.label, len(self.results), len(self.values), i / n)
+
+    def _groups(self) -> list[list[int]]:
+        groups: dict[Hashable, list[int]] = {}
+        for i, value in enumerate(self.values):
+            groups.setdefault(self.batching.alike(value), []).append(i)
+        return list(groups.values())
+
+    def _filled(self, rows: Sequence[int], size: int) -> list[Any]:
+        """The values of a micro-batch, padded to `size` in the deterministic mode."""
+        padding = size - len(rows) if self.batching.deterministic else 0
+        return [self.values[i] for i in (*rows, *[rows[-1]] * padding)]
+
+    def _fitting_size(self, rows: Sequence[int]) -> int:
+        """How many rows to run at once; 0 where not even the first fits the budget."""
+        room = self.memory.room_for_workspace(self.stage.uses)
+        largest = self.limit if self.batching.deterministic else min(self.limit, len(rows))
+        sizes = range(largest, 0, -1)
+        return next((n for n in sizes if self.stage.workspace(self._filled(rows[:n], n)) <= room), 0)
+
+    def _attempt(self, rows: Sequence[int], size: int) -> _Trouble | None:
+        """Run one micro-batch and keep its results, or say what went wrong."""
+        batch = self._filled(rows, size)
+        try:
+            with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
+                started = self.batching.clock()
+                outputs = self.stage.run(batch, models, self)
+                seconds = self.batching.clock() - started
+            self._check_outputs(outputs, len(batch))
+        except (Cancelled, CheckpointError, MemoryBudgetError):
+            raise
+        except Exception as error:
+            _log.debug("%s failed on %d rows", self.label, len(rows), exc_info=True)
+            return _diagnose(error, len(rows))
+        self.memory.record("run", stage=self.label, rows=len(rows), ms=seconds * 1000)
+        for i, value in zip(rows, outputs, strict=False):  # what padding gave is dropped
+            self.results[i] = Done(value, seconds / len(rows))
+        return None
+
+    def _check_outputs(self, outputs: Sequence[Any], expected: int) -> None:
+        if len(outputs) != expected:
+            raise DiptychError(f"stage {self.stage.name!r} gave {len(outputs)} values for {expected}")
+        for output in outputs:
+            if not isinstance(output, self.stage.gives):
+                kinds = f"{type(output).__name__}, not {self.stage.gives.__name__}"
+                raise DiptychError(f"stage {self.stage.name!r} gave a {kinds}")
+
+    def _recover(self, rows: list[int], size: int, trouble: _Trouble) -> None:
+        """Put rows that deserve another try back at the front, and fail those that do not."""
+        if trouble.out_of_memory and self._shrink(size):
+            self.pending.appendleft(rows)
+        elif trouble.row is not None or len(rows) == 1:
+            at_fault = rows[trouble.row or 0]
+            self.results[at_fault] = Failed(trouble.reason)
+            if others := [i for i in rows if i != at_fault]:
+                self.pending.appendleft(others)
+        else:
+            self.pending.extendleft([i] for i in reversed(rows))
+
+    def _shrink(self, size: int) -> bool:
+        """After running out of memory: make another try likelier to fit. False where nothing is left to do."""
+        self.memory.collect()
+        if size > 1:
+            self.limit = size // 2
+            self.memory.record("shrink", stage=self.label, rows=self.limit)
+            return True
+        return self.memory.evict_idle(but=self.stage.uses) > 0
+
+    def _refuse(self, rows: list[int]) -> None:
+        """Fail the first of `rows`, which the budget has no room for even alone."""
+        first, *others = rows
+        try:
+            self.memory.check(self.stage.uses, self.stage.workspace([self.values[first]]))
+        except MemoryBudgetError as error:
+            self.results[first] = Failed(str(error))
+        if others:
+            self.pending.appendleft(others)
+
+
+def _diagnose(error: Exception, rows: int) -> _Trouble:
+    if isinstance(error, RowError):
+        return _Trouble(_one_line(error), row=min(error.index, rows - 1))  # a padded row is the last one's copy
+    if _is_out_of_memory(error):
+        reason = f"the device is out of memory even for one row: choose a smaller picture ({_one_line(error)})"
+        return _Trouble(reason, out_of_memory=True)
+    return _Trouble(_one_line(error))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Told by name and text: torch, which has three ways to say it, need not be imported."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY_TEXTS)
+
+
+def _one_line(error: Exception) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, DiptychError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,41 @@
+"""The illustrated world: pictures drawn by rule, and what can be said of them, to train on."""
+
+from .captions import Fact, caption_of, facts_of, false_facts_of, prompt_of
+from .drawing import Box, Rendered, render
+from .scene import (
+    COLOURS,
+    KINDS,
+    PLACES,
+    RGB,
+    SETTINGS,
+    SIZES,
+    Scene,
+    SceneError,
+    Thing,
+    is_held_out,
+    sample_scene,
+)
+from .words import WORDS
+
+__all__ = [
+    "COLOURS",
+    "KINDS",
+    "PLACES",
+    "RGB",
+    "SETTINGS",
+    "SIZES",
+    "WORDS",
+    "Box",
+    "Fact",
+    "Rendered",
+    "Scene",
+    "SceneError",
+    "Thing",
+    "caption_of",
+    "facts_of",
+    "false_facts_of",
+    "is_held_out",
+    "prompt_of",
+    "render",
+    "sample_scene",
+]

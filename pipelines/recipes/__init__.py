@@ -1,0 +1,1 @@
+"""Recipes: one TOML file each, naming the checkpoint and settings of every stage, and their reader."""

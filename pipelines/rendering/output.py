@@ -1,0 +1,103 @@
+"""The output folder: what files in it are called, and writing them so that none is ever there by half."""
+
+import contextlib
+import io
+import os
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...engine.errors import InputError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+RESULTS = "results.jsonl"
+GALLERY = "index.html"
+SHEET = "contact_sheet.png"
+PREVIEW_SIDE = 256  # pixels
+_SLUG_CHARACTERS = 48
+
+
+def slug(prompt: str) -> str:
+    """The prompt as part of a file name: small letters, digits and hyphens only; `picture` if none is left."""
+    plain = unicodedata.normalize("NFKD", prompt[:400]).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:_SLUG_CHARACTERS]
+        if len(longer) > _SLUG_CHARACTERS:
+            break
+        name = longer
+    return name or "picture"
+
+
+def picture_name(row: int, prompt: str) -> str:
+    return f"{row:04d}-{slug(prompt)}.png"
+
+
+def preview_name(row: int) -> str:
+    return f"previews/{row:04d}.png"
+
+
+def refuse_if_not_a_folder(out: Path) -> None:
+    """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
+    for path in (out, *out.parents):
+        if path.exists():
+            if not path.is_dir():
+                raise InputError(f"{path}: is a file, not a folder: name another folder with -o")
+            return
+
+
+def prepare_folder(out: Path) -> None:
+    """Makes the folder, if it is not there, and makes sure that files can be written into it.
+
+    Raises:
+        InputError: it is a file, or cannot be made or written to.
+    """
+    refuse_if_not_a_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as probe:
+            probe.write(b"0")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{out}: cannot be written ({reason}): name another folder with -o") from None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The file at `path` is what it was before, or holds all of `data`, and is safely on disk.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def png_bytes(image: "PIL.Image.Image") -> bytes:
+    """The picture as a PNG file; the same pixels give the same bytes."""
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def preview_bytes(image: "PIL.Image.Image") -> bytes:
+    """A draft's preview as a PNG file, its longer side enlarged to `PREVIEW_SIDE`, its pixels still seen."""
+    import PIL.Image
+
+    factor = PREVIEW_SIDE / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return png_bytes(image.resize(size, PIL.Image.Resampling.NEAREST))

@@ -1,0 +1,102 @@
+"""Trains the drafter: a causal LM that reads a prompt and writes the grid of image tokens.
+
+Cross-entropy on the image tokens alone; those that show things weigh more. The prompt is dropped at times, which
+gives classifier-free guidance its second branch (Ho & Salimans 2021; for tokens, Gafni et al. 2022).
+"""
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from ...engine.models.patch_codebook import PatchCodebook
+from ..pocket.world import Scene, caption_of, prompt_of
+from .data import DRAFT_SIDE, WorldData, indices_of, shows_thing
+from .texts import padded
+from .weights import save_transformers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TEXT_LENGTH = 24
+
+
+def wording_of(scene: Scene, rng: random.Random, *, plain: float = 0.7, drop: float = 0.1) -> str:
+    """What the drafter and the refiner are told: the planner's wording mostly, any wording at times, or nothing."""
+    if rng.random() < drop:
+        return ""
+    return prompt_of(scene) if rng.random() < plain else caption_of(scene, rng)
+
+
+class DrafterTask:
+    """A Llama over one vocabulary: text ids first, then the codebook's.
+
+    Args:
+        thing_weight: by how much more a token weighs that shows a thing.
+        label_smoothing: of the cross-entropy.
+        hidden_size, layers, heads: of the model.
+    """
+
+    name = "drafter"
+
+    def __init__(
+        self,
+        data: WorldData,
+        codebook: PatchCodebook,
+        tokenizer: "PreTrainedTokenizerFast",
+        *,
+        hidden_size: int = 192,
+        layers: int = 6,
+        heads: int = 6,
+        thing_weight: float = 2.0,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
+        self.thing_weight, self.label_smoothing, self.seed = thing_weight, label_smoothing, seed
+        self.offset = len(tokenizer)
+        torch.manual_seed(seed)
+        config = LlamaConfig(
+            vocab_size=self.offset + codebook.codebook.size,
+            hidden_size=hidden_size,
+            intermediate_size=hidden_size * 8 // 3 // 64 * 64,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            max_position_embeddings=TEXT_LENGTH + codebook.grid[0] * codebook.grid[1] + 1,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=None,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        config.image_token_offset = self.offset
+        config.image_token_grid = list(codebook.grid)
+        config.image_text_length = TEXT_LENGTH
+        config.image_codebook = codebook.codebook.name
+        self.model = LlamaForCausalLM(config)
+
+    def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Input ids int64 (b, t + s), targets int64 (b, s) and weights float32 (b, s)."""
+        indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
+        batch = self.data.take(indices, DRAFT_SIDE)
+        rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
+        texts = [wording_of(scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
+        text_ids = torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH))
+        tokens = self.codebook.encode(batch.pixels).flatten(1)
+        weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.patch).flatten(1)
+        start = torch.full((size, 1), self.tokenizer.convert_tokens_to_ids("<image>"))
+        ids = torch.cat([text_ids, start, tokens[:, :-1] + self.offset], 1)
+        return ids, tokens, weights
+
+    def loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+        ids, targets, weights = batch
+        logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=targets.shape[1]).logits
+        logits = logits[..., self.offset :].float().transpose(1, 2)  # (b, v, s)
+        nats = F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
+        return {"loss": (nats * weights).sum() / weights.sum(), "nats": nats.mean()}
+
+    def save(self, folder: Path) -> None:
+        save_transformers(self.model, folder, self.tokenizer)

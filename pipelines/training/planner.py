@@ -1,0 +1,87 @@
+"""Trains the planner: a causal LM that turns any wording into a full Plan, written as JSON.
+
+Cross-entropy on the Plan alone. What the prompt leaves open (a place, a setting) the Plan fills in: the scene that
+the wording was made from says how, so the planner learns to imagine as the world does.
+"""
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from ..pocket.world import caption_of, facts_of, prompt_of
+from .data import WorldData, indices_of, scene_of
+from .texts import plan_json
+from .weights import save_transformers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+IGNORED = -100
+PROMPT_LENGTH = 32  # tokens of a prompt that are read
+MAX_POSITIONS = 192
+
+
+class PlannerTask:
+    """A small Llama."""
+
+    name = "planner"
+
+    def __init__(
+        self,
+        data: WorldData,
+        tokenizer: "PreTrainedTokenizerFast",
+        *,
+        hidden_size: int = 160,
+        layers: int = 4,
+        heads: int = 5,
+        seed: int = 0,
+    ) -> None:
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        self.data, self.tokenizer, self.seed = data, tokenizer, seed
+        torch.manual_seed(seed)
+        self.model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=hidden_size,
+                intermediate_size=hidden_size * 8 // 3 // 32 * 32,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                max_position_embeddings=MAX_POSITIONS,
+                tie_word_embeddings=True,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+
+    def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Input ids int64 (b, t), padded on the right, and labels, -100 where nothing is to be learnt."""
+        rows = []
+        for i, index in enumerate(
+            indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
+        ):
+            scene = scene_of(self.data.split, int(index))
+            rng = random.Random(f"planner/{self.seed}/{step}/{i}")
+            text = prompt_of(scene) if rng.random() < 0.1 else caption_of(scene, rng)
+            asked = self.tokenizer.encode(f"<s>{text}<plan>", add_special_tokens=False)
+            plan = plan_json(prompt_of(scene), facts_of(scene))
+            answer = self.tokenizer.encode(f"{plan}</s>", add_special_tokens=False)
+            rows.append((asked + answer, [IGNORED] * len(asked) + answer))
+        longest = max(len(ids) for ids, _ in rows)
+        ids = torch.full((size, longest), self.tokenizer.pad_token_id)
+        labels = torch.full((size, longest), IGNORED)
+        for i, (row, wanted) in enumerate(rows):
+            ids[i, : len(row)], labels[i, : len(row)] = torch.tensor(row), torch.tensor(wanted)
+        return ids, labels
+
+    def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+        ids, labels = batch
+        logits = self.model(input_ids=ids, use_cache=False).logits[:, :-1]
+        return {"loss": F.cross_entropy(logits.transpose(1, 2).float(), labels[:, 1:], ignore_index=IGNORED)}
+
+    def save(self, folder: Path) -> None:
+        save_transformers(self.model, folder, self.tokenizer)

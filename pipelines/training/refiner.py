@@ -1,0 +1,194 @@
+"""Trains the refiner: a conditional diffusion model that paints 256 pixels from the plan's text and the tokens.
+
+Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents of the *difference* between the
+picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift). The net predicts the clean
+latents, which small nets learn best (Li & He 2025, "Back to Basics"); the adapter turns that into a velocity for
+the sampler. Text and tokens are dropped at times, so that guidance has named branches, and some tokens are
+replaced, so that a drafter's slips are painted over.
+"""
+
+import dataclasses
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from ...engine.models.patch_codebook import PatchCodebook
+from ...engine.models.patch_latents import PatchLatents
+from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
+from .drafter import TEXT_LENGTH, wording_of
+from .texts import padded
+from .weights import halved
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TRAIN_TIMESTEPS = 1000
+
+
+def upsampled(previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Previews uint8 (b, h, w, 3) to float32 0..255 (b, height, width, 3), bicubic."""
+    x = previews.permute(0, 3, 1, 2).float()
+    x = F.interpolate(x, (height, width), mode="bicubic", align_corners=False).clamp(0, 255)
+    return x.permute(0, 2, 3, 1)
+
+
+def fit_latents(
+    data: WorldData,
+    codebook: PatchCodebook,
+    *,
+    patch: int = 8,
+    channels: int = 64,
+    pictures: int = 600,
+    say: Callable[[str], None] = print,
+) -> PatchLatents:
+    """The principal components of the data's patches, and the scale of what a preview lacks."""
+    size = patch * patch * 3
+    whole = PatchLatents(torch.zeros(size), torch.eye(size), patch=patch, residual_scale=1.0)
+    pixels = data.take(range(pictures), PICTURE_SIDE).pixels
+    x = whole.patches(pixels).reshape(-1, size).double()
+    mean = x.mean(0)
+    _, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / len(x))  # ascending
+    basis = vectors.flip(1)[:, :channels].float()
+    latents = PatchLatents(mean.float(), basis, patch=patch, residual_scale=1.0)
+    small = data.take(range(pictures), DRAFT_SIDE).pixels
+    previews = upsampled(codebook.decode(codebook.encode(small)), PICTURE_SIDE, PICTURE_SIDE)
+    latents.residual_scale = float((latents.encode(pixels) - latents.encode(previews)).std())
+    lost = (latents.decode(latents.encode(pixels)).float() - pixels.float()) / 255
+    say(f"latents: {channels} of {size} components, {-10 * lost.square().mean().log10():.1f} dB")
+    return latents
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drops:
+    """How often conditions are dropped or spoilt in training: shares of rows, and of tokens in spoilt rows."""
+
+    tokens: float = 0.08
+    spoilt_rows: float = 0.6
+    spoilt_tokens: float = 0.15
+
+
+class RefinerTask:
+    """A diffusers U-Net over latents, with a small transformers text encoder trained along."""
+
+    name = "refiner"
+
+    def __init__(
+        self,
+        data: WorldData,
+        codebook: PatchCodebook,
+        latents: PatchLatents,
+        tokenizer: "PreTrainedTokenizerFast",
+        *,
+        channels: tuple[int, ...] = (96, 128, 160),
+        text_size: int = 128,
+        text_layers: int = 2,
+        thing_weight: float = 3.0,
+        drops: Drops | None = None,
+        seed: int = 0,
+    ) -> None:
+        from diffusers import UNet2DConditionModel
+        from transformers import CLIPTextConfig, CLIPTextModel
+
+        self.data, self.codebook, self.latents, self.tokenizer = data, codebook, latents, tokenizer
+        self.thing_weight, self.seed, self.drops = thing_weight, seed, drops or Drops()
+        torch.manual_seed(seed)
+        levels = len(channels)
+        unet = UNet2DConditionModel(
+            sample_size=PICTURE_SIDE // latents.patch,
+            in_channels=2 * latents.channels,
+            out_channels=latents.channels,
+            block_out_channels=channels,
+            down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
+            up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+            layers_per_block=1,
+            cross_attention_dim=text_size,
+            attention_head_dim=32,
+            norm_num_groups=16,
+        )
+        encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=text_size,
+                intermediate_size=4 * text_size,
+                num_hidden_layers=text_layers,
+                num_attention_heads=4,
+                max_position_embeddings=TEXT_LENGTH,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+        self.model = torch.nn.ModuleDict({"unet": unet, "text_encoder": encoder})
+        near = torch.cdist(codebook.centroids, codebook.centroids).topk(17, largest=False).indices[:, 1:]
+        self.neighbours = near  # (v, 16)
+
+    def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
+        """Clean latents, their condition, text ids, weights, sigmas and noise of one step."""
+        indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
+        large = self.data.take(indices, PICTURE_SIDE)
+        small = self.data.take(indices, DRAFT_SIDE)
+        rngs = [random.Random(f"refiner/{self.seed}/{step}/{i}") for i in range(size)]
+        texts = [wording_of(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
+        g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        tokens = self._spoil(self.codebook.encode(small.pixels), g)
+        condition = self.latents.encode(upsampled(self.codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE))
+        condition = condition * (torch.rand(size, 1, 1, 1, generator=g) >= self.drops.tokens)
+        clean = self.latents.encode(large.pixels)
+        cover = F.avg_pool2d(large.masks[:, None].float() / 255, self.latents.patch)
+        return {
+            "clean": (clean - condition) / self.latents.residual_scale,
+            "condition": condition,
+            "text": torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH)),
+            "weight": 1 + self.thing_weight * cover,
+            "sigma": torch.rand(size, generator=g).sqrt(),  # more of them at the noisy end
+            "noise": torch.randn(clean.shape, generator=g),
+        }
+
+    def _spoil(self, tokens: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+        """Replace some tokens (b, h, w) by near ones of the codebook, or by any that the batch holds."""
+        rows = (torch.rand(tokens.shape[0], 1, 1, generator=g) < self.drops.spoilt_rows).float()
+        share = rows * torch.rand(tokens.shape[0], 1, 1, generator=g) * 2 * self.drops.spoilt_tokens
+        hit = torch.rand(tokens.shape, generator=g) < share
+        pick = torch.randint(self.neighbours.shape[1], tokens.shape, generator=g)
+        near = self.neighbours[tokens].gather(-1, pick[..., None])[..., 0]
+        others = tokens.flatten()[torch.randint(tokens.numel(), tokens.shape, generator=g)]
+        far = torch.rand(tokens.shape, generator=g) < 0.3
+        return torch.where(hit, torch.where(far, others, near), tokens)
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        sigma = batch["sigma"][:, None, None, None]
+        noisy = (1 - sigma) * batch["clean"] + sigma * batch["noise"]
+        text = self.model["text_encoder"](input_ids=batch["text"]).last_hidden_state
+        predicted = self.model["unet"](
+            torch.cat([noisy, batch["condition"]], 1), batch["sigma"] * TRAIN_TIMESTEPS, text
+        ).sample
+        error = (predicted - batch["clean"]).square().mean(1, keepdim=True)
+        loss = (error * batch["weight"]).sum() / batch["weight"].sum()
+        return {"loss": loss, "error": error.mean()}
+
+    def save(self, folder: Path) -> None:
+        """diffusers' folder layout: unet, text_encoder, tokenizer, scheduler, and our latents."""
+        import json
+
+        from diffusers import FlowMatchEulerDiscreteScheduler
+
+        for part, model in self.model.items():
+            halved(model).save_pretrained(folder / part)
+        self.tokenizer.save_pretrained(folder / "tokenizer")
+        FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS).save_pretrained(folder / "scheduler")
+        self.latents.save_pretrained(folder / "latents")
+        index = {
+            "_class_name": "TokenRefiner",
+            "unet": ["diffusers", "UNet2DConditionModel"],
+            "text_encoder": ["transformers", "CLIPTextModel"],
+            "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+            "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+            "prediction_type": "sample",
+            "text_length": TEXT_LENGTH,
+            "codebook": self.codebook.codebook.name,
+        }
+        (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,77 @@
+"""Trains the image tokenizer: k-means over the patches of small pictures, in closed form.
+
+Patches that show things count more than empty sky, since shapes are what drafts are read by.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ...engine.models.patch_codebook import PatchCodebook
+from .data import DRAFT_SIDE, WorldData, shows_thing
+
+
+def train_tokenizer(
+    data: WorldData,
+    folder: Path,
+    *,
+    size: int = 1024,
+    patch: int = 4,
+    pictures: int = 8_000,
+    thing_weight: float = 4.0,
+    iterations: int = 15,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> PatchCodebook:
+    """Fit a codebook of `size` patches to the first `pictures` of `data` and save it in `folder`."""
+    side = DRAFT_SIDE // patch
+    empty = PatchCodebook(torch.zeros(1, patch * patch * 3), patch=patch, grid=(side, side), name="none")
+    batch = data.take(range(min(pictures, data.count)), DRAFT_SIDE)
+    x = empty.patches(batch.pixels).flatten(0, 2)  # (n, d)
+    weight = 1 + thing_weight * shows_thing(batch.masks, patch).flatten()
+    generator = torch.Generator().manual_seed(seed)
+    centroids = _kmeans(x, weight, size, iterations, generator, say)
+    name = f"patches-{patch}px-{size}"
+    book = PatchCodebook(centroids.half().float(), patch=patch, grid=(side, side), name=name)
+    sample = batch.pixels[:512]
+    error = (book.decode(book.encode(sample)).float() - sample.float()) / 255
+    say(f"tokenizer: {size} patches, {-10 * math.log10(float(error.square().mean())):.2f} dB on training pictures")
+    book.save_pretrained(folder)
+    return book
+
+
+def _kmeans(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    size: int,
+    iterations: int,
+    generator: torch.Generator,
+    say: Callable[[str], None],
+) -> torch.Tensor:
+    """Lloyd's algorithm with weights; an entry that wins nothing restarts at a badly served patch.
+
+    Args:
+        x: float32 (n, d). weight: float32 (n,).
+
+    Returns:
+        float32 (size, d).
+    """
+    centroids = x[torch.multinomial(weight, size, generator=generator)].clone()
+    norms = x.square().sum(1)
+    for i in range(iterations):
+        half = centroids.square().sum(1) / 2
+        parts = [(half - part @ centroids.T).min(1) for part in x.split(8192)]
+        winner = torch.cat([p.indices for p in parts])
+        cost = (norms + 2 * torch.cat([p.values for p in parts])).clamp_min(0) * weight
+        mass = torch.zeros(size).index_add_(0, winner, weight)
+        total = torch.zeros_like(centroids).index_add_(0, winner, x * weight[:, None])
+        used = mass > 0
+        centroids[used] = total[used] / mass[used, None]
+        lost = int((~used).sum())
+        if lost:
+            centroids[~used] = x[torch.multinomial(cost, lost, generator=generator)]
+        if i % 5 == 4:
+            say(f"tokenizer: iteration {i + 1}/{iterations}, mean cost {float(cost.mean()):.5f}, {lost} restarted")
+    return centroids

@@ -1,0 +1,204 @@
+"""The one training loop: steps, checkpoints, progress, averages. It knows nothing of what is trained.
+
+A task says how to make the batch of a step and its loss. Batches are functions of (seed, step) alone, so a run that
+was stopped goes on exactly where it was; the whole state is one safetensors file, rotated so that a crash while
+writing loses nothing.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ...engine.errors import DiptychError
+from .optimizer import MuonAdamW
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How long and how fast.
+
+    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run can
+    be made longer until the cooldown has begun.
+    """
+
+    steps: int
+    batch_size: int
+    lr: float = 2e-3
+    matrix_lr: float = 0.01
+    warmup: int = 100
+    cooldown: float = 0.3
+    ema: float = 0.998
+    seed: int = 0
+    checkpoint_minutes: float = 5.0
+    log_every: int = 25
+
+    def lr_factor(self, step: int) -> float:
+        """Of the peak learning rate at `step` (from 0)."""
+        fall = self.steps * self.cooldown
+        return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall if fall else 1.0)
+
+
+class Task(Protocol):
+    """What is trained. `model` holds every parameter; `save` writes it in the format it ships in."""
+
+    name: str
+    model: torch.nn.Module
+
+    def batch(self, step: int, size: int) -> Any:
+        """The batch of `step`, a function of the task's seed and `step` alone."""
+        ...
+
+    def loss(self, batch: Any) -> dict[str, torch.Tensor]:
+        """Scalars by name; the one called 'loss' is minimised."""
+        ...
+
+    def save(self, folder: Path) -> None: ...
+
+
+class Average:
+    """Exponential moving average of a model's weights, with the usual warm-up of the decay."""
+
+    def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {k: v.detach().clone() for k, v in model.state_dict().items() if v.is_floating_point()}
+
+    @torch.no_grad()
+    def update(self, model: torch.nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            if name in self.weights:
+                self.weights[name].lerp_(value, 1 - decay)
+
+    def swapped_into(self, model: torch.nn.Module) -> Callable[[], None]:
+        """Put the average into `model`; the returned function puts the trained weights back."""
+        kept = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        model.load_state_dict(self.weights, strict=False)
+
+        def restore() -> None:
+            model.load_state_dict(kept)
+
+        return restore
+
+
+class TrainingDiverged(DiptychError):
+    """The loss is not a number; the last checkpoint is whole."""
+
+
+def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str], None] = print) -> None:
+    """Train `task`, going on from `work/state.safetensors` where there is one.
+
+    Writes into `work`: the state, `loss.csv`, and `model/` (the average, in shipping format) at each checkpoint.
+
+    Raises:
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    set_seed(settings.seed)
+    accelerator = Accelerator()
+    optimizer = MuonAdamW(
+        task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr
+    )
+    model, prepared = accelerator.prepare(task.model, optimizer)
+    average = Average(task.model, settings.ema)
+    done = _resume(work, task.model, optimizer, average)
+    if done:
+        say(f"{task.name}: going on from step {done}")
+    model.train()
+    began = saved = time.monotonic()
+    running: dict[str, float] = {}
+    for step in range(done, settings.steps):
+        optimizer.scale_lr(settings.lr_factor(step))
+        losses = task.loss(task.batch(step, settings.batch_size))
+        accelerator.backward(losses["loss"])
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        prepared.step()
+        prepared.zero_grad()
+        average.update(task.model, step)
+        _blend(running, losses)
+        if not math.isfinite(running["loss"]):
+            raise TrainingDiverged(
+                f"{task.name}: the loss is not a number at step {step}; lower the learning rate and start again: "
+                f"{work / 'state.safetensors'} holds the last good state"
+            )
+        last = step + 1 == settings.steps
+        if (step + 1) % settings.log_every == 0 or last:
+            _log(work, step + 1, running)
+            spent = time.monotonic() - began
+            left = spent / (step + 1 - done) * (settings.steps - step - 1)
+            figures = "  ".join(f"{k} {v:.4f}" for k, v in running.items())
+            say(f"{task.name}  step {step + 1}/{settings.steps}  {figures}  {_clock(left)} left")
+        if last or time.monotonic() - saved > settings.checkpoint_minutes * 60:
+            _checkpoint(work, step + 1, task, optimizer, average)
+            saved = time.monotonic()
+
+
+def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:
+    for name, value in losses.items():
+        new = float(value.detach())
+        running[name] = new if name not in running else running[name] + 0.02 * (new - running[name])
+
+
+def _log(work: Path, step: int, running: dict[str, float]) -> None:
+    path = work / "loss.csv"
+    fresh = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if fresh:
+            writer.writerow(["step", *running])
+        writer.writerow([step, *(f"{v:.5f}" for v in running.values())])
+
+
+def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average: Average) -> None:
+    tensors = {f"model/{k}": v.detach().clone().contiguous() for k, v in task.model.state_dict().items()}
+    tensors |= {f"average/{k}": v.clone().contiguous() for k, v in average.weights.items()}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for i, p in enumerate(parameters):
+        tensors |= {f"optimizer/{i}/{k}": v.clone().contiguous() for k, v in optimizer.state[p].items()}
+    part = work / "state.part"
+    save_file(tensors, part, metadata={"step": str(step)})
+    os.replace(part, work / "state.safetensors")
+    restore = average.swapped_into(task.model)
+    try:
+        task.save(work / "model")
+    finally:
+        restore()
+    (work / "progress.json").write_text(json.dumps({"step": step}) + "\n", encoding="utf-8")
+
+
+def _resume(work: Path, model: torch.nn.Module, optimizer: MuonAdamW, average: Average) -> int:
+    path = work / "state.safetensors"
+    if not path.exists():
+        return 0
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    weights: dict[str, torch.Tensor] = {}
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - not a dict
+            what, _, rest = name.partition("/")
+            value = file.get_tensor(name)
+            if what == "model":
+                weights[rest] = value
+            elif what == "average":
+                average.weights[rest] = value
+            else:
+                i, _, key = rest.partition("/")
+                optimizer.state[parameters[int(i)]][key] = value
+        step = int(file.metadata()["step"])
+    model.load_state_dict(weights)
+    return step
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,23 @@
+"""Amounts of memory, as people write them. (How messages say them: `engine.memory.format_bytes`.)"""
+
+import re
+
+from ..engine.errors import InputError
+
+_FACTORS = {"": 1, "B": 1}
+_FACTORS |= {f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", start=1)}
+_FACTORS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)}
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of an amount such as `2GiB`, `512 MiB`, `1.5GB` or `1000000`.
+
+    Raises:
+        InputError: it is not such an amount, or not more than nothing.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    units = {name.lower(): factor for name, factor in _FACTORS.items()}
+    amount = int(float(match[1]) * units[match[2].lower()]) if match and match[2].lower() in units else 0
+    if amount < 1:
+        raise InputError(f"memory = {text!r}: write an amount such as 2GiB or 512MiB")
+    return amount

@@ -1,0 +1,138 @@
+"""The loop's policy, on scores alone."""
+
+import dataclasses
+import math
+
+import pytest
+
+from diptych.engine import loop
+from diptych.engine.loop import Policy
+from diptych.engine.values import Candidate, Fact, FactAnswer, Plan, Request, Settings, Verdict
+
+BOAT = Fact(kind="thing", text="a boat")
+RED = Fact(kind="colour", text="a red boat")
+SEA = Fact(kind="setting", text="at sea")
+
+
+def verdict(score: float, *, missed: tuple[Fact, ...] = ()) -> Verdict:
+    answers = tuple(FactAnswer(fact=fact, probability=0.1) for fact in missed)
+    judged = Verdict(caption="", score=0.0 if math.isnan(score) else score, answers=answers)
+    if math.isnan(score):
+        object.__setattr__(judged, "score", score)  # what a broken scorer might smuggle in
+    return judged
+
+
+def candidate(index: int, *, preview: float | None = None, score: float | None = None) -> Candidate:
+    return Candidate(
+        plan=Plan(request=Request(prompt="a boat", candidate=index), prompt="", facts=()),
+        preview_verdict=None if preview is None else verdict(preview),
+        verdict=None if score is None else verdict(score),
+    )
+
+
+def test_settings_that_say_nothing_are_the_plain_chain() -> None:
+    policy = Policy.of(Settings())
+    assert (policy.candidates, policy.keep, policy.rounds, policy.seconds) == (1, 1, 1, math.inf)
+    assert not policy.prunes
+
+
+def test_all_candidates_are_kept_unless_fewer_are_asked_for() -> None:
+    assert Policy.of(Settings(candidates=4)).keep == 4
+    assert Policy.of(Settings(candidates=4, keep=9)).keep == 4
+    assert Policy.of(Settings(candidates=4, keep=2)).prunes
+    assert Policy.of(Settings(accept=0.0)).accept == 0.0
+
+
+def test_rounds_use_candidates_of_their_own() -> None:
+    policy = Policy(candidates=3, keep=3)
+    assert [list(policy.candidates_of_round(i)) for i in range(2)] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_the_drafts_with_the_best_previews_are_kept_in_their_order() -> None:
+    drafted = [candidate(i, preview=score) for i, score in enumerate([0.2, 0.9, 0.1, 0.5])]
+    pruned = loop.prune(Policy(candidates=4, keep=2), drafted)
+    assert [c.index for c in pruned] == [0, 1, 2, 3]
+    assert [c.index for c in pruned if not c.reason] == [1, 3]
+    assert pruned[2].reason == "thrown out at the draft: preview score 0.10, rank 4 of 4, 2 kept"
+
+
+def test_drafts_without_a_sound_score_go_first_and_ties_go_to_the_earliest() -> None:
+    drafted = [candidate(0), candidate(1, preview=math.nan), *(candidate(i, preview=0.0) for i in (2, 3, 4))]
+    pruned = loop.prune(Policy(candidates=5, keep=2), drafted)
+    assert [c.index for c in pruned if not c.reason] == [2, 3]
+    assert "preview score unknown" in pruned[0].reason
+
+
+def test_pruning_keeps_what_is_left_when_others_failed() -> None:
+    assert [c.reason for c in loop.prune(Policy(candidates=8, keep=2), [candidate(5)])] == [""]
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([0.3, 0.9, 0.5], 1),
+        ([0.4, 0.4], 0),
+        ([math.nan, 0.0], 1),
+        ([math.nan, math.nan], 0),
+        ([None, 0.1], 1),
+    ],
+)
+def test_the_best_candidate(scores: list[float | None], best: int) -> None:
+    chosen = loop.best_of([candidate(i, score=score) for i, score in enumerate(scores)])
+    assert chosen is not None and chosen.index == best
+
+
+def test_there_is_no_best_of_nothing() -> None:
+    assert loop.best_of([]) is None
+    assert loop.best_of([candidate(0)]) is None
+
+
+def test_a_score_at_the_bar_is_accepted_and_none_is_not() -> None:
+    policy = Policy(accept=0.7)
+    assert loop.accepts(policy, verdict(0.7))
+    assert not loop.accepts(policy, verdict(0.69))
+    assert not loop.accepts(Policy(accept=0.0), verdict(math.nan))
+    assert not loop.accepts(Policy(accept=0.0), None)
+
+
+@pytest.mark.parametrize(
+    ("score", "rounds_done", "seconds", "again"),
+    [
+        (0.2, 1, 0.0, True),
+        (0.8, 1, 0.0, False),  # accepted
+        (0.2, 3, 0.0, False),  # rounds used up
+        (0.2, 1, 10.0, False),  # time used up
+        (math.nan, 1, 0.0, True),
+        (None, 2, 9.9, True),
+    ],
+)
+def test_another_round(score: float | None, rounds_done: int, seconds: float, again: bool) -> None:
+    policy = Policy(rounds=3, accept=0.5, seconds=10.0)
+    trail = [candidate(0, score=score)]
+    assert loop.another_round(policy, trail, rounds_done=rounds_done, seconds=seconds) is again
+
+
+def test_a_time_budget_of_zero_is_one_round() -> None:
+    assert not loop.another_round(Policy(rounds=9, seconds=0.0), [], rounds_done=1, seconds=0.0)
+
+
+def test_the_facts_that_the_best_misses_are_stressed_beside_those_missed_before() -> None:
+    best = dataclasses.replace(candidate(1), verdict=verdict(0.4, missed=(RED, SEA)))
+    worse = dataclasses.replace(candidate(0), verdict=verdict(0.1, missed=(BOAT,)))
+    assert loop.facts_to_stress((SEA,), [worse, best]) == (SEA, RED)
+    assert loop.facts_to_stress((SEA,), [candidate(0)]) == (SEA,)
+
+
+def test_every_candidate_is_told_why_it_won_or_lost() -> None:
+    lost = dataclasses.replace(candidate(2), reason="failed at refine: too dark")
+    trail = [candidate(0, score=0.8), candidate(1, score=0.91), lost]
+    assert [c.reason for c in loop.explain(Policy(), trail)] == [
+        "lost: score 0.80, candidate 1 has 0.91",
+        "best of 2: score 0.91",
+        "failed at refine: too dark",
+    ]
+
+
+def test_the_best_is_told_when_it_is_not_good_enough() -> None:
+    (told,) = loop.explain(Policy(accept=0.5), [candidate(0, score=0.2)])
+    assert told.reason == "the only one: score 0.20, below the 0.50 asked for"

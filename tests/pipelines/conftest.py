@@ -1,0 +1,152 @@
+"""A chain of fakes that makes pictures in no time, to test pipelines, batches and the command line with.
+
+A prompt with the word 'poison' fails at the refine stage. A picture's grey, and so its score, comes from its
+seed.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from diptych.engine.chain import Chain
+from diptych.engine.errors import RowError
+from diptych.engine.memory import DeviceMemory
+from diptych.engine.randomness import RowKey, uniforms
+from diptych.engine.runner import Runner
+from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.values import Codebook, Draft, Fact, FactAnswer, Picture, Plan, Request, Settings, Verdict
+from diptych.pipelines.recipes.reader import Recipe
+from diptych.pipelines.text_to_image import TextToImage
+
+MIB = 2**20
+
+
+class FakeLoader:
+    """Models of one MiB."""
+
+    def weight_bytes(self, key: ModelKey, /) -> int:
+        return MIB
+
+    def load(self, key: ModelKey, device: str, /) -> str:
+        return key.checkpoint
+
+
+@dataclasses.dataclass
+class FakeStage:
+    """A stage made of a function from one value to the next."""
+
+    name: str
+    takes: type
+    gives: type
+    step: Callable[[Any], Any]
+
+    @property
+    def uses(self) -> tuple[ModelKey, ...]:
+        return (ModelKey("fake", self.name),)
+
+    def workspace(self, batch: Sequence[Any], /) -> int:
+        return 1000 * len(batch)
+
+    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
+        report.step(1, 1)
+        return [self.one(i, value) for i, value in enumerate(batch)]
+
+    def one(self, index: int, value: Any) -> Any:
+        try:
+            return self.step(value)
+        except ValueError as error:
+            raise RowError(index, str(error)) from None
+
+
+def plan(request: Request) -> Plan:
+    facts = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
+    return Plan(request=request, prompt=f"{request.prompt}, in the middle, medium", facts=facts)
+
+
+def draft(value: Plan) -> Draft:
+    draws = uniforms([RowKey(value.request.seed, value.request.candidate)], "draft", 64)
+    tokens = (draws * 1024).long().reshape(8, 8)
+    grey = (tokens // 4).to(torch.uint8)
+    return Draft(
+        plan=value,
+        tokens=tokens,
+        codebook=Codebook(name="fake", size=1024),
+        preview=grey.repeat_interleave(4, 0).repeat_interleave(4, 1)[..., None].expand(32, 32, 3).contiguous(),
+    )
+
+
+def refine(value: Draft) -> Picture:
+    request = value.plan.request
+    if "poison" in request.prompt:
+        raise ValueError("the prompt is poison")
+    grey = int(value.tokens[0, 0]) // 4
+    pixels = torch.full((request.height, request.width, 3), grey, dtype=torch.uint8)
+    return Picture(pixels=pixels, plan=value.plan, draft=value)
+
+
+def judge(picture: Picture) -> Verdict:
+    score = float(picture.pixels.float().mean() / 255)
+    facts = picture.plan.facts if picture.plan else ()
+    answers = tuple(FactAnswer(fact=fact, probability=score) for fact in facts)
+    return Verdict(caption=f"a picture of grey {round(255 * score)}", score=score, answers=answers)
+
+
+def fake_chain() -> Chain:
+    return Chain(
+        [
+            FakeStage("plan", Request, Plan, plan),
+            FakeStage("draft", Plan, Draft, draft),
+            FakeStage("refine", Draft, Picture, refine),
+            FakeStage("judge", Picture, Verdict, judge),
+        ]
+    )
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe(
+        name="fake",
+        summary="nothing real",
+        stages={},
+        defaults=Settings(num_inference_steps=3, guidance_scale=2.0, accept=0.5),
+        height=32,
+        width=48,
+    )
+
+
+@pytest.fixture
+def make_pipe(recipe: Recipe) -> Callable[..., TextToImage]:
+    """Makes a pipeline of fakes; takes what `Runner` takes, and the memory's budget."""
+
+    def make(*, budget: int | None = None, **options: Any) -> TextToImage:
+        return TextToImage(
+            Runner(fake_chain(), DeviceMemory(FakeLoader(), budget_bytes=budget), **options), recipe
+        )
+
+    return make
+
+
+@pytest.fixture
+def pipe(make_pipe: Callable[..., TextToImage]) -> TextToImage:
+    return make_pipe()
+
+
+@pytest.fixture
+def judge_stage() -> FakeStage:
+    return FakeStage("judge", Picture, Verdict, judge)
+
+
+@pytest.fixture
+def fake_memory() -> DeviceMemory:
+    return DeviceMemory(FakeLoader())
+
+
+@pytest.fixture
+def prompt_file(tmp_path: Path) -> Path:
+    path = tmp_path / "three.txt"
+    path.write_text("# three\na red boat\n\na blue bird\na green tree at night\n", encoding="utf-8")
+    return path

@@ -1,0 +1,99 @@
+"""Recipes: what they say, and what is said of those that are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from diptych import InputError
+from diptych.engine.stage import ModelKey
+from diptych.pipelines.recipes.reader import POCKET_WEIGHTS, Recipe, known_recipes, read_recipe
+
+GOOD = """
+summary = "two stages"
+[picture]
+height = 64
+[defaults]
+guidance_scale = 3
+candidates = 2
+[stages.plan]
+family = "causal-lm"
+checkpoint = "./planner"
+[stages.draft]
+family = "image-token-lm"
+checkpoint = "pocket/drafter"
+dtype = "bfloat16"
+settings = { cache = true }
+models.codebook = { family = "image-tokenizer", checkpoint = "someone/tokens" }
+"""
+
+
+def read(folder: Path, text: str) -> Recipe:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_recipe(path)
+
+
+def test_the_pocket_recipe_names_four_stages() -> None:
+    recipe = read_recipe("pocket")
+    assert list(recipe.stages) == ["plan", "draft", "refine", "judge"]
+    assert recipe.stages["plan"].model.checkpoint == str(POCKET_WEIGHTS / "planner")
+    assert (recipe.height, recipe.width) == (256, 256)
+    assert recipe.defaults.num_inference_steps is not None
+
+
+def test_every_recipe_of_the_package_can_be_read() -> None:
+    for name in known_recipes():
+        assert read_recipe(name).name == name
+
+
+def test_a_recipe_file_says_it_all(tmp_path: Path) -> None:
+    recipe = read(tmp_path, GOOD)
+    assert recipe.name == "mine"
+    assert (recipe.height, recipe.width) == (64, 256)
+    assert (recipe.defaults.guidance_scale, recipe.defaults.candidates) == (3.0, 2)
+    assert isinstance(recipe.defaults.guidance_scale, float)
+    plan, draft = recipe.stages["plan"], recipe.stages["draft"]
+    assert plan.model == ModelKey("causal-lm", str(tmp_path / "planner"))
+    assert draft.model == ModelKey("image-token-lm", str(POCKET_WEIGHTS / "drafter"), "bfloat16")
+    assert draft.models == {"codebook": ModelKey("image-tokenizer", "someone/tokens")}
+    assert draft.settings == {"cache": True}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("guidance_scale", "guidance", "'guidance' is not known .did you mean 'guidance_scale'"),
+        ("checkpoint =", "chekpoint =", "did you mean 'checkpoint'"),
+        ("[picture]", "[pictures]", "did you mean 'picture'"),
+        ("guidance_scale = 3", "guidance_scale = 300", "must lie between"),
+        ("guidance_scale = 3", "guidance_scale = nan", "must lie between"),
+        ("candidates = 2", 'candidates = "two"', "must be of kind int"),
+        ("candidates = 2", "candidates = true", "must be of kind int"),
+        ("bfloat16", "int4", "must be one of float32"),
+        ('family = "causal-lm"', "", "family is missing"),
+        ("height = 64", "height = [", "not valid TOML"),
+        ("[stages.plan]", "[stages]\nplan = 3\n[stages.plans]", "must be a table"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path, GOOD.replace(old, new, 1))
+    assert "\n" not in str(caught.value) and "mine.toml" in str(caught.value)
+
+
+def test_a_recipe_without_stages_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no .stages"):
+        read(tmp_path, "")
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"did you mean 'pocket'.*choose one of"):
+        read_recipe("poket")
+    with pytest.raises(InputError, match=r"cannot be read"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"not valid TOML"):
+        read_recipe(tmp_path / "bytes.toml")
