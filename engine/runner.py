@@ -284,7 +284,8 @@ def _preview(draft: Draft) -> Picture:
 
 
 def shape_of(value: Any) -> Hashable:
-    """What rows must share to go into one micro-batch: the size of their tensors and the number of steps."""
+    """What rows must share to go into one micro-batch: the size of their tensors, steps, and guidance (which
+    decides how many branches run)."""
     match value:
         case Picture():
             return tuple(value.pixels.shape)
@@ -293,6 +294,13 @@ def shape_of(value: Any) -> Hashable:
         case Plan():
             return shape_of(value.request)
         case Request():
-            return (value.height, value.width, value.settings.num_inference_steps)
+            settings = value.settings
+            return (
+                value.height,
+                value.width,
+                settings.num_inference_steps,
+                settings.guidance_scale,
+                settings.draft_guidance_scale,
+            )
         case _:
             return None

@@ -1,0 +1,1 @@
+"""The autoregressive panel: sampling, and decoding with a static cache, for any causal language model."""

@@ -77,3 +77,8 @@ class PatchCodebook(torch.nn.Module):
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         centroids = load_file(folder / "model.safetensors")["centroids"].float()
         return cls(centroids, patch=config["patch"], grid=tuple(config["grid"]), name=config["name"])
+
+
+def load_codebook(folder: Path, dtype: torch.dtype, device: torch.device) -> PatchCodebook:
+    """The codebook of a checkpoint folder. Always float32: it is a table, and the nearest entry must be found."""
+    return PatchCodebook.from_pretrained(folder).to(device)

@@ -1,0 +1,1 @@
+"""The stages that ship: one file each, one step of the chain each."""

@@ -17,7 +17,7 @@ from PIL import Image
 from ...engine.models.patch_codebook import PatchCodebook
 from ..pocket.world import Scene, caption_of, facts_of, false_facts_of, prompt_of
 from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
-from .weights import save_transformers
+from .weights import save_image_processor, save_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -167,13 +167,5 @@ class CaptionerTask:
         return F.cross_entropy(logits.transpose(1, 2).float(), labels, ignore_index=IGNORED)
 
     def save(self, folder: Path) -> None:
-        from transformers import BlipImageProcessorPil
-
         save_transformers(self.model, folder, self.tokenizer)
-        processor = BlipImageProcessorPil(
-            size={"height": IMAGE_SIDE, "width": IMAGE_SIDE},
-            resample=Image.Resampling.BICUBIC,
-            image_mean=[0.5] * 3,
-            image_std=[0.5] * 3,
-        )
-        processor.save_pretrained(folder)
+        save_image_processor(folder, IMAGE_SIDE)

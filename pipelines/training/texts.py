@@ -85,7 +85,9 @@ def train_text_tokenizer(folder: Path, *, sentences: int = 6000, size: int = 512
         [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " ")]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
+    tokenizer.decoder = decoders.Sequence(  # as Llama's; the form that constrained decoding understands
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     tokenizer.add_special_tokens([AddedToken(c, normalized=False, special=True) for c in CONTROL])
     tokenizer.add_tokens([AddedToken(c, normalized=False, special=False) for c in JSON_PARTS])
     fast = PreTrainedTokenizerFast(

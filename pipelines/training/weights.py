@@ -21,3 +21,17 @@ def save_transformers(model: Any, folder: Path, tokenizer: "PreTrainedTokenizerF
     halved(model).save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
+
+
+def save_image_processor(folder: Path, side: int) -> None:
+    """Write how pictures are made ready: `side` pixels high and wide, bicubic, in [-1, 1]."""
+    from PIL import Image
+    from transformers import BlipImageProcessorPil
+
+    processor = BlipImageProcessorPil(
+        size={"height": side, "width": side},
+        resample=Image.Resampling.BICUBIC,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    processor.save_pretrained(folder)

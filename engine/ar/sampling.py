@@ -1,0 +1,69 @@
+"""Drawing a token: temperature, top-k, top-p, and the inverse of the CDF at one uniform number.
+
+Plain functions over tensors. Every row has its own settings and its own number, so a row's token does not depend on
+its neighbours.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How one row's tokens are drawn.
+
+    Args:
+        temperature: 0 takes the likeliest token.
+        top_k: keep the k likeliest; 0 keeps all.
+        top_p: keep the smallest set of tokens that has this probability (Holtzman et al. 2020).
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+
+class Sampler:
+    """Draws tokens for a batch whose rows each have their settings. Holds settings only.
+
+    Args:
+        rows: one `Sampling` a row.
+        device: where the logits will be.
+    """
+
+    def __init__(self, rows: Sequence[Sampling], device: torch.device | str) -> None:
+        self._temperature = torch.tensor([row.temperature for row in rows], device=device)[:, None]
+        self._top_k = torch.tensor([row.top_k for row in rows], device=device)[:, None]
+        self._top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=device)[:, None]
+        self._filters = any(row.top_k > 0 or row.top_p < 1 for row in rows)
+        self._greedy = self._temperature[:, 0] <= 0
+
+    def draw(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+        """One token for each row.
+
+        Args:
+            logits: (b, v); -inf for a token that must not be drawn.
+            uniform: float64 (b,) in [0, 1).
+
+        Returns:
+            int64 (b,).
+        """
+        scaled = logits.double() / self._temperature.clamp_min(1e-6)
+        p = scaled.softmax(-1)  # (b, v)
+        if self._filters:
+            p = p * self._kept(p)
+        cumulative = p.cumsum(-1)
+        target = uniform[:, None] * cumulative[:, -1:]
+        drawn = torch.searchsorted(cumulative, target, right=True)[:, 0]
+        last = p.shape[-1] - 1 - (p.flip(-1) > 0).int().argmax(-1)  # rounding must not lead past the last legal one
+        return torch.where(self._greedy, logits.argmax(-1), torch.minimum(drawn, last))
+
+    def _kept(self, p: torch.Tensor) -> torch.Tensor:
+        ranked, order = p.sort(dim=-1, descending=True, stable=True)
+        rank = torch.arange(p.shape[-1], device=p.device)[None]
+        before = ranked.cumsum(-1) - ranked
+        keep = ((self._top_k <= 0) | (rank < self._top_k)) & (before < self._top_p)
+        keep[:, 0] = True
+        return torch.zeros_like(keep).scatter(-1, order, keep)

@@ -1,0 +1,117 @@
+"""Diffusion models of diffusers as refiners.
+
+Knows the library's classes and folder layout. Knows nothing of plans, drafts or the chain.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import CheckpointError
+from .checkpoint import read_json
+from .from_transformers import text_ids
+from .patch_latents import PatchLatents
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel, PreTrainedTokenizerFast
+
+TRAIN_TIMESTEPS = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenRefiner:
+    """A U-Net that paints what a draft's preview lacks, given the preview and a text.
+
+    The latents it denoises are those of the picture less those of the preview, over the codec's residual scale; it
+    predicts them clean.
+
+    Args:
+        codebook: the name of the codebook whose previews it was trained on.
+        text_length: tokens that the text is cut or padded to.
+        side: of the pictures it was trained on, in pixels.
+    """
+
+    unet: "UNet2DConditionModel"
+    text_encoder: "CLIPTextModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    latents: PatchLatents
+    scheduler_config: dict[str, Any]
+    codebook: str
+    text_length: int
+    side: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    def new_scheduler(self) -> Any:
+        """A scheduler of its own for each call: it keeps the state of a run."""
+        from diffusers import FlowMatchEulerDiscreteScheduler
+
+        return FlowMatchEulerDiscreteScheduler.from_config(self.scheduler_config)
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(c, h, w) of the latents of a picture."""
+        return self.latents.channels, height // self.latents.patch, width // self.latents.patch
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str]) -> torch.Tensor:
+        """(b, t, d)."""
+        ids = torch.tensor([text_ids(self.tokenizer, text, self.text_length) for text in texts])
+        return self.text_encoder(input_ids=ids.to(self.device)).last_hidden_state
+
+    @torch.inference_mode()
+    def encode_previews(self, previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Previews uint8 (b, h', w', 3) to the latents (b, c, h, w) of a picture of that size, bicubic."""
+        x = previews.to(self.device).permute(0, 3, 1, 2).float()
+        x = F.interpolate(x, (height, width), mode="bicubic", align_corners=False).clamp(0, 255)
+        return self.latents.encode(x.permute(0, 2, 3, 1)).to(self.unet.dtype)
+
+    @torch.inference_mode()
+    def predict(
+        self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
+    ) -> torch.Tensor:
+        """Clean residual latents (b, c, h, w) from noisy ones, sigma (b,), text (b, t, d) and previews' latents."""
+        return self.unet(torch.cat([noisy, condition], 1), sigma * TRAIN_TIMESTEPS, text).sample
+
+    @torch.inference_mode()
+    def decode(self, residual: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Pixels uint8 (b, height, width, 3) on the CPU."""
+        return self.latents.decode((residual * self.latents.residual_scale + condition).float()).cpu()
+
+
+def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> TokenRefiner:
+    """A refiner from a diffusers folder; its `model_index.json` names the class of each part.
+
+    Raises:
+        CheckpointError: the folder holds another kind of pipeline, or lacks a part.
+    """
+    from diffusers import UNet2DConditionModel
+    from transformers import AutoTokenizer, CLIPTextModel
+
+    index = read_json(folder / "model_index.json")
+    if index.get("_class_name") != "TokenRefiner":
+        raise CheckpointError(
+            f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens (TokenRefiner)"
+        )
+    if index.get("prediction_type") != "sample":
+        raise CheckpointError(f"{folder}/model_index.json: prediction_type must be 'sample'")
+    local = {"local_files_only": True, "use_safetensors": True}
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local)
+    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local)
+    latents = PatchLatents.from_pretrained(folder / "latents")
+    return TokenRefiner(
+        unet=unet.to(device).eval().requires_grad_(False),
+        text_encoder=encoder.to(device).eval().requires_grad_(False),
+        tokenizer=AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        latents=latents.to(device),
+        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
+        codebook=index["codebook"],
+        text_length=index["text_length"],
+        side=int(unet.config.sample_size) * latents.patch,
+    )
