@@ -165,6 +165,49 @@ def doctor(
     console.print("all is well")
 
 
+@app.command()
+def evaluate(
+    recipe: RecipeOption = "pocket",
+    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts of one thing, and as many of two.")] = 100,
+    renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    sheet: Annotated[Path | None, typer.Option(help="A PNG for the judged pictures.")] = None,
+    inspector: Annotated[str, typer.Option(help="The inspector's checkpoint.")] = "pocket/inspector",
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
+) -> None:
+    """Measure a recipe on prompts and pictures that training never saw, with 95 % intervals."""
+    pipe = _text_to_image(recipe, device=device, memory=memory)
+    from .evaluation.command import run_evaluation
+
+    run_evaluation(
+        pipe, inspector=inspector, prompts=prompts, renders=renders, seed=seed, as_json=as_json, sheet=sheet
+    )
+
+
+@app.command()
+def train(
+    what: Annotated[
+        str, typer.Argument(help="tokenizer, planner, drafter, refiner, captioner, inspector, all; or ship.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
+    config: Annotated[Path | None, typer.Option(help="Sizes and steps that differ from the shipped.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, whatever is configured.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores, if not given.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Decides every draw.")] = None,
+    into: Annotated[Path | None, typer.Option(help="ship: where to; the package, if not given.")] = None,
+) -> None:
+    """Train the pocket models, going on where it was stopped; `ship` puts the results into the package."""
+    from .training.command import run_training
+
+    try:
+        run_training(what, out, config=config, steps=steps, threads=threads, seed=seed, into=into)
+    except KeyboardInterrupt:
+        print(f"diptych: stopped; the same command goes on from what is in {out}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
 def main() -> None:
     """The `diptych` command."""
     _quiet()

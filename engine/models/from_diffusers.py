@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from ..diffusion.preconditioning import flow_preconditioning
 from ..errors import CheckpointError
 from .checkpoint import read_json
 from .from_transformers import text_ids
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 TRAIN_TIMESTEPS = 1000
+PREDICTION = "preconditioned"  # see `flow_preconditioning`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenRefiner:
     """A U-Net that paints what a draft's preview lacks, given the preview and a text.
 
-    The latents it denoises are those of the picture less those of the preview, over the codec's residual scale; it
-    predicts them clean.
+    The latents it denoises are those of the picture less those of the preview, over the codec's residual scale.
 
     Args:
         codebook: the name of the codebook whose previews it was trained on.
@@ -77,7 +78,9 @@ class TokenRefiner:
         self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
         """Clean residual latents (b, c, h, w) from noisy ones, sigma (b,), text (b, t, d) and previews' latents."""
-        return self.unet(torch.cat([noisy, condition], 1), sigma * TRAIN_TIMESTEPS, text).sample
+        scale = flow_preconditioning(sigma)
+        entering = torch.cat([scale.into * noisy, condition], 1)
+        return scale.skip * noisy + scale.out * self.unet(entering, sigma * TRAIN_TIMESTEPS, text).sample
 
     @torch.inference_mode()
     def decode(self, residual: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
@@ -99,8 +102,8 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
         raise CheckpointError(
             f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens (TokenRefiner)"
         )
-    if index.get("prediction_type") != "sample":
-        raise CheckpointError(f"{folder}/model_index.json: prediction_type must be 'sample'")
+    if index.get("prediction_type") != PREDICTION:
+        raise CheckpointError(f"{folder}/model_index.json: prediction_type must be {PREDICTION!r}")
     local = {"local_files_only": True, "use_safetensors": True}
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local)
     encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local)

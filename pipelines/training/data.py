@@ -54,9 +54,15 @@ class WorldData:
     split: str = "train"
     count: int = 1_000_000
 
+    def scenes(self, indices: Iterable[int]) -> list[Scene]:
+        return [scene_of(self.split, int(i)) for i in indices]
+
     def take(self, indices: Iterable[int], side: int) -> Batch:
         """These scenes, as pictures `side` pixels high and wide (at most 256)."""
-        scenes = [scene_of(self.split, int(i)) for i in indices]
+        return self.render(self.scenes(indices), side)
+
+    def render(self, scenes: list[Scene], side: int) -> Batch:
+        """Any scenes, likewise."""
         pairs = [picture_of(scene, side) for scene in scenes]
         return Batch(
             pixels=torch.from_numpy(np.stack([p for p, _ in pairs])),

@@ -77,7 +77,7 @@ class InspectorTask:
         rngs = [random.Random(f"inspector/{self.seed}/{step}/{i}") for i in range(size)]
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         scenes = [self._scene(int(i), rng) for i, rng in zip(indices, rngs, strict=True)]
-        renders = [torch.from_numpy(picture_of(scene)[0]) for scene in scenes]
+        renders = [torch.from_numpy(np.array(picture_of(scene)[0])) for scene in scenes]
         pictures = [self._spoil(p, rng) for p, rng in zip(renders, rngs, strict=True)]
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         pixels = _shifted(pixel_values(torch.stack(pictures)), rngs)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100
-PROMPT_LENGTH = 32  # tokens of a prompt that are read
 MAX_POSITIONS = 192
+PROMPT_WEIGHT = 4.0  # of the expanded prompt's tokens; the facts repeat them
 
 
 class PlannerTask:
@@ -42,6 +42,7 @@ class PlannerTask:
         from transformers import LlamaConfig, LlamaForCausalLM
 
         self.data, self.tokenizer, self.seed = data, tokenizer, seed
+        self._facts_begin = tokenizer.convert_tokens_to_ids('","facts":[')
         torch.manual_seed(seed)
         self.model = LlamaForCausalLM(
             LlamaConfig(
@@ -81,7 +82,13 @@ class PlannerTask:
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
         ids, labels = batch
         logits = self.model(input_ids=ids, use_cache=False).logits[:, :-1]
-        return {"loss": F.cross_entropy(logits.transpose(1, 2).float(), labels[:, 1:], ignore_index=IGNORED)}
+        wanted = labels[:, 1:]
+        nats = F.cross_entropy(logits.transpose(1, 2).float(), wanted, ignore_index=IGNORED, reduction="none")
+        inside = wanted != IGNORED
+        before_facts = inside & ((wanted == self._facts_begin).cumsum(1) == 0)  # the facts only repeat the prompt
+        weights = inside.float() + (PROMPT_WEIGHT - 1) * before_facts.float()
+        loss = (nats * weights).sum() / weights.sum()
+        return {"loss": loss, "prompt": nats[before_facts].mean(), "all": nats[inside].mean()}
 
     def save(self, folder: Path) -> None:
         save_transformers(self.model, folder, self.tokenizer)

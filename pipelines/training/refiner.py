@@ -1,9 +1,8 @@
 """Trains the refiner: a conditional diffusion model that paints 256 pixels from the plan's text and the tokens.
 
 Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents of the *difference* between the
-picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift). The net predicts the clean
-latents, which small nets learn best (Li & He 2025, "Back to Basics"); the adapter turns that into a velocity for
-the sampler. Text and tokens are dropped at times, so that guidance has named branches, and some tokens are
+picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift), with the net preconditioned
+so that it is right at both ends of the noise from the start. Text and tokens are dropped at times, so that guidance has named branches, and some tokens are
 replaced, so that a drafter's slips are painted over.
 """
 
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from ...engine.diffusion.preconditioning import flow_preconditioning
+from ...engine.models.from_diffusers import PREDICTION, TRAIN_TIMESTEPS
 from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
 from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
@@ -26,8 +27,19 @@ from .weights import halved
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TRAIN_TIMESTEPS = 1000
 UNTOLD_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
+
+WHOLE_EVERY = 4  # steps; the others see only what is around a thing, where most is to be learnt
+CROP = 20  # cells of latents on such a window's side
+
+
+def _around_thing(*maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The window of `CROP` cells around the first thing, cut out of each (c, h, w); the last map is the mask."""
+    inside = (maps[-1][0] > 0).nonzero()  # (n, 2)
+    sides = torch.tensor(maps[-1].shape[1:])
+    centre = inside.float().mean(0) if len(inside) else sides / 2
+    top, left = (centre - CROP / 2).round().long().clamp_min(0).minimum(sides - CROP).tolist()
+    return tuple(each[:, top : top + CROP, left : left + CROP] for each in maps)
 
 
 def upsampled(previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -141,6 +153,10 @@ class RefinerTask:
         condition = condition * told
         clean = self.latents.encode(large.pixels)
         cover = F.avg_pool2d(large.masks[:, None].float() / 255, self.latents.patch)
+        if step % WHOLE_EVERY:
+            clean, condition, cover = (
+                torch.stack(rows) for rows in zip(*map(_around_thing, clean, condition, cover), strict=True)
+            )
         return {
             "clean": (clean - condition) / self.latents.residual_scale,
             "condition": condition,
@@ -166,11 +182,13 @@ class RefinerTask:
         sigma = batch["sigma"][:, None, None, None]
         noisy = (1 - sigma) * batch["clean"] + sigma * batch["noise"]
         text = self.model["text_encoder"](input_ids=batch["text"]).last_hidden_state
-        predicted = self.model["unet"](
-            torch.cat([noisy, batch["condition"]], 1), batch["sigma"] * TRAIN_TIMESTEPS, text
-        ).sample
+        scale = flow_preconditioning(batch["sigma"])
+        entering = torch.cat([scale.into * noisy, batch["condition"]], 1)
+        raw = self.model["unet"](entering, batch["sigma"] * TRAIN_TIMESTEPS, text).sample
+        predicted = scale.skip * noisy + scale.out * raw
         error = (predicted - batch["clean"]).square().mean(1, keepdim=True)
-        loss = (error * batch["weight"]).sum() / batch["weight"].sum()
+        even = scale.out.square().clamp_min(0.01)  # every noise level counts alike (Karras et al. 2022, sec. 5)
+        loss = (error / even * batch["weight"]).sum() / batch["weight"].sum()
         return {"loss": loss, "error": (error * batch["told"]).sum() / error[0].numel() / batch["told"].sum()}
 
     def save(self, folder: Path) -> None:
@@ -190,7 +208,7 @@ class RefinerTask:
             "text_encoder": ["transformers", "CLIPTextModel"],
             "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
             "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-            "prediction_type": "sample",
+            "prediction_type": PREDICTION,
             "text_length": TEXT_LENGTH,
             "codebook": self.codebook.codebook.name,
         }

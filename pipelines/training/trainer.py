@@ -10,6 +10,8 @@ import dataclasses
 import json
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +94,19 @@ class Average:
         return restore
 
 
+class _StopSignal:
+    """Whether Ctrl-C or a polite kill asked this run to stop; it then ends after a last checkpoint."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+
+
 class TrainingDiverged(DiptychError):
     """The loss is not a number; the last checkpoint is whole."""
 
@@ -116,6 +131,7 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
     if done:
         say(f"{task.name}: going on from step {done}")
     model.train()
+    stop = _StopSignal()
     began = saved = time.monotonic()
     running: dict[str, float] = {}
     for step in range(done, settings.steps):
@@ -132,7 +148,7 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
                 f"{task.name}: the loss is not a number at step {step}; lower the learning rate and start again: "
                 f"{work / 'state.safetensors'} holds the last good state"
             )
-        last = step + 1 == settings.steps
+        last = step + 1 == settings.steps or stop.asked
         if (step + 1) % settings.log_every == 0 or last:
             _log(work, step + 1, running)
             spent = time.monotonic() - began
@@ -142,6 +158,9 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
         if last or time.monotonic() - saved > settings.checkpoint_minutes * 60:
             _checkpoint(work, step + 1, task, optimizer, average)
             saved = time.monotonic()
+        if stop.asked:
+            say(f"{task.name}: stopped after step {step + 1}; the same command goes on from there")
+            return
 
 
 def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:

@@ -1,0 +1,55 @@
+"""The pictures that were judged, on one sheet: each above its prompt and what the inspector saw, ticked or crossed."""
+
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from .alignment import Judged
+
+SIDE = 176  # pixels of a picture on the sheet
+GAP = 12
+LINE = 13
+LINES = 5  # of text below a picture
+MARK = 22
+_PAPER, _INK, _FAINT, _GOOD, _BAD = (250, 249, 246), (38, 38, 42), (128, 126, 122), (24, 132, 62), (204, 36, 40)
+
+
+def judged_sheet(judged: Sequence[Judged], *, columns: int = 10) -> bytes:
+    """A PNG file. A tick: every thing is seen in its own colour."""
+    columns = max(1, min(columns, len(judged)))
+    rows = math.ceil(len(judged) / columns)
+    cell = SIDE + LINES * LINE + GAP
+    page = PIL.Image.new("RGB", (GAP + columns * (SIDE + GAP), GAP + max(1, rows) * cell), _PAPER)
+    draw = PIL.ImageDraw.Draw(page)
+    font = PIL.ImageFont.load_default(11)
+    for place, row in enumerate(judged):
+        x, y = GAP + place % columns * (SIDE + GAP), GAP + place // columns * cell
+        if row.pixels is not None:
+            picture = PIL.Image.fromarray(row.pixels.numpy())
+            page.paste(picture.resize((SIDE, SIDE), PIL.Image.Resampling.LANCZOS), (x, y))
+        _mark(draw, (x + SIDE - MARK, y), row.right)
+        for line, (text, colour) in enumerate(_text(row)):
+            draw.text((x, y + SIDE + 3 + line * LINE), text, fill=colour, font=font)
+    stream = io.BytesIO()
+    page.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _text(row: Judged) -> list[tuple[str, tuple[int, int, int]]]:
+    said = textwrap.wrap(row.prompt, 30)[: LINES - 2]
+    seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {row.error}", 30)[:2]
+    faint = _FAINT if row.right else _BAD
+    return [(line, _INK) for line in said] + [(line, faint) for line in seen]
+
+
+def _mark(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], good: bool) -> None:
+    x, y = corner
+    draw.rectangle((x, y, x + MARK, y + MARK), fill=_PAPER)
+    strokes = [[(5, 12), (10, 17), (18, 6)]] if good else [[(6, 6), (17, 17)], [(17, 6), (6, 17)]]
+    for stroke in strokes:
+        draw.line([(x + dx, y + dy) for dx, dy in stroke], fill=_GOOD if good else _BAD, width=3)

@@ -1,0 +1,94 @@
+"""Sizes and steps of the pocket models, from TOML: what a file may say is what `pocket.toml` says, and of that kind.
+
+Knows the form of the file. What a size means is for the trainer that takes it to say.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...engine.errors import InputError
+from .trainer import TrainSettings
+
+POCKET = Path(__file__).with_name("pocket.toml")
+MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
+
+_SHARES = ("blank", "cooldown", "ema", "label_smoothing", "previews", "spoilt", "spoilt_rows", "spoilt_tokens", "tokens")
+_FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "thing_weight")
+
+Table = dict[str, Any]
+
+
+def read_config(path: Path | None = None) -> Table:
+    """The shipped sizes and steps, with what the file at `path` says in their place.
+
+    Raises:
+        InputError: the file cannot be read, names an unknown key, or gives a value of the wrong kind or range.
+    """
+    shipped = tomllib.loads(POCKET.read_text(encoding="utf-8"))
+    if path is None:
+        return shipped
+    try:
+        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise InputError(f"config {path}: cannot be read ({error.strerror or error})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"config {path}: is not valid TOML: {error}") from None
+    return _over(table, shipped, f"config {path}")
+
+
+def training_of(config: Table, name: str, *, steps: int | None = None) -> TrainSettings:
+    """How long and how fast model `name` is trained; `steps` in place of what the config says."""
+    table = dict(config[name]["training"])
+    if steps is not None:
+        table["steps"] = steps
+    return TrainSettings(seed=config["seed"], **table)
+
+
+def sizes_of(config: Table, name: str) -> Table:
+    """What the trainer of model `name` takes beside its data."""
+    return {key: value for key, value in config[name].items() if key != "training"}
+
+
+def _over(table: Mapping[str, Any], shipped: Table, where: str) -> Table:
+    merged = dict(shipped)
+    for key, value in table.items():
+        if key not in shipped:
+            near = difflib.get_close_matches(key, shipped, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise InputError(f"{where}: {key!r} is not known{hint}; known are {', '.join(shipped)}")
+        if isinstance(shipped[key], dict):
+            if not isinstance(value, dict):
+                raise InputError(f"{where}: {key} = {value!r}: must be a table: [{key}]")
+            merged[key] = _over(value, shipped[key], f"{where}: [{key}]")
+        else:
+            merged[key] = _checked(key, value, shipped[key], where)
+    return merged
+
+
+def _checked(key: str, value: Any, shipped: Any, where: str) -> Any:
+    if isinstance(shipped, list):
+        if not isinstance(value, list) or not value:
+            raise InputError(f"{where}: {key} = {value!r}: must be a list of whole numbers")
+        return [_checked(key, item, shipped[0], where) for item in value]
+    if isinstance(shipped, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(shipped):  # a bool is not taken for a number
+        raise InputError(f"{where}: {key} = {value!r}: must be of kind {type(shipped).__name__}")
+    low, high = _range(key, whole=isinstance(shipped, int))
+    if not low <= value <= high:  # also false for NaN
+        raise InputError(f"{where}: {key} = {value}: must lie between {low} and {high}")
+    return value
+
+
+def _range(key: str, *, whole: bool) -> tuple[float, float]:
+    if key == "seed":
+        return 0, MAX_TRAIN_SEED
+    if whole:
+        return 1, 10**9
+    if key in _SHARES:
+        return 0.0, 1.0
+    assert key in _FROM_ZERO, f"{key} has no range: give it one here"
+    return 0.0, 1e6
