@@ -4,7 +4,7 @@
 #   make test       pass the tests                 (make test TESTS="tests/engine -k loop" for some of them)
 #   make check      linter, formatter, type checker
 #   make examples   run every script of examples/
-#   make train      train the pocket models anew   (hours on a CPU; resumes where it was stopped)
+#   make train      train the pocket models anew, into runs/pocket/   (hours on a CPU; resumes where it was stopped)
 #   make clean      remove what building left behind; `make distclean` the environment and out/, too
 #
 # PYTHON chooses the interpreter that .venv is made with: make demo PYTHON=python3.12
@@ -12,6 +12,7 @@
 PYTHON ?= python3.11
 VENV   ?= .venv
 OUT    ?= out/demo
+RUN    ?= runs/pocket
 TESTS  ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -74,7 +75,7 @@ examples: $(VENV)/.installed
 	set -e; for script in examples/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 train: $(VENV)/.installed
-	$(BIN)/python -m diptych.pipelines.training.all --out runs/pocket
+	$(BIN)/diptych train all --out $(RUN)
 
 clean:
 	rm -rf $(LEFTOVERS) dist .pytest_cache .ruff_cache .hypothesis

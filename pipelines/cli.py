@@ -168,7 +168,7 @@ def doctor(
 @app.command()
 def evaluate(
     recipe: RecipeOption = "pocket",
-    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts of one thing, and as many of two.")] = 100,
+    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts of one thing, and of two.")] = 100,
     renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 500,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
@@ -193,7 +193,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
     config: Annotated[Path | None, typer.Option(help="Sizes and steps that differ from the shipped.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, whatever is configured.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, not as configured.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores, if not given.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Decides every draw.")] = None,
     into: Annotated[Path | None, typer.Option(help="ship: where to; the package, if not given.")] = None,
@@ -202,10 +202,12 @@ def train(
     from .training.command import run_training
 
     try:
-        run_training(what, out, config=config, steps=steps, threads=threads, seed=seed, into=into)
+        done = run_training(what, out, config=config, steps=steps, threads=threads, seed=seed, into=into)
     except KeyboardInterrupt:
+        done = False
+    if not done:
         print(f"diptych: stopped; the same command goes on from what is in {out}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(130)
 
 
 def main() -> None:

@@ -64,6 +64,7 @@ class Sampler:
         ranked, order = p.sort(dim=-1, descending=True, stable=True)
         rank = torch.arange(p.shape[-1], device=p.device)[None]
         before = ranked.cumsum(-1) - ranked
-        keep = ((self._top_k <= 0) | (rank < self._top_k)) & (before < self._top_p)
+        likely = (self._top_p >= 1) | (before < self._top_p)  # `before` may round to 1 in the tail
+        keep = ((self._top_k <= 0) | (rank < self._top_k)) & likely
         keep[:, 0] = True
         return torch.zeros_like(keep).scatter(-1, order, keep)

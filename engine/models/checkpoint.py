@@ -3,7 +3,9 @@
 Only safetensors are read: a pickle can run any code when it is opened.
 """
 
+import contextlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,17 @@ def folder_of(checkpoint: str) -> Path:
         CheckpointError: there is no such folder.
     """
     if checkpoint.startswith("pocket/"):
-        folder = POCKET / checkpoint.removeprefix("pocket/")
+        name = Path(checkpoint.removeprefix("pocket/"))
+        folder = POCKET / name
+        found = not name.is_absolute() and len(name.parts) > 0
         hint = "install the package again, or train it: diptych train all"
     else:
-        folder = Path(checkpoint).expanduser()
+        folder = Path(checkpoint)
+        with contextlib.suppress(RuntimeError):  # the home of a user that there is not
+            folder = folder.expanduser()
+        found = True
         hint = "give the folder of a checkpoint, or pocket/NAME for one that ships in the package"
-    if not folder.is_dir() or ".." in Path(checkpoint).parts:
+    if not found or ".." in folder.parts or not folder.is_dir():
         raise CheckpointError(f"{checkpoint}: no such checkpoint: {hint}")
     return folder
 
@@ -64,12 +71,21 @@ def read_header(path: Path) -> dict[str, Any]:
                 raise broken
             header = json.loads(file.read(length))
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        end = max((_end_of(entry) for entry in tensors.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise broken from error
     if size != 8 + length + end:
         raise broken
     return tensors
+
+
+def _end_of(entry: dict[str, Any]) -> int:
+    """Where a tensor's data end. Raises if its shape and offsets are no numbers, or are none at all."""
+    start, end = entry["data_offsets"]
+    for number in (start, end, *entry["shape"]):
+        if not isinstance(number, int) or number < 0:
+            raise ValueError(f"{number!r} is no size")
+    return end
 
 
 def parameter_count(folder: Path) -> int:
@@ -78,14 +94,22 @@ def parameter_count(folder: Path) -> int:
     Raises:
         CheckpointError: a file is missing or damaged.
     """
-    count = 0
-    for path in weight_files(folder):
-        for entry in read_header(path).values():
-            numbers = 1
-            for side in entry["shape"]:
-                numbers *= side
-            count += numbers
-    return count
+    headers = (read_header(path) for path in weight_files(folder))
+    return sum(math.prod(entry["shape"]) for header in headers for entry in header.values())
+
+
+def whole(loaded: tuple[Any, dict[str, Any]], folder: Path) -> Any:
+    """The model that a library's `from_pretrained(..., output_loading_info=True)` gave.
+
+    Raises:
+        CheckpointError: the checkpoint lacks some of its weights; the libraries make do with random numbers.
+    """
+    model, info = loaded
+    missing = sorted(info["missing_keys"])
+    if missing:
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise CheckpointError(f"{folder}: lacks the weights {missing[0]}{others}: copy the checkpoint again")
+    return model
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -98,8 +122,22 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file: copy the checkpoint again") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}): copy the checkpoint again") from None
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: holds no JSON object: copy the checkpoint again")
     return value
+
+
+def read_config(checkpoint: str, *needed: str) -> dict[str, Any]:
+    """A checkpoint's `config.json`, which says at least what is `needed`.
+
+    Raises:
+        CheckpointError: there is no such checkpoint or file, or it is of another kind.
+    """
+    path = folder_of(checkpoint) / "config.json"
+    config = read_json(path)
+    for name in needed:
+        if name not in config:
+            raise CheckpointError(f"{path}: says nothing of {name}: name another checkpoint for this stage")
+    return config

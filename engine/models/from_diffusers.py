@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 
 from ..diffusion.preconditioning import flow_preconditioning
 from ..errors import CheckpointError
-from .checkpoint import read_json
+from .checkpoint import read_json, whole
 from .from_transformers import text_ids
 from .patch_latents import PatchLatents
 
@@ -68,10 +67,8 @@ class TokenRefiner:
 
     @torch.inference_mode()
     def encode_previews(self, previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Previews uint8 (b, h', w', 3) to the latents (b, c, h, w) of a picture of that size, bicubic."""
-        x = previews.to(self.device).permute(0, 3, 1, 2).float()
-        x = F.interpolate(x, (height, width), mode="bicubic", align_corners=False).clamp(0, 255)
-        return self.latents.encode(x.permute(0, 2, 3, 1)).to(self.unet.dtype)
+        """Previews uint8 (b, h', w', 3) to the latents (b, c, h, w) of a picture of that size."""
+        return self.latents.encode_previews(previews.to(self.device), height, width).to(self.unet.dtype)
 
     @torch.inference_mode()
     def predict(
@@ -104,9 +101,9 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
         )
     if index.get("prediction_type") != PREDICTION:
         raise CheckpointError(f"{folder}/model_index.json: prediction_type must be {PREDICTION!r}")
-    local = {"local_files_only": True, "use_safetensors": True}
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local)
-    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local)
+    local = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+    unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
+    encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
     latents = PatchLatents.from_pretrained(folder / "latents")
     return TokenRefiner(
         unet=unet.to(device).eval().requires_grad_(False),

@@ -12,7 +12,7 @@ import torch
 
 from ..errors import CheckpointError, RowError
 from ..values import Codebook
-from .checkpoint import read_json
+from .checkpoint import read_json, whole
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
@@ -47,14 +47,14 @@ class CachedDecoding:
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Append one token, int64 (b,), to each row; returns the new logits (b, v)."""
-        self.logits = self._forward(tokens[:, None], self._next_position)
         self._length += 1
+        self.logits = self._forward(tokens[:, None], self._next_position)
         self._next_position = self._next_position + 1
         return self.logits
 
     @torch.inference_mode()
     def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        mask = None if self._mask is None else self._mask[:, : self._length + (ids.shape[1] == 1)]
+        mask = None if self._mask is None else self._mask[:, : self._length]
         output = self._model(
             input_ids=ids,
             attention_mask=mask,
@@ -64,6 +64,10 @@ class CachedDecoding:
             logits_to_keep=1,
         )
         return output.logits[:, -1]
+
+
+CACHE_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size")
+"""What `cache_bytes` reads of a `config.json`, at least."""
 
 
 def cache_bytes(config: dict[str, Any], *, rows: int, length: int, bytes_each: int = 4) -> int:
@@ -102,27 +106,25 @@ class LanguageModel:
         written = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return self.tokenizer.encode(str(written), add_special_tokens=False)
 
-    def begin(self, rows: Sequence[list[int]], *, new_tokens: int, width: int = 0) -> CachedDecoding:
-        """Read prefixes of different lengths, padded on the left to the longest, or to `width` if that is more.
+    def begin(self, rows: Sequence[list[int]], *, width: int, new_tokens: int) -> CachedDecoding:
+        """Read prefixes of different lengths, padded on the left to `width`.
 
         Raises:
-            RowError: a row and `new_tokens` do not fit the model's positions.
+            RowError: a row is longer than that, or does not fit the model's positions with `new_tokens` after it.
         """
-        limit = int(self.model.config.max_position_embeddings) - new_tokens
+        limit = min(width, int(self.model.config.max_position_embeddings) - new_tokens)
         for i, row in enumerate(rows):
             if len(row) > limit:
-                raise RowError(i, f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it")
-        longest = max(width, *(len(row) for row in rows))
+                reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
+                raise RowError(i, reason)
         pad = self.tokenizer.pad_token_id
         pad = self.stop if pad is None else pad
-        ids = torch.full((len(rows), longest), pad)
+        ids = torch.full((len(rows), width), pad)
         mask = torch.zeros_like(ids)
         for i, row in enumerate(rows):
-            ids[i, longest - len(row) :] = torch.tensor(row)
-            mask[i, longest - len(row) :] = 1
-        return CachedDecoding(
-            self.model, ids.to(self.device), mask=mask.to(self.device), new_tokens=new_tokens
-        )
+            ids[i, width - len(row) :] = torch.tensor(row)
+            mask[i, width - len(row) :] = 1
+        return CachedDecoding(self.model, ids.to(self.device), mask=mask.to(self.device), new_tokens=new_tokens)
 
     def decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids))
@@ -212,7 +214,12 @@ def _load(folder: Path, dtype: torch.dtype, device: torch.device) -> tuple[Any, 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    loaded = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
     )
-    return model.to(device).eval().requires_grad_(False), tokenizer
+    return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

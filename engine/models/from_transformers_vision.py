@@ -4,7 +4,6 @@ Knows the library's classes and the checkpoint's image processor. Knows nothing 
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CheckpointError
+from .checkpoint import read_json, whole
 
 if TYPE_CHECKING:
     from transformers import BlipForConditionalGeneration, PreTrainedTokenizerFast
+
+CAPTION = "<s><caption>"
+TEXT_LENGTH = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class Captioner:
     Args:
         caption_start: ids that a caption begins with.
         answers: ids of 'no' and of 'yes'.
+        text_length: tokens that a text is cut or padded to: its shape must not depend on its neighbours.
     """
 
     model: "BlipForConditionalGeneration"
@@ -43,6 +47,7 @@ class Captioner:
     tokenizer: "PreTrainedTokenizerFast"
     caption_start: tuple[int, ...]
     answers: tuple[int, int]
+    text_length: int
     calibration: Calibration
 
     @property
@@ -71,11 +76,7 @@ class Captioner:
         """-log p(text | picture) a token, end included, for each row: float32 (b,)."""
         rows = [self._caption_ids(text) for text in texts]
         start = len(self.caption_start)
-        length = max(len(row) for row in rows)
-        ids = torch.full((len(rows), length), self.tokenizer.pad_token_id)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        ids = ids.to(self.device)
+        ids = self._padded(rows, self.text_length)
         logits = self._decode(ids, seen)[:, start - 1 : -1]  # (b, t, v), each for the token after it
         nats = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, start:], reduction="none")
         counts = torch.tensor([len(row) - start for row in rows], device=self.device)
@@ -85,11 +86,8 @@ class Captioner:
     @torch.inference_mode()
     def yes(self, seen: torch.Tensor, facts: Sequence[str]) -> torch.Tensor:
         """The probability of 'yes' to whether the picture shows the fact, for each row: float32 (b,)."""
-        rows = [self._ids(f"<s><ask>{fact}<answer>") for fact in facts]
-        ids = torch.full((len(rows), max(len(row) for row in rows)), self.tokenizer.pad_token_id)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        logits = self._decode(ids.to(self.device), seen)
+        rows = [self._ask_ids(fact) for fact in facts]
+        logits = self._decode(self._padded(rows, max(len(row) for row in rows)), seen)
         last = torch.tensor([len(row) - 1 for row in rows], device=self.device)
         at_end = logits[torch.arange(len(rows), device=self.device), last]
         return at_end[:, list(self.answers)].softmax(-1)[:, 1].cpu()
@@ -113,12 +111,21 @@ class Captioner:
         return self.model.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits.float()
 
     def _caption_ids(self, text: str) -> list[int]:
-        limit = self.model.config.text_config.max_position_embeddings - len(self.caption_start) - 1
-        ids = self.tokenizer.encode(text, add_special_tokens=False)[:limit]
-        return [*self.caption_start, *ids, self.tokenizer.eos_token_id]
+        """The start, the text (encoded after it, as in training: words begin otherwise on their own), the end."""
+        begun = self._ids(f"{CAPTION}{text}")
+        return [*begun[: self.text_length - 1], self.tokenizer.eos_token_id]
+
+    def _ask_ids(self, fact: str) -> list[int]:
+        *begun, answer = self._ids(f"<s><ask>{fact}<answer>")
+        return [*begun[: self.text_length - 1], answer]
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)
+
+    def _padded(self, rows: Sequence[list[int]], length: int) -> torch.Tensor:
+        """int64 (b, length); what follows a row's end is never looked at."""
+        pad = self.tokenizer.pad_token_id
+        return torch.tensor([row + [pad] * (length - len(row)) for row in rows], device=self.device)
 
 
 def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner:
@@ -127,16 +134,18 @@ def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Ca
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
-    model = BlipForConditionalGeneration.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True
+    loaded = BlipForConditionalGeneration.from_pretrained(
+        folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
+    model = whole(loaded, folder)
     yes, no = (tokenizer.encode(f"<answer> {word}", add_special_tokens=False)[-1] for word in ("yes", "no"))
     return Captioner(
         model=model.to(device).eval().requires_grad_(False),
         processor=processor,
         tokenizer=tokenizer,
-        caption_start=tuple(tokenizer.encode("<s><caption>", add_special_tokens=False)),
+        caption_start=tuple(tokenizer.encode(CAPTION, add_special_tokens=False)),
         answers=(no, yes),
+        text_length=min(TEXT_LENGTH, model.config.text_config.max_position_embeddings),
         calibration=read_calibration(folder),
     )
 
@@ -151,6 +160,6 @@ def read_calibration(folder: Path) -> Calibration:
     if not path.exists():
         return Calibration()
     try:
-        return Calibration(**{k: float(v) for k, v in json.loads(path.read_text(encoding="utf-8")).items()})
-    except (ValueError, TypeError, AttributeError) as error:
+        return Calibration(**{k: float(v) for k, v in read_json(path).items()})
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}: run the calibration again") from None

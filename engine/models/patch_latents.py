@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 
@@ -46,6 +47,12 @@ class PatchLatents(torch.nn.Module):
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels 0..255 (b, h·patch, w·patch, 3) to float32 latents (b, c, h, w)."""
         return ((self.patches(pixels) - self.mean) @ self.basis).permute(0, 3, 1, 2).contiguous()
+
+    def encode_previews(self, previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Previews uint8 (b, h', w', 3), enlarged to (height, width) bicubically, to latents (b, c, h, w)."""
+        x = previews.permute(0, 3, 1, 2).float()
+        x = F.interpolate(x, (height, width), mode="bicubic", align_corners=False).clamp(0, 255)
+        return self.encode(x.permute(0, 2, 3, 1))
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """float32 latents (b, c, h, w) to uint8 pixels (b, h·patch, w·patch, 3)."""

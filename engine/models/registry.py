@@ -49,11 +49,17 @@ class Registry:
             return loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device))
         except (DiptychError, MemoryError, torch.OutOfMemoryError):
             raise
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-            if "memory" in str(error):
+        except Exception as error:  # whatever a library makes of files that are not as they should be
+            if isinstance(error, RuntimeError) and "memory" in str(error):
                 raise
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {first_line}") from error
+            raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if isinstance(error, KeyError):
+        return f"{text} is missing"
+    return text or type(error).__name__
 
 
 def _known(what: str, name: str, table: dict[str, Any]) -> str:

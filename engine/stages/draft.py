@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ..ar.decoding import decode_grid
 from ..ar.sampling import Sampling
 from ..errors import InputError, RowError
-from ..models.checkpoint import folder_of, read_json
-from ..models.from_transformers import ImageTokenModel, cache_bytes
+from ..models.checkpoint import read_config
+from ..models.from_transformers import CACHE_NEEDS, ImageTokenModel, cache_bytes
 from ..models.patch_codebook import PatchCodebook
 from ..randomness import RowKey, uniforms
 from ..stage import ModelKey, Models, Report
@@ -32,7 +32,8 @@ class DraftStage:
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, and the logits of one step in double precision."""
-        config = read_json(folder_of(self.uses[0].checkpoint) / "config.json")
+        needed = ("image_token_grid", "image_text_length", "vocab_size", *CACHE_NEEDS)
+        config = read_config(self.uses[0].checkpoint, *needed)
         rows = len(batch) * (2 if any(_settings(plan).draft_guidance_scale != 1 for plan in batch) else 1)
         height, width = config["image_token_grid"]
         cache = cache_bytes(config, rows=rows, length=config["image_text_length"] + 1 + height * width)

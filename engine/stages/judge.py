@@ -33,7 +33,7 @@ class JudgeStage:
 
     def workspace(self, batch: Sequence[Picture]) -> int:
         """Activations of the pictures, and of the facts asked at once."""
-        asks = min(ASKS_AT_ONCE, sum(len(picture.plan.facts) for picture in batch if picture.plan))
+        asks = min(ASKS_AT_ONCE, max(len(picture.plan.facts) if picture.plan else 0 for picture in batch))
         return BYTES_A_ROW * (len(batch) + asks)
 
     def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Verdict]:
@@ -62,14 +62,17 @@ def _scores(model: Captioner, seen: torch.Tensor, texts: Sequence[str]) -> list[
 
 
 def _answers(model: Captioner, seen: torch.Tensor, batch: Sequence[Picture]) -> list[tuple[FactAnswer, ...]]:
-    asked = [(i, fact) for i, picture in enumerate(batch) if picture.plan for fact in picture.plan.facts]
-    rows: list[list[FactAnswer]] = [[] for _ in batch]
-    for start in range(0, len(asked), ASKS_AT_ONCE):
-        part = asked[start : start + ASKS_AT_ONCE]
-        yes = model.yes(seen[[i for i, _ in part]], [fact.text for _, fact in part])
-        for (i, fact), p in zip(part, yes.tolist(), strict=True):
-            rows[i].append(FactAnswer(fact=fact, probability=_finite(p)))
-    return [tuple(row) for row in rows]
+    """Each picture is asked on its own, so that the shapes do not depend on its neighbours' facts."""
+    rows: list[tuple[FactAnswer, ...]] = []
+    for i, picture in enumerate(batch):
+        facts = picture.plan.facts if picture.plan else ()
+        probabilities: list[float] = []
+        for start in range(0, len(facts), ASKS_AT_ONCE):
+            texts = [fact.text for fact in facts[start : start + ASKS_AT_ONCE]]
+            probabilities += model.yes(seen[i : i + 1].expand(len(texts), -1, -1), texts).tolist()
+        answers = zip(facts, probabilities, strict=True)
+        rows.append(tuple(FactAnswer(fact=fact, probability=_finite(p)) for fact, p in answers))
+    return rows
 
 
 def _finite(p: float) -> float:

@@ -7,8 +7,8 @@ from ..ar.decoding import decode_text
 from ..ar.grammar import PlanGrammar
 from ..ar.sampling import Sampling
 from ..errors import RowError
-from ..models.checkpoint import folder_of, read_json
-from ..models.from_transformers import LanguageModel, cache_bytes
+from ..models.checkpoint import read_config
+from ..models.from_transformers import CACHE_NEEDS, LanguageModel, cache_bytes
 from ..randomness import RowKey, uniforms
 from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
@@ -17,7 +17,6 @@ INSTRUCTIONS = (
     "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and size,"
     " where it stands, and in which setting. Then list the facts that the picture must show. Answer in JSON."
 )
-WIDTH = 64  # prefixes are padded to this many tokens, so that their shape does not depend on the neighbours
 
 
 class PlanStage:
@@ -26,6 +25,8 @@ class PlanStage:
     Args:
         model: a `causal-lm`.
         temperature, top_p: how what the prompt leaves open is filled in.
+        prompt_tokens: that instructions and prompt may have together; shorter ones are padded to as many, so that
+            their shape does not depend on the neighbours.
         max_tokens: of a Plan; one that is cut off falls back to the user's own words.
     """
 
@@ -34,16 +35,23 @@ class PlanStage:
     gives = Plan
 
     def __init__(
-        self, *, model: ModelKey, temperature: float = 1.0, top_p: float = 0.9, max_tokens: int = 112
+        self,
+        *,
+        model: ModelKey,
+        temperature: float = 1.0,
+        top_p: float = 0.9,
+        prompt_tokens: int = 80,
+        max_tokens: int = 112,
     ) -> None:
         self.uses = (model,)
         self._sampling = Sampling(temperature=temperature, top_p=top_p)
+        self._prompt_tokens = prompt_tokens
         self._max_tokens = max_tokens
 
     def workspace(self, batch: Sequence[Request]) -> int:
         """The key-value cache, and the logits of one step in double precision."""
-        config = read_json(folder_of(self.uses[0].checkpoint) / "config.json")
-        cache = cache_bytes(config, rows=len(batch), length=WIDTH + self._max_tokens)
+        config = read_config(self.uses[0].checkpoint, *CACHE_NEEDS, "vocab_size")
+        cache = cache_bytes(config, rows=len(batch), length=self._prompt_tokens + self._max_tokens)
         return cache + 6 * 8 * len(batch) * config["vocab_size"]
 
     def run(self, batch: Sequence[Request], models: Models, report: Report) -> list[Plan]:
@@ -54,7 +62,7 @@ class PlanStage:
         keys = [RowKey(request.seed, request.candidate) for request in batch]
         rows = [model.prompt_ids(_instructions(request), request.prompt) for request in batch]
         written = decode_text(
-            model.begin(rows, new_tokens=self._max_tokens, width=WIDTH),
+            model.begin(rows, width=self._prompt_tokens, new_tokens=self._max_tokens),
             grammars=[PlanGrammar(model.grammar_tokenizer, model.stop) for _ in batch],
             sampling=[self._sampling] * len(batch),
             uniforms=uniforms(keys, self.name, self._max_tokens),

@@ -36,7 +36,7 @@ class RefineStage:
         return BYTES_A_PIXEL * branches * pixels
 
     def run(self, batch: Sequence[Draft], models: Models, report: Report) -> list[Picture]:
-        """Raises `RowError` for a size that the model does not paint."""
+        """Raises `RowError` for a size that the model does not paint, or that is not of the draft's shape."""
         model: TokenRefiner = models[self.uses[0]]
         for i, draft in enumerate(batch):
             _check(i, draft, model)
@@ -47,6 +47,8 @@ class RefineStage:
         noise = normals(keys, self.name, model.latent_shape(height, width)).to(condition)
         steps = settings.num_inference_steps
         assert steps is not None, "DEFAULTS has it"
+        different = {_settings(draft).num_inference_steps for draft in batch} - {steps}
+        assert not different, f"a batch of {steps} steps has rows of {different}"
         residual = noise
         estimates = denoise(
             _predictor(model, batch, condition), noise, scheduler=model.new_scheduler(), sigmas=even_sigmas(steps)
@@ -84,3 +86,6 @@ def _check(index: int, draft: Draft, model: TokenRefiner) -> None:
     height, width = draft.plan.request.height, draft.plan.request.width
     if (height, width) != (model.side, model.side):
         raise RowError(index, f"{width}x{height} pixels: this refiner paints {model.side}x{model.side}")
+    rows, columns = draft.grid
+    if rows * width != columns * height:
+        raise RowError(index, f"a draft of {columns}x{rows} tokens for {width}x{height} pixels: the shapes differ")

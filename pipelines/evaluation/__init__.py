@@ -1,1 +1,1 @@
-"""How good a recipe is: figures with intervals, and the pictures they were counted on. Never used in the loop."""
+"""How good a recipe is: figures with intervals, and the pictures they rest on. Never used in the loop."""

@@ -48,7 +48,7 @@ class Judged:
 
 
 def held_out_scenes(count: int, *, things: int, seed: int = 0) -> list[Scene]:
-    """Scenes of one or two things, each with a combination of kind, colour and setting that training never saw."""
+    """Scenes of one or two things, each of a kind, colour and setting that training never saw together."""
     share = float(things == 2)
     return [
         sample_scene(random.Random(f"evaluate/{seed}/{things}/{i}"), share, held_out=True) for i in range(count)
@@ -58,7 +58,7 @@ def held_out_scenes(count: int, *, things: int, seed: int = 0) -> list[Scene]:
 def render_scenes(
     pipe: TextToImage, look: Look, scenes: Sequence[Scene], *, seed: int = 0, watch: Watcher | None = None
 ) -> list[Judged]:
-    """Render the full wording of each scene, by the plain chain of one candidate, and look at what came of it."""
+    """Render the full wording of each scene, by the plain chain of one candidate, and look at the picture."""
     judged = [Judged(scene=scene, error="was not rendered") for scene in scenes]
     prompts = [prompt_of(scene) for scene in scenes]
     for result in pipe.stream(prompts, seed=seed, watch=watch, candidates=1, rounds=1):
@@ -71,7 +71,7 @@ def render_scenes(
 
 
 def alignment_of(judged: Sequence[Judged]) -> dict[str, dict[str, Figure]]:
-    """Shares by category: what pictures show, and what the previews of their drafts show, where there were drafts."""
+    """Shares by category: what pictures show and, where there were drafts, what their previews show."""
     figures: dict[str, dict[str, Figure]] = {}
     for name, things in (("one thing", 1), ("two things", 2)):
         rows = [row for row in judged if len(row.scene.things) == things]

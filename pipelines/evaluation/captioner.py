@@ -35,8 +35,8 @@ def judge_with(stage: Stage[Picture, Verdict], memory: DeviceMemory) -> Judge:
 def evaluate_captioner(judge: Judge, *, count: int, batch_size: int = 16) -> dict[str, Figure]:
     """Captions and answers for `count` held-out renders.
 
-    A caption is right where it names every thing with its colour, and nothing else; an answer is right where a true
-    fact is answered yes, or a false one of the same kind no.
+    A caption is right where it names every thing with its colour, and nothing else; an answer is right where a
+    true fact is answered yes, or a false one of the same kind no.
     """
     data = WorldData("held-out")
     captions: dict[str, list[bool]] = defaultdict(list)

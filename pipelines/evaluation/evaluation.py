@@ -22,7 +22,7 @@ class Evaluation:
 
     Args:
         alignment: by category of prompts, then by question.
-        inspector: the inspector's own right answers on held-out renders: what the figures of `alignment` rest on.
+        inspector: its own right answers on held-out renders: what the figures of `alignment` rest on.
         judged: the prompts that `alignment` was counted on.
     """
 
@@ -57,9 +57,7 @@ def evaluate(
     """
     say(f"renders: {renders} are read by the inspector, the captioner, the tokenizer and the drafter")
     checked = evaluate_inspector(inspector, count=renders)
-    captioner = evaluate_captioner(
-        judge_with(pipe.runner.chain.stages[-1], pipe.runner.memory), count=renders
-    )
+    captioner = evaluate_captioner(judge_with(pipe.runner.chain.stages[-1], pipe.runner.memory), count=renders)
     tokenizer, drafter = _tokens(pipe, renders)
     scenes = [scene for things in (1, 2) for scene in held_out_scenes(prompts, things=things)]
     say(f"prompts: {len(scenes)} are rendered")

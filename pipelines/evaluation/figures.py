@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: shares of counts, and means over pictures. Knows nothing of what was counted."""
+"""Figures with their uncertainty: shares of counts, and means over pictures. Knows not what was counted."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """So many of so many, with the 95 % interval of Wilson (1927), which holds near 0 and 1 and for few counts."""
+    """So many of so many, with the 95 % interval of Wilson (1927), which holds near 0 and 1 and for few."""
 
     count: int
     of: int

@@ -1,4 +1,4 @@
-"""The inspector: which things, in which colours and in which setting, it sees in a picture, and how often it errs.
+"""The inspector: which things, in which colours and setting, it sees in a picture, and how often it errs.
 
 It reports and never steers. Things are seen where the probability is at least a half.
 """
@@ -50,7 +50,7 @@ class Inspector:
     """Looks at pictures. `from_checkpoint` is the usual way to one.
 
     Args:
-        model: pixel values (b, 3, 64, 64) to an output with `logits` (b, as many as `training.inspector.labels`).
+        model: pixel values (b, 3, 64, 64) to an output with `logits` (b, n), as `training.inspector.labels`.
         batch_size: pictures that are looked at in one go.
     """
 
@@ -88,7 +88,7 @@ class Inspector:
 
 
 def evaluate_inspector(inspector: Inspector, *, count: int, batch_size: int = 64) -> dict[str, Share]:
-    """The inspector's own error, on `count` held-out renders of one thing, of two things, and their settings."""
+    """The inspector's own right answers on `count` held-out renders: things in their colours, settings."""
     data, seen, scenes = WorldData("held-out"), [], []
     for start in range(0, count, batch_size):
         batch = data.take(range(start, min(count, start + batch_size)), PICTURE_SIDE)

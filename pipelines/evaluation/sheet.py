@@ -1,4 +1,4 @@
-"""The pictures that were judged, on one sheet: each above its prompt and what the inspector saw, ticked or crossed."""
+"""The pictures that were judged, on one sheet: each above its prompt and what the inspector saw in it."""
 
 import io
 import math

@@ -1,8 +1,8 @@
 """Calibrates the captioner's score: from likelihoods to the probability that a picture shows what a text says.
 
-Logistic regression (Platt 1999) on held-out renders, half with their own prompt, half with one that is wrong in one
-thing: kind, colour, place, setting, or colours swapped. Its two inputs are the text's nats with and without the
-picture, so that the share of the latter, alpha, is fitted too.
+Logistic regression (Platt 1999) on held-out renders, half with their own prompt, half with one that is wrong in
+one thing: kind, colour, place, setting, or colours swapped. Its two inputs are the text's nats with and without
+the picture, so that the share of the latter, alpha, is fitted too.
 """
 
 import dataclasses
@@ -80,7 +80,7 @@ def fit(nats: torch.Tensor, matched: torch.Tensor) -> Calibration:
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     weight, both, bias = c.detach().tolist()
     return Calibration(alpha=both / weight, weight=weight, bias=bias)
 

@@ -1,7 +1,9 @@
 """Trains the captioner: it writes captions of pictures and previews, and answers yes or no about single facts.
 
-Cross-entropy on the caption's words and on the one word that answers. A share of the rows sees a blank picture:
-what the model then expects of a caption is what the likelihood score is measured against. Shares no weights with the
+Cross-entropy on the caption's words and on the one word that answers. In training a linear head on the vision
+transformer also names the thing and the colour in every patch, which the renderer knows: so dense a signal
+teaches it shapes several times sooner than captions alone. A share of the rows sees a blank picture: what the
+model then expects of a caption is what the likelihood score is measured against. Shares no weights with the
 drafter.
 """
 
@@ -15,14 +17,16 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ...engine.models.patch_codebook import PatchCodebook
-from ..pocket.world import Scene, caption_of, facts_of, false_facts_of, prompt_of
-from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
+from ..pocket.world import COLOURS, KINDS, Scene, caption_of, facts_of, false_facts_of, prompt_of
+from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of, things_in_cells
+from .texts import id_of
 from .weights import save_image_processor, save_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 IMAGE_SIDE = 64
+PATCH = 8
 CAPTION_LENGTH = 32
 ASK_LENGTH = 20
 ASKS = 3  # true facts asked of a picture in training, and as many false ones
@@ -79,10 +83,10 @@ class CaptionerTask:
             max_position_embeddings=64,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            sep_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=id_of(tokenizer, "<s>"),
+            eos_token_id=id_of(tokenizer, "</s>"),
+            sep_token_id=id_of(tokenizer, "</s>"),
+            pad_token_id=id_of(tokenizer, "<pad>"),
             projection_dim=hidden_size,
         )
         vision = BlipVisionConfig(
@@ -91,15 +95,17 @@ class CaptionerTask:
             num_hidden_layers=vision_layers,
             num_attention_heads=6,
             image_size=IMAGE_SIDE,
-            patch_size=8,
+            patch_size=PATCH,
             projection_dim=hidden_size,
         )
         config = BlipConfig(
             text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=hidden_size
         )
-        self.model = BlipForConditionalGeneration(config)
-        torch.nn.init.normal_(self.model.vision_model.embeddings.position_embedding, std=0.02)
-        torch.nn.init.normal_(self.model.vision_model.embeddings.class_embedding, std=0.02)
+        self.captioner = BlipForConditionalGeneration(config)
+        torch.nn.init.normal_(self.captioner.vision_model.embeddings.position_embedding, std=0.02)
+        torch.nn.init.normal_(self.captioner.vision_model.embeddings.class_embedding, std=0.02)
+        classifier = torch.nn.Linear(hidden_size, 2 + len(KINDS) + len(COLOURS))  # each with one for nothing
+        self.model = torch.nn.ModuleDict({"captioner": self.captioner, "classifier": classifier})
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
 
@@ -131,7 +137,20 @@ class CaptionerTask:
             "ask_ids": ask_ids,
             "ask_labels": ask_labels,
             "asked": asked,
+            "patches": self._patches(large.scenes, blank),
         }
+
+    def _patches(self, scenes: list[Scene], blank: torch.Tensor) -> torch.Tensor:
+        """The kind and the colour in each patch, from 1, and 0 where there is nothing: int64 (b, s, 2)."""
+        where = things_in_cells(scenes, IMAGE_SIDE // PATCH).flatten(1)
+        names = torch.zeros(len(scenes), 1 + max(len(scene.things) for scene in scenes), 2, dtype=torch.long)
+        for i, scene in enumerate(scenes):
+            for j, thing in enumerate(scene.things, 1):
+                names[i, j, 0] = 1 + KINDS.index(thing.kind)
+                names[i, j, 1] = 1 + list(COLOURS).index(thing.colour)
+        labels = names.gather(1, where[..., None].expand(-1, -1, 2))
+        labels[blank] = IGNORED
+        return labels
 
     def _caption(self, scene: Scene, rng: random.Random) -> tuple[list[int], list[int]]:
         text = prompt_of(scene) if rng.random() < 0.6 else caption_of(scene, rng)
@@ -148,24 +167,36 @@ class CaptionerTask:
         return rows
 
     def _rows(self, rows: list[tuple[list[int], list[int]]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-        ids = torch.full((len(rows), length), self.tokenizer.pad_token_id)
+        pad = id_of(self.tokenizer, "<pad>")
+        ids = torch.full((len(rows), length), pad)
         labels = torch.full((len(rows), length), IGNORED)
         for i, (row, wanted) in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)[:length]
             labels[i, : len(row)] = torch.tensor(wanted)[:length]
-        longest = int((ids != self.tokenizer.pad_token_id).sum(1).max())
+        longest = int((ids != pad).sum(1).max())
         return ids[:, :longest], labels[:, :longest]
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        seen = self.model.vision_model(pixel_values=batch["pixels"]).last_hidden_state  # (b, s, d)
+        seen = self.captioner.vision_model(pixel_values=batch["pixels"]).last_hidden_state  # (b, s, d)
         caption = self._nats(batch["caption_ids"], batch["caption_labels"], seen)
         ask = self._nats(batch["ask_ids"], batch["ask_labels"], seen[batch["asked"]])
-        return {"loss": caption + ask, "caption": caption, "ask": ask}
+        patch = self._patch_nats(seen[:, 1:], batch["patches"])
+        return {"loss": caption + ask + patch, "caption": caption, "ask": ask, "patch": patch}
+
+    def _patch_nats(self, seen: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of kinds and colours; patches of background weigh a fifth."""
+        logits = self.model["classifier"](seen).split([1 + len(KINDS), 1 + len(COLOURS)], -1)
+        total = torch.zeros(())
+        for part, wanted in zip(logits, labels.unbind(-1), strict=True):
+            weight = torch.ones(part.shape[-1])
+            weight[0] = 0.2
+            total = total + F.cross_entropy(part.transpose(1, 2), wanted, weight=weight, ignore_index=IGNORED)
+        return total
 
     def _nats(self, ids: torch.Tensor, labels: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        logits = self.model.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
+        logits = self.captioner.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
         return F.cross_entropy(logits.transpose(1, 2).float(), labels, ignore_index=IGNORED)
 
     def save(self, folder: Path) -> None:
-        save_transformers(self.model, folder, self.tokenizer)
+        save_transformers(self.captioner, folder, self.tokenizer)
         save_image_processor(folder, IMAGE_SIDE)

@@ -1,4 +1,4 @@
-"""Sizes and steps of the pocket models, from TOML: what a file may say is what `pocket.toml` says, and of that kind.
+"""Sizes and steps of the pocket models, from TOML: a file may say what `pocket.toml` says, and of that kind.
 
 Knows the form of the file. What a size means is for the trainer that takes it to say.
 """
@@ -15,7 +15,17 @@ from .trainer import TrainSettings
 POCKET = Path(__file__).with_name("pocket.toml")
 MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
 
-_SHARES = ("blank", "cooldown", "ema", "label_smoothing", "previews", "spoilt", "spoilt_rows", "spoilt_tokens", "tokens")
+_SHARES = (
+    "blank",
+    "cooldown",
+    "ema",
+    "label_smoothing",
+    "previews",
+    "spoilt",
+    "spoilt_rows",
+    "spoilt_tokens",
+    "tokens",
+)
 _FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "thing_weight")
 
 Table = dict[str, Any]

@@ -31,7 +31,9 @@ def draw_curve(path: Path, title: str) -> bytes:
         for ink, (place, (name, curve)) in zip(INKS, enumerate(curves.items()), strict=False):
             dots = [_place(x / steps, (math.log10(y) - low) / (high - low)) for x, y in curve]
             draw.line(dots, fill=ink, width=2)
-            draw.text((WIDTH - RIGHT - 150, TOP + 8 + 18 * place), f"{name}  {curve[-1][1]:.4g}", fill=ink, font=font)
+            draw.text(
+                (WIDTH - RIGHT - 150, TOP + 8 + 18 * place), f"{name}  {curve[-1][1]:.4g}", fill=ink, font=font
+            )
     stream = io.BytesIO()
     page.save(stream, format="PNG")
     return stream.getvalue()

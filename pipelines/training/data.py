@@ -19,10 +19,8 @@ _INSIDE = [0] + [255] * 255  # from thing numbers to a mask
 
 
 def scene_of(split: str, index: int, *, two_things: float = 0.35) -> Scene:
-    """Scene `index` of `split`: 'train', or 'held-out', whose triples of kind, colour and setting no other has."""
-    return sample_scene(
-        random.Random(f"{split}/{index}"), two_things=two_things, held_out=split == "held-out"
-    )
+    """Scene `index` of `split`: 'train', or 'held-out', whose triples of kind, colour, setting are its own."""
+    return sample_scene(random.Random(f"{split}/{index}"), two_things=two_things, held_out=split == "held-out")
 
 
 def picture_of(scene: Scene, side: int = PICTURE_SIDE) -> tuple[np.ndarray, np.ndarray]:
@@ -80,3 +78,15 @@ def shows_thing(masks: torch.Tensor, patch: int) -> torch.Tensor:
     """1.0 where a patch shows some of a thing, else 0.0: masks (b, h·patch, w·patch) to float32 (b, h, w)."""
     share = masks.unfold(1, patch, patch).unfold(2, patch, patch).float().mean((-1, -2)) / 255
     return (share > 0.02).float()
+
+
+def things_in_cells(scenes: list[Scene], cells: int) -> torch.Tensor:
+    """Which thing fills most of each cell of a coarse grid: int64 (b, cells, cells), 0 none, i for thing i."""
+    side = cells * 8
+    masks = np.stack([np.asarray(render(scene, side).mask) for scene in scenes])  # (b, side, side)
+    cut = torch.from_numpy(masks).reshape(len(scenes), cells, 8, cells, 8).permute(0, 1, 3, 2, 4).flatten(3)
+    shares = torch.stack(
+        [(cut == i).float().mean(-1) for i in range(int(masks.max()) + 1)]
+    )  # (things + 1, b, …)
+    shares[0] = 0.1  # a thing that fills less than this of a cell is not in it
+    return shares.argmax(0)

@@ -1,7 +1,7 @@
 """Trains the drafter: a causal LM that reads a prompt and writes the grid of image tokens.
 
-Cross-entropy on the image tokens alone; those that show things weigh more. The prompt is dropped at times, which
-gives classifier-free guidance its second branch (Ho & Salimans 2021; for tokens, Gafni et al. 2022).
+Cross-entropy on the image tokens alone; those that show things weigh more. The prompt is dropped at times,
+which gives classifier-free guidance its second branch (Ho & Salimans 2021; for tokens, Gafni et al. 2022).
 """
 
 import random
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ...engine.models.patch_codebook import PatchCodebook
 from ..pocket.world import Scene, caption_of, prompt_of
 from .data import DRAFT_SIDE, WorldData, indices_of, shows_thing
-from .texts import padded
+from .texts import id_of, padded
 from .weights import save_transformers
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TEXT_LENGTH = 24
 
 
 def wording_of(scene: Scene, rng: random.Random, *, plain: float = 0.7, drop: float = 0.1) -> str:
-    """What the drafter and the refiner are told: the planner's wording mostly, any wording at times, or nothing."""
+    """What drafter and refiner are told: the planner's wording mostly, any wording at times, or nothing."""
     if rng.random() < drop:
         return ""
     return prompt_of(scene) if rng.random() < plain else caption_of(scene, rng)
@@ -68,9 +68,9 @@ class DrafterTask:
             num_attention_heads=heads,
             max_position_embeddings=TEXT_LENGTH + codebook.grid[0] * codebook.grid[1] + 1,
             tie_word_embeddings=True,
-            bos_token_id=tokenizer.bos_token_id,
+            bos_token_id=id_of(tokenizer, "<s>"),
             eos_token_id=None,
-            pad_token_id=tokenizer.pad_token_id,
+            pad_token_id=id_of(tokenizer, "<pad>"),
         )
         config.image_token_offset = self.offset
         config.image_token_grid = list(codebook.grid)
@@ -87,7 +87,7 @@ class DrafterTask:
         text_ids = torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH))
         tokens = self.codebook.encode(batch.pixels).flatten(1)
         weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.patch).flatten(1)
-        start = torch.full((size, 1), self.tokenizer.convert_tokens_to_ids("<image>"))
+        start = torch.full((size, 1), id_of(self.tokenizer, "<image>"))
         ids = torch.cat([text_ids, start, tokens[:, :-1] + self.offset], 1)
         return ids, tokens, weights
 

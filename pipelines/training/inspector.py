@@ -1,9 +1,10 @@
 """Trains the inspector: it says which things, in which colours and in which setting, a picture shows.
 
-It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on renders
-alone, spoilt a little (blur, JPEG, noise, shifts), so that it is fair to painted pictures. Alone among the models
-it sees every combination of kind, colour and setting: one that never saw a held-out combination learns that there
-is none, and misreads the very pictures that it is to judge (measured: 14 % of their settings).
+It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on
+renders alone, spoilt a little (blur, JPEG, noise, shifts), so that it is fair to painted pictures. Alone among
+the models it sees every combination of kind, colour and setting: one that never saw a held-out combination
+learns that there is none, and misreads the very pictures that it is to judge (measured: 14 % of their
+settings).
 """
 
 import io
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 PAIRS: tuple[tuple[str, str], ...] = tuple((kind, colour) for kind in KINDS for colour in COLOURS)
 GROUPS = (len(PAIRS), len(KINDS), len(COLOURS), len(SETTINGS))
-"""How many outputs speak of pairs of kind and colour, of kinds, of colours (a sigmoid each), of settings (softmax)."""
+"""How many outputs speak of pairs of kind and colour, of kinds, of colours (sigmoid), of settings (softmax)."""
 
 HELD_OUT_SHARE = 0.1  # as many as the world has of them
 UNSEEN = 100_000  # so many held-out scenes, the first ones, are kept for measuring it
@@ -40,7 +41,7 @@ def labels() -> list[str]:
 
 
 class InspectorTask:
-    """A small ResNet (He et al. 2016): binary cross-entropy on things and colours, cross-entropy on the setting.
+    """A small ResNet (He et al. 2016): binary cross-entropy on things and colours, cross-entropy on settings.
 
     Args:
         widths: channels of its stages, each at half the resolution of the one before.
@@ -73,7 +74,7 @@ class InspectorTask:
         self.model = ResNetForImageClassification(config)
 
     def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pixel values (b, 3, 64, 64), what is there float32 (b, pairs + kinds + colours), settings int64 (b,)."""
+        """Pixel values (b, 3, 64, 64), what is there float32 (b, pairs + kinds + colours), settings (b,)."""
         rngs = [random.Random(f"inspector/{self.seed}/{step}/{i}") for i in range(size)]
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         scenes = [self._scene(int(i), rng) for i, rng in zip(indices, rngs, strict=True)]

@@ -1,9 +1,9 @@
 """Muon for matrices, AdamW for the rest: the optimizer of every trainer.
 
-Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of a weight matrix
-by a few Newton-Schulz iterations. On our small models it reaches a loss in about half of AdamW's steps. It is
-written out here because `torch.optim.Muon` computes in bfloat16, which a CPU without bfloat16 arithmetic does a
-hundred times slower; this one computes in the weights' own dtype.
+Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of a weight
+matrix by a few Newton-Schulz iterations. On our small models it reaches a loss in about half of AdamW's steps.
+It is written out here because `torch.optim.Muon` computes in bfloat16, which a CPU without bfloat16 arithmetic
+does a hundred times slower; this one computes in the weights' own dtype.
 """
 
 import math
@@ -16,7 +16,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration, from the 
 
 
 def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
-    """The nearest (semi-)orthogonal matrix to `g` (r, c), roughly: singular values end up in about [0.7, 1.2]."""
+    """The nearest (semi-)orthogonal matrix to `g` (r, c), roughly: singular values end up near [0.7, 1.2]."""
     a, b, c = _COEFFICIENTS
     tall = g.shape[0] > g.shape[1]
     x = g.T if tall else g

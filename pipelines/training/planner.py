@@ -1,7 +1,7 @@
 """Trains the planner: a causal LM that turns any wording into a full Plan, written as JSON.
 
-Cross-entropy on the Plan alone. What the prompt leaves open (a place, a setting) the Plan fills in: the scene that
-the wording was made from says how, so the planner learns to imagine as the world does.
+Cross-entropy on the Plan alone. What the prompt leaves open (a place, a setting) the Plan fills in: the scene
+that the wording was made from says how, so the planner learns to imagine as the world does.
 """
 
 import random
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from ..pocket.world import caption_of, facts_of, prompt_of
 from .data import WorldData, indices_of, scene_of
-from .texts import plan_json
+from .texts import id_of, plan_json
 from .weights import save_transformers
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PlannerTask:
         from transformers import LlamaConfig, LlamaForCausalLM
 
         self.data, self.tokenizer, self.seed = data, tokenizer, seed
-        self._facts_begin = tokenizer.convert_tokens_to_ids('","facts":[')
+        self._facts_begin = id_of(tokenizer, '","facts":[')
         torch.manual_seed(seed)
         self.model = LlamaForCausalLM(
             LlamaConfig(
@@ -53,9 +53,9 @@ class PlannerTask:
                 num_attention_heads=heads,
                 max_position_embeddings=MAX_POSITIONS,
                 tie_word_embeddings=True,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
+                bos_token_id=id_of(tokenizer, "<s>"),
+                eos_token_id=id_of(tokenizer, "</s>"),
+                pad_token_id=id_of(tokenizer, "<pad>"),
             )
         )
 
@@ -73,7 +73,7 @@ class PlannerTask:
             answer = self.tokenizer.encode(f"{plan}</s>", add_special_tokens=False)
             rows.append((asked + answer, [IGNORED] * len(asked) + answer))
         longest = max(len(ids) for ids, _ in rows)
-        ids = torch.full((size, longest), self.tokenizer.pad_token_id)
+        ids = torch.full((size, longest), id_of(self.tokenizer, "<pad>"))
         labels = torch.full((size, longest), IGNORED)
         for i, (row, wanted) in enumerate(rows):
             ids[i, : len(row)], labels[i, : len(row)] = torch.tensor(row), torch.tensor(wanted)
@@ -85,7 +85,7 @@ class PlannerTask:
         wanted = labels[:, 1:]
         nats = F.cross_entropy(logits.transpose(1, 2).float(), wanted, ignore_index=IGNORED, reduction="none")
         inside = wanted != IGNORED
-        before_facts = inside & ((wanted == self._facts_begin).cumsum(1) == 0)  # the facts only repeat the prompt
+        before_facts = inside & ((wanted == self._facts_begin).cumsum(1) == 0)  # they only repeat the prompt
         weights = inside.float() + (PROMPT_WEIGHT - 1) * before_facts.float()
         loss = (nats * weights).sum() / weights.sum()
         return {"loss": loss, "prompt": nats[before_facts].mean(), "all": nats[inside].mean()}

@@ -1,9 +1,10 @@
 """Trains the refiner: a conditional diffusion model that paints 256 pixels from the plan's text and the tokens.
 
 Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents of the *difference* between the
-picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift), with the net preconditioned
-so that it is right at both ends of the noise from the start. Text and tokens are dropped at times, so that guidance has named branches, and some tokens are
-replaced, so that a drafter's slips are painted over.
+picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift), with the net
+preconditioned so that it is right at both ends of the noise from the start. Text and tokens are dropped at
+times, so that guidance has named branches, and some tokens are replaced, so that a drafter's slips are painted
+over.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
 from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
 from .drafter import TEXT_LENGTH, wording_of
-from .texts import padded
+from .texts import id_of, padded
 from .weights import halved
 
 if TYPE_CHECKING:
@@ -34,19 +35,12 @@ CROP = 20  # cells of latents on such a window's side
 
 
 def _around_thing(*maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The window of `CROP` cells around the first thing, cut out of each (c, h, w); the last map is the mask."""
+    """The window of `CROP` cells around a thing, cut out of each (c, h, w); the last map is the mask."""
     inside = (maps[-1][0] > 0).nonzero()  # (n, 2)
     sides = torch.tensor(maps[-1].shape[1:])
     centre = inside.float().mean(0) if len(inside) else sides / 2
     top, left = (centre - CROP / 2).round().long().clamp_min(0).minimum(sides - CROP).tolist()
     return tuple(each[:, top : top + CROP, left : left + CROP] for each in maps)
-
-
-def upsampled(previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Previews uint8 (b, h, w, 3) to float32 0..255 (b, height, width, 3), bicubic."""
-    x = previews.permute(0, 3, 1, 2).float()
-    x = F.interpolate(x, (height, width), mode="bicubic", align_corners=False).clamp(0, 255)
-    return x.permute(0, 2, 3, 1)
 
 
 def fit_latents(
@@ -68,8 +62,8 @@ def fit_latents(
     basis = vectors.flip(1)[:, :channels].float()
     latents = PatchLatents(mean.float(), basis, patch=patch, residual_scale=1.0)
     small = data.take(range(pictures), DRAFT_SIDE).pixels
-    previews = upsampled(codebook.decode(codebook.encode(small)), PICTURE_SIDE, PICTURE_SIDE)
-    latents.residual_scale = float((latents.encode(pixels) - latents.encode(previews)).std())
+    previews = latents.encode_previews(codebook.decode(codebook.encode(small)), PICTURE_SIDE, PICTURE_SIDE)
+    latents.residual_scale = float((latents.encode(pixels) - previews).std())
     lost = (latents.decode(latents.encode(pixels)).float() - pixels.float()) / 255
     say(f"latents: {channels} of {size} components, {-10 * lost.square().mean().log10():.1f} dB")
     return latents
@@ -103,7 +97,7 @@ class RefinerTask:
         drops: Drops | None = None,
         seed: int = 0,
     ) -> None:
-        from diffusers import UNet2DConditionModel
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
         from transformers import CLIPTextConfig, CLIPTextModel
 
         self.data, self.codebook, self.latents, self.tokenizer = data, codebook, latents, tokenizer
@@ -130,9 +124,9 @@ class RefinerTask:
                 num_hidden_layers=text_layers,
                 num_attention_heads=4,
                 max_position_embeddings=TEXT_LENGTH,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
+                bos_token_id=id_of(tokenizer, "<s>"),
+                eos_token_id=id_of(tokenizer, "</s>"),
+                pad_token_id=id_of(tokenizer, "<pad>"),
             )
         )
         self.model = torch.nn.ModuleDict({"unet": unet, "text_encoder": encoder})
@@ -148,7 +142,7 @@ class RefinerTask:
         texts = [wording_of(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         tokens = self._spoil(self.codebook.encode(small.pixels), g)
-        condition = self.latents.encode(upsampled(self.codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE))
+        condition = self.latents.encode_previews(self.codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
         told = (torch.rand(size, 1, 1, 1, generator=g) >= self.drops.tokens).float()
         condition = condition * told
         clean = self.latents.encode(large.pixels)
@@ -195,12 +189,14 @@ class RefinerTask:
         """diffusers' folder layout: unet, text_encoder, tokenizer, scheduler, and our latents."""
         import json
 
-        from diffusers import FlowMatchEulerDiscreteScheduler
+        from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 
         for part, model in self.model.items():
             halved(model).save_pretrained(folder / part)
         self.tokenizer.save_pretrained(folder / "tokenizer")
-        FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS).save_pretrained(folder / "scheduler")
+        FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS).save_pretrained(
+            folder / "scheduler"
+        )
         self.latents.save_pretrained(folder / "latents")
         index = {
             "_class_name": "TokenRefiner",

@@ -1,8 +1,8 @@
-"""The words that the pocket models share: one sentencepiece tokenizer, and the text forms that each model learns.
+"""The words that the pocket models share: one sentencepiece tokenizer, and the text forms that each learns.
 
-    plan     <s> a red boat <plan> {"prompt":"…","facts":[{"kind":"thing","text":"a boat"},…]} </s>
-    caption  <s> <caption> a red boat on the left, at sunset </s>
-    ask      <s> <ask> a red boat <answer> yes </s>
+plan     <s> a red boat <plan> {"prompt":"…","facts":[{"kind":"thing","text":"a boat"},…]} </s>
+caption  <s> <caption> a red boat on the left, at sunset </s>
+ask      <s> <ask> a red boat <answer> yes </s>
 """
 
 import json
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...engine.models.from_transformers import text_ids
 from ..pocket.world import Fact, caption_of, facts_of, false_facts_of, prompt_of
 from .data import scene_of
 
@@ -99,18 +100,22 @@ def train_text_tokenizer(folder: Path, *, sentences: int = 6000, size: int = 512
 
 
 def _merges(vocabulary: dict[str, int]) -> list[tuple[str, str]]:
-    """The merges that build each piece from two others, in the order in which sentencepiece learnt the pieces."""
+    """The merges that build each piece from two others, in the order in which sentencepiece learnt them."""
     skip = {*CONTROL, *JSON_PARTS}
-    pieces = sorted((piece for piece in vocabulary if len(piece) > 1 and piece not in skip), key=vocabulary.__getitem__)
+    pieces = sorted(
+        (piece for piece in vocabulary if len(piece) > 1 and piece not in skip), key=vocabulary.__getitem__
+    )
     cuts = [(piece[:i], piece[i:]) for piece in pieces for i in range(1, len(piece))]
     return [(left, right) for left, right in cuts if left in vocabulary and right in vocabulary]
 
 
-def padded(tokenizer: "PreTrainedTokenizerFast", texts: list[str], length: int) -> "list[list[int]]":
+def id_of(tokenizer: "PreTrainedTokenizerFast", token: str) -> int:
+    """The id of a token that the tokenizer has."""
+    found = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(found, int), f"{token!r} is {found}"
+    return found
+
+
+def padded(tokenizer: "PreTrainedTokenizerFast", texts: list[str], length: int) -> list[list[int]]:
     """Token ids of `<s> text </s>`, cut or padded to `length` each."""
-    rows = []
-    for text in texts:
-        ids = tokenizer.encode(text, add_special_tokens=False)[: length - 2]
-        ids = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
-        rows.append(ids + [tokenizer.pad_token_id] * (length - len(ids)))
-    return rows
+    return [text_ids(tokenizer, text, length) for text in texts]

@@ -37,7 +37,8 @@ def train_tokenizer(
     book = PatchCodebook(centroids.half().float(), patch=patch, grid=(side, side), name=name)
     sample = batch.pixels[:512]
     error = (book.decode(book.encode(sample)).float() - sample.float()) / 255
-    say(f"tokenizer: {size} patches, {-10 * math.log10(float(error.square().mean())):.2f} dB on training pictures")
+    decibels = -10 * math.log10(float(error.square().mean()))
+    say(f"tokenizer: {size} patches, {decibels:.2f} dB on training pictures")
     book.save_pretrained(folder)
     return book
 
@@ -73,5 +74,6 @@ def _kmeans(
         if lost:
             centroids[~used] = x[torch.multinomial(cost, lost, generator=generator)]
         if i % 5 == 4:
-            say(f"tokenizer: iteration {i + 1}/{iterations}, mean cost {float(cost.mean()):.5f}, {lost} restarted")
+            mean = float(cost.mean())
+            say(f"tokenizer: iteration {i + 1}/{iterations}, mean cost {mean:.5f}, {lost} restarted")
     return centroids

@@ -1,8 +1,8 @@
 """The one training loop: steps, checkpoints, progress, averages. It knows nothing of what is trained.
 
-A task says how to make the batch of a step and its loss. Batches are functions of (seed, step) alone, so a run that
-was stopped goes on exactly where it was; the whole state is one safetensors file, rotated so that a crash while
-writing loses nothing.
+A task says how to make the batch of a step and its loss. Batches are functions of (seed, step) alone, so a run
+that was stopped goes on exactly where it was; the whole state is one safetensors file, rotated so that a crash
+while writing loses nothing.
 """
 
 import csv
@@ -19,20 +19,28 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import send_to_device, set_seed
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ...engine.errors import DiptychError
+from ..rendering.output import write_atomically
+from .curve import draw_curve
+from .folders import replacing
 from .optimizer import MuonAdamW
+from .weights import quiet_libraries
+
+LOSSES = "loss.csv"
+STATE = "state.safetensors"
+PROGRESS = "progress.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """How long and how fast.
 
-    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run can
-    be made longer until the cooldown has begun.
+    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run
+    can be made longer until the cooldown has begun.
     """
 
     steps: int
@@ -55,8 +63,11 @@ class TrainSettings:
 class Task(Protocol):
     """What is trained. `model` holds every parameter; `save` writes it in the format it ships in."""
 
-    name: str
-    model: torch.nn.Module
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> torch.nn.Module: ...
 
     def batch(self, step: int, size: int) -> Any:
         """The batch of `step`, a function of the task's seed and `step` alone."""
@@ -95,72 +106,89 @@ class Average:
 
 
 class _StopSignal:
-    """Whether Ctrl-C or a polite kill asked this run to stop; it then ends after a last checkpoint."""
+    """Whether Ctrl-C or a polite kill asked this run to stop; it then ends after a last checkpoint.
+
+    A second one is not waited for: it does what it always does.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_StopSignal":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._ask)
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._before:
+            signal.signal(*self._before.popitem())
 
     def _ask(self, *_: object) -> None:
         self.asked = True
+        self.__exit__()
 
 
 class TrainingDiverged(DiptychError):
     """The loss is not a number; the last checkpoint is whole."""
 
 
-def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str], None] = print) -> None:
+def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str], None] = print) -> bool:
     """Train `task`, going on from `work/state.safetensors` where there is one.
 
-    Writes into `work`: the state, `loss.csv`, and `model/` (the average, in shipping format) at each checkpoint.
+    Writes into `work`: `loss.csv`, and at each checkpoint the state, `loss.png` and `model/` (the average, in
+    shipping format).
+
+    Returns:
+        Whether all steps are done; not so where Ctrl-C or a polite kill stopped it.
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
     """
     work.mkdir(parents=True, exist_ok=True)
+    quiet_libraries()
     set_seed(settings.seed)
     accelerator = Accelerator()
-    optimizer = MuonAdamW(
-        task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr
-    )
+    optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
     model, prepared = accelerator.prepare(task.model, optimizer)
     average = Average(task.model, settings.ema)
     done = _resume(work, task.model, optimizer, average)
     if done:
-        say(f"{task.name}: going on from step {done}")
+        _forget_after(work / LOSSES, done)
+        state = "going on from" if done < settings.steps else "is trained,"
+        say(f"{task.name}: {state} step {done} of {settings.steps}")
+    if done and _exported(work) != done:  # it was stopped between the two halves of a checkpoint
+        _export(work, done, task, average)
     model.train()
-    stop = _StopSignal()
     began = saved = time.monotonic()
     running: dict[str, float] = {}
-    for step in range(done, settings.steps):
-        optimizer.scale_lr(settings.lr_factor(step))
-        losses = task.loss(task.batch(step, settings.batch_size))
-        accelerator.backward(losses["loss"])
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        prepared.step()
-        prepared.zero_grad()
-        average.update(task.model, step)
-        _blend(running, losses)
-        if not math.isfinite(running["loss"]):
-            raise TrainingDiverged(
-                f"{task.name}: the loss is not a number at step {step}; lower the learning rate and start again: "
-                f"{work / 'state.safetensors'} holds the last good state"
-            )
-        last = step + 1 == settings.steps or stop.asked
-        if (step + 1) % settings.log_every == 0 or last:
-            _log(work, step + 1, running)
-            spent = time.monotonic() - began
-            left = spent / (step + 1 - done) * (settings.steps - step - 1)
-            figures = "  ".join(f"{k} {v:.4f}" for k, v in running.items())
-            say(f"{task.name}  step {step + 1}/{settings.steps}  {figures}  {_clock(left)} left")
-        if last or time.monotonic() - saved > settings.checkpoint_minutes * 60:
-            _checkpoint(work, step + 1, task, optimizer, average)
-            saved = time.monotonic()
-        if stop.asked:
-            say(f"{task.name}: stopped after step {step + 1}; the same command goes on from there")
-            return
+    with _StopSignal() as stop:
+        for step in range(done, settings.steps):
+            optimizer.scale_lr(settings.lr_factor(step))
+            batch = send_to_device(task.batch(step, settings.batch_size), accelerator.device)
+            losses = task.loss(batch)
+            accelerator.backward(losses["loss"])
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            prepared.step()
+            prepared.zero_grad()
+            average.update(task.model, step)
+            _blend(running, losses)
+            if not math.isfinite(running["loss"]):
+                raise _diverged(task.name, step, work)
+            last = step + 1 == settings.steps or stop.asked
+            if (step + 1) % settings.log_every == 0 or last:
+                _log(work, step + 1, running)
+                left = (time.monotonic() - began) / (step + 1 - done) * (settings.steps - step - 1)
+                figures = "  ".join(f"{k} {v:.4f}" for k, v in running.items())
+                say(f"{task.name}  step {step + 1}/{settings.steps}  {figures}  {_clock(left)} left")
+            if last or time.monotonic() - saved > settings.checkpoint_minutes * 60:
+                _checkpoint(work, step + 1, task, optimizer, average)
+                saved = time.monotonic()
+            if stop.asked and step + 1 < settings.steps:
+                say(f"{task.name}: stopped after step {step + 1}; the same command goes on from there")
+                return False
+    return True
 
 
 def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:
@@ -169,14 +197,38 @@ def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:
         running[name] = new if name not in running else running[name] + 0.02 * (new - running[name])
 
 
+def _diverged(name: str, step: int, work: Path) -> TrainingDiverged:
+    kept = f"{work / STATE} holds the last good state" if (work / STATE).exists() else "nothing was saved yet"
+    return TrainingDiverged(
+        f"{name}: the loss is not a number at step {step}; lower the learning rate and start again: {kept}"
+    )
+
+
 def _log(work: Path, step: int, running: dict[str, float]) -> None:
-    path = work / "loss.csv"
+    path, header = work / LOSSES, ["step", *running]
+    if path.exists() and _header(path) != header:  # another loss than before: its curve begins anew
+        os.replace(path, path.with_name("loss-before.csv"))
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if fresh:
-            writer.writerow(["step", *running])
+            writer.writerow(header)
         writer.writerow([step, *(f"{v:.5f}" for v in running.values())])
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the rows that were logged after the state was saved: they will be logged again."""
+    if not path.exists():
+        return
+    header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
+    kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+    if len(kept) < len(rows):
+        write_atomically(path, ("\n".join([header, *kept]) + "\n").encode())
 
 
 def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average: Average) -> None:
@@ -187,25 +239,40 @@ def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average
         tensors |= {f"optimizer/{i}/{k}": v.clone().contiguous() for k, v in optimizer.state[p].items()}
     part = work / "state.part"
     save_file(tensors, part, metadata={"step": str(step)})
-    os.replace(part, work / "state.safetensors")
+    os.replace(part, work / STATE)
+    _export(work, step, task, average)
+
+
+def _export(work: Path, step: int, task: Task, average: Average) -> None:
+    """What others load and look at: the average in shipping format, the curve, the step."""
     restore = average.swapped_into(task.model)
     try:
-        task.save(work / "model")
+        with replacing(work / "model") as folder:
+            task.save(folder)
     finally:
         restore()
-    (work / "progress.json").write_text(json.dumps({"step": step}) + "\n", encoding="utf-8")
+    if (work / LOSSES).exists():
+        write_atomically(work / "loss.png", draw_curve(work / LOSSES, f"{task.name}, {step} steps"))
+    write_atomically(work / PROGRESS, (json.dumps({"step": step}) + "\n").encode())
+
+
+def _exported(work: Path) -> int:
+    """The step of the model in shipping format; 0 if there is none."""
+    path = work / PROGRESS
+    return int(json.loads(path.read_text(encoding="utf-8"))["step"]) if path.exists() else 0
 
 
 def _resume(work: Path, model: torch.nn.Module, optimizer: MuonAdamW, average: Average) -> int:
-    path = work / "state.safetensors"
+    path = work / STATE
     if not path.exists():
         return 0
+    device = next(model.parameters()).device
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     weights: dict[str, torch.Tensor] = {}
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 - not a dict
             what, _, rest = name.partition("/")
-            value = file.get_tensor(name)
+            value = file.get_tensor(name).to(device)
             if what == "model":
                 weights[rest] = value
             elif what == "average":

@@ -1,4 +1,4 @@
-"""Writes trained weights in the format they ship in: float16 safetensors in the libraries' own folder layout."""
+"""Writes trained weights in the format they ship in: float16 safetensors in the libraries' folder layout."""
 
 import copy
 from pathlib import Path
@@ -35,3 +35,12 @@ def save_image_processor(folder: Path, side: int) -> None:
         image_std=[0.5] * 3,
     )
     processor.save_pretrained(folder)
+
+
+def quiet_libraries() -> None:
+    """No progress bars where models are saved and loaded: a training run has lines of its own."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()

@@ -1,0 +1,87 @@
+"""Gathers trained models in the layout in which they ship: a folder each, whole or not at all."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ...engine.errors import DiptychError, InputError
+from ...engine.models.checkpoint import parameter_count
+from ..pocket.world import WORDS
+from ..recipes.reader import POCKET_WEIGHTS, RECIPES
+from ..rendering.output import write_atomically
+from .calibration import calibrate
+from .folders import replacing
+from .parts import MODELS
+
+SHIPPED = ("tokenizer", *MODELS)
+
+
+def ship(
+    out: Path,
+    into: Path = POCKET_WEIGHTS,
+    *,
+    calibration_scenes: int = 600,
+    say: Callable[[str], None] = print,
+) -> list[str]:
+    """Copy the models that training in `out` has brought forth so far into `into`; the names of those copied.
+
+    A model that was not trained yet stays what it was there. A captioner that was not calibrated since it was
+    trained is calibrated now.
+
+    Raises:
+        InputError: there is nothing to ship, or `into` cannot be written.
+        CheckpointError: a model's weights are damaged; it stays what it was there.
+    """
+    found = {name: folder for name in SHIPPED if (folder := _folder(out, name)).is_dir()}
+    if not found:
+        raise InputError(f"{out}: holds no trained model: train one first: diptych train all --out {out}")
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        for name, folder in found.items():
+            with replacing(into / name) as part:
+                shutil.copytree(folder, part, dirs_exist_ok=True, copy_function=shutil.copyfile)
+                count = parameter_count(part)
+                if name == "planner":
+                    _write_words(out, part)
+                if name == "captioner" and not (part / "calibration.json").exists():
+                    calibrate(part, scenes=calibration_scenes, say=say)
+            say(f"{name}: {count:,} weights{_steps(out, name)}")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{into}: cannot be written ({reason}): name another with --into") from None
+    for name in SHIPPED:
+        if name not in found:
+            say(f"{name}: is not trained in {out}; left as it was")
+    return list(found)
+
+
+def write_recipe(weights: Path) -> Path:
+    """Write a recipe that renders with the models of this folder, and is otherwise the pocket recipe."""
+    text = (RECIPES / "pocket.toml").read_text(encoding="utf-8").replace('"pocket/', '"./')
+    path = weights / "recipe.toml"
+    write_atomically(path, text.encode())
+    return path
+
+
+def _folder(out: Path, name: str) -> Path:
+    return out / name if name == "tokenizer" else out / name / "model"
+
+
+def _write_words(out: Path, folder: Path) -> None:
+    """The words that the planner knows, so that it can say which ones of a prompt it does not; and the
+    sentencepiece model that its tokenizer came from."""
+    text = json.dumps({"words": sorted(WORDS)}, ensure_ascii=False, indent=0)
+    (folder / "words.json").write_text(text + "\n", encoding="utf-8")
+    if (pieces := out / "text" / "spiece.model").exists():
+        shutil.copyfile(pieces, folder / "spiece.model")
+
+
+def _steps(out: Path, name: str) -> str:
+    path = out / name / "progress.json"
+    try:
+        return f", after {json.loads(path.read_text(encoding='utf-8'))['step']} steps"
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DiptychError(f"{path}: cannot be read ({error}): remove it") from None

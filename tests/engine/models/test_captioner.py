@@ -1,0 +1,179 @@
+"""The captioner's likelihoods and answers, over a tiny random BLIP, against sums done by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diptych.engine.errors import CheckpointError
+from diptych.engine.models.checkpoint import folder_of
+from diptych.engine.models.from_transformers_vision import (
+    Calibration,
+    Captioner,
+    load_captioner,
+    read_calibration,
+)
+
+TEXTS = ["a boat", "a big red boat on the left and a small tree on the right, at sunset", "", "two"]
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
+    """A random model of the pocket captioner's kind, with its tokenizer, loaded as any checkpoint is."""
+    from transformers import (
+        AutoTokenizer,
+        BlipConfig,
+        BlipForConditionalGeneration,
+        BlipImageProcessorPil,
+        BlipTextConfig,
+        BlipVisionConfig,
+    )
+
+    tokenizer = AutoTokenizer.from_pretrained(folder_of("pocket/captioner"), local_files_only=True)
+    sizes: dict[str, Any] = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2}
+    sizes |= {"num_attention_heads": 2, "projection_dim": 24}
+    text = BlipTextConfig(
+        vocab_size=len(tokenizer),
+        encoder_hidden_size=24,
+        max_position_embeddings=40,
+        initializer_range=0.3,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        sep_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        label_smoothing=0.0,
+        **sizes,
+    )
+    vision = BlipVisionConfig(image_size=SIDE, patch_size=8, initializer_range=0.2, **sizes)
+    torch.manual_seed(0)
+    model = BlipForConditionalGeneration(
+        BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=24)
+    )
+    torch.nn.init.normal_(model.vision_model.embeddings.position_embedding)
+    folder = tmp_path_factory.mktemp("captioner")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    BlipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+    return load_captioner(folder, torch.float32, torch.device("cpu"))
+
+
+def pictures(count: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    sides = [(48, 48), (SIDE, SIDE), (20, 70), (256, 256), (48, 48)]
+    return [torch.randint(0, 256, (*sides[i], 3), generator=generator, dtype=torch.uint8) for i in range(count)]
+
+
+def log_probabilities(captioner: Captioner, ids: list[int], seen: torch.Tensor) -> torch.Tensor:
+    """(t, v): of the token after each of `ids`, read alone."""
+    output = captioner.model.text_decoder(input_ids=torch.tensor([ids]), encoder_hidden_states=seen, use_cache=False)
+    return output.logits[0].detach().double().log_softmax(-1)
+
+
+def ids_of(captioner: Captioner, text: str) -> list[int]:
+    return captioner.tokenizer.encode(text, add_special_tokens=False)
+
+
+def test_nats_are_the_mean_surprise_at_the_text_and_its_end(captioner: Captioner) -> None:
+    seen = captioner.look(pictures(len(TEXTS)))
+    got = captioner.nats(seen, TEXTS)
+    for i, text in enumerate(TEXTS):
+        ids = ids_of(captioner, f"<s><caption>{text}</s>")
+        surprise = log_probabilities(captioner, ids, seen[i : i + 1])
+        by_hand = [-float(surprise[at - 1, ids[at]]) for at in range(2, len(ids))]
+        assert float(got[i]) == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-5)
+
+
+def test_nats_are_the_models_own_loss(captioner: Captioner) -> None:
+    (picture,) = pictures(1)
+    values = captioner.processor(images=[picture.numpy()], return_tensors="pt")["pixel_values"]
+    for text in TEXTS[:2]:
+        ids = torch.tensor([ids_of(captioner, f"<s><caption>{text}</s>")])
+        labels = ids.clone()
+        labels[0, :2] = -100
+        decoded = captioner.model.text_decoder(
+            input_ids=ids,
+            encoder_hidden_states=captioner.model.vision_model(pixel_values=values).last_hidden_state,
+            labels=labels,
+        )
+        assert float(captioner.nats(captioner.look([picture]), [text])) == pytest.approx(float(decoded.loss), abs=1e-5)
+
+
+def test_yes_is_its_share_of_yes_and_no(captioner: Captioner) -> None:
+    facts = ["a red boat", "a boat in the middle of the picture, at night", "x"]
+    seen = captioner.look(pictures(len(facts)))
+    got = captioner.yes(seen, facts)
+    yes, no = (ids_of(captioner, f"<answer> {word}")[-1] for word in ("yes", "no"))
+    for i, fact in enumerate(facts):
+        ids = ids_of(captioner, f"<s><ask>{fact}<answer>")
+        last = log_probabilities(captioner, ids, seen[i : i + 1])[-1].exp()
+        assert float(got[i]) == pytest.approx(float(last[yes] / (last[yes] + last[no])), abs=1e-5)
+
+
+def test_a_caption_is_the_likeliest_word_by_word(captioner: Captioner) -> None:
+    seen = captioner.look(pictures(3))
+    for i, caption in enumerate(captioner.captions(seen, max_tokens=9)):
+        ids = list(captioner.caption_start)
+        for _ in range(9):
+            token = int(log_probabilities(captioner, ids, seen[i : i + 1])[-1].argmax())
+            if token == captioner.tokenizer.eos_token_id:
+                break
+            ids.append(token)
+        assert caption == captioner.tokenizer.decode(ids[2:]).strip()
+
+
+def test_a_row_is_the_same_alone_and_in_a_batch(captioner: Captioner) -> None:
+    shown = pictures(5)
+    texts = [*TEXTS, "a cat"]
+    seen = captioner.look(shown)
+    nats, yes, captions = captioner.nats(seen, texts), captioner.yes(seen, texts), captioner.captions(seen)
+    for i in range(5):
+        alone = captioner.look([shown[i]])
+        torch.testing.assert_close(alone[0], seen[i])
+        torch.testing.assert_close(captioner.nats(alone, [texts[i]])[0], nats[i])
+        torch.testing.assert_close(captioner.yes(alone, [texts[i]])[0], yes[i])
+        assert captioner.captions(alone) == [captions[i]]
+
+
+def test_no_picture_is_one_without_values(captioner: Captioner) -> None:
+    grey = captioner.model.vision_model(pixel_values=torch.zeros(1, 3, SIDE, SIDE)).last_hidden_state
+    torch.testing.assert_close(captioner.blank(), grey)
+    assert not torch.allclose(captioner.blank(), captioner.look(pictures(1)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(text=st.text(max_size=300))
+def test_any_text_has_finite_nats_and_an_answer(captioner: Captioner, text: str) -> None:
+    """However long: what is beyond the model's positions is cut off."""
+    seen = captioner.blank()
+    assert float(captioner.nats(seen, [text])) > 0
+    assert 0 <= float(captioner.yes(seen, [text])) <= 1
+
+
+def test_a_long_text_is_cut_to_what_the_model_reads(captioner: Captioner) -> None:
+    assert captioner.text_length == 40
+    long = "a boat " * 60
+    seen = captioner.look(pictures(1))
+    ids = [*ids_of(captioner, f"<s><caption>{long}")[:39], captioner.tokenizer.eos_token_id]
+    surprise = log_probabilities(captioner, ids, seen)
+    by_hand = [-float(surprise[at - 1, ids[at]]) for at in range(2, 40)]
+    assert float(captioner.nats(seen, [long])) == pytest.approx(sum(by_hand) / 38, abs=1e-5)
+
+
+def test_a_calibration_is_read_or_the_plain_one_taken(tmp_path: Path) -> None:
+    assert read_calibration(tmp_path) == Calibration()
+    (tmp_path / "calibration.json").write_text(json.dumps({"alpha": 0.5, "weight": 2, "bias": -1}))
+    assert read_calibration(tmp_path) == Calibration(alpha=0.5, weight=2, bias=-1)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"alpha": "much"}', '{"gamma": 1}', '{"alpha": null}', "[" * 99_999], ids=range(6))
+def test_a_calibration_that_makes_no_sense_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "calibration.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"calibration\.json: .*again"):
+        read_calibration(tmp_path)

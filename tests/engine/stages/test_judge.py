@@ -1,0 +1,150 @@
+"""Picture to Verdict: what is seen, how well it fits, and an answer for each fact, for pictures of any size."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from diptych.engine.models.from_transformers_vision import Calibration, Captioner
+from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stages import judge as judge_module
+from diptych.engine.stages.judge import JudgeStage
+from diptych.engine.values import Fact, Picture, Plan, Verdict
+
+Run = Callable[..., list[Verdict]]
+SIDES = [(48, 48), (256, 256), (64, 64), (100, 31), (48, 48)]
+
+
+@pytest.fixture(scope="module")
+def models(load: Callable[..., Models], captioner: ModelKey) -> Models:
+    return load(captioner)
+
+
+@pytest.fixture(scope="module")
+def stage(captioner: ModelKey) -> JudgeStage:
+    return JudgeStage(model=captioner)
+
+
+@pytest.fixture(scope="module")
+def run(stage: JudgeStage, models: Models) -> Run:
+    return lambda pictures, models=models: stage.run(pictures, models, Silent())
+
+
+@pytest.fixture(scope="module")
+def pictures(make_plan: Callable[..., Plan]) -> list[Picture]:
+    """Five of several sizes, with any number of facts; the last one is asked nothing."""
+    generator = torch.Generator().manual_seed(0)
+    plans: list[Plan | None] = [
+        dataclasses.replace(
+            make_plan(prompt),
+            facts=tuple(Fact(kind="thing", text=f"a thing {'of words ' * i}{j}") for j in range(i * i)),
+        )
+        for i, prompt in enumerate(["a cat", "a boat on the left and a tree on the right", "blue", "x " * 99])
+    ]
+    return [
+        Picture(pixels=torch.randint(0, 256, (*side, 3), generator=generator, dtype=torch.uint8), plan=plan)
+        for side, plan in zip(SIDES, [*plans, None], strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def verdicts(run: Run, pictures: list[Picture]) -> list[Verdict]:
+    return run(pictures)
+
+
+def changed(models: Models, captioner: ModelKey, **changes: Any) -> Models:
+    return {captioner: dataclasses.replace(models[captioner], **changes)}
+
+
+def test_a_verdict_answers_each_fact_in_order(verdicts: list[Verdict], pictures: list[Picture]) -> None:
+    for verdict, picture in zip(verdicts, pictures, strict=True):
+        assert isinstance(verdict.caption, str)
+        assert 0 <= verdict.score <= 1
+        assert tuple(answer.fact for answer in verdict.answers) == (picture.plan.facts if picture.plan else ())
+        assert all(0 <= answer.probability <= 1 for answer in verdict.answers)
+
+
+def test_a_row_is_the_same_alone_in_a_batch_and_again(
+    run: Run, pictures: list[Picture], verdicts: list[Verdict]
+) -> None:
+    assert run(pictures) == verdicts
+    for picture, verdict in zip(pictures, verdicts, strict=True):
+        (alone,) = run([picture])
+        assert alone.caption == verdict.caption
+        assert alone.score == pytest.approx(verdict.score, abs=1e-5)
+        probabilities = [answer.probability for answer in verdict.answers]
+        assert [answer.probability for answer in alone.answers] == pytest.approx(probabilities, abs=1e-5)
+
+
+def test_in_batches_of_one_size_a_row_has_the_same_bits(run: Run, pictures: list[Picture]) -> None:
+    """Whatever its neighbours and their facts: the shapes that run are its own."""
+    row = pictures[2]
+    beside = run([row, *pictures[:2]])[0]
+    assert beside == run([row, *pictures[3:]])[0] == run([row] * 3)[0]
+
+
+def test_the_score_is_the_calibrated_gain_in_likelihood(
+    run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
+) -> None:
+    model: Captioner = models[captioner]
+    fit = Calibration(alpha=0.7, weight=3.0, bias=-0.2)
+    (verdict,) = run(pictures[1:2], changed(models, captioner, calibration=fit))
+    assert pictures[1].plan is not None
+    prompt = pictures[1].plan.prompt
+    seen = float(model.nats(model.look([pictures[1].pixels]), [prompt]))
+    blank = float(model.nats(model.blank(), [prompt]))
+    assert verdict.score == pytest.approx(1 / (1 + math.exp(-(3.0 * (0.7 * blank - seen) - 0.2))), abs=1e-5)
+
+
+def test_where_nothing_was_asked_the_caption_is_scored(
+    run: Run, pictures: list[Picture], verdicts: list[Verdict], make_plan: Callable[..., Plan]
+) -> None:
+    if not verdicts[4].caption:
+        return  # a request cannot ask for nothing
+    asked = dataclasses.replace(pictures[4], plan=make_plan(verdicts[4].caption))
+    assert run([asked])[0].score == pytest.approx(verdicts[4].score, abs=1e-5)
+
+
+def test_what_is_not_a_number_counts_as_no(
+    run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
+) -> None:
+    class Lost(Captioner):
+        def nats(self, seen: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+            return torch.full((len(texts),), torch.nan)
+
+        def yes(self, seen: torch.Tensor, facts: Sequence[str]) -> torch.Tensor:
+            return torch.full((len(facts),), torch.nan)
+
+    fields = {field.name: getattr(models[captioner], field.name) for field in dataclasses.fields(Captioner)}
+    for verdict in run(pictures, {captioner: Lost(**fields)}):
+        assert verdict.score == 0
+        assert all(answer.probability == 0 and not answer.shown for answer in verdict.answers)
+    endless = Calibration(weight=math.inf, alpha=math.inf)
+    assert all(0 <= v.score <= 1 for v in run(pictures, changed(models, captioner, calibration=endless)))
+
+
+def test_many_facts_are_asked_in_parts(
+    run: Run, pictures: list[Picture], verdicts: list[Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge_module, "ASKS_AT_ONCE", 2)
+    again = run(pictures)
+    for one, other in zip(again, verdicts, strict=True):
+        expected = [answer.probability for answer in other.answers]
+        assert [answer.probability for answer in one.answers] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_fact_of_any_length_is_answered(run: Run, pictures: list[Picture], make_plan: Callable[..., Plan]) -> None:
+    """A Plan that was cut off has the whole prompt as its one fact."""
+    prompt = "a red boat " * 300
+    plan = dataclasses.replace(make_plan(prompt), facts=(Fact(kind="other", text=prompt),))
+    (verdict,) = run([dataclasses.replace(pictures[0], plan=plan)])
+    assert 0 <= verdict.answers[0].probability <= 1
+
+
+def test_the_workspace_grows_with_pictures_and_facts(stage: JudgeStage, pictures: list[Picture]) -> None:
+    without, with_nine = pictures[0], pictures[3]
+    assert stage.workspace([without] * 3) == 3 * stage.workspace([without])
+    assert stage.workspace([with_nine]) == 10 * stage.workspace([without])

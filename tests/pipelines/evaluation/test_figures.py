@@ -1,0 +1,39 @@
+"""Shares and means with their intervals."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diptych.pipelines.evaluation.figures import Mean, Share
+
+
+def test_wilsons_interval_is_that_of_the_textbooks() -> None:
+    low, high = Share(8, 10).interval
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    low, high = Share(0, 10).interval
+    assert (low, high) == (0.0, pytest.approx(0.2775, abs=1e-4))
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_value_and_lies_within_bounds(pair: tuple[int, int]) -> None:
+    share = Share(*pair)
+    low, high = share.interval
+    assert 0 <= low <= share.value + 1e-9 and share.value - 1e-9 <= high <= 1
+    mirrored = Share(share.of - share.count, share.of).interval
+    assert mirrored[0] == pytest.approx(1 - high, abs=1e-9)
+
+
+def test_a_share_of_nothing_says_so() -> None:
+    share = Share.of_truths([])
+    assert math.isnan(share.value) and share.interval == (0.0, 1.0)
+    assert share.to_json() == {"value": None, "count": 0, "of": 0, "interval": [0.0, 1.0]}
+    assert str(share) == "none counted"
+
+
+def test_a_mean_has_the_interval_of_the_mean() -> None:
+    mean = Mean.of_values([1.0, 2.0, 3.0, 4.0], "dB")
+    assert mean.value == 2.5 and mean.half_width == pytest.approx(1.96 * 1.29099 / 2, rel=1e-3)
+    assert Mean.of_values([1.0], "dB").to_json()["interval"] is None
+    assert Mean.of_values([], "dB").to_json()["value"] is None

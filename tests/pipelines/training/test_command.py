@@ -1,0 +1,185 @@
+"""`diptych train`: all models from nothing to shipped weights, at sizes that take seconds."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from diptych import CheckpointError, InputError
+from diptych.engine.models.checkpoint import parameter_count
+from diptych.pipelines import cli
+from diptych.pipelines.build import build_chain, registry
+from diptych.pipelines.pocket.world import WORDS
+from diptych.pipelines.recipes.reader import read_recipe
+from diptych.pipelines.training.command import run_training
+from diptych.pipelines.training.folders import replacing
+from diptych.pipelines.training.shipping import SHIPPED, ship
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_config: Path):
+    def trained(what: str, *, steps: int | None = 2, config: Path = tiny_config, **options) -> Path:
+        assert run_training(what, tmp_path / "run", config=config, steps=steps, **options)
+        return tmp_path / "run"
+
+    return trained
+
+
+def test_all_models_are_trained_and_gathered_with_a_recipe(run, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run("all")
+    weights = out / "weights"
+    assert capsys.readouterr().out.strip() == str(weights / "recipe.toml")
+    assert sorted(path.name for path in weights.iterdir() if path.is_dir()) == sorted(SHIPPED)
+    assert json.loads((weights / "planner" / "words.json").read_text())["words"] == sorted(WORDS)
+    assert (weights / "captioner" / "calibration.json").exists()
+    assert (weights / "planner" / "spiece.model").exists()
+    for name in SHIPPED:
+        assert parameter_count(weights / name) > 0
+    for name in ("loss.csv", "loss.png", "state.safetensors", "progress.json"):
+        assert (out / "drafter" / name).exists()
+    chain, loader = build_chain(read_recipe(weights / "recipe.toml")), registry()
+    for key in {key for uses in chain.uses_in_order() for key in uses}:
+        assert str(weights) in key.checkpoint
+        assert loader.load(key, "cpu") is not None
+
+    before = (weights / "drafter" / "model.safetensors").read_bytes()
+    shutil.rmtree(weights)
+    run("all")  # nothing is left to train
+    assert (weights / "drafter" / "model.safetensors").read_bytes() == before
+
+
+def test_a_model_alone_brings_what_it_stands_on_and_goes_on(run, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run("drafter")
+    assert sorted(path.name for path in out.iterdir()) == ["drafter", "sizes.json", "text", "tokenizer"]
+    assert capsys.readouterr().out.strip() == str(out / "drafter" / "model")
+    book = (out / "tokenizer" / "model.safetensors").read_bytes()
+    run("drafter", steps=3)
+    assert json.loads((out / "drafter" / "progress.json").read_text()) == {"step": 3}
+    assert (out / "tokenizer" / "model.safetensors").read_bytes() == book
+
+
+def test_other_sizes_than_those_a_folder_was_begun_with_are_refused(run, tmp_path: Path) -> None:
+    run("inspector")
+    other = tmp_path / "other.toml"
+    other.write_text("[inspector]\nwidths = [8, 16]\n[inspector.training]\nbatch_size = 2\n")
+    with pytest.raises(
+        InputError, match=r"inspector: was begun with widths = \[8, 8\], which is now \[8, 16\]"
+    ):
+        run("inspector", config=other)
+    with pytest.raises(InputError, match="was begun with seed = 0"):
+        run("inspector", seed=1)
+
+
+def test_sizes_that_do_not_fit_together_are_refused(run, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.toml"
+    odd.write_text("[text]\nsentences = 120\nsize = 320\n[planner]\nhidden_size = 33\nlayers = 1\nheads = 2\n")
+    with pytest.raises(InputError, match=r"\[planner\]: these sizes do not fit together") as caught:
+        run("planner", config=odd)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "message"),
+    [
+        ("draftr", {}, "did you mean 'drafter'"),
+        ("all", {"into": Path("elsewhere")}, "--into goes with ship alone"),
+        ("ship", {}, "holds no trained model"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_anything_is_written(
+    tmp_path: Path, what: str, options: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        run_training(what, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        run_training("planner", tmp_path / "run")
+
+
+def test_shipping_replaces_what_was_trained_and_leaves_the_rest(run, tmp_path: Path) -> None:
+    out, into, said = run("inspector"), tmp_path / "package", list[str]()
+    (into / "inspector").mkdir(parents=True)
+    (into / "inspector" / "old.txt").write_text("old")
+    (into / "drafter").mkdir()
+    assert ship(out, into, say=said.append) == ["inspector"]
+    assert sorted(path.name for path in into.iterdir()) == ["drafter", "inspector"]
+    assert not (into / "inspector" / "old.txt").exists()
+    assert any("after 2 steps" in line for line in said)
+    assert any(line.startswith("drafter: is not trained") for line in said)
+
+
+def test_damaged_weights_are_not_shipped(run, tmp_path: Path) -> None:
+    out, into = run("inspector"), tmp_path / "package"
+    ship(out, into, say=lambda _: None)
+    whole = (into / "inspector" / "model.safetensors").read_bytes()
+    (out / "inspector" / "model" / "model.safetensors").write_bytes(whole[:-10])
+    with pytest.raises(CheckpointError, match="damaged"):
+        ship(out, into, say=lambda _: None)
+    assert (into / "inspector" / "model.safetensors").read_bytes() == whole
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        with replacing(tmp_path / "a") as part:
+            (part / text).write_text(text)
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a") as part:
+        (part / "third").write_text(str(1 / 0))
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "second"]
+
+
+@pytest.fixture
+def diptych(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs `diptych` with these arguments; returns exit status, standard output and standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def test_the_command_line_trains_and_ships(diptych, tmp_path: Path, tiny_config: Path) -> None:
+    out, into = tmp_path / "run", tmp_path / "package"
+    threads = torch.get_num_threads()
+    status, said, log = diptych(
+        "train",
+        "inspector",
+        "-o",
+        out,
+        "--config",
+        tiny_config,
+        "--steps",
+        2,
+        "--threads",
+        threads,
+        "--seed",
+        5,
+    )
+    assert status == 0 and said.strip() == str(out / "inspector" / "model") and "step 2/2" in log
+    assert "Writing" not in log and "%" not in log  # no progress bars of the libraries
+    assert json.loads((out / "sizes.json").read_text())["inspector"]["seed"] == 5
+    status, said, _ = diptych("train", "ship", "-o", out, "--into", into)
+    assert status == 0 and said.strip() == str(into) and (into / "inspector" / "config.json").exists()
+
+
+def test_the_command_line_says_in_one_line_what_is_wrong(diptych, tmp_path: Path) -> None:
+    status, out, err = diptych("train", "evrything", "-o", tmp_path / "run")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "known are tokenizer" in err
+
+
+def test_a_stopped_training_ends_with_130_and_says_how_to_go_on(
+    diptych, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diptych.pipelines.training.command.run_training", lambda *_, **__: False)
+    status, _, err = diptych("train", "planner", "-o", tmp_path / "run")
+    assert status == 130 and "the same command goes on" in err

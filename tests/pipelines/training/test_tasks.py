@@ -1,0 +1,172 @@
+"""What each trainer learns from: batches of the right shape, that depend on seed and step alone, and a loss."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from diptych.engine.models.patch_codebook import PatchCodebook
+from diptych.engine.models.patch_latents import PatchLatents
+from diptych.pipelines.pocket.world import is_held_out
+from diptych.pipelines.training.captioner import IGNORED, CaptionerTask
+from diptych.pipelines.training.data import PICTURE_SIDE, WorldData, indices_of, scene_of
+from diptych.pipelines.training.drafter import DrafterTask
+from diptych.pipelines.training.inspector import (
+    GROUPS,
+    PAIRS,
+    InspectorTask,
+    labels,
+    load_inspector,
+    what_is_there,
+)
+from diptych.pipelines.training.planner import PlannerTask
+from diptych.pipelines.training.refiner import RefinerTask, fit_latents
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def latents(data: WorldData, book: PatchCodebook) -> PatchLatents:
+    return fit_latents(data, book, channels=8, pictures=4, say=lambda _: None)
+
+
+@pytest.fixture
+def make(data: WorldData, book: PatchCodebook, latents: PatchLatents, words: Any) -> Make:
+    """Makes the tiny task of a name."""
+
+    def made(name: str, *, seed: int = 0, **options: Any) -> Any:
+        match name:
+            case "planner":
+                return PlannerTask(data, words, hidden_size=32, layers=1, heads=2, seed=seed)
+            case "drafter":
+                return DrafterTask(data, book, words, hidden_size=48, layers=1, heads=2, seed=seed)
+            case "refiner":
+                sizes: dict[str, Any] = {"channels": (32, 32), "text_size": 32, "text_layers": 1}
+                return RefinerTask(data, book, latents, words, seed=seed, **sizes)
+            case "captioner":
+                sizes = {"hidden_size": 48, "vision_layers": 1, "text_layers": 1}
+                return CaptionerTask(data, book, words, seed=seed, **sizes, **options)
+            case _:
+                return InspectorTask(data, widths=(8, 8), seed=seed)
+
+    return made
+
+
+NAMES = ("planner", "drafter", "refiner", "captioner", "inspector")
+
+
+def tensors(batch: Any) -> list[torch.Tensor]:
+    return list(batch.values()) if isinstance(batch, dict) else list(batch)
+
+
+def same(one: Any, other: Any) -> bool:
+    pairs = list(zip(tensors(one), tensors(other), strict=True))
+    return all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_depends_on_seed_and_step_alone(make: Make, name: str) -> None:
+    first = make(name, seed=3).batch(7, 4)
+    torch.manual_seed(99)
+    assert same(first, make(name, seed=3).batch(7, 4))
+    assert not same(first, make(name, seed=3).batch(8, 4))
+    assert not same(first, make(name, seed=4).batch(7, 4))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_is_reached_by_the_loss(make: Make, name: str) -> None:
+    task = make(name)
+    losses = task.loss(task.batch(1, 6))
+    assert all(bool(value.isfinite()) for value in losses.values())
+    losses["loss"].backward()
+    still = [n for n, p in task.model.named_parameters() if p.grad is None]
+    assert all("pooler" in n or "post_layernorm" in n for n in still), still
+
+
+def test_a_drafters_targets_are_its_inputs_one_later(make: Make, book: PatchCodebook) -> None:
+    task = make("drafter")
+    ids, targets, weights = task.batch(0, 4)
+    count = book.grid[0] * book.grid[1]
+    assert targets.shape == weights.shape == (4, count)
+    assert torch.equal(ids[:, -count + 1 :], targets[:, :-1] + task.offset)
+    assert int(ids.max()) < task.model.config.vocab_size
+    assert set(weights.unique().tolist()) == {1.0, 1.0 + task.thing_weight}
+
+
+def test_a_refiner_batch_adds_up(make: Make, latents: PatchLatents) -> None:
+    task = make("refiner")
+    for step in (0, 1):
+        batch = task.batch(step, 4)
+        side = batch["clean"].shape[-1]
+        assert batch["clean"].shape == batch["noise"].shape == (4, latents.channels, side, side)
+        assert batch["condition"].shape[-2:] == (side, side) and batch["sigma"].shape == (4,)
+        assert bool(((batch["sigma"] >= 0) & (batch["sigma"] <= 1)).all())
+        assert bool((batch["weight"] > 0).all())
+    assert (
+        task.batch(0, 2)["clean"].shape[-1] == PICTURE_SIDE // latents.patch
+    )  # this one sees all of the picture
+
+
+def test_a_captioner_is_asked_about_true_and_false_facts(make: Make, words: Any) -> None:
+    task = make("captioner", blank=0.0)
+    batch = task.batch(0, 4)
+    no, yes = task.answers
+    assert [words.decode([i]).strip() for i in (no, yes)] == ["no", "yes"]
+    answered = batch["ask_labels"][batch["ask_labels"] != IGNORED]
+    assert len(answered) == len(batch["ask_ids"]) == len(batch["asked"])
+    assert sorted(set(answered.tolist())) == sorted((no, yes))
+    assert int((answered == yes).sum()) == int((answered == no).sum())
+    for row, label in zip(batch["ask_ids"], batch["ask_labels"], strict=True):
+        place = int((label != IGNORED).nonzero())
+        assert words.decode([row[place]]) == "<answer>"  # the answer is foreseen where the question ends
+    assert batch["pixels"].shape == (4, 3, 64, 64) and float(batch["pixels"].abs().max()) <= 1
+
+
+def test_a_captions_labels_are_its_own_next_words(make: Make) -> None:
+    batch = make("captioner").batch(0, 4)
+    for ids, wanted in zip(batch["caption_ids"], batch["caption_labels"], strict=True):
+        places = (wanted != IGNORED).nonzero()[:, 0]
+        assert torch.equal(ids[places + 1], wanted[places])
+
+
+def test_a_blank_picture_is_asked_nothing(make: Make) -> None:
+    batch = make("captioner", blank=1.0).batch(0, 3)
+    assert bool((batch["pixels"] == 0).all()) and bool((batch["ask_labels"] == IGNORED).all())
+
+
+def test_an_inspectors_labels_say_what_is_there() -> None:
+    scene = scene_of("train", 0)
+    names = [label for label, there in zip(labels(), what_is_there(scene).tolist(), strict=False) if there]
+    things = [f"{thing.colour} {thing.kind}" for thing in scene.things]
+    kinds, colours = {thing.kind for thing in scene.things}, {thing.colour for thing in scene.things}
+    assert set(names) == {*things, *kinds, *colours}
+    assert len(labels()) == sum(GROUPS) and len(set(PAIRS)) == GROUPS[0]
+
+
+def test_a_saved_inspector_sees_what_it_saw(make: Make, tmp_path: Path) -> None:
+    task = make("inspector")
+    task.save(tmp_path)
+    pixels = task.batch(0, 2)[0]
+    expected = task.model.eval()(pixel_values=pixels).logits
+    assert torch.allclose(load_inspector(tmp_path)(pixel_values=pixels).logits, expected, atol=0.02)
+    assert sum(p.numel() for p in InspectorTask(task.data).model.parameters()) < 1_000_000
+
+
+def test_training_never_draws_a_held_out_combination() -> None:
+    for split, expected in (("train", False), ("held-out", True)):
+        scenes = [scene_of(split, i) for i in range(200)]
+        assert {is_held_out(t.kind, t.colour, s.setting) for s in scenes for t in s.things} == {expected}
+
+
+def test_steps_draw_scenes_from_the_whole_count() -> None:
+    drawn = [indices_of(step, 50, count=100, seed=0, what="x") for step in range(20)]
+    assert {int(i) for part in drawn for i in part} == set(range(100))
+
+
+def test_pictures_of_a_batch_are_its_scenes(data: WorldData) -> None:
+    one, two = data.take([5], 48), data.take([4, 5], 48)
+    assert torch.equal(one.pixels[0], two.pixels[1]) and one.scenes[0] == two.scenes[1]
+    assert one.scenes[0] == scene_of("train", 5)
+    assert one.masks.shape == (1, 48, 48)

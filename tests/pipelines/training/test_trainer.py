@@ -1,0 +1,136 @@
+"""The training loop: it goes on exactly where it was stopped, and never saves what is not a number."""
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from diptych.pipelines.training.trainer import Average, TrainingDiverged, TrainSettings, train
+
+SETTINGS = TrainSettings(steps=9, batch_size=4, warmup=2, log_every=2)
+
+
+def quiet(_: str) -> None:
+    return None
+
+
+def stopped_after(task: Any, steps: int) -> Any:
+    """`task`, which asks for a stop in the step after `steps` steps, as Ctrl-C does."""
+    batch = task.batch
+
+    def stopping(step: int, size: int) -> Any:
+        if step == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return batch(step, size)
+
+    task.batch = stopping
+    return task
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "state.safetensors") | load_file(folder / "model" / "model.safetensors")
+
+
+def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(tmp_path: Path, line_task: Any) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    assert train(line_task(), SETTINGS, tmp_path / "whole", say=quiet) is True
+    assert train(stopped_after(line_task(), 3), SETTINGS, tmp_path / "parts", say=quiet) is False
+    assert (tmp_path / "parts" / "progress.json").read_text().strip() == '{"step": 4}'
+    assert train(line_task(), SETTINGS, tmp_path / "parts", say=quiet) is True
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+    assert signal.getsignal(signal.SIGINT) is handler
+    steps = [row.split(",")[0] for row in (tmp_path / "parts" / "loss.csv").read_text().splitlines()]
+    assert steps == ["step", "2", "4", "6", "8", "9"]
+
+
+def test_the_shipped_model_is_the_average_and_training_goes_on_with_the_weights(
+    tmp_path: Path, line_task: Any
+) -> None:
+    task = line_task()
+    train(task, SETTINGS, tmp_path, say=quiet)
+    state, shipped = (
+        load_file(tmp_path / "state.safetensors"),
+        load_file(tmp_path / "model" / "model.safetensors"),
+    )
+    assert torch.equal(shipped["0.weight"], state["average/0.weight"])
+    assert torch.equal(task.model.state_dict()["0.weight"], state["model/0.weight"])
+    assert not torch.equal(state["average/0.weight"], state["model/0.weight"])
+
+
+def test_a_finished_run_changes_nothing_and_can_be_made_longer(tmp_path: Path, line_task: Any) -> None:
+    said: list[str] = []
+    train(line_task(), SETTINGS, tmp_path, say=quiet)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    assert train(line_task(), SETTINGS, tmp_path, say=said.append)
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+    assert said == ["line: is trained, step 9 of 9"]
+    train(line_task(), dataclasses.replace(SETTINGS, steps=11), tmp_path, say=quiet)
+    assert (tmp_path / "progress.json").read_text().strip() == '{"step": 11}'
+
+
+def test_a_crash_between_state_and_model_is_mended(tmp_path: Path, line_task: Any) -> None:
+    train(line_task(), SETTINGS, tmp_path, say=quiet)
+    expected = (tmp_path / "model" / "model.safetensors").read_bytes()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "progress.json").write_text('{"step": 5}')
+    train(line_task(), SETTINGS, tmp_path, say=quiet)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == expected
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_spares_the_checkpoint(
+    tmp_path: Path, line_task: Any
+) -> None:
+    with pytest.raises(TrainingDiverged, match=r"step 4.*nothing was saved yet"):
+        train(line_task(spoilt_at=4), SETTINGS, tmp_path / "new", say=quiet)
+    assert not (tmp_path / "new" / "model").exists()
+    train(line_task(), dataclasses.replace(SETTINGS, steps=3), tmp_path / "old", say=quiet)
+    before = (tmp_path / "old" / "state.safetensors").read_bytes()
+    with pytest.raises(TrainingDiverged, match="last good state") as caught:
+        train(line_task(spoilt_at=4), SETTINGS, tmp_path / "old", say=quiet)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "old" / "state.safetensors").read_bytes() == before
+
+
+def test_rows_logged_after_the_last_checkpoint_are_logged_once(tmp_path: Path, line_task: Any) -> None:
+    train(line_task(), dataclasses.replace(SETTINGS, steps=4), tmp_path, say=quiet)
+    with (tmp_path / "loss.csv").open("a") as file:
+        file.write("6,0.5\n8,0.4\n")  # what a run that was killed at step 8 had logged
+    train(line_task(), SETTINGS, tmp_path, say=quiet)
+    steps = [row.split(",")[0] for row in (tmp_path / "loss.csv").read_text().splitlines()]
+    assert steps == ["step", "2", "4", "6", "8", "9"]
+
+
+def test_another_loss_begins_another_curve(tmp_path: Path, line_task: Any) -> None:
+    tmp_path.joinpath("loss.csv").write_text("step,loss,other\n2,1.0,1.0\n")
+    train(line_task(), SETTINGS, tmp_path, say=quiet)
+    assert tmp_path.joinpath("loss.csv").read_text().splitlines()[0] == "step,loss"
+    assert tmp_path.joinpath("loss-before.csv").read_text().startswith("step,loss,other")
+
+
+def test_learning_rates_warm_up_stay_and_fall_to_zero() -> None:
+    settings = TrainSettings(steps=100, batch_size=1, warmup=10, cooldown=0.4)
+    factors = [settings.lr_factor(step) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1) and factors[9] == factors[59] == 1.0
+    assert factors[80] == pytest.approx(0.5) and 0 < factors[99] < 0.05
+
+
+def test_the_average_follows_slowly_and_can_be_put_back() -> None:
+    model = torch.nn.Linear(2, 2)
+    average = Average(model, 0.9)
+    before = model.weight.detach().clone()
+    with torch.no_grad():
+        model.weight += 1
+    average.update(model, 10_000)
+    assert torch.allclose(average.weights["weight"], before + 0.1, atol=1e-6)
+    restore = average.swapped_into(model)
+    assert torch.allclose(model.weight, before + 0.1, atol=1e-6)
+    restore()
+    assert torch.allclose(model.weight, before + 1)
