@@ -1,7 +1,7 @@
 """Random draws that depend on (seed, candidate, stage, step) and on nothing else.
 
-Every draw comes from Philox-4x64-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011; as in
-numpy), keyed by a hash of those four. There is no global generator, no state between calls, and no dependence on
+Every draw comes from Philox-4x64-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011; as
+in numpy), keyed by a hash of those four. There is no global generator, no state between calls, no dependence on
 the batch: a row draws the same numbers alone, beside any neighbours, after a crash and on another machine.
 Draws are made on the CPU; the caller moves them.
 """

@@ -1,4 +1,4 @@
-"""What a stage is: a name, the models it uses, the memory it works in, and a function from one value to the next.
+"""What a stage is: a name, the models it uses, the memory it works in, a function from one value to the next.
 
 A stage is handed its models and holds no state of a call. It loads, moves, caches and looks up nothing; that is
 `memory`'s work. Long stages report each step, which drives progress bars, previews and cancelling.
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+Out = TypeVar("Out")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -24,7 +24,7 @@ class ModelKey:
 
 
 Models = Mapping[ModelKey, Any]
-"""The handles on the device while a lease is held, by key; each family's adapter says what its handle can do."""
+"""The handles on the device while a lease is held, by key; a family's adapter says what its handle can do."""
 
 
 class Report(Protocol):

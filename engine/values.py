@@ -1,8 +1,8 @@
 """What travels through the chain: one frozen value for each boundary between two stages.
 
 This file knows shapes, ranges and who descends from whom. It knows nothing of models, devices or files, and
-imports nothing of the rest of the engine but its errors. A stage returns the *next* value; every value keeps the
-one that it was made from, so the last of them carries the whole line of descent.
+imports nothing of the rest of the engine but its errors. A stage returns the *next* value; every value keeps
+the one that it was made from, so the last of them carries the whole line of descent.
 
 Axis glossary, for the whole project:
     b  rows of a batch          t  text tokens             h, w  rows and columns of a grid or picture
@@ -171,7 +171,7 @@ class Draft:
     def __post_init__(self) -> None:
         assert self.tokens.ndim == 2, f"tokens of a draft are (h, w), not {tuple(self.tokens.shape)}"
         low, high = int(self.tokens.min()), int(self.tokens.max())
-        assert 0 <= low and high < self.codebook.size, f"token ids {low}..{high} outside {self.codebook}"
+        assert low >= 0 and high < self.codebook.size, f"token ids {low}..{high} outside {self.codebook}"
         _check_pixels(self.preview)
 
     @property

@@ -1,6 +1,7 @@
 """Constrained decoding: what may come next, from a JSON schema, for any tokenizer (by llguidance).
 
-A constrained row always parses: at every step only tokens are legal from which the schema can still be fulfilled.
+A constrained row always parses: at every step only those tokens are legal from which the schema can still be
+fulfilled.
 """
 
 import json
@@ -11,7 +12,7 @@ import torch
 from ..values import FactKind
 
 if TYPE_CHECKING:
-    from llguidance import LLMatcher, LLTokenizer
+    from llguidance import LLTokenizer
 
 PLAN_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -39,7 +40,7 @@ PLAN_SCHEMA: dict[str, Any] = {
 
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 _LARK = (
-    '%llguidance {"no_forcing": true}\n'  # forced text is else cut into its usual tokens, not those of the model
+    '%llguidance {"no_forcing": true}\n'  # forced text is else cut into its usual tokens, not the model's
     f"start: %json {json.dumps(PLAN_SCHEMA | {'x-guidance': _COMPACT})}"
 )
 

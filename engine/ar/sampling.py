@@ -1,6 +1,6 @@
 """Drawing a token: temperature, top-k, top-p, and the inverse of the CDF at one uniform number.
 
-Plain functions over tensors. Every row has its own settings and its own number, so a row's token does not depend on
+Plain functions over tensors. Every row has its own settings and its own number, so its token does not depend on
 its neighbours.
 """
 
@@ -57,7 +57,9 @@ class Sampler:
         cumulative = p.cumsum(-1)
         target = uniform[:, None] * cumulative[:, -1:]
         drawn = torch.searchsorted(cumulative, target, right=True)[:, 0]
-        last = p.shape[-1] - 1 - (p.flip(-1) > 0).int().argmax(-1)  # rounding must not lead past the last legal one
+        last = (
+            p.shape[-1] - 1 - (p.flip(-1) > 0).int().argmax(-1)
+        )  # rounding must not lead past the last legal one
         return torch.where(self._greedy, logits.argmax(-1), torch.minimum(drawn, last))
 
     def _kept(self, p: torch.Tensor) -> torch.Tensor:

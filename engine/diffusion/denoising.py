@@ -1,7 +1,7 @@
 """The denoising loop, as a plain function of (predict, noise, sigmas), and guidance over named branches.
 
-Every model is wrapped so that it returns its estimate of the clean latents, whatever it was trained to predict; so
-the loop never branches. Knows no texts, tokens or pictures.
+Every model is wrapped so that it returns its estimate of the clean latents, whatever it was trained to predict;
+so the loop never branches. Knows no texts, tokens or pictures.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,9 @@ def even_sigmas(steps: int) -> list[float]:
     return [1 - i / steps for i in range(steps)]
 
 
-def denoise(predict: Predict, noise: torch.Tensor, *, scheduler: Any, sigmas: Sequence[float]) -> Iterator[torch.Tensor]:
+def denoise(
+    predict: Predict, noise: torch.Tensor, *, scheduler: Any, sigmas: Sequence[float]
+) -> Iterator[torch.Tensor]:
     """Denoise along a flow (Lipman et al. 2023; x_sigma = (1 - sigma) x + sigma noise), step by step.
 
     Args:

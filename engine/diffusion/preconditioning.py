@@ -1,8 +1,8 @@
-"""Preconditioning: how a raw net becomes an estimate of the clean latents that is right at both ends of the noise.
+"""Preconditioning: how a raw net becomes an estimate of the clean latents, right at both ends of the noise.
 
 Karras et al. 2022 ("Elucidating the Design Space"), eq. 7, for the straight path of flow matching,
-x_sigma = (1 - sigma) x + sigma noise, with data of unit variance: the skip is the best linear estimate, and the net
-is left with a target of unit variance at every noise level.
+x_sigma = (1 - sigma) x + sigma noise, with data of unit variance: the skip is the best linear estimate, and the
+net is left with a target of unit variance at every noise level.
 """
 
 from typing import NamedTuple

@@ -48,7 +48,8 @@ def weight_files(folder: Path) -> list[Path]:
         pickles = [path.name for path in sorted(folder.rglob("*")) if path.suffix in _PICKLES]
         if pickles:
             raise CheckpointError(
-                f"{folder}: {pickles[0]} is a pickle, which can run any code when opened: save it as safetensors"
+                f"{folder}: {pickles[0]} is a pickle, which can run any code when opened:"
+                " save it as safetensors"
             )
         raise CheckpointError(f"{folder}: has no .safetensors file: copy the checkpoint again")
     return files
@@ -57,7 +58,7 @@ def weight_files(folder: Path) -> list[Path]:
 def read_header(path: Path) -> dict[str, Any]:
     """What a safetensors file holds: name to {dtype, shape, data_offsets}.
 
-    Layout as the format's specification says: 8 bytes of header length, little-endian, the JSON header, the data.
+    Layout as the format's specification says: 8 bytes of header length, little-endian, the header, the data.
 
     Raises:
         CheckpointError: the file is cut off or is no safetensors file.
@@ -98,8 +99,8 @@ def parameter_count(folder: Path) -> int:
     return sum(math.prod(entry["shape"]) for header in headers for entry in header.values())
 
 
-def whole(loaded: tuple[Any, dict[str, Any]], folder: Path) -> Any:
-    """The model that a library's `from_pretrained(..., output_loading_info=True)` gave.
+def whole(loaded: Any, folder: Path) -> Any:
+    """The model of the pair that a library's `from_pretrained(..., output_loading_info=True)` gave.
 
     Raises:
         CheckpointError: the checkpoint lacks some of its weights; the libraries make do with random numbers.

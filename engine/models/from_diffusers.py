@@ -17,7 +17,7 @@ from .from_transformers import text_ids
 from .patch_latents import PatchLatents
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 TRAIN_TIMESTEPS = 1000
@@ -51,7 +51,7 @@ class TokenRefiner:
 
     def new_scheduler(self) -> Any:
         """A scheduler of its own for each call: it keeps the state of a run."""
-        from diffusers import FlowMatchEulerDiscreteScheduler
+        from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 
         return FlowMatchEulerDiscreteScheduler.from_config(self.scheduler_config)
 
@@ -74,7 +74,7 @@ class TokenRefiner:
     def predict(
         self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
-        """Clean residual latents (b, c, h, w) from noisy ones, sigma (b,), text (b, t, d) and previews' latents."""
+        """Clean residual latents (b, c, h, w), of noisy ones, sigma (b,), text (b, t, d), previews' latents."""
         scale = flow_preconditioning(sigma)
         entering = torch.cat([scale.into * noisy, condition], 1)
         return scale.skip * noisy + scale.out * self.unet(entering, sigma * TRAIN_TIMESTEPS, text).sample
@@ -91,17 +91,18 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
     Raises:
         CheckpointError: the folder holds another kind of pipeline, or lacks a part.
     """
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import AutoTokenizer, CLIPTextModel
 
     index = read_json(folder / "model_index.json")
     if index.get("_class_name") != "TokenRefiner":
         raise CheckpointError(
-            f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens (TokenRefiner)"
+            f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens"
+            " (TokenRefiner)"
         )
     if index.get("prediction_type") != PREDICTION:
         raise CheckpointError(f"{folder}/model_index.json: prediction_type must be {PREDICTION!r}")
-    local = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+    local: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
     unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
     encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
     latents = PatchLatents.from_pretrained(folder / "latents")

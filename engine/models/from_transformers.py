@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CachedDecoding:
-    """One batch under way in a transformers causal LM, with a static key-value cache. See `ar.decoding.Decoding`.
+    """One batch under way in a transformers causal LM, with a static cache: an `ar.decoding.Decoding`.
 
     Args:
         ids: int64 (b, t), padded on the left where `mask` is 0.
@@ -28,9 +28,7 @@ class CachedDecoding:
         new_tokens: how many tokens may follow.
     """
 
-    def __init__(
-        self, model: Any, ids: torch.Tensor, *, mask: torch.Tensor | None, new_tokens: int
-    ) -> None:
+    def __init__(self, model: Any, ids: torch.Tensor, *, mask: torch.Tensor | None, new_tokens: int) -> None:
         from transformers import StaticCache
 
         self._model = model
@@ -98,7 +96,7 @@ class LanguageModel:
     @property
     def stop(self) -> int:
         """The id that ends a text."""
-        return int(self.tokenizer.eos_token_id)
+        return single_id(self.tokenizer.eos_token_id)
 
     def prompt_ids(self, system: str, text: str) -> list[int]:
         """The ids of a conversation that asks for `text`, by the checkpoint's own chat template."""
@@ -110,15 +108,14 @@ class LanguageModel:
         """Read prefixes of different lengths, padded on the left to `width`.
 
         Raises:
-            RowError: a row is longer than that, or does not fit the model's positions with `new_tokens` after it.
+            RowError: a row is longer, or does not fit the model's positions with `new_tokens` after it.
         """
         limit = min(width, int(self.model.config.max_position_embeddings) - new_tokens)
         for i, row in enumerate(rows):
             if len(row) > limit:
                 reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
                 raise RowError(i, reason)
-        pad = self.tokenizer.pad_token_id
-        pad = self.stop if pad is None else pad
+        pad = self.stop if self.tokenizer.pad_token_id is None else single_id(self.tokenizer.pad_token_id)
         ids = torch.full((len(rows), width), pad)
         mask = torch.zeros_like(ids)
         for i, row in enumerate(rows):
@@ -166,6 +163,17 @@ class ImageTokenModel:
         return CachedDecoding(self.model, ids.to(self.device), mask=None, new_tokens=count - 1)
 
 
+def single_id(found: object) -> int:
+    """The id of a special token, of which the library's types say too little.
+
+    Raises:
+        CheckpointError: the tokenizer has no such token.
+    """
+    if not isinstance(found, int):
+        raise CheckpointError(f"the tokenizer has {found!r} where the model needs the id of a special token")
+    return found
+
+
 def text_ids(tokenizer: "PreTrainedTokenizerFast", text: str, length: int) -> list[int]:
     """`<s> text </s>`, cut or padded to `length` ids."""
     ids = tokenizer.encode(text, add_special_tokens=False)[: length - 2]
@@ -205,7 +213,7 @@ def load_image_token_model(folder: Path, dtype: torch.dtype, device: torch.devic
         grid=(rows, columns),
         text_length=text_length,
         offset=offset,
-        start=tokenizer.convert_tokens_to_ids("<image>"),
+        start=single_id(tokenizer.convert_tokens_to_ids("<image>")),
         codebook=book,
     )
 

@@ -1,4 +1,4 @@
-"""Vision-to-text models of transformers as captioners: captions, likelihoods of a text, and yes or no about a fact.
+"""Vision-to-text models of transformers as captioners: captions, likelihoods of a text, yes or no about a fact.
 
 Knows the library's classes and the checkpoint's image processor. Knows nothing of verdicts or of the loop.
 """
@@ -12,6 +12,7 @@ import torch
 
 from ..errors import CheckpointError
 from .checkpoint import read_json, whole
+from .from_transformers import single_id
 
 if TYPE_CHECKING:
     from transformers import BlipForConditionalGeneration, PreTrainedTokenizerFast
@@ -64,7 +65,7 @@ class Captioner:
     @torch.inference_mode()
     def blank(self) -> torch.Tensor:
         """What the decoder reads where there is no picture: (1, s, d)."""
-        vision = self.model.config.vision_config
+        vision: Any = self.model.config.vision_config
         return self._encode(torch.zeros(1, 3, vision.image_size, vision.image_size))
 
     def _encode(self, values: torch.Tensor) -> torch.Tensor:
@@ -96,7 +97,7 @@ class Captioner:
     def captions(self, seen: torch.Tensor, *, max_tokens: int = 32) -> list[str]:
         """The likeliest caption, word by word, for each row."""
         ids = torch.tensor([list(self.caption_start)] * len(seen), device=self.device)
-        stop = self.tokenizer.eos_token_id
+        stop = single_id(self.tokenizer.eos_token_id)
         running = torch.ones(len(seen), dtype=torch.bool, device=self.device)
         for _ in range(max_tokens):
             chosen = self._decode(ids, seen)[:, -1].argmax(-1)
@@ -105,15 +106,18 @@ class Captioner:
             if not running.any():
                 break
         rows = ids[:, len(self.caption_start) :].tolist()
-        return [self.tokenizer.decode(row[: row.index(stop)] if stop in row else row).strip() for row in rows]
+        ended = [row[: row.index(stop)] if stop in row else row for row in rows]
+        return [str(self.tokenizer.decode(row)).strip() for row in ended]
 
     def _decode(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        return self.model.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits.float()
+        return self.model.text_decoder(
+            input_ids=ids, encoder_hidden_states=seen, use_cache=False
+        ).logits.float()
 
     def _caption_ids(self, text: str) -> list[int]:
-        """The start, the text (encoded after it, as in training: words begin otherwise on their own), the end."""
+        """The start, the text (encoded after it, as in training: alone, words begin otherwise), the end."""
         begun = self._ids(f"{CAPTION}{text}")
-        return [*begun[: self.text_length - 1], self.tokenizer.eos_token_id]
+        return [*begun[: self.text_length - 1], single_id(self.tokenizer.eos_token_id)]
 
     def _ask_ids(self, fact: str) -> list[int]:
         *begun, answer = self._ids(f"<s><ask>{fact}<answer>")
@@ -124,7 +128,7 @@ class Captioner:
 
     def _padded(self, rows: Sequence[list[int]], length: int) -> torch.Tensor:
         """int64 (b, length); what follows a row's end is never looked at."""
-        pad = self.tokenizer.pad_token_id
+        pad = single_id(self.tokenizer.pad_token_id)
         return torch.tensor([row + [pad] * (length - len(row)) for row in rows], device=self.device)
 
 

@@ -80,5 +80,5 @@ class PatchCodebook(torch.nn.Module):
 
 
 def load_codebook(folder: Path, dtype: torch.dtype, device: torch.device) -> PatchCodebook:
-    """The codebook of a checkpoint folder. Always float32: it is a table, and the nearest entry must be found."""
+    """The codebook of a checkpoint folder. Always float32: a table in which the nearest entry must be found."""
     return PatchCodebook.from_pretrained(folder).to(device)

@@ -19,8 +19,8 @@ class PatchLatents(torch.nn.Module):
         mean: float32 (patch · patch · 3), of patches in [-1, 1].
         basis: float32 (patch · patch · 3, c), orthonormal columns.
         patch: pixels on a patch's side.
-        residual_scale: what divides the difference of a picture's latents and its preview's, so that it has about
-            unit variance.
+        residual_scale: what divides the difference of a picture's latents and its preview's, so that it has
+            about unit variance.
     """
 
     mean: torch.Tensor
@@ -28,7 +28,9 @@ class PatchLatents(torch.nn.Module):
 
     def __init__(self, mean: torch.Tensor, basis: torch.Tensor, *, patch: int, residual_scale: float) -> None:
         super().__init__()
-        assert basis.shape[0] == mean.shape[0] == patch * patch * 3, f"{tuple(basis.shape)} against patch {patch}"
+        assert basis.shape[0] == mean.shape[0] == patch * patch * 3, (
+            f"{tuple(basis.shape)} against patch {patch}"
+        )
         self.register_buffer("mean", mean)
         self.register_buffer("basis", basis)
         self.patch, self.residual_scale = patch, residual_scale

@@ -1,4 +1,4 @@
-"""Families of models: which adapter loads a checkpoint of which family. Adapters are imported when first needed."""
+"""Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
 import difflib
 import importlib

@@ -1,4 +1,4 @@
-"""draft: a causal LM over image tokens writes the whole grid; the codebook shows what the tokens alone look like."""
+"""draft: a causal LM over image tokens writes the whole grid; the codebook shows what the tokens look like."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,8 @@ class DraftStage:
         if model.codebook != book.codebook or model.grid != book.grid:
             raise InputError(
                 f"{self.uses[0].checkpoint} writes tokens of {model.codebook} on a grid of {model.grid},"
-                f" {self.uses[1].checkpoint} reads {book.codebook} on {book.grid}: name a matching pair in the recipe"
+                f" {self.uses[1].checkpoint} reads {book.codebook} on {book.grid}:"
+                " name a matching pair in the recipe"
             )
         for i, plan in enumerate(batch):
             _check_shape(i, plan, model.grid)

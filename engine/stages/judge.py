@@ -1,4 +1,4 @@
-"""judge: a captioner looks at a picture, says what it sees, scores it against the Plan, and answers each fact."""
+"""judge: a captioner looks at a picture, says what it sees, scores it against the Plan, answers each fact."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ from ..models.from_transformers_vision import Captioner
 from ..stage import ModelKey, Models, Report
 from ..values import FactAnswer, Picture, Verdict
 
-BYTES_A_ROW = 6_000_000  # of activations for one picture and one text; measured on the pocket captioner, generous
+BYTES_A_ROW = (
+    6_000_000  # of activations for one picture and one text; measured on the pocket captioner, generous
+)
 ASKS_AT_ONCE = 64
 
 

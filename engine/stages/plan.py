@@ -14,8 +14,9 @@ from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
 
 INSTRUCTIONS = (
-    "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and size,"
-    " where it stands, and in which setting. Then list the facts that the picture must show. Answer in JSON."
+    "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and"
+    " size, where it stands, and in which setting. Then list the facts that the picture must show."
+    " Answer in JSON."
 )
 
 
@@ -25,8 +26,8 @@ class PlanStage:
     Args:
         model: a `causal-lm`.
         temperature, top_p: how what the prompt leaves open is filled in.
-        prompt_tokens: that instructions and prompt may have together; shorter ones are padded to as many, so that
-            their shape does not depend on the neighbours.
+        prompt_tokens: that instructions and prompt may have together; shorter ones are padded to as many, so
+            that their shape does not depend on the neighbours.
         max_tokens: of a Plan; one that is cut off falls back to the user's own words.
     """
 

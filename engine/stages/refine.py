@@ -51,12 +51,18 @@ class RefineStage:
         assert not different, f"a batch of {steps} steps has rows of {different}"
         residual = noise
         estimates = denoise(
-            _predictor(model, batch, condition), noise, scheduler=model.new_scheduler(), sigmas=even_sigmas(steps)
+            _predictor(model, batch, condition),
+            noise,
+            scheduler=model.new_scheduler(),
+            sigmas=even_sigmas(steps),
         )
-        for i, residual in enumerate(estimates):
+        for i, estimate in enumerate(estimates):
+            residual = estimate
             report.step(i + 1, steps)
         pixels = model.decode(residual, condition)
-        return [Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, batch, strict=True)]
+        return [
+            Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, batch, strict=True)
+        ]
 
 
 def _predictor(model: TokenRefiner, batch: Sequence[Draft], condition: torch.Tensor) -> Predict:
@@ -88,4 +94,6 @@ def _check(index: int, draft: Draft, model: TokenRefiner) -> None:
         raise RowError(index, f"{width}x{height} pixels: this refiner paints {model.side}x{model.side}")
     rows, columns = draft.grid
     if rows * width != columns * height:
-        raise RowError(index, f"a draft of {columns}x{rows} tokens for {width}x{height} pixels: the shapes differ")
+        raise RowError(
+            index, f"a draft of {columns}x{rows} tokens for {width}x{height} pixels: the shapes differ"
+        )

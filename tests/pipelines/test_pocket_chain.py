@@ -1,4 +1,4 @@
-"""The whole chain with the models that ship: a row is the same alone, in a batch and again. Not: how good it is."""
+"""The whole chain with the models that ship: a row is the same alone, in a batch, again. Not how good it is."""
 
 import dataclasses
 from collections.abc import Callable
@@ -103,7 +103,9 @@ def test_a_row_is_the_same_alone_and_in_a_batch(
         assert_alike(outcomes(pocket, requests[i])[0], batch[i])
 
 
-def test_the_same_again_has_the_same_bits(pocket: TextToImage, requests: list[Request], batch: list[Outcome]) -> None:
+def test_the_same_again_has_the_same_bits(
+    pocket: TextToImage, requests: list[Request], batch: list[Outcome]
+) -> None:
     for one, other in zip(outcomes(pocket, *requests), batch, strict=True):
         assert_same_bits(one, other)
 
@@ -119,7 +121,9 @@ def test_the_deterministic_mode_has_the_same_bits_whatever_the_neighbours(
         assert_alike(one, other)
 
 
-def test_one_candidate_is_the_plain_chain(pocket: TextToImage, requests: list[Request], batch: list[Outcome]) -> None:
+def test_one_candidate_is_the_plain_chain(
+    pocket: TextToImage, requests: list[Request], batch: list[Outcome]
+) -> None:
     values: list[Any] = list(requests)
     drawn: dict[str, list[Any]] = {}
     for stage in pocket.runner.chain.stages:

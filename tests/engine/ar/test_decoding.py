@@ -1,4 +1,4 @@
-"""The decoding loops, over fakes and over tiny random models of several classes, against transformers' `generate`."""
+"""The decoding loops, over fakes, and over tiny random models of several classes against their `generate`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from transformers import (
     Gemma3ForCausalLM,
     Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     Qwen3Config,
@@ -58,7 +60,14 @@ def gemma() -> Any:
     return Gemma3ForCausalLM(config)
 
 
-@pytest.fixture(scope="module", params=[llama, qwen, gemma], ids=lambda make: make.__name__)
+def gpt2() -> Any:
+    """With learned positions: unlike the others', its answers change if padding is counted as a place."""
+    wanted = ("vocab_size", "initializer_range", "pad_token_id", "bos_token_id", "eos_token_id")
+    sizes = {name: SIZES[name] for name in wanted}
+    return GPT2LMHeadModel(GPT2Config(n_positions=64, n_embd=32, n_layer=2, n_head=4, **sizes))
+
+
+@pytest.fixture(scope="module", params=[llama, qwen, gemma, gpt2], ids=lambda make: make.__name__)
 def model(request: pytest.FixtureRequest) -> Any:
     torch.manual_seed(0)
     return request.param().eval().requires_grad_(False)
@@ -88,7 +97,7 @@ def write(
     guidance: float | None = None,
     legal: slice = slice(0, VOCABULARY),
 ) -> torch.Tensor:
-    """Tokens (b, count) after the prefixes `rows`; with guidance the other branch reads the last token alone."""
+    """Tokens (b, count) after the prefixes `rows`; with guidance, the free branch reads their last."""
     both = [*rows, *([row[-1]] for row in rows)] if guidance is not None else rows
     ids, mask = padded(both, width=width)
     return decode_grid(
@@ -134,7 +143,9 @@ def test_a_row_is_the_same_alone_and_in_a_batch(model: Any, guidance: float | No
     rows = prefixes([3, 9, 5, 1, 7])
     sampling = Sampling(temperature=0.9, top_k=40, top_p=0.95)
     together = write(model, rows, sampling, guidance=guidance)
-    others = write(model, [*prefixes([4, 6, 2, 8], seed=9), rows[2]], sampling, seeds=[8, 9, 7, 6, 2], guidance=guidance)
+    others = write(
+        model, [*prefixes([4, 6, 2, 8], seed=9), rows[2]], sampling, seeds=[8, 9, 7, 6, 2], guidance=guidance
+    )
     alone = write(model, rows[2:3], sampling, seeds=[2], guidance=guidance)
     wide = write(model, rows[2:3], sampling, seeds=[2], width=20, guidance=guidance)
     assert together[2].tolist() == others[4].tolist() == alone[0].tolist() == wide[0].tolist()
@@ -210,7 +221,7 @@ def test_a_grid_has_exactly_its_count_of_legal_tokens(
         report=steps,
     )
     assert tokens.shape == (rows, count) and tokens.dtype == torch.int64
-    assert 0 <= int(tokens.min()) and int(tokens.max()) < legal.stop - legal.start
+    assert int(tokens.min()) >= 0 and int(tokens.max()) < legal.stop - legal.start
     assert decoding.fed == [(column + legal.start).tolist() * branches for column in tokens.T[:-1]]
     assert steps.done == [(i + 1, count) for i in range(count)]
 

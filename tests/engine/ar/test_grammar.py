@@ -1,4 +1,4 @@
-"""Whatever is said under the Plan's grammar is a Plan: random walks through what it allows, by two tokenizers."""
+"""Whatever is said under the Plan's grammar is a Plan: random walks through what it allows, two tokenizers."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ MOST_FACTS = 24
 
 
 class Tongue:
-    """A tokenizer with what a walk needs: llguidance's view of it, the end, and the tokens that close something."""
+    """A tokenizer with what a walk needs: llguidance's view of it, the end, the tokens that close something."""
 
     def __init__(self, tokenizer: Any) -> None:
         from llguidance.hf import from_tokenizer
@@ -55,8 +55,10 @@ def single_bytes() -> Tongue:
 
 
 def walk(tongue: Tongue, rng: random.Random, *, haste: float, patience: int) -> list[int]:
-    """Any tokens that the grammar allows, until it is finished; with `haste`, or once `patience` steps are gone,
-    one that closes something."""
+    """Any tokens that the grammar allows, until it is finished.
+
+    With probability `haste`, and always once `patience` steps are gone, it is one that closes something.
+    """
     grammar = tongue.grammar()
     ids: list[int] = []
     while not grammar.finished:

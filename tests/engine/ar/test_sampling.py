@@ -30,9 +30,7 @@ def shares(logits: torch.Tensor, sampling: Sampling, count: int = 20_000) -> tor
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
 def test_tokens_are_drawn_as_often_as_they_are_probable(temperature: float) -> None:
     probable = (LOGITS.double() / temperature).softmax(-1)
-    torch.testing.assert_close(
-        shares(LOGITS, Sampling(temperature=temperature)), probable, rtol=0, atol=1e-4
-    )
+    torch.testing.assert_close(shares(LOGITS, Sampling(temperature=temperature)), probable, rtol=0, atol=1e-4)
 
 
 def test_a_larger_number_never_draws_an_earlier_token() -> None:
@@ -71,7 +69,12 @@ def test_a_token_without_probability_is_never_drawn() -> None:
     logits = torch.full((9,), -torch.inf)
     logits[[2, 3, 6]] = torch.tensor([0.0, -30.0, 1.0])
     numbers = torch.tensor([0.0, 5e-324, 2**-53, 0.25, 0.5, 0.75, ALMOST_ONE], dtype=torch.float64)
-    for sampling in (Sampling(), Sampling(top_k=8), Sampling(top_p=1.0, temperature=5.0), Sampling(temperature=0)):
+    for sampling in (
+        Sampling(),
+        Sampling(top_k=8),
+        Sampling(top_p=1.0, temperature=5.0),
+        Sampling(temperature=0),
+    ):
         assert set(draw(logits, sampling, numbers).tolist()) <= {2, 3, 6}
 
 
@@ -83,14 +86,24 @@ def test_the_extreme_numbers_draw_the_first_and_the_last_token() -> None:
     assert draw(logits, Sampling(), ends).tolist() == [1, 6]
 
 
+def test_a_number_that_was_rounded_up_to_one_draws_the_last_legal_token() -> None:
+    one = torch.ones(1, dtype=torch.float64)
+    logits = LOGITS.clone()
+    logits[7] = -torch.inf
+    assert draw(logits, Sampling(), one).tolist() == [6]
+    assert draw(logits, Sampling(top_k=2), one).tolist() == [4]
+
+
 def test_whole_numbers_will_do_as_settings() -> None:
     numbers = even_numbers(50)
-    assert torch.equal(draw(LOGITS, Sampling(temperature=1, top_p=1), numbers), draw(LOGITS, Sampling(), numbers))
+    assert torch.equal(
+        draw(LOGITS, Sampling(temperature=1, top_p=1), numbers), draw(LOGITS, Sampling(), numbers)
+    )
     assert draw(LOGITS, Sampling(temperature=0), numbers).unique().tolist() == [2]
 
 
 def test_a_row_that_keeps_all_is_not_touched_by_a_neighbour_that_filters() -> None:
-    """Beside the second token the first is so improbable that the sum before it rounds to 1: it still counts."""
+    """The first token is so improbable that the sum of the likelier ones rounds to 1: it still counts."""
     logits = torch.tensor([[-60.0, 0.0, -61.0]])
     number = torch.zeros(1, dtype=torch.float64)
     alone = Sampler([Sampling()], "cpu").draw(logits, number)

@@ -1,4 +1,4 @@
-"""Checkpoint folders: found by name, and refused in one line where they are not whole or not what they should be."""
+"""Checkpoint folders: found by name, and refused in one line where they are not what they should be."""
 
 import json
 from pathlib import Path
@@ -51,14 +51,17 @@ def test_any_other_checkpoint_is_a_folder(folder: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "name", ["planer", "../../world", "planner/../../world", "..", "", ".", "/tmp", "/", "planner/config.json", "a\0b"]
+    "name",
+    ["planer", "../../world", "planner/../../world", "..", "", ".", "/tmp", "/", "planner/config.json", "a\0b"],
 )
 def test_no_name_leads_out_of_the_pocket(name: str) -> None:
     assert "diptych train all" in refusal(f"pocket/{name}")
 
 
 @pytest.mark.parametrize("name", ["no-such-folder", "~nobody-of-this-name/model", "", "a\0b"])
-def test_a_folder_that_is_not_there_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_not_there_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     if name:
         assert "give the folder of a checkpoint" in refusal(name)
@@ -82,7 +85,9 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 def test_a_pickle_is_refused_as_such(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"\x80\x04.")
-    with pytest.raises(CheckpointError, match=r"is a pickle, which can run any code when opened: save it as safe"):
+    with pytest.raises(
+        CheckpointError, match=r"is a pickle, which can run any code when opened: save it as safe"
+    ):
         parameter_count(tmp_path)
 
 
@@ -167,7 +172,9 @@ def test_json_is_read(tmp_path: Path) -> None:
         (b"{}", "says nothing of grid"),
     ],
 )
-def test_json_that_is_not_as_it_should_be_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_json_that_is_not_as_it_should_be_is_refused(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
     if content is not None:
         (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=message) as caught:

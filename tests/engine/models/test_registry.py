@@ -1,4 +1,4 @@
-"""Families and their adapters: what is counted is what is loaded, and what cannot be loaded is refused in a line."""
+"""Families and their adapters: what is counted is what is loaded; what cannot be is refused in a line."""
 
 import json
 import shutil
@@ -77,7 +77,10 @@ def test_a_registry_is_what_memory_loads_from() -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (ModelKey("casual-lm", "pocket/planner"), r"family 'casual-lm' is not known \(did you mean 'causal-lm'\?\)"),
+        (
+            ModelKey("casual-lm", "pocket/planner"),
+            r"family 'casual-lm' is not known \(did you mean 'causal-lm'\?\)",
+        ),
         (ModelKey("diffuser", "pocket/refiner"), r"did you mean 'diffusers'\?"),
         (ModelKey("zzz", "pocket/refiner"), r"family 'zzz' is not known; known are causal-lm, image-token-lm"),
         (ModelKey("causal-lm", "pocket/planner", dtype="float8"), r"dtype 'float8' is not known.*float32"),

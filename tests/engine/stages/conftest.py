@@ -1,6 +1,7 @@
 """The pocket models as the stages are handed them, loaded once. No test depends on how good they are."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def make_plan() -> Callable[..., Plan]:
         side: int = 256,
         width: int = 0,
         negative_prompt: str = "",
-        **settings: float,
+        **settings: Any,
     ) -> Plan:
         request = Request(
             prompt=prompt,

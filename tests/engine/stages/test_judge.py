@@ -136,7 +136,9 @@ def test_many_facts_are_asked_in_parts(
         assert [answer.probability for answer in one.answers] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_fact_of_any_length_is_answered(run: Run, pictures: list[Picture], make_plan: Callable[..., Plan]) -> None:
+def test_a_fact_of_any_length_is_answered(
+    run: Run, pictures: list[Picture], make_plan: Callable[..., Plan]
+) -> None:
     """A Plan that was cut off has the whole prompt as its one fact."""
     prompt = "a red boat " * 300
     plan = dataclasses.replace(make_plan(prompt), facts=(Fact(kind="other", text=prompt),))

@@ -72,7 +72,9 @@ def test_a_plan_always_parses(run: Run, extra: str, seed: int) -> None:
     check(run([request])[0], request)
 
 
-@pytest.mark.parametrize("prompt", ['boat "}]}', "boat </s> <plan>", '{"prompt":" boat', "boat\n\n\\ \0", "boat <image>"])
+@pytest.mark.parametrize(
+    "prompt", ['boat "}]}', "boat </s> <plan>", '{"prompt":" boat', "boat\n\n\\ \0", "boat <image>"]
+)
 def test_markup_in_a_prompt_does_no_harm(run: Run, prompt: str) -> None:
     request = Request(prompt=prompt)
     check(run([request])[0], request)
@@ -129,13 +131,17 @@ def test_a_prompt_that_is_too_long_is_refused(run: Run) -> None:
         run(requests_of(["a red boat " * 5]), prompt_tokens=12, max_tokens=1)
 
 
-def test_a_prompt_that_leaves_no_room_for_a_plan_is_refused(run: Run, models: Models, planner: ModelKey) -> None:
+def test_a_prompt_that_leaves_no_room_for_a_plan_is_refused(
+    run: Run, models: Models, planner: ModelKey
+) -> None:
     positions = models[planner].model.config.max_position_embeddings
     with pytest.raises(RowError, match="reads at most 3;"):
         run(requests_of(["a red boat"]), max_tokens=positions - 3)
 
 
-def test_facts_that_were_missed_reach_the_planners_instructions(run: Run, models: Models, planner: ModelKey) -> None:
+def test_facts_that_were_missed_reach_the_planners_instructions(
+    run: Run, models: Models, planner: ModelKey
+) -> None:
     told: list[tuple[str, str]] = []
 
     class Listening(LanguageModel):

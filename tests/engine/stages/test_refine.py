@@ -1,4 +1,4 @@
-"""Draft to Picture: painted at its size from its own noise; nothing foreign is taken, and nothing resized in silence."""
+"""Draft to Picture: painted at its size from its own noise; nothing foreign, nothing resized in silence."""
 
 from collections.abc import Callable, Sequence
 
@@ -35,7 +35,9 @@ def make_draft(load: Callable[..., Models], codebook: ModelKey, make_plan: Calla
     """Makes a Draft of any tokens."""
     book: PatchCodebook = load(codebook)[codebook]
 
-    def make(*, tokens_seed: int = 0, grid: tuple[int, int] = book.grid, name: str = "", **wishes: float) -> Draft:
+    def make(
+        *, tokens_seed: int = 0, grid: tuple[int, int] = book.grid, name: str = "", **wishes: float
+    ) -> Draft:
         generator = torch.Generator().manual_seed(tokens_seed)
         tokens = torch.randint(0, book.codebook.size, grid, generator=generator)
         return Draft(
@@ -71,7 +73,9 @@ def test_a_picture_has_the_size_asked_for_and_its_descent(drafts: list[Draft], p
     assert difference(pictures[0], pictures[1]) > 1
 
 
-def test_a_row_is_the_same_alone_in_a_batch_and_again(run: Run, drafts: list[Draft], pictures: list[Picture]) -> None:
+def test_a_row_is_the_same_alone_in_a_batch_and_again(
+    run: Run, drafts: list[Draft], pictures: list[Picture]
+) -> None:
     again = run(drafts)
     assert all(torch.equal(one.pixels, other.pixels) for one, other in zip(again, pictures, strict=True))
     assert difference(run(drafts[1:2])[0], pictures[1]) <= 1
@@ -97,7 +101,9 @@ def test_each_row_has_its_own_guidance_scale(run: Run, make_draft: MakeDraft) ->
 def test_without_guidance_a_negative_prompt_is_of_no_account(run: Run, make_draft: MakeDraft) -> None:
     unguided = run([make_draft(), make_draft(negative_prompt="a red boat at sea")])
     assert difference(*unguided) == 0
-    guided = run([make_draft(guidance_scale=9.0), make_draft(guidance_scale=9.0, negative_prompt="a red boat at sea")])
+    guided = run(
+        [make_draft(guidance_scale=9.0), make_draft(guidance_scale=9.0, negative_prompt="a red boat at sea")]
+    )
     assert difference(*guided) > 0
 
 

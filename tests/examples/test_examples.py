@@ -1,0 +1,71 @@
+"""Every example runs, is short, says what comes out, and needs nothing but the package."""
+
+import ast
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.stem
+
+
+def pictures_in(folder: Path) -> dict[str, tuple[int, int]]:
+    """Name and size of each picture."""
+    sizes = {}
+    for path in sorted(folder.iterdir()):
+        with PIL.Image.open(path) as image:
+            image.load()
+            sizes[path.name] = image.size
+    return sizes
+
+
+def run(name: str, out: Path) -> dict[str, tuple[int, int]]:
+    """Runs an example's `main` in one step of denoising; returns the pictures it made."""
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](out, steps=1)
+    return pictures_in(out)
+
+
+def test_a_prompt_becomes_a_picture_by_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, EXAMPLES / "one_prompt.py", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert pictures_in(tmp_path / "out") == {"one_prompt.png": (256, 256)}
+    assert "planned: " in done.stdout and "seen: " in done.stdout
+
+
+def test_a_prompt_file_becomes_a_folder_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(run("prompt_file", tmp_path / "out")) == {f"garden-{row}.png" for row in (1, 2, 3, 5)}
+    assert "4. failed at plan: 'gobbledygook' has no word" in capsys.readouterr().out
+
+
+def test_the_best_of_four_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = run("best_of_four", tmp_path / "out")
+    assert set(pictures) == {"best_of_four.png", *(f"draft-{i}.png" for i in range(4))}
+    assert set(pictures.values()) == {(256, 256)}
+    printed = capsys.readouterr().out
+    assert all(f"candidate {i}: " in printed for i in range(4))
+
+
+def test_every_example_has_a_test() -> None:
+    tested = Path(__file__).read_text(encoding="utf-8")
+    assert [path.stem for path in SCRIPTS if f'"{path.stem}' not in tested] == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_an_example_is_short_says_what_comes_out_and_imports_the_package_alone(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 40
+    tree = ast.parse(text)
+    about = ast.get_docstring(tree) or ""
+    assert f"python examples/{path.name} [OUT]" in about and "What comes out: OUT/" in about
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert {str(name).split(".")[0] for name in imported} - set(sys.stdlib_module_names) == {"diptych"}
