@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ...engine.models.patch_codebook import PatchCodebook
-from ..pocket.world import COLOURS, KINDS, Scene, caption_of, facts_of, false_facts_of, prompt_of
+from ..pocket.world import COLOURS, KINDS, PLACES, SIZES, Scene, caption_of, facts_of, false_facts_of, prompt_of
 from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of, things_in_cells
 from .texts import id_of
 from .weights import save_image_processor, save_transformers
@@ -31,6 +31,13 @@ CAPTION_LENGTH = 32
 ASK_LENGTH = 20
 ASKS = 3  # true facts asked of a picture in training, and as many false ones
 IGNORED = -100
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "colour": tuple(COLOURS),
+    "place": tuple(PLACES),
+    "size": tuple(SIZES),
+}
+"""What the training head says of the thing in a patch: field of a `Thing` to its values."""
 
 
 def pixel_values(pixels: torch.Tensor) -> torch.Tensor:
@@ -104,7 +111,8 @@ class CaptionerTask:
         self.captioner = BlipForConditionalGeneration(config)
         torch.nn.init.normal_(self.captioner.vision_model.embeddings.position_embedding, std=0.02)
         torch.nn.init.normal_(self.captioner.vision_model.embeddings.class_embedding, std=0.02)
-        classifier = torch.nn.Linear(hidden_size, 2 + len(KINDS) + len(COLOURS))  # each with one for nothing
+        classes = sum(1 + len(values) for values in ATTRIBUTES.values())  # each with one for nothing
+        classifier = torch.nn.Linear(hidden_size, classes)
         self.model = torch.nn.ModuleDict({"captioner": self.captioner, "classifier": classifier})
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
@@ -141,14 +149,15 @@ class CaptionerTask:
         }
 
     def _patches(self, scenes: list[Scene], blank: torch.Tensor) -> torch.Tensor:
-        """The kind and the colour in each patch, from 1, and 0 where there is nothing: int64 (b, s, 2)."""
+        """What fills each patch: of each of `ATTRIBUTES` its value, from 1, or 0 for none: int64 (b, s, 4)."""
         where = things_in_cells(scenes, IMAGE_SIDE // PATCH).flatten(1)
-        names = torch.zeros(len(scenes), 1 + max(len(scene.things) for scene in scenes), 2, dtype=torch.long)
+        most = max(len(scene.things) for scene in scenes)
+        names = torch.zeros(len(scenes), 1 + most, len(ATTRIBUTES), dtype=torch.long)
         for i, scene in enumerate(scenes):
             for j, thing in enumerate(scene.things, 1):
-                names[i, j, 0] = 1 + KINDS.index(thing.kind)
-                names[i, j, 1] = 1 + list(COLOURS).index(thing.colour)
-        labels = names.gather(1, where[..., None].expand(-1, -1, 2))
+                for k, (field, values) in enumerate(ATTRIBUTES.items()):
+                    names[i, j, k] = 1 + values.index(getattr(thing, field))
+        labels = names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
         labels[blank] = IGNORED
         return labels
 
@@ -184,11 +193,11 @@ class CaptionerTask:
         return {"loss": caption + ask + patch, "caption": caption, "ask": ask, "patch": patch}
 
     def _patch_nats(self, seen: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of kinds and colours; patches of background weigh a fifth."""
-        logits = self.model["classifier"](seen).split([1 + len(KINDS), 1 + len(COLOURS)], -1)
-        total = torch.zeros(())
+        """Cross-entropy of each of `ATTRIBUTES`, added up; patches of background weigh a fifth."""
+        logits = self.model["classifier"](seen).split([1 + len(values) for values in ATTRIBUTES.values()], -1)
+        total = torch.zeros((), device=seen.device)
         for part, wanted in zip(logits, labels.unbind(-1), strict=True):
-            weight = torch.ones(part.shape[-1])
+            weight = torch.ones(part.shape[-1], device=seen.device)
             weight[0] = 0.2
             total = total + F.cross_entropy(part.transpose(1, 2), wanted, weight=weight, ignore_index=IGNORED)
         return total
