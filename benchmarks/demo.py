@@ -1,6 +1,6 @@
 """How long `make demo` renders, and how much memory it takes: `python benchmarks/demo.py [--json]`.
 
-Runs the command that the README names in a process of its own and prints pictures, seconds, seconds a picture, and
+Runs the command that the README names in a process of its own; prints pictures, seconds, seconds a picture, and
 the peak of the process's resident memory.
 """
 
