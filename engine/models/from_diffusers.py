@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..diffusion.preconditioning import flow_preconditioning
 from ..errors import CheckpointError
 from .checkpoint import read_json, whole
 from .from_transformers import text_ids
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 TRAIN_TIMESTEPS = 1000
-PREDICTION = "preconditioned"  # see `flow_preconditioning`
+PREDICTION = "sample"  # the clean latents, in diffusers' own word
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,9 +74,7 @@ class TokenRefiner:
         self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
         """Clean residual latents (b, c, h, w), of noisy ones, sigma (b,), text (b, t, d), previews' latents."""
-        scale = flow_preconditioning(sigma)
-        entering = torch.cat([scale.into * noisy, condition], 1)
-        return scale.skip * noisy + scale.out * self.unet(entering, sigma * TRAIN_TIMESTEPS, text).sample
+        return self.unet(torch.cat([noisy, condition], 1), sigma * TRAIN_TIMESTEPS, text).sample
 
     @torch.inference_mode()
     def decode(self, residual: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:

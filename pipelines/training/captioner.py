@@ -17,7 +17,19 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ...engine.models.patch_codebook import PatchCodebook
-from ..pocket.world import COLOURS, KINDS, PLACES, SIZES, Scene, caption_of, facts_of, false_facts_of, prompt_of
+from ..pocket.world import (
+    COLOURS,
+    KINDS,
+    PLACES,
+    SIZES,
+    Fact,
+    Scene,
+    caption_of,
+    facts_of,
+    false_facts_of,
+    is_held_out,
+    prompt_of,
+)
 from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of, things_in_cells
 from .texts import id_of
 from .weights import save_image_processor, save_transformers
@@ -30,6 +42,7 @@ PATCH = 8
 CAPTION_LENGTH = 32
 ASK_LENGTH = 20
 ASKS = 3  # true facts asked of a picture in training, and as many false ones
+ASK_WEIGHT = 2.0
 IGNORED = -100
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "kind": KINDS,
@@ -49,6 +62,18 @@ def pixel_values(pixels: torch.Tensor) -> torch.Tensor:
 
 def ask_text(fact: str) -> str:
     return f"<s><ask>{fact}<answer>"
+
+
+def _would_teach_a_prejudice(scene: Scene, false_fact: Fact) -> bool:
+    """Whether a fact is false of every training scene like this one, being true of held-out ones only.
+
+    Asked about it, the model would learn to say no without looking.
+    """
+    about, text = false_fact
+    words = text.split()
+    if about == "thing":
+        return any(is_held_out(words[-1], thing.colour, scene.setting) for thing in scene.things)
+    return about == "colour" and is_held_out(words[-1], words[-2], scene.setting)
 
 
 class CaptionerTask:
@@ -167,7 +192,8 @@ class CaptionerTask:
         return ids, [IGNORED, *ids[2:], IGNORED]
 
     def _asks(self, scene: Scene, rng: random.Random) -> list[tuple[list[int], list[int]]]:
-        true, false = facts_of(scene), false_facts_of(scene, rng)
+        true = facts_of(scene)
+        false = [fact for fact in false_facts_of(scene, rng) if not _would_teach_a_prejudice(scene, fact)]
         rows = []
         for facts, answer in ((true, self.answers[1]), (false, self.answers[0])):
             for _, text in rng.choices(facts, k=ASKS):
@@ -190,7 +216,7 @@ class CaptionerTask:
         caption = self._nats(batch["caption_ids"], batch["caption_labels"], seen)
         ask = self._nats(batch["ask_ids"], batch["ask_labels"], seen[batch["asked"]])
         patch = self._patch_nats(seen[:, 1:], batch["patches"])
-        return {"loss": caption + ask + patch, "caption": caption, "ask": ask, "patch": patch}
+        return {"loss": caption + ASK_WEIGHT * ask + patch, "caption": caption, "ask": ask, "patch": patch}
 
     def _patch_nats(self, seen: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Cross-entropy of each of `ATTRIBUTES`, added up; patches of background weigh a fifth."""

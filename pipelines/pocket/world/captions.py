@@ -149,7 +149,8 @@ def _said(thing: Thing, rng: random.Random) -> tuple[str, str, str]:
 
 def _say(ways: tuple[str, ...], rng: random.Random) -> str:
     """The usual word, at times another."""
-    return rng.choice(ways[1:]) if len(ways) > 1 and rng.random() < USE_SYNONYM else ways[0]
+    usual, *others = ways
+    return rng.choice(others) if others and rng.random() < USE_SYNONYM else usual
 
 
 def _other(rng: random.Random, values: Iterable[T], wrong: set[T]) -> T:
