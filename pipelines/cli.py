@@ -4,6 +4,7 @@ Results go to standard output, everything else to standard error. Exit status: 0
 where the input was wrong (one line says what, where, and what to do); 130 where it was stopped by Ctrl-C.
 """
 
+import io
 import itertools
 import json
 import os
@@ -29,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+WAVE = 16  # rows under way at a time: one micro-batch, so that pictures reach the disk as soon as may be
 
 RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
@@ -58,12 +61,12 @@ def render(
 ) -> None:
     """Render a file of prompts, or text given with -p, into a folder: pictures, results.jsonl, index.html."""
     from .rendering.batch import plan_job, render_job
-    from .rendering.output import GALLERY, SHEET, refuse_if_not_a_folder
+    from .rendering.output import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
     from .terminal import error_console, out_console, progress, results_table, stats_table
 
     refuse_if_not_a_folder(out)
     rows = list(itertools.islice(_rows(source, text), limit))
-    pipe = _text_to_image(recipe, device=device, memory=memory, deterministic=deterministic)
+    pipe = _text_to_image(recipe, device=device, memory=memory, deterministic=deterministic, wave=WAVE)
     wishes = {
         "candidates": candidates,
         "keep": keep,
@@ -80,7 +83,8 @@ def render(
                 pipe, job, out, title=_title(source, rows), watch=watch, on_record=lambda _: watch.on_row()
             )
     except KeyboardInterrupt:
-        console.print(f"diptych: stopped; what was finished is in {out}", soft_wrap=True)
+        kept = f"what was finished is in {out}" if (out / RESULTS).exists() else "no row was finished yet"
+        console.print(f"diptych: stopped; {kept}", soft_wrap=True)
         raise typer.Exit(130) from None
     done = sum(record.status == "done" for record in records)
     if stats:
@@ -213,6 +217,9 @@ def train(
 def main() -> None:
     """The `diptych` command."""
     _quiet()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
     try:
         app()  # exits by itself; wrong options are its business
     except (DiptychError, PromptFileError) as error:

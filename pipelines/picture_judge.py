@@ -85,6 +85,10 @@ def open_picture(path: Path) -> "PIL.Image.Image":
 def _opaque(image: "PIL.Image.Image") -> "PIL.Image.Image":
     import PIL.Image
 
+    if image.mode.startswith("I"):  # 16 bits a pixel: conversion would cut off what is above 255
+        import numpy as np
+
+        image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype("uint8"))
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")

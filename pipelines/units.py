@@ -17,7 +17,7 @@ def parse_bytes(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
     units = {name.lower(): factor for name, factor in _FACTORS.items()}
-    amount = int(float(match[1]) * units[match[2].lower()]) if match and match[2].lower() in units else 0
-    if amount < 1:
+    amount = float(match[1]) * units[match[2].lower()] if match and match[2].lower() in units else 0
+    if not 1 <= amount < 2**63:
         raise InputError(f"memory = {text!r}: write an amount such as 2GiB or 512MiB")
-    return amount
+    return int(amount)

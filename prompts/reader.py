@@ -42,15 +42,18 @@ def read_prompts(source: Path | str | BinaryIO, *, name: str | None = None) -> I
 
 
 def _open(path: Path, label: str) -> BinaryIO:
-    if path.is_dir():
-        raise PromptFileError(f"{label}: is a folder: name a prompt file in it")
     try:
+        if path.is_dir():
+            raise PromptFileError(f"{label}: is a folder: name a prompt file in it")
         return path.open("rb")
     except FileNotFoundError:
         raise PromptFileError(f"{label}: no such file: check the path, or give text with -p") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise PromptFileError(f"{label}: cannot be read ({reason}): check its rights") from None
+        short = label if len(label) <= 80 else f"{label[:77]}..."
+        raise PromptFileError(
+            f"{short}: cannot be read ({reason}): check its rights; text to render goes behind -p"
+        ) from None
 
 
 def _decoded(data: Iterable[bytes], label: str) -> Iterator[str]:

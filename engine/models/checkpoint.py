@@ -6,6 +6,7 @@ Only safetensors are read: a pickle can run any code when it is opened.
 import contextlib
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def folder_of(checkpoint: str) -> Path:
             folder = folder.expanduser()
         found = True
         hint = "give the folder of a checkpoint, or pocket/NAME for one that ships in the package"
-    if not found or ".." in folder.parts or not folder.is_dir():
+    if not found or ".." in folder.parts or not os.path.isdir(folder):
         raise CheckpointError(f"{checkpoint}: no such checkpoint: {hint}")
     return folder
 

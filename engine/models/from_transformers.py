@@ -82,12 +82,14 @@ class LanguageModel:
     Args:
         words: the only words that the model knows, for one trained on a small world; `None` for one that reads
             anything.
+        fillers: the other words of its training texts (articles, prepositions, "a picture of").
     """
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
     grammar_tokenizer: "LLTokenizer"
     words: frozenset[str] | None
+    fillers: frozenset[str] = frozenset()
 
     @property
     def device(self) -> torch.device:
@@ -186,14 +188,16 @@ def load_language_model(folder: Path, dtype: torch.dtype, device: torch.device) 
     from llguidance.hf import from_tokenizer
 
     model, tokenizer = _load(folder, dtype, device)
-    words = None
+    words, fillers = None, frozenset()
     if (folder / "words.json").exists():
-        words = frozenset(read_json(folder / "words.json")["words"])
+        known = read_json(folder / "words.json")
+        words, fillers = frozenset(known["words"]), frozenset(known["fillers"])
     return LanguageModel(
         model=model,
         tokenizer=tokenizer,
         grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), model.config.vocab_size)),
         words=words,
+        fillers=fillers,
     )
 
 

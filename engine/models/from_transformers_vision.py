@@ -59,7 +59,9 @@ class Captioner:
     def look(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
         """What the decoder reads: pictures uint8 (h, w, 3), of any sizes, to (b, s, d)."""
         images = [picture.numpy() for picture in pictures]
-        values = self.processor(images=images, return_tensors="pt")["pixel_values"]
+        values = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")[
+            "pixel_values"
+        ]
         return self._encode(values)
 
     @torch.inference_mode()

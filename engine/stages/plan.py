@@ -1,6 +1,7 @@
 """plan: a causal LM expands a prompt into a Plan, decoded under a grammar, so that it always parses."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from ..ar.decoding import decode_text
@@ -13,6 +14,7 @@ from ..randomness import RowKey, uniforms
 from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
 
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*|[,:]")
 INSTRUCTIONS = (
     "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and"
     " size, where it stands, and in which setting. Then list the facts that the picture must show."
@@ -61,7 +63,7 @@ class PlanStage:
         for i, request in enumerate(batch):
             _check_words(i, request.prompt, model)
         keys = [RowKey(request.seed, request.candidate) for request in batch]
-        rows = [model.prompt_ids(_instructions(request), request.prompt) for request in batch]
+        rows = [model.prompt_ids(_instructions(request), _known(request.prompt, model)) for request in batch]
         written = decode_text(
             model.begin(rows, width=self._prompt_tokens, new_tokens=self._max_tokens),
             grammars=[PlanGrammar(model.grammar_tokenizer, model.stop) for _ in batch],
@@ -80,11 +82,26 @@ def _instructions(request: Request) -> str:
     return f"{INSTRUCTIONS} Earlier pictures missed these, so stress them: {missed}."
 
 
+def _known(prompt: str, model: LanguageModel) -> str:
+    """The prompt without the words that the model does not know: they would lead a small model astray."""
+    if model.words is None:
+        return prompt
+    kept: list[str] = []
+    for word in _WORD.findall(prompt.lower()):
+        if word in model.words or word in model.fillers:
+            kept.append(word)
+        elif word.removesuffix("s") in model.words:
+            kept.append(word.removesuffix("s"))
+        elif word in ",:" and kept and kept[-1] not in ",:":
+            kept.append(word)
+    return " ".join(kept).replace(" ,", ",").replace(" :", ":")
+
+
 def _check_words(index: int, prompt: str, model: LanguageModel) -> None:
     if model.words is None:
         return
-    said = {word.strip(".,;:!?\"'()").lower() for word in prompt.split()}
-    if not said & model.words:
+    said = _WORD.findall(prompt.lower())
+    if model.words.isdisjoint({*said, *(word.removesuffix("s") for word in said)}):
         some = ", ".join(sorted(model.words)[:: max(1, len(model.words) // 8)][:8])
         short = prompt if len(prompt) <= 60 else f"{prompt[:57]}..."
         raise RowError(index, f"{short!r} has no word that the planner knows: it knows words such as {some}")

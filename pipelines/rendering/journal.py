@@ -4,9 +4,10 @@ This file knows lines and the disk. A journal begins anew with its first record,
 far leaves an older journal as it was.
 """
 
+import errno
 import os
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from .output import RESULTS, write_atomically
 from .record import Record
@@ -17,7 +18,7 @@ class Journal:
 
     def __init__(self, out: Path) -> None:
         self._path = out / RESULTS
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._records: list[Record] = []
 
     @property
@@ -33,11 +34,17 @@ class Journal:
         """
         if self._file is None:
             write_atomically(self._path, b"")
-            self._file = self._path.open("ab")
+            self._file = self._path.open("ab", buffering=0)
+        whole = os.fstat(self._file.fileno()).st_size
+        try:
+            line = _line(record)
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(whole)  # no half line is left behind
+            raise
         self._records.append(record)
-        self._file.write(_line(record))
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Put the lines in the order of their rows. Closing twice is closing once."""

@@ -44,11 +44,13 @@ def preview_name(row: int) -> str:
 
 def refuse_if_not_a_folder(out: Path) -> None:
     """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
-    for path in (out, *out.parents):
-        if path.exists():
-            if not path.is_dir():
-                raise InputError(f"{path}: is a file, not a folder: name another folder with -o")
-            return
+    try:
+        nearest = next((path for path in (out, *out.parents) if path.exists()), None)
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        reason = error.strerror or str(error)
+        raise InputError(f"{out}: cannot be used ({reason}): name another folder with -o") from None
+    if nearest is not None and not nearest.is_dir():
+        raise InputError(f"{nearest}: is a file, not a folder: name another folder with -o")
 
 
 def prepare_folder(out: Path) -> None:

@@ -46,7 +46,7 @@ class Record:
 
     def line(self) -> str:
         """One JSON object, without a line end."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False)
+        return json.dumps(dataclasses.asdict(self), allow_nan=False)
 
 
 def done(outcome: Outcome) -> Record:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 MAX_POSITIONS = 192
+TWO_THINGS = 0.65  # share of scenes with two things, which are the harder ones to plan
 PROMPT_WEIGHT = 4.0  # of the expanded prompt's tokens; the facts repeat them
 
 
@@ -65,7 +66,7 @@ class PlannerTask:
         for i, index in enumerate(
             indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         ):
-            scene = scene_of(self.data.split, int(index))
+            scene = scene_of(self.data.split, int(index), two_things=TWO_THINGS)
             rng = random.Random(f"planner/{self.seed}/{step}/{i}")
             text = prompt_of(scene) if rng.random() < 0.1 else caption_of(scene, rng)
             asked = self.tokenizer.encode(f"<s>{text}<plan>", add_special_tokens=False)

@@ -1,16 +1,19 @@
 """Gathers trained models in the layout in which they ship: a folder each, whole or not at all."""
 
 import json
+import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from ...engine.errors import DiptychError, InputError
 from ...engine.models.checkpoint import parameter_count
-from ..pocket.world import WORDS
+from ..pocket.world import WORDS, caption_of
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
 from ..rendering.output import write_atomically
 from .calibration import calibrate
+from .data import scene_of
 from .folders import replacing
 from .parts import MODELS
 
@@ -71,7 +74,9 @@ def _folder(out: Path, name: str) -> Path:
 def _write_words(out: Path, folder: Path) -> None:
     """The words that the planner knows, so that it can say which ones of a prompt it does not; and the
     sentencepiece model that its tokenizer came from."""
-    text = json.dumps({"words": sorted(WORDS)}, ensure_ascii=False, indent=0)
+    corpus = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
+    fillers = set(re.findall(r"[a-z]+(?:-[a-z]+)*", corpus)) - WORDS
+    text = json.dumps({"words": sorted(WORDS), "fillers": sorted(fillers)}, ensure_ascii=False, indent=0)
     (folder / "words.json").write_text(text + "\n", encoding="utf-8")
     if (pieces := out / "text" / "spiece.model").exists():
         shutil.copyfile(pieces, folder / "spiece.model")
