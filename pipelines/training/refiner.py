@@ -1,11 +1,12 @@
-"""Trains the refiner: a conditional diffusion model that paints 256 pixels from the plan's text and the tokens.
+"""Trains the refiner: a conditional diffusion model that paints 256 pixels from the plan's text and the
+tokens.
 
-Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents of the *difference* between the
-picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift). The net predicts the
-clean latents, not noise or velocity: most of them are zero, while noise fills every channel, and a net this small
-that has to let noise through leaves grain (Li & He 2025, "Back to Basics: Let Denoising Generative Models
-Denoise"). Text and tokens are dropped at times, so that guidance has named branches, and some tokens are replaced,
-so that a drafter's slips are painted over.
+Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents of the *difference* between
+the picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift). The net
+predicts the clean latents, not noise or velocity: most of them are zero, while noise fills every channel,
+and a net this small that has to let noise through leaves grain (Li & He 2025, "Back to Basics: Let
+Denoising Generative Models Denoise"). Text and tokens are dropped at times, so that guidance has named
+branches, and some tokens are replaced, so that a drafter's slips are painted over.
 """
 
 import dataclasses
