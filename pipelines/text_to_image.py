@@ -18,7 +18,7 @@ from ..engine.errors import DiptychError, InputError
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
-from ..engine.values import Failure, Outcome, Request, Settings
+from ..engine.values import Codebook, Draft, Failure, Outcome, Picture, Plan, Request, Settings
 from ..engine.watch import Watcher
 from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
@@ -64,6 +64,17 @@ class RenderResult:
     def images(self) -> "list[PIL.Image.Image]":
         """The picture of each outcome."""
         return [outcome.image for outcome in self.outcomes]
+
+
+def _samples(request: Request) -> dict[type, Any]:
+    """A value of each kind that stages take, for asking what the work on one row needs."""
+    import torch
+
+    plan = Plan(request=request, prompt=request.prompt, facts=())
+    pixels = torch.zeros(request.height, request.width, 3, dtype=torch.uint8)
+    tokens = torch.zeros(1, 1, dtype=torch.long)
+    draft = Draft(plan=plan, tokens=tokens, codebook=Codebook(name="sample", size=1), preview=pixels)
+    return {Request: request, Plan: plan, Draft: draft, Picture: Picture(pixels=pixels, plan=plan, draft=draft)}
 
 
 class TextToImage:
@@ -185,7 +196,7 @@ class TextToImage:
         return self.runner.run(requests, watch=watch)
 
     def check(self) -> None:
-        """Make sure, without loading anything, that all weights are there and each stage's fit the budget.
+        """Make sure, without loading anything, that all weights are there and each stage can do one row.
 
         Raises:
             CheckpointError: weights are missing or damaged.
@@ -194,8 +205,10 @@ class TextToImage:
         memory = self.runner.memory
         for uses in self.runner.chain.uses_in_order():
             memory.check(uses)
-        first = self.runner.chain.stages[0]
-        memory.check(first.uses, first.workspace([self.request("a picture")]))
+        samples = _samples(self.request("a picture"))
+        for stage in self.runner.chain.stages:
+            if stage.takes in samples:
+                memory.check(stage.uses, stage.workspace([samples[stage.takes]]))
 
     def _requests(self, prompts: Iterable[str], seed: int, wishes: Wishes) -> Iterator[Request]:
         for row, prompt in enumerate(prompts, start=1):
