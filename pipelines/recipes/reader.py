@@ -13,7 +13,6 @@ their settings mean, is for `pipelines.build` and the engine to say.
 
 import dataclasses
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 from ...engine.errors import InputError
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
+from ..toml_file import read_toml
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = RECIPES.parent / "pocket" / "weights"
@@ -82,13 +82,7 @@ def read_recipe(name: str | Path) -> Recipe:
                 f"recipe {str(name)!r}: not known{_nearest(str(name), known_recipes())}: "
                 f"choose one of {known}, or name a .toml file"
             )
-    try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise InputError(f"recipe {path}: cannot be read ({error.strerror or error})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path}: is not valid TOML: {error}") from None
-    return parse_recipe(table, path)
+    return parse_recipe(read_toml(path, "recipe"), path)
 
 
 def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:

@@ -4,12 +4,12 @@ Knows the form of the file. What a size means is for the trainer that takes it t
 """
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.errors import InputError
+from ..toml_file import read_toml
 from .trainer import TrainSettings
 
 POCKET = Path(__file__).with_name("pocket.toml")
@@ -37,16 +37,10 @@ def read_config(path: Path | None = None) -> Table:
     Raises:
         InputError: the file cannot be read, names an unknown key, or gives a value of the wrong kind or range.
     """
-    shipped = tomllib.loads(POCKET.read_text(encoding="utf-8"))
+    shipped = read_toml(POCKET, "config")
     if path is None:
         return shipped
-    try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise InputError(f"config {path}: cannot be read ({error.strerror or error})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"config {path}: is not valid TOML: {error}") from None
-    return _over(table, shipped, f"config {path}")
+    return _over(read_toml(path, "config"), shipped, f"config {path}")
 
 
 def training_of(config: Table, name: str, *, steps: int | None = None) -> TrainSettings:
