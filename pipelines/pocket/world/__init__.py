@@ -1,14 +1,17 @@
 """The illustrated world: pictures drawn by rule, and what can be said of them, to train on."""
 
-from .captions import Fact, caption_of, facts_of, false_facts_of, prompt_of
+from .captions import caption_of
 from .drawing import Box, Rendered, render
+from .facts import Fact, facts_of, false_facts_of, prompt_of
 from .scene import (
+    ARRANGEMENTS,
     COLOURS,
     KINDS,
     PLACES,
     RGB,
     SETTINGS,
     SIZES,
+    STYLES,
     Scene,
     SceneError,
     Thing,
@@ -18,12 +21,14 @@ from .scene import (
 from .words import WORDS
 
 __all__ = [
+    "ARRANGEMENTS",
     "COLOURS",
     "KINDS",
     "PLACES",
     "RGB",
     "SETTINGS",
     "SIZES",
+    "STYLES",
     "WORDS",
     "Box",
     "Fact",

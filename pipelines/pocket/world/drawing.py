@@ -3,20 +3,20 @@
 import random
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from .pen import DARK, Pen
-from .scene import BIG_PLACES, COLOURS, PAIR_PLACES, PAIR_SIZES, PLACES, RGB, SIZES, Scene, Thing
+from .layout import fit, slots_of
+from .manners import MANNERS, Manner, crisp
+from .painter import Painter, line_of
+from .pen import Pen
+from .scene import COLOURS, Scene
 from .settings import BACKGROUNDS, Backdrop
 from .things import LOOKS
 
 Box = tuple[int, int, int, int]
 
-LIGHT_OUTLINE: RGB = (196, 198, 206)  # around black things, so that they read at night
-OUTLINE = 1 / 90  # of the frame
-STANDING_Y = 0.86  # base of a standing thing, of the frame
-FLOATING_Y = 0.50  # centre of a floating thing
 MIN_SIZE_PX = 16
+_NEAREST = Image.Resampling.NEAREST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,57 +32,43 @@ def render(scene: Scene, size: int = 256) -> Rendered:
     """Draw `scene` as a square of `size` pixels a side; `ValueError` below 16."""
     if size < MIN_SIZE_PX:
         raise ValueError(f"a picture of {size} px is too small to draw: at least {MIN_SIZE_PX}")
-    finer = 3 if size >= 128 else 4  # drawn this much larger, for smooth edges
-    side = size * finer
-    canvas = Image.new("RGB", (side, side))
-    mask = Image.new("L", (size, size))
-    draw, mask_draw = ImageDraw.Draw(canvas), ImageDraw.Draw(mask)
-    BACKGROUNDS[scene.setting](Backdrop(draw, side), random.Random(f"{scene.variation}/{scene.setting}"))
-    for index in range(len(scene.things)):
-        _draw_thing(scene, index, draw=draw, mask_draw=mask_draw, side=side, finer=finer)
-    boxes = tuple(_box_of(mask, index + 1) for index in range(len(scene.things)))
-    return Rendered(image=canvas.reduce(finer), mask=mask, boxes=boxes)
-
-
-def _draw_thing(
-    scene: Scene,
-    index: int,
-    *,
-    draw: ImageDraw.ImageDraw,
-    mask_draw: ImageDraw.ImageDraw,
-    side: int,
-    finer: int,
-) -> None:
-    thing = scene.things[index]
-    look = LOOKS[thing.kind]
-    rng = random.Random(f"{scene.variation}/{index}/{thing.kind}")
-    extent, x = _layout(thing, alone=len(scene.things) == 1)
-    extent *= rng.uniform(0.96, 1.04)
-    x += rng.uniform(-0.015, 0.015)
-    if look.floats:
-        base = FLOATING_Y + extent / 2 + rng.uniform(-0.03, 0.03)
+    manner = MANNERS[scene.style]
+    cells = min(manner.blocks or size, size)  # what the picture has of its own pixels, a side
+    finer = 3 if cells >= 128 else 4 if cells >= 64 else 3  # drawn this much larger, for smooth edges
+    canvas = _background(scene, cells, manner).resize((cells * finer, cells * finer), _NEAREST)
+    fine_mask = Image.new("L", canvas.size)
+    _paint_things(scene, Painter(canvas, fine_mask, manner.edge), edge=manner.edge.width)
+    if manner.blocks:
+        image, mask = crisp(canvas, fine_mask, cells)
     else:
-        base = STANDING_Y + rng.uniform(-0.015, 0.015)
-    pen = Pen(
-        draw,
-        mask_draw,
-        label=index + 1,
-        base=(x * side, base * side),
-        side=extent * side,
-        stretch=rng.uniform(0.96, 1.04),
-        tilt=rng.uniform(-look.lean, look.lean),
-        outline=LIGHT_OUTLINE if thing.colour == "black" else DARK,
-        outline_px=OUTLINE * side,
-        mask_scale=1 / finer,
-    )
-    look.draw(pen, COLOURS[thing.colour], rng)
+        image, mask = canvas.reduce(finer), fine_mask.resize((cells, cells), _NEAREST)
+    if manner.finish is not None:
+        rng = random.Random(f"{scene.variation}/{scene.style}")
+        image, mask = manner.finish(image, mask, rng)
+    if cells < size:
+        image, mask = (each.resize((size, size), _NEAREST) for each in (image, mask))
+    boxes = tuple(_box_of(mask, index + 1) for index in range(len(scene.things)))
+    return Rendered(image=image, mask=mask, boxes=boxes)
 
 
-def _layout(thing: Thing, *, alone: bool) -> tuple[float, float]:
-    """(side of the thing's box, x of its centre), of the frame."""
-    if not alone:
-        return PAIR_SIZES[thing.size], PAIR_PLACES[thing.place]
-    return SIZES[thing.size], (BIG_PLACES if thing.size == "big" else PLACES)[thing.place]
+def _background(scene: Scene, cells: int, manner: Manner) -> Image.Image:
+    finer = 3 if manner.blocks else 2
+    drawn = Image.new("RGB", (cells * finer, cells * finer))
+    rng = random.Random(f"{scene.variation}/{scene.setting}")
+    BACKGROUNDS[scene.setting](Backdrop(drawn, thinnest=1 / cells, raised=manner.edge.raised), rng)
+    ground = drawn.resize((cells, cells), _NEAREST) if manner.blocks else drawn.reduce(finer)
+    return ground if manner.behind is None else manner.behind(ground)
+
+
+def _paint_things(scene: Scene, painter: Painter, *, edge: float) -> None:
+    for index, (thing, slot) in enumerate(zip(scene.things, slots_of(scene), strict=True)):
+        look, colour = LOOKS[thing.kind], COLOURS[thing.colour]
+        rng = random.Random(f"{scene.variation}/{index}/{thing.kind}")
+        pen = Pen()
+        look.draw(pen, colour, rng)
+        paths = [path for stroke in pen.strokes for path in stroke.paths]
+        placement = fit(paths, slot, rng, floats=look.floats, lean=look.lean, edge=edge)
+        painter.paint(pen.strokes, placement, label=index + 1, line=line_of(colour))
 
 
 def _box_of(mask: Image.Image, label: int) -> Box:

@@ -1,12 +1,11 @@
-"""Outlines and fills in a thing's own box: geometry helpers, and the pen that draws them with their mask.
+"""Shapes in a thing's own box: geometry helpers, and the pen that notes them down as strokes.
 
 A thing's box: x to the right, 0 at its centre; y UP, 0 at its base; one unit is the side of the box.
-Knows nothing of kinds.
+Knows nothing of kinds, nor of pixels and styles (see `painter`).
 """
 
 import math
-
-from PIL import ImageDraw
+from dataclasses import dataclass
 
 from .scene import RGB
 
@@ -25,7 +24,7 @@ def shade(colour: RGB, factor: float = 0.80) -> RGB:
     elif strongest - weakest < 20:
         red, green, blue = (round(c * factor) for c in colour)
     else:
-        red, green, blue = (round(c * (1 - (1 - factor) * (0.5 if c == strongest else 1.0))) for c in colour)
+        red, green, blue = (round(c * (1 - (1 - factor) * (1 - 0.5 * c / strongest))) for c in colour)
     return red, green, blue
 
 
@@ -65,88 +64,37 @@ def ribbon(path: Path, width: float) -> Path:
     return left + cap[::-1] + right[::-1]
 
 
-class Pen:
-    """Draws one thing on a picture and, with its label, on the mask of the picture."""
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One act of drawing: filled `paths`, with an edge if they are a shape; or a line, where `width` is given.
 
-    def __init__(
-        self,
-        picture: ImageDraw.ImageDraw,
-        mask: ImageDraw.ImageDraw,
-        *,
-        label: int,
-        base: Point,
-        side: float,
-        stretch: float = 1.0,
-        tilt: float = 0.0,
-        outline: RGB = DARK,
-        outline_px: float = 5.0,
-        mask_scale: float = 0.5,
-    ) -> None:
-        """`base` (pixels of the picture) is where the box's (0, 0) lies; `tilt` in degrees about the middle."""
-        self._picture, self._mask = picture, mask
-        self._label, self._outline = label, outline
-        self._outline_px, self._mask_scale = outline_px, mask_scale
-        cos, sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
-        wide, high = side * stretch, side / stretch
-        self._ax, self._bx = wide * cos, -high * sin
-        self._ay, self._by = -wide * sin, -high * cos
-        self._ox = base[0] + 0.5 * high * sin
-        self._oy = base[1] - 0.5 * high + 0.5 * high * cos
+    A `fill` of `None` is the colour of the thing's lines, which depends on the style.
+    """
+
+    paths: tuple[Path, ...]
+    fill: RGB | None
+    edged: bool = False
+    width: float = 0.0
+
+
+class Pen:
+    """Notes down the strokes of one thing, in its own box and in the order of drawing."""
+
+    def __init__(self) -> None:
+        self.strokes: list[Stroke] = []
 
     def shape(self, *paths: Path, fill: RGB) -> None:
-        """Fill the union of closed paths and draw one outline around it."""
-        placed = [self._place(path) for path in paths]
-        for points in placed:
-            wider = grown(points, self._outline_px)
-            self._picture.polygon(wider, fill=self._outline)
-            self._mask.polygon(
-                [(x * self._mask_scale, y * self._mask_scale) for x, y in wider], fill=self._label
-            )
-        for points in placed:
-            self._picture.polygon(points, fill=fill)
+        """The union of closed paths, with one edge around it."""
+        self.strokes.append(Stroke(paths, fill, edged=True))
 
     def mark(self, *paths: Path, fill: RGB) -> None:
-        """Fill closed paths that lie inside a shape, without an outline."""
-        for path in paths:
-            self._picture.polygon(self._place(path), fill=fill)
+        """Closed paths that lie inside a shape, without an edge."""
+        self.strokes.append(Stroke(paths, fill))
+
+    def line(self, path: Path, *, fill: RGB, width: float) -> None:
+        """An open line inside a shape; `width` in units of the box."""
+        self.strokes.append(Stroke((path,), fill, width=width))
 
     def ink(self, path: Path, *, width: float = 0.025) -> None:
-        """A line in the outline's colour, inside a shape or standing alone."""
-        self.shape_line(path, fill=self._outline, width=width)
-
-    def shape_line(self, path: Path, *, fill: RGB, width: float) -> None:
-        """An open line; `width` in units of the box."""
-        points = self._place(path)
-        pixels = width * abs(complex(self._ax, self._ay))
-        self._picture.line(points, fill=fill, width=max(1, round(pixels)))
-        small = [(x * self._mask_scale, y * self._mask_scale) for x, y in points]
-        self._mask.line(small, fill=self._label, width=max(1, round(pixels * self._mask_scale)))
-
-    def _place(self, path: Path) -> Path:
-        ax, bx, ay, by, ox, oy = self._ax, self._bx, self._ay, self._by, self._ox, self._oy
-        return [(ax * x + bx * y + ox, ay * x + by * y + oy) for x, y in path]
-
-
-def grown(path: Path, by: float) -> Path:
-    """A closed path moved outward by `by`; sharp corners that point outward come out rounded."""
-    points = [p for i, p in enumerate(path) if math.dist(p, path[i - 1]) > 1e-6]
-    around = list(zip(points, [*points[1:], points[0]], strict=True))
-    area = sum(x * v - u * y for (x, y), (u, v) in around)
-    turn = math.copysign(by, area)
-    normals = []
-    for (x, y), (u, v) in around:
-        length = math.hypot(u - x, v - y)
-        normals.append(((v - y) / length * turn, (x - u) / length * turn))
-    moved: Path = []
-    for i, (x, y) in enumerate(points):
-        (ax, ay), (bx, by_) = normals[i - 1], normals[i]
-        cosine = (ax * bx + ay * by_) / (by * by)
-        mx, my = ax + bx, ay + by_
-        outward = (ax * by_ - ay * bx) * area > 0
-        if outward and cosine < _STRAIGHT:
-            reach = by / max(math.hypot(mx, my), 1e-6)
-            moved += [(x + ax, y + ay), (x + mx * reach, y + my * reach), (x + bx, y + by_)]
-        else:
-            reach = 1 / max(1 + cosine, 0.4)
-            moved.append((x + mx * reach, y + my * reach))
-    return moved
+        """A line in the colour of the thing's lines, inside a shape or standing alone."""
+        self.strokes.append(Stroke((path,), None, width=width))

@@ -12,8 +12,11 @@ from functools import cache
 RGB = tuple[int, int, int]
 
 KINDS: tuple[str, ...] = (
-    "cat", "fish", "bird", "tree", "flower", "mushroom", "house",
-    "castle", "boat", "car", "rocket", "balloon", "cup", "umbrella",
+    "cat", "fish", "bird", "butterfly", "turtle", "snail",
+    "tree", "flower", "mushroom", "cactus", "apple",
+    "house", "castle", "lighthouse",
+    "boat", "car", "rocket", "balloon", "train",
+    "cup", "umbrella", "chair", "lamp", "clock",
 )  # fmt: skip
 
 COLOURS: dict[str, RGB] = {
@@ -25,15 +28,44 @@ COLOURS: dict[str, RGB] = {
     "purple": (140, 58, 180),
     "white": (248, 248, 246),
     "black": (40, 40, 46),
+    "pink": (250, 150, 196),
+    "brown": (134, 84, 46),
 }
 
-SIZES: dict[str, float] = {"small": 0.34, "medium": 0.46, "big": 0.60}  # side of the thing's box, of the frame
-PAIR_SIZES: dict[str, float] = {"small": 0.32, "medium": 0.43}  # the same, when two things share the frame
-PLACES: dict[str, float] = {"left": 0.28, "middle": 0.50, "right": 0.72}  # x of the centre, of the frame
-BIG_PLACES: dict[str, float] = {"left": 0.345, "middle": 0.50, "right": 0.655}  # the same, for a big thing
-PAIR_PLACES: dict[str, float] = {"left": 0.26, "right": 0.74}  # the same, when two things share the frame
-SETTINGS: tuple[str, ...] = ("meadow", "beach", "desert", "snow", "night", "sunset")
+SIZES: tuple[str, ...] = ("small", "medium", "big")
+PLACES: tuple[str, ...] = ("left", "middle", "right")
+SETTINGS: tuple[str, ...] = (
+    "meadow", "beach", "desert", "snow", "night", "sunset", "forest", "rain", "city", "underwater",
+)  # fmt: skip
+STYLES: tuple[str, ...] = ("flat", "watercolour", "ink", "pixel", "paper-cut")
 
+ARRANGEMENTS: dict[str, tuple[str, ...]] = {
+    "alone": (),
+    "side by side": ("left", "right"),
+    "stacked": ("above", "below"),
+    "in a row": ("left", "middle", "right"),
+    "group": (),
+}
+"""How the things of a scene stand: each arrangement with the places that it gives them, in order.
+
+A thing alone has its own place; the members of a group (two to four alike) have none.
+"""
+
+SHARES: dict[str, float] = {
+    "alone": 0.38,
+    "side by side": 0.25,
+    "stacked": 0.13,
+    "in a row": 0.06,
+    "group": 0.18,
+}
+STYLE_SHARES: dict[str, float] = {
+    "flat": 0.40,
+    "watercolour": 0.15,
+    "ink": 0.15,
+    "pixel": 0.15,
+    "paper-cut": 0.15,
+}
+LARGEST_GROUP = 4
 HELD_OUT_ONE_IN = 10
 _VARIATIONS = 2**31
 
@@ -44,37 +76,43 @@ class SceneError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """One thing of a scene. Raises `SceneError` for a word outside the vocabulary."""
+    """One thing of a scene. `place` is '' in a group. Raises `SceneError` for a word outside the vocabulary."""
 
     kind: str
     colour: str
-    size: str
-    place: str
+    size: str = "medium"
+    place: str = ""
 
     def __post_init__(self) -> None:
         _require("kind", self.kind, KINDS)
         _require("colour", self.colour, COLOURS)
         _require("size", self.size, SIZES)
-        _require("place", self.place, PLACES)
+        _require("place", self.place, ("", "above", "below", *PLACES))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """One or two things in a setting; `variation` seeds the small natural differences.
+    """One to four things in a setting and a style; `variation` seeds the small natural differences.
 
-    Two things stand left then right, differ in kind and colour, and are not big; else `SceneError`.
+    Things that are not a group differ in kind and colour, and only a thing alone is big; else `SceneError`.
     """
 
     things: tuple[Thing, ...]
     setting: str
+    style: str = "flat"
+    arrangement: str = "alone"
     variation: int = 0
 
     def __post_init__(self) -> None:
         _require("setting", self.setting, SETTINGS)
-        if len(self.things) not in (1, 2):
-            raise SceneError(f"a scene has one or two things, not {len(self.things)}")
-        if len(self.things) == 2:
-            _check_pair(*self.things)
+        _require("style", self.style, STYLES)
+        _require("arrangement", self.arrangement, ARRANGEMENTS)
+        if self.arrangement == "alone":
+            _check_alone(self.things)
+        elif self.arrangement == "group":
+            _check_group(self.things)
+        else:
+            _check_several(self.things, self.arrangement)
 
 
 def is_held_out(kind: str, colour: str, setting: str) -> bool:
@@ -82,28 +120,48 @@ def is_held_out(kind: str, colour: str, setting: str) -> bool:
     return zlib.crc32(f"{kind}/{colour}/{setting}".encode()) % HELD_OUT_ONE_IN == 0
 
 
-def sample_scene(rng: random.Random, two_things: float = 0.35, *, held_out: bool = False) -> Scene:
-    """A scene by lot, uniform over the attributes.
+def sample_scene(
+    rng: random.Random,
+    arrangement: str | None = None,
+    *,
+    style: str | None = None,
+    held_out: bool = False,
+) -> Scene:
+    """A scene by lot, uniform over kinds, colours, settings, sizes and places.
 
-    `two_things` is the share of scenes with two things, 0 to 1. Every thing of the scene has a triple
-    (kind, colour, setting) on the asked side of `is_held_out`.
+    `arrangement` and `style` are drawn by `SHARES` and `STYLE_SHARES` unless they are given. Every thing of the
+    scene has a triple (kind, colour, setting) on the asked side of `is_held_out`.
     """
+    drawn = rng.choices(tuple(SHARES), tuple(SHARES.values()))[0]
+    drawn_style = rng.choices(tuple(STYLE_SHARES), tuple(STYLE_SHARES.values()))[0]
+    arrangement = drawn if arrangement is None else arrangement
     setting = rng.choice(SETTINGS)
-    pool = _pool(setting, held_out)
+    return Scene(
+        things=_things(rng, arrangement, _pool(setting, held_out)),
+        setting=setting,
+        style=drawn_style if style is None else style,
+        arrangement=arrangement,
+        variation=rng.randrange(_VARIATIONS),
+    )
+
+
+def _things(rng: random.Random, arrangement: str, pool: tuple[tuple[str, str], ...]) -> tuple[Thing, ...]:
+    _require("arrangement", arrangement, ARRANGEMENTS)
     kind, colour = rng.choice(pool)
-    variation = rng.randrange(_VARIATIONS)
-    if rng.random() < two_things:
-        others = [pair for pair in pool if pair[0] != kind and pair[1] != colour]
-        assert others, f"no partner for a {colour} {kind}, {setting}, held_out={held_out}"
-        couple = [(kind, colour), rng.choice(others)]
-        things = tuple(
-            Thing(kind=k, colour=c, size=rng.choice(tuple(PAIR_SIZES)), place=place)
-            for (k, c), place in zip(couple, ("left", "right"), strict=True)
-        )
-    else:
-        size, place = rng.choice(tuple(SIZES)), rng.choice(tuple(PLACES))
-        things = (Thing(kind=kind, colour=colour, size=size, place=place),)
-    return Scene(things=things, setting=setting, variation=variation)
+    if arrangement == "alone":
+        return (Thing(kind=kind, colour=colour, size=rng.choice(SIZES), place=rng.choice(PLACES)),)
+    if arrangement == "group":
+        return (Thing(kind=kind, colour=colour),) * rng.randint(2, LARGEST_GROUP)
+    chosen = [(kind, colour)]
+    places = ARRANGEMENTS[arrangement]
+    while len(chosen) < len(places):
+        kinds, colours = {k for k, _ in chosen}, {c for _, c in chosen}
+        chosen.append(rng.choice([(k, c) for k, c in pool if k not in kinds and c not in colours]))
+    sizes = ("small", "medium") if arrangement == "side by side" else ("medium",)
+    return tuple(
+        Thing(kind=k, colour=c, size=rng.choice(sizes), place=place)
+        for (k, c), place in zip(chosen, places, strict=True)
+    )
 
 
 @cache
@@ -112,16 +170,29 @@ def _pool(setting: str, held_out: bool) -> tuple[tuple[str, str], ...]:
     return tuple((k, c) for k in KINDS for c in COLOURS if is_held_out(k, c, setting) == held_out)
 
 
-def _check_pair(first: Thing, second: Thing) -> None:
-    if (first.place, second.place) != ("left", "right"):
-        raise SceneError(f"two things stand left then right, not {first.place} then {second.place}")
-    if first.kind == second.kind or first.colour == second.colour:
-        raise SceneError(f"two things differ in kind and colour: {first}, {second}")
-    for thing in (first, second):
-        if thing.size not in PAIR_SIZES:
-            raise SceneError(f"a {thing.size} thing does not fit beside another; known: {tuple(PAIR_SIZES)}")
+def _check_alone(things: tuple[Thing, ...]) -> None:
+    if len(things) != 1 or things[0].place not in PLACES:
+        raise SceneError(f"alone is one thing, on the left, in the middle or on the right, not {things}")
+
+
+def _check_group(things: tuple[Thing, ...]) -> None:
+    if not 2 <= len(things) <= LARGEST_GROUP or len(set(things)) != 1:
+        raise SceneError(f"a group is two to {LARGEST_GROUP} things alike, not {things}")
+    if things[0].size != "medium" or things[0].place:
+        raise SceneError(f"the members of a group have no size and no place of their own, not {things[0]}")
+
+
+def _check_several(things: tuple[Thing, ...], arrangement: str) -> None:
+    places = tuple(thing.place for thing in things)
+    if places != ARRANGEMENTS[arrangement]:
+        raise SceneError(f"things {arrangement} stand {ARRANGEMENTS[arrangement]}, not {places}")
+    if len({t.kind for t in things}) < len(things) or len({t.colour for t in things}) < len(things):
+        raise SceneError(f"things that are not a group differ in kind and colour: {things}")
+    for thing in things:
+        if thing.size == "big":
+            raise SceneError(f"a big thing does not fit beside another: {thing}")
 
 
 def _require(name: str, value: str, known: Collection[str]) -> None:
     if value not in known:
-        raise SceneError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+        raise SceneError(f"unknown {name} {value!r}; known: {', '.join(known) or 'none'}")
