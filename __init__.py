@@ -35,27 +35,47 @@ if TYPE_CHECKING:
         Settings,
         Verdict,
     )
+    from .pipelines.animation import Animation
+    from .pipelines.catalogue import find_pipeline
+    from .pipelines.edit import Edit
+    from .pipelines.explaining.explanations import Explanations
+    from .pipelines.image_to_image import ImageToImage
+    from .pipelines.inpaint import Inpaint
+    from .pipelines.interpolate import Interpolate
+    from .pipelines.outpaint import Outpaint
     from .pipelines.picture_judge import PictureJudge
     from .pipelines.recipes.reader import Recipe, read_recipe
+    from .pipelines.sketch import Sketch
+    from .pipelines.storyboard import Storyboard
+    from .pipelines.style_sheet import StyleSheet
     from .pipelines.text_to_image import RenderResult, TextToImage
+    from .pipelines.upscale import Upscale
+    from .pipelines.variations import Variations
     from .prompts.reader import read_prompts
     from .prompts.row import PromptFileError, Row
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Animation",
     "Cancelled",
     "Candidate",
     "CheckpointError",
     "Codebook",
     "DiptychError",
     "Draft",
+    "Edit",
+    "Explanations",
     "Fact",
     "FactAnswer",
     "Failure",
+    "ImageToImage",
+    "Inpaint",
     "InputError",
+    "Interpolate",
     "MemoryBudgetError",
     "Outcome",
+    "Outpaint",
     "Picture",
     "PictureJudge",
     "Plan",
@@ -66,26 +86,39 @@ __all__ = [
     "Row",
     "RowError",
     "Settings",
+    "Sketch",
+    "Storyboard",
+    "StyleSheet",
     "TextToImage",
+    "Upscale",
+    "Variations",
     "Verdict",
     "__version__",
+    "find_pipeline",
     "read_prompts",
     "read_recipe",
 ]
 
 _HOMES = {
+    "Animation": "pipelines.animation",
     "Cancelled": "engine.errors",
     "Candidate": "engine.values",
     "CheckpointError": "engine.errors",
     "Codebook": "engine.values",
     "DiptychError": "engine.errors",
     "Draft": "engine.values",
+    "Edit": "pipelines.edit",
+    "Explanations": "pipelines.explaining.explanations",
     "Fact": "engine.values",
     "FactAnswer": "engine.values",
     "Failure": "engine.values",
+    "ImageToImage": "pipelines.image_to_image",
+    "Inpaint": "pipelines.inpaint",
     "InputError": "engine.errors",
+    "Interpolate": "pipelines.interpolate",
     "MemoryBudgetError": "engine.errors",
     "Outcome": "engine.values",
+    "Outpaint": "pipelines.outpaint",
     "Picture": "engine.values",
     "PictureJudge": "pipelines.picture_judge",
     "Plan": "engine.values",
@@ -96,8 +129,14 @@ _HOMES = {
     "Row": "prompts.row",
     "RowError": "engine.errors",
     "Settings": "engine.values",
+    "Sketch": "pipelines.sketch",
+    "Storyboard": "pipelines.storyboard",
+    "StyleSheet": "pipelines.style_sheet",
     "TextToImage": "pipelines.text_to_image",
+    "Upscale": "pipelines.upscale",
+    "Variations": "pipelines.variations",
     "Verdict": "engine.values",
+    "find_pipeline": "pipelines.catalogue",
     "read_prompts": "prompts.reader",
     "read_recipe": "pipelines.recipes.reader",
 }

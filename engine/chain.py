@@ -10,6 +10,9 @@ from .values import Draft, Picture, Plan, Request, Verdict
 MILESTONES: tuple[type, ...] = (Request, Plan, Draft, Picture, Verdict)
 """The values that the runner and its loop know, in the order in which a chain passes them."""
 
+PREVIEW = "preview"
+"""What judging the drafts' previews is called in progress, events and timings."""
+
 
 class Chain:
     """Stages from a Request to a Verdict, each taking what the one before gives.
@@ -49,6 +52,19 @@ class Chain:
     def uses_in_order(self) -> tuple[tuple[ModelKey, ...], ...]:
         """The models of each stage, in the order of the stages."""
         return tuple(tuple(stage.uses) for stage in self.stages)
+
+    def round(self, *, previews: bool = False) -> tuple[tuple[str, Stage[Any, Any]], ...]:
+        """What one round is made of, in order: the names of the steps, and the stages that carry them out.
+
+        Args:
+            previews: whether drafts are judged by their previews before they are painted.
+        """
+        looks = self.between(Picture, Verdict) if previews else ()
+        return (
+            *((stage.name, stage) for stage in self.until(Draft)),
+            *((PREVIEW, stage) for stage in looks),
+            *((stage.name, stage) for stage in self.between(Draft, Verdict)),
+        )
 
     def _check_ends(self) -> None:
         if not self.stages:

@@ -11,19 +11,26 @@ or a reason. It knows nothing of requests, candidates or the other stages.
 
 import dataclasses
 import logging
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
 from .memory import DeviceMemory
 from .stage import Stage
-from .watch import Quiet, Watcher
+from .watch import Onlooker, Quiet, Watcher
 
 _log = logging.getLogger(__name__)
 
-_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+_MEMORY_TEXTS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_failed",  # as cuBLAS and cuDNN put it
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +91,39 @@ def run_stage(
     return _StageRun(stage, values, memory, batching or Batching(), watch or Quiet(), label or stage.name).run()
 
 
+def fitting_size(
+    stage: Stage[Any, Any],
+    batch_of: Callable[[int], Sequence[Any]],
+    most: int,
+    *,
+    memory: DeviceMemory,
+    label: str = "",
+) -> int:
+    """How many rows, at most `most`, `stage` can run at once; 0 where the budget has no room even for one.
+
+    Its models may have to be streamed for that: where no row fits beside them whole, or where streaming is next
+    to free and makes room for half as many again.
+
+    Args:
+        batch_of: the micro-batch of so many rows.
+        label: as `run_stage`.
+    """
+    peaks, name = memory.peaks, label or stage.name
+
+    def largest(room: int) -> int:
+        for size in range(most, 0, -1):
+            declared = stage.workspace(batch_of(size))
+            if peaks.expected(name, declared) <= room and (size == 1 or declared <= peaks.most(name)):
+                return size
+        return 0
+
+    whole = largest(memory.room_for_workspace(stage.uses))
+    if whole == most or (whole and not memory.streams_freely):
+        return whole
+    streamed = largest(memory.room_for_workspace(stage.uses, streamed=True))
+    return streamed if 2 * streamed >= 3 * whole else whole
+
+
 @dataclasses.dataclass(frozen=True)
 class _Trouble:
     """What went wrong with a micro-batch, without the exception: its traceback would hold on to tensors."""
@@ -112,6 +152,9 @@ class _StageRun:
         self.watch = watch
         self.label = label
         self.limit = batching.micro_batch
+        self.size = 0  # of the micro-batch before
+        self.notes: list[str] = []  # what the stage says of the micro-batch at hand
+        self.batch: Sequence[Any] = ()  # the micro-batch at hand
         self.results: dict[int, Done | Failed] = {}
         self.pending: deque[list[int]] = deque(self._groups())  # indices that may share a micro-batch
 
@@ -124,6 +167,7 @@ class _StageRun:
             if size == 0:
                 self._refuse(rows)
                 continue
+            self._tell(rows, size)
             batch, rest = rows[:size], rows[size:]
             if rest:
                 self.pending.appendleft(rest)
@@ -133,11 +177,25 @@ class _StageRun:
         self.watch.on_progress(self.label, len(self.results), len(self.values), 0.0)
         return [self.results[i] for i in range(len(self.values))]
 
+    @property
+    def fixed_shapes(self) -> bool:
+        """The stage's report, see `stage.Report`."""
+        return self.batching.deterministic
+
     def step(self, i: int, n: int, /) -> None:
         """The stage's report, see `stage.Report`."""
         if self.watch.cancelled():
             raise Cancelled(f"stopped at {self.label}, {len(self.results)} of {len(self.values)} rows done")
         self.watch.on_progress(self.label, len(self.results), len(self.values), i / n)
+
+    def note(self, text: str, /) -> None:
+        """The stage's report, see `stage.Report`."""
+        self.notes.append(text)
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
+        """The stage's report, see `stage.Report`."""
+        if isinstance(self.watch, Onlooker):
+            self.watch.on_view(self.label, self.batch, what, i, list(make()))
 
     def _groups(self) -> list[list[int]]:
         groups: dict[Hashable, list[int]] = {}
@@ -152,14 +210,34 @@ class _StageRun:
 
     def _fitting_size(self, rows: Sequence[int]) -> int:
         """How many rows to run at once; 0 where not even the first fits the budget."""
-        room = self.memory.room_for_workspace(self.stage.uses)
-        largest = self.limit if self.batching.deterministic else min(self.limit, len(rows))
-        sizes = range(largest, 0, -1)
-        return next((n for n in sizes if self.stage.workspace(self._filled(rows[:n], n)) <= room), 0)
+        most = self.limit if self.batching.deterministic else min(self.limit, len(rows))
+        return fitting_size(
+            self.stage, lambda n: self._filled(rows[:n], n), most, memory=self.memory, label=self.label
+        )
+
+    def _tell(self, rows: Sequence[int], size: int) -> None:
+        """Log the size chosen, and why, unless it is the same again or all that is left."""
+        if size == self.size or (self.size and size == len(rows)):
+            return
+        self.size = size
+        if size == self.batching.micro_batch:
+            why = "as many as are wanted at once"
+        elif size == len(rows):
+            why = "all that wait"
+        elif self.memory.peaks.most(self.label) < sys.maxsize:
+            why = "memory ran out with more"
+        else:
+            why = "as many as fit beside the weights"
+        declared = self.stage.workspace(self._filled(rows[:size], size))
+        expected = self.memory.peaks.expected(self.label, declared)
+        if expected > self.memory.room_for_workspace(self.stage.uses):
+            why += ", which are streamed"
+        self.memory.record("choose", stage=self.label, rows=size, bytes=expected, note=why)
 
     def _attempt(self, rows: Sequence[int], size: int) -> _Trouble | None:
         """Run one micro-batch and keep its results, or say what went wrong."""
-        batch = self._filled(rows, size)
+        self.batch = batch = self._filled(rows, size)
+        self.notes.clear()
         try:
             with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
                 started = self.batching.clock()
@@ -171,7 +249,14 @@ class _StageRun:
         except Exception as error:
             _log.debug("%s failed on %d rows", self.label, len(rows), exc_info=True)
             return _diagnose(error, len(rows))
-        self.memory.record("run", stage=self.label, rows=len(rows), ms=seconds * 1000)
+        self.memory.record(
+            "run",
+            stage=self.label,
+            rows=len(rows),
+            ms=seconds * 1000,
+            bytes=self.memory.work_bytes,
+            note="; ".join(self.notes),
+        )
         for i, value in zip(rows, outputs, strict=False):  # what padding gave is dropped
             self.results[i] = Done(value, seconds / len(rows))
         return None
@@ -186,7 +271,7 @@ class _StageRun:
 
     def _recover(self, rows: list[int], size: int, trouble: _Trouble) -> None:
         """Put rows that deserve another try back at the front, and fail those that do not."""
-        if trouble.out_of_memory and self._shrink(size):
+        if trouble.out_of_memory and self._shrink(rows, size):
             self.pending.appendleft(rows)
         elif trouble.row is not None or len(rows) == 1:
             at_fault = rows[trouble.row or 0]
@@ -196,11 +281,13 @@ class _StageRun:
         else:
             self.pending.extendleft([i] for i in reversed(rows))
 
-    def _shrink(self, size: int) -> bool:
+    def _shrink(self, rows: Sequence[int], size: int) -> bool:
         """After running out of memory: make another try likelier to fit. False where nothing is left to do."""
         self.memory.collect()
         if size > 1:
             self.limit = size // 2
+            half = self._filled(rows[: self.limit], self.limit)
+            self.memory.peaks.ran_out(self.label, self.stage.workspace(half))
             self.memory.record("shrink", stage=self.label, rows=self.limit)
             return True
         return self.memory.evict_idle(but=self.stage.uses) > 0
@@ -208,8 +295,9 @@ class _StageRun:
     def _refuse(self, rows: list[int]) -> None:
         """Fail the first of `rows`, which the budget has no room for even alone."""
         first, *others = rows
+        declared = self.stage.workspace([self.values[first]])
         try:
-            self.memory.check(self.stage.uses, self.stage.workspace([self.values[first]]))
+            self.memory.check(self.stage.uses, self.memory.peaks.expected(self.label, declared))
         except MemoryBudgetError as error:
             self.results[first] = Failed(str(error))
         if others:

@@ -52,6 +52,32 @@ def normals(keys: Sequence[RowKey], stage: str, shape: tuple[int, ...], *, step:
     return torch.from_numpy(np.stack(rows))
 
 
+def generators(keys: Sequence[RowKey], stage: str) -> "list[torch.Generator]":
+    """A generator for each row, on the CPU, for libraries that draw for themselves: seeded by what a row's
+    draws depend on, and torch's own (a Mersenne Twister) from there on."""
+    import torch
+
+    return [torch.Generator().manual_seed(_seed_of(key, stage)) for key in keys]
+
+
+def _seed_of(key: RowKey, stage: str) -> int:
+    digest = hashlib.sha256(f"{key.seed}/{key.candidate}/{stage}/generator".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def lot(key: RowKey, stage: str, count: int, *, share: float) -> "torch.Tensor":
+    """A share of `count` places by lot; a larger share has all the places of a smaller one, and more.
+
+    Returns:
+        bool (count,).
+    """
+    import torch
+
+    chosen = torch.zeros(count, dtype=torch.bool)
+    chosen[uniforms([key], stage, count)[0].argsort()[: round(share * count)]] = True
+    return chosen
+
+
 def derive_seed(seed: int, index: int) -> int:
     """The seed of row `index` of a file whose rows have no seeds of their own; in [0, 2**63)."""
     digest = hashlib.sha256(f"{seed}/row/{index}".encode()).digest()

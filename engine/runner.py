@@ -2,7 +2,8 @@
 
 A model is so loaded once a wave, not once a picture, and the candidates of all requests fill the same
 micro-batches. The runner keeps the books: which candidate belongs to which request, how far it got, what it
-cost. How a stage is carried out is `microbatch`'s business; what is worth painting, or another try, `loop`'s.
+cost. How large a wave is, `mode` decides; how a stage is carried out is `microbatch`'s business; what is worth
+painting, or another try, `loop`'s.
 """
 
 import dataclasses
@@ -13,16 +14,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from . import loop
-from .chain import Chain
+from .chain import PREVIEW, Chain
 from .errors import InputError
 from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
+from .mode import Mode, Pace, choose
 from .stage import Stage
 from .values import Candidate, Draft, Fact, Failure, Outcome, Picture, Plan, Request, Verdict
 from .watch import Quiet, Watcher
-
-PREVIEW = "preview"
-"""What judging the drafts' previews is called in progress, events and timings."""
 
 
 class Runner:
@@ -74,8 +73,33 @@ class Runner:
         return self._waves(iter(requests), watch or Quiet())
 
     def _waves(self, requests: Iterator[Request], watch: Watcher) -> Iterator[Outcome | Failure]:
-        while wave := list(itertools.islice(requests, self.wave)):
+        ahead = list(itertools.islice(requests, 2))
+        alone = len(ahead) == 1
+        mode: Mode | None = None
+        pace: Pace | None = None
+        while ahead:
+            mode = self._choose(ahead[0], mode, alone=alone, pace=pace)
+            ahead += itertools.islice(requests, max(0, mode.wave - len(ahead)))
+            wave, ahead = ahead[: mode.wave], ahead[mode.wave :]
+            begun = len(self.memory.events)
             yield from _Wave(self.chain, self.memory, self.batching, watch, wave).run()
+            pace = Pace.of(self.memory.events[begun:], len(wave))
+            ahead = ahead or list(itertools.islice(requests, 1))
+
+    def _choose(self, request: Request, before: Mode | None, *, alone: bool, pace: Pace | None) -> Mode:
+        """How to go on, told in the log where it differs from before."""
+        mode = choose(
+            self.chain,
+            self.memory,
+            request,
+            micro_batch=self.batching.micro_batch,
+            wave=self.wave,
+            alone=alone,
+            pace=pace,
+        )
+        if before is None or (mode.name, mode.wave) != (before.name, before.wave):
+            self.memory.record("choose", rows=mode.wave, note=f"{mode.name}: {mode.reason}")
+        return mode
 
 
 @dataclasses.dataclass(eq=False)
@@ -193,16 +217,18 @@ class _Wave:
     # The steps of a round
 
     def _plan(self, live: Sequence[_Quest]) -> list[_CandidateRow]:
-        """Plan once for each quest; its candidates share the plan and differ in their draws."""
+        """Plan once for each quest that does not start from a plan; its candidates share the plan and differ in
+        their draws."""
         wishes = [
             dataclasses.replace(
                 quest.request, candidate=quest.candidates()[0], missed=(*quest.request.missed, *quest.missed)
             )
             for quest in live
         ]
-        asked = [_Row(quest, wish) for quest, wish in zip(live, wishes, strict=True)]
+        asked = [_Row(quest, given_plan(wish) or wish) for quest, wish in zip(live, wishes, strict=True)]
+        self._carry(self.chain.between(Request, Plan), [row for row in asked if isinstance(row.value, Request)])
         rows: list[_CandidateRow] = []
-        for planned in self._carry(self.chain.between(Request, Plan), asked):
+        for planned in (row for row in asked if not row.lost):
             for candidate in planned.quest.candidates():
                 request = dataclasses.replace(planned.value.request, candidate=candidate)
                 plan = dataclasses.replace(planned.value, request=request)
@@ -273,10 +299,13 @@ class _Wave:
 
     def _foresee(self, previews: bool) -> None:
         """Tell memory what this round will lease, and the next, for which a new wave or round stands."""
-        judges = [stage.uses for stage in self.chain.between(Picture, Verdict)] if previews else []
-        before = [stage.uses for stage in self.chain.until(Draft)]
-        after = [stage.uses for stage in self.chain.between(Draft, Verdict)]
-        self.memory.foresee([*before, *judges, *after] * 2)
+        self.memory.foresee([stage.uses for _, stage in self.chain.round(previews=previews)] * 2)
+
+
+def given_plan(request: Request) -> Plan | None:
+    """The plan that a request starts from; `None` where the planner is to be asked."""
+    wording = request.start and request.start.wording
+    return wording and Plan(request=request, prompt=wording.prompt, facts=wording.facts)
 
 
 def _preview(draft: Draft) -> Picture:
@@ -284,8 +313,8 @@ def _preview(draft: Draft) -> Picture:
 
 
 def shape_of(value: Any) -> Hashable:
-    """What rows must share to go into one micro-batch: the size of their tensors, steps, and guidance (which
-    decides how many branches run)."""
+    """What rows must share to go into one micro-batch: the size of their tensors, steps, guidance (which
+    decides how many branches run), and what they start from."""
     match value:
         case Picture():
             return tuple(value.pixels.shape)
@@ -301,6 +330,8 @@ def shape_of(value: Any) -> Hashable:
                 settings.num_inference_steps,
                 settings.guidance_scale,
                 settings.draft_guidance_scale,
+                value.start and value.start.likeness,
             )
-        case _:
-            return None
+        case _:  # between two stages of a recipe's own
+            plan = getattr(value, "plan", None)
+            return None if plan is None else (shape_of(plan), getattr(value, "alike", None))

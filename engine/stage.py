@@ -5,7 +5,7 @@ A stage is handed its models and holds no state of a call. It loads, moves, cach
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 In = TypeVar("In", contravariant=True)
@@ -15,12 +15,15 @@ Out = TypeVar("Out")
 @dataclasses.dataclass(frozen=True, order=True)
 class ModelKey:
     """Names one model: the family whose adapter loads it, where its checkpoint lies, its dtype and, for a
-    checkpoint that holds several parts which are leased one at a time, the part."""
+    checkpoint that holds several parts which are leased one at a time, the part; the LoRA checkpoints that are
+    merged into it, each with its weight; and whether code that comes with the checkpoint is to be run."""
 
     family: str
     checkpoint: str
     dtype: str = "float32"
     part: str = ""
+    loras: tuple[tuple[str, float], ...] = ()
+    remote_code: bool = False
 
 
 Models = Mapping[ModelKey, Any]
@@ -30,8 +33,24 @@ Models = Mapping[ModelKey, Any]
 class Report(Protocol):
     """Where a stage says how far it is. Raises `Cancelled` from `step` when the caller wants to stop."""
 
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether the shapes that run may depend on the number of rows alone, not on what is in them: then a
+        row
+        has the same bits beside any neighbours. Otherwise what is quickest is done."""
+        ...
+
     def step(self, i: int, n: int, /) -> None:
         """Step `i` of `n` (from 1) of the micro-batch at hand is done."""
+        ...
+
+    def note(self, text: str, /) -> None:
+        """Something worth knowing about the micro-batch at hand, for the log."""
+        ...
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
+        """Something to be seen at step `i`, from 1: `make` gives it, one thing for each row, and is called only
+        where somebody looks on."""
         ...
 
 
@@ -64,7 +83,20 @@ class Stage(Protocol[In, Out]):
 
 
 class Silent:
-    """A report that nobody reads."""
+    """A report that nobody reads.
+
+    Args:
+        fixed_shapes: see `Report`.
+    """
+
+    def __init__(self, *, fixed_shapes: bool = False) -> None:
+        self.fixed_shapes = fixed_shapes
 
     def step(self, i: int, n: int, /) -> None:
+        return None
+
+    def note(self, text: str, /) -> None:
+        return None
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
         return None

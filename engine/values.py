@@ -13,19 +13,24 @@ Axis glossary, for the whole project:
 import dataclasses
 import hashlib
 import math
-from typing import TYPE_CHECKING, Literal
+import operator
+import re
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .fact import Fact as Fact
+from .fact import FactKind as FactKind
+from .start import Start
 
 if TYPE_CHECKING:
     import PIL.Image
     import torch
 
-FactKind = Literal["thing", "colour", "size", "place", "setting", "count", "style", "relation", "other"]
-
 MAX_SEED = 2**63 - 1
 MAX_SIDE = 4096  # pixels; larger pictures are made by tiling, not in one go
 MAX_PROMPT_CHARACTERS = 20_000
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and half surrogate pairs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,7 @@ class Settings:
         seconds: no new round is begun after this much time on the request's batch.
 
     Raises:
-        InputError: a value lies outside its range.
+        InputError: a value is of the wrong kind, or lies outside its range.
     """
 
     num_inference_steps: int | None = None
@@ -64,8 +69,12 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (low, high) in _SETTING_RANGES.items():
             value = getattr(self, name)
-            if value is not None and not low <= value <= high:  # also false for NaN
+            if value is None:
+                continue
+            value = _whole(name, value) if type(low) is int else _number(name, value)
+            if not low <= value <= high:  # also false for NaN
                 raise InputError(f"{name} = {value}: must lie between {low} and {high}")
+            object.__setattr__(self, name, value)
 
     def over(self, defaults: "Settings") -> "Settings":
         """These settings where they say something, `defaults` where they do not."""
@@ -89,14 +98,6 @@ _SETTING_RANGES: dict[str, tuple[float, float]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Fact:
-    """One thing that the picture must show, e.g. `Fact(kind="colour", text="a red boat")`."""
-
-    kind: FactKind
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
     """One picture wished for.
 
@@ -108,9 +109,11 @@ class Request:
         row: where the request stands in its prompt file, from 1; 0 if it has no place there.
         candidate: which attempt at the same wish this is, from 0.
         missed: facts that earlier attempts missed, for the planner to stress.
+        start: what it begins with beside the prompt: a picture, tokens, a plan; `None` for the prompt alone.
 
     Raises:
-        InputError: an empty or overlong prompt, or a number outside its range.
+        InputError: an empty or overlong prompt, or one with control characters (but line ends and tabs) or half
+            surrogate pairs; a value of the wrong kind, or a number outside its range.
     """
 
     prompt: str
@@ -122,19 +125,22 @@ class Request:
     row: int = 0
     candidate: int = 0
     missed: tuple[Fact, ...] = ()
+    start: Start | None = None
 
     def __post_init__(self) -> None:
+        _check_text("prompt", self.prompt)
+        _check_text("negative prompt", self.negative_prompt)
         if not self.prompt.strip():
             raise InputError("the prompt is empty: say what the picture should show")
-        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
-            raise InputError(
-                f"the prompt has {len(self.prompt)} characters: at most {MAX_PROMPT_CHARACTERS} are read"
-            )
+        for name in ("seed", "height", "width", "row", "candidate"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed = {self.seed}: must lie between 0 and {MAX_SEED}")
         for name, side in (("height", self.height), ("width", self.width)):
             if not 8 <= side <= MAX_SIDE:
                 raise InputError(f"{name} = {side}: must lie between 8 and {MAX_SIDE} pixels")
+        if self.start is not None:
+            self.start.check_size(self.height, self.width)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,12 +167,15 @@ class Draft:
     Args:
         tokens: int64 on the CPU, (h, w), each in [0, codebook.size).
         preview: uint8 on the CPU, (h', w', 3): what the tokens alone look like.
+        begun: int64 (h, w): the tokens that it began with, where the request had any; `tokens` are these where
+            they were kept.
     """
 
     plan: Plan
     tokens: "torch.Tensor"
     codebook: Codebook
     preview: "torch.Tensor"
+    begun: "torch.Tensor | None" = None
 
     def __post_init__(self) -> None:
         assert self.tokens.ndim == 2, f"tokens of a draft are (h, w), not {tuple(self.tokens.shape)}"
@@ -306,6 +315,40 @@ class Failure:
     request: Request
     stage: str
     reason: str
+
+
+def _whole(name: str, value: Any) -> int:
+    """The value as an int, whoever made it (numpy, say), but a fraction or a bool is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise InputError(f"{name} = {_shown(value)}: must be a whole number")
+    return operator.index(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise InputError(f"{name} = {_shown(value)}: must be a number")
+    try:
+        return float(value)
+    except (OverflowError, TypeError, ValueError):
+        raise InputError(f"{name} = {_shown(value)}: must be a number") from None
+
+
+def _check_text(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise InputError(f"the {name} is {_shown(text)}: must be text")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise InputError(f"the {name} has {len(text)} characters: at most {MAX_PROMPT_CHARACTERS} are read")
+    if found := _CONTROL.search(text):
+        code = f"U+{ord(found[0]):04X}"
+        raise InputError(
+            f"the {name} has a control character ({code}) at place {found.start() + 1}: take it out"
+        )
+
+
+def _shown(value: Any) -> str:
+    """The value as a message shows it: on one line, and not too long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_pixels(pixels: "torch.Tensor") -> None:

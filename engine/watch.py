@@ -1,6 +1,7 @@
 """Who looks on while a batch is carried out: progress comes out, the wish to stop goes in. Imports nothing."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 
 class Watcher(Protocol):
@@ -12,6 +13,15 @@ class Watcher(Protocol):
 
     def cancelled(self) -> bool:
         """Whether the caller wants to stop. Asked at each step of a stage and between micro-batches."""
+        ...
+
+
+@runtime_checkable
+class Onlooker(Protocol):
+    """A watcher that also wants to see what becomes of each row while a stage works on it."""
+
+    def on_view(self, stage: str, values: Sequence[Any], what: str, i: int, views: Sequence[Any], /) -> None:
+        """`views`, one for each of the `values` that the stage was given, are `what` there is at step `i`."""
         ...
 
 

@@ -4,6 +4,8 @@ They know a causal LM only as something that reads a prefix and then takes one t
 they do not know. The state of a call is in its `Decoding`, never on the model.
 """
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,7 +16,12 @@ from .sampling import Sampler, Sampling
 
 
 class Decoding(Protocol):
-    """One batch under way: its key-value cache and how far it is."""
+    """One batch under way: its key-value cache and how far it is.
+
+    Its alphabet are the ids that may be said at all, say the image tokens; logits are about these, and tokens
+    are
+    counted in them.
+    """
 
     @property
     def logits(self) -> torch.Tensor:
@@ -25,18 +32,38 @@ class Decoding(Protocol):
         """Append one token, int64 (b,), to each row; returns the new logits (b, v)."""
         ...
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only, in this order; row i of them must not lie before place i."""
+        ...
+
 
 class Grammar(Protocol):
     """What one row may still say."""
 
     def allowed(self) -> torch.Tensor:
-        """bool (v,): the tokens that may come next."""
+        """int32 (⌈v / 32⌉,): one bit for each token, the first the lowest; set for those that may come next."""
         ...
 
     def accept(self, token: int) -> None: ...
 
     @property
     def finished(self) -> bool: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given:
+    """What of a batch's grids stands already.
+
+    Args:
+        tokens: int64 (b, n), of any value where none is kept.
+        kept: bool (b, n).
+        bar: float32 (b, n): a token is kept, too, where it is at least as likely as this, after those before it
+            as they are now; a log-probability, infinite where nothing is likely enough.
+    """
+
+    tokens: torch.Tensor
+    kept: torch.Tensor
+    bar: torch.Tensor | None = None
 
 
 def guided(logits: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
@@ -59,36 +86,82 @@ def decode_grid(
     decoding: Decoding,
     *,
     count: int,
-    legal: slice,
     sampling: Sequence[Sampling],
     guidance: Sequence[float] | None,
     uniforms: torch.Tensor,
     report: Report,
+    given: Given | None = None,
 ) -> torch.Tensor:
-    """Exactly `count` image tokens for each row, none of them outside `legal`.
+    """Exactly `count` tokens for each row. On a GPU nothing waits for the device before the last of them.
+
+    A token that is drawn takes its own uniform number, wherever others are given.
 
     Args:
         decoding: after its prefixes; (2b) rows with guidance, those without the prompt below.
-        legal: the ids of image tokens in the model's vocabulary.
         guidance: a scale for each row, or `None` for one branch only.
         uniforms: float64 (b, count).
+        given: tokens that are not drawn.
 
     Returns:
-        int64 (b, count) on the CPU, counted from the first legal id.
+        int64 (b, count) on the CPU.
     """
     device = decoding.logits.device
     sampler = Sampler(sampling, device)
     scale = None if guidance is None else torch.tensor(list(guidance), device=device)[:, None]
     draws = uniforms.to(device)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
+    standing = None if given is None else _Standing(given, device)
     logits = decoding.logits
     for i in range(count):
-        tokens[:, i] = sampler.draw(guided(logits[:, legal].float(), scale), draws[:, i])
+        tokens[:, i] = sampler.draw(guided(logits.float(), scale), draws[:, i])
+        if standing is not None:
+            tokens[:, i] = standing.over(tokens[:, i], logits, i)
+        report.view("confidence", i + 1, functools.partial(_probabilities, logits, scale, tokens[:, i]))
         if i + 1 < count:
-            chosen = tokens[:, i] + legal.start
-            logits = decoding.step(chosen if scale is None else chosen.repeat(2))
+            logits = decoding.step(tokens[:, i] if scale is None else tokens[:, i].repeat(2))
         report.step(i + 1, count)
     return tokens.cpu()
+
+
+def _probabilities(logits: torch.Tensor, scale: torch.Tensor | None, tokens: torch.Tensor) -> list[float]:
+    """Of each row's token (b,), before temperature, top-k and top-p."""
+    p = guided(logits.float(), scale).softmax(-1)  # (b, v)
+    return p.gather(1, tokens[:, None])[:, 0].tolist()
+
+
+class _Standing:
+    """What is given of a batch, on the device where it is drawn."""
+
+    def __init__(self, given: Given, device: torch.device) -> None:
+        self._tokens, self._kept = given.tokens.to(device), given.kept.to(device)
+        self._bar = None if given.bar is None else given.bar.to(device)
+
+    def over(self, drawn: torch.Tensor, logits: torch.Tensor, i: int) -> torch.Tensor:
+        """The tokens of step `i`: those that stand, or else what was drawn (b,); logits (b or 2b, v)."""
+        token, kept = self._tokens[:, i], self._kept[:, i]
+        if self._bar is not None:
+            likely = logits[: len(token)].float().log_softmax(-1).gather(1, token[:, None])[:, 0]
+            kept = kept | (likely >= self._bar[:, i])
+        return torch.where(kept, token, drawn)
+
+
+def likelihoods(decoding: Decoding, tokens: torch.Tensor, report: Report) -> torch.Tensor:
+    """How likely each token is after those before it: log-probabilities, float32 (b, n) on the CPU.
+
+    Args:
+        decoding: after its prefixes, one row each.
+        tokens: int64 (b, n).
+    """
+    count = tokens.shape[1]
+    given = tokens.to(decoding.logits.device)
+    found = torch.empty(tokens.shape, device=given.device)
+    logits = decoding.logits
+    for i in range(count):
+        found[:, i] = logits.float().log_softmax(-1).gather(1, given[:, i : i + 1])[:, 0]
+        if i + 1 < count:
+            logits = decoding.step(given[:, i])
+        report.step(i + 1, count)
+    return found.cpu()
 
 
 def decode_text(
@@ -99,35 +172,89 @@ def decode_text(
     uniforms: torch.Tensor,
     stop: int,
     report: Report,
+    compact: bool = True,
 ) -> list[list[int]]:
     """Text under a grammar, row by row until the grammar is fulfilled or the draws are used up.
 
     Args:
         grammars: one for each row; it is consumed.
         uniforms: float64 (b, n): one draw for each token, at most n tokens a row.
-        stop: the id that finished rows go on with.
+        stop: the id that a text ends with.
+        compact: let finished rows leave the batch; else they go on to the end, so that its shape stays.
 
     Returns:
         the ids of each row, without `stop`. A row whose grammar is not `finished` was cut off.
     """
     device = decoding.logits.device
+    texts: list[list[int]] = [[] for _ in grammars]
+    live = list(range(len(grammars)))  # the rows that are still in the batch, by their places in it
     sampler = Sampler(sampling, device)
-    rows: list[list[int]] = [[] for _ in grammars]
-    count = uniforms.shape[1]
     draws = uniforms.to(device)
     logits = decoding.logits
+    count = uniforms.shape[1]
     for i in range(count):
-        allowed = torch.stack([grammar.allowed() for grammar in grammars]).to(device)
-        size = min(allowed.shape[1], logits.shape[1])
-        masked = logits[:, :size].float().masked_fill(~allowed[:, :size], -torch.inf)
-        drawn = sampler.draw(masked, draws[:, i])
-        for row, (grammar, token) in enumerate(zip(grammars, drawn.tolist(), strict=True)):
-            if not grammar.finished:
-                grammar.accept(token)
+        masked = _masked(logits, [grammars[row] for row in live])
+        drawn = sampler.draw(masked, draws[live, i])
+        for row, token in zip(live, drawn.tolist(), strict=True):
+            if not grammars[row].finished:
+                grammars[row].accept(token)
                 if token != stop:
-                    rows[row].append(token)
+                    texts[row].append(token)
         report.step(i + 1, count)
-        if i + 1 == count or all(grammar.finished for grammar in grammars):
+        if i + 1 == count or all(grammars[row].finished for row in live):
             break
+        places = _unfinished([grammars[row].finished for row in live]) if compact else range(len(live))
+        if len(places) < len(live):
+            decoding.keep(places)
+            live, drawn = [live[place] for place in places], drawn[places]
+            sampler = Sampler([sampling[row] for row in live], device)
         logits = decoding.step(drawn)
-    return rows
+    return texts
+
+
+def decode_greedy(decoding: Decoding, *, count: int, stop: int, compact: bool = True) -> list[list[int]]:
+    """The likeliest token again and again, at most `count`; each row until its `stop`, which is left out.
+
+    Args:
+        compact: let finished rows leave the batch, see `decode_text`.
+    """
+    texts: list[list[int]] = [[] for _ in decoding.logits]
+    live, done = list(range(len(texts))), set[int]()
+    for i in range(count):
+        chosen = decoding.logits.argmax(-1)
+        for row, token in zip(live, chosen.tolist(), strict=True):
+            if token == stop:
+                done.add(row)
+            elif row not in done:
+                texts[row].append(token)
+        if i + 1 == count or done.issuperset(live):
+            break
+        places = _unfinished([row in done for row in live]) if compact else live
+        if len(places) < len(live):
+            decoding.keep(places)
+            live, chosen = [live[place] for place in places], chosen[places]
+        decoding.step(chosen)
+    return texts
+
+
+def unpacked(words: torch.Tensor) -> torch.Tensor:
+    """Bits as a grammar gives them, int32 (b, w), as bool (b, 32 · w)."""
+    bits = words[..., None] >> torch.arange(32, dtype=torch.int32, device=words.device)
+    return (bits & 1).bool().flatten(-2)
+
+
+def _masked(logits: torch.Tensor, grammars: Sequence[Grammar]) -> torch.Tensor:
+    """float32 (b, v), -inf for what the row's grammar does not allow."""
+    words = torch.stack([grammar.allowed() for grammar in grammars])
+    allowed = unpacked(words.to(logits.device))[:, : logits.shape[1]]
+    return logits[:, : allowed.shape[1]].float().masked_fill(~allowed, -torch.inf)
+
+
+def _unfinished(finished: Sequence[bool]) -> list[int]:
+    """The places of the rows that go on: the last of them takes the place of each that is done."""
+    places = list(range(len(finished)))
+    for place in reversed(range(len(finished))):
+        if finished[place]:
+            places[place] = places[-1]
+            places.pop()
+    return places

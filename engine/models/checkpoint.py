@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from .hub import cached, how_to_get, is_unfinished
 
 POCKET = Path(__file__).parents[2] / "pipelines" / "pocket" / "weights"
+_SAFETENSORS = ".safetensors"
+_INDEX = ".safetensors.index.json"
+_USUAL = ("model", "diffusion_pytorch_model")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def folder_of(checkpoint: str) -> Path:
-    """The folder of a checkpoint: `pocket/NAME` is one that ships in the package, anything else is a path.
+    """The folder of a checkpoint: `pocket/NAME` is one that ships in the package, anything else is a path, or
+    an id of the Hub (`ORGANISATION/NAME`, and `@REVISION` if one is pinned) that lies in this machine's cache.
 
     Raises:
         CheckpointError: there is no such folder.
@@ -31,20 +36,26 @@ def folder_of(checkpoint: str) -> Path:
         folder = Path(checkpoint)
         with contextlib.suppress(RuntimeError):  # the home of a user that there is not
             folder = folder.expanduser()
+        if not os.path.isdir(folder):
+            folder = cached(checkpoint) or folder
         found = True
         hint = "give the folder of a checkpoint, or pocket/NAME for one that ships in the package"
+        if command := how_to_get(checkpoint):
+            hint = f"it is no folder, and not in the Hub's cache: get it with {command}"
     if not found or ".." in folder.parts or not os.path.isdir(folder):
         raise CheckpointError(f"{checkpoint}: no such checkpoint: {hint}")
     return folder
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint and its parts.
+    """The safetensors files of a checkpoint and its parts: of each folder those that the libraries load, and
+    not the same weights once more in another form.
 
     Raises:
-        CheckpointError: there are none.
+        CheckpointError: there are none, or one of several shards is missing.
     """
-    files = sorted(folder.rglob("*.safetensors"))
+    folders = {path.parent for path in folder.rglob(f"*{_SAFETENSORS}*")}
+    files = [path for each in sorted(folders) for path in _loaded_files(each)]
     if not files:
         pickles = [path.name for path in sorted(folder.rglob("*")) if path.suffix in _PICKLES]
         if pickles:
@@ -52,8 +63,38 @@ def weight_files(folder: Path) -> list[Path]:
                 f"{folder}: {pickles[0]} is a pickle, which can run any code when opened:"
                 " save it as safetensors"
             )
-        raise CheckpointError(f"{folder}: has no .safetensors file: copy the checkpoint again")
+        raise CheckpointError(f"{folder}: has no .safetensors file: {_again(folder)}")
     return files
+
+
+def _loaded_files(folder: Path) -> list[Path]:
+    """Of one folder: the file of the usual name, else the shards that an index names, else what there is; those
+    of a variant (`model.fp16.safetensors`) where there is nothing else."""
+    found = sorted(folder.glob(f"*{_SAFETENSORS}"))
+    usual = [path for path in found if path.name.removesuffix(_SAFETENSORS) in _USUAL]
+    if usual:
+        return usual
+    indices = sorted(folder.glob(f"*{_INDEX}"), key=lambda path: (path.name.count("."), path.name))
+    if not indices:
+        plain = [path for path in found if "." not in path.name.removesuffix(_SAFETENSORS)]
+        variants = sorted({path.name.split(".")[1] for path in found if path not in plain})
+        return plain or [path for path in found if path.name.split(".")[1] == variants[0]]
+    shards = read_json(indices[0]).get("weight_map")
+    names = sorted(set(shards.values())) if isinstance(shards, dict) else []
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise CheckpointError(f"{indices[0]}: names no shards: {_again(folder)}")
+    for name in names:
+        if not (folder / name).exists():
+            raise CheckpointError(
+                f"{folder / name}: no such file, which {indices[0].name} names: {_again(folder)}"
+            )
+    return [folder / name for name in names]
+
+
+def _again(folder: Path) -> str:
+    if is_unfinished(folder):
+        return "the download was broken off: run it again"
+    return "copy the checkpoint again"
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import CheckpointError
+from ..diffusion.objective import Objective
+from ..errors import CheckpointError, InputError
 from .checkpoint import read_json, whole
 from .from_transformers import text_ids
 from .patch_latents import PatchLatents
+from .vae_latents import VaeLatents, is_vae
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, PreTrainedTokenizerFast
-
-TRAIN_TIMESTEPS = 1000
-PREDICTION = "sample"  # the clean latents, in diffusers' own word
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,16 +32,18 @@ class TokenRefiner:
         codebook: the name of the codebook whose previews it was trained on.
         text_length: tokens that the text is cut or padded to.
         side: of the pictures it was trained on, in pixels.
+        objective: what the U-Net predicts, and of which path's points.
     """
 
     unet: "UNet2DConditionModel"
     text_encoder: "CLIPTextModel"
     tokenizer: "PreTrainedTokenizerFast"
-    latents: PatchLatents
+    latents: PatchLatents | VaeLatents
     scheduler_config: dict[str, Any]
     codebook: str
     text_length: int
     side: int
+    objective: Objective
 
     @property
     def device(self) -> torch.device:
@@ -70,11 +71,19 @@ class TokenRefiner:
         return self.latents.encode_previews(previews.to(self.device), height, width).to(self.unet.dtype)
 
     @torch.inference_mode()
+    def encode_pictures(self, pixels: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """Pictures uint8 (b, height, width, 3) as what is to be painted on top of `condition`: (b, c, h, w)."""
+        clean = self.latents.encode(pixels.to(self.device)).to(condition)
+        return (clean - condition) / self.latents.residual_scale
+
+    @torch.inference_mode()
     def predict(
         self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
         """Clean residual latents (b, c, h, w), of noisy ones, sigma (b,), text (b, t, d), previews' latents."""
-        return self.unet(torch.cat([noisy, condition], 1), sigma * TRAIN_TIMESTEPS, text).sample
+        shown = self.objective.shown(noisy, sigma)
+        predicted = self.unet(torch.cat([shown, condition], 1), self.objective.timestep(sigma), text).sample
+        return self.objective.clean(predicted, shown, sigma)
 
     @torch.inference_mode()
     def decode(self, residual: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
@@ -97,12 +106,14 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
             f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens"
             " (TokenRefiner)"
         )
-    if index.get("prediction_type") != PREDICTION:
-        raise CheckpointError(f"{folder}/model_index.json: prediction_type must be {PREDICTION!r}")
+    try:
+        objective = Objective(path=index.get("path", "flow"), prediction=index.get("prediction_type", ""))
+    except InputError as error:
+        raise CheckpointError(f"{folder}/model_index.json: prediction_type: {error}") from None
     local: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
     unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
     encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
-    latents = PatchLatents.from_pretrained(folder / "latents")
+    latents = load_latents(folder / "latents", dtype)
     return TokenRefiner(
         unet=unet.to(device).eval().requires_grad_(False),
         text_encoder=encoder.to(device).eval().requires_grad_(False),
@@ -112,4 +123,17 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
         codebook=index["codebook"],
         text_length=index["text_length"],
         side=int(unet.config.sample_size) * latents.patch,
+        objective=objective,
     )
+
+
+def load_latents(folder: Path, dtype: torch.dtype) -> PatchLatents | VaeLatents:
+    """The space in which a refiner paints: an `AutoencoderKL` of diffusers, or one of square patches."""
+    if not is_vae(read_json(folder / "config.json")):
+        return PatchLatents.from_pretrained(folder)
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    loaded = AutoencoderKL.from_pretrained(
+        folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+    )
+    return VaeLatents(whole(loaded, folder).eval().requires_grad_(False))

@@ -1,78 +1,74 @@
 """Causal language models of transformers, as planners and as drafters of image tokens.
 
-Knows the library's classes, its tokenizers and its static cache. Knows nothing of plans, drafts or the chain.
+Knows the library's classes and its tokenizers. Knows nothing of plans, drafts or the chain.
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import CheckpointError, RowError
+from ..ar.decoding import Decoding
+from ..errors import CheckpointError, InputError, RowError
 from ..values import Codebook
-from .checkpoint import read_json, whole
+from . import conversation
+from .checkpoint import folder_of, read_config, read_json, whole
+from .from_transformers_cache import CachedDecoding
+from .lean_decoding import LeanDecoding
+from .lean_layers import is_lean
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-class CachedDecoding:
-    """One batch under way in a transformers causal LM, with a static cache: an `ar.decoding.Decoding`.
+DECODING_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size", "vocab_size")
+"""What `decoding_bytes` reads of a `config.json`, at least."""
 
-    Args:
-        ids: int64 (b, t), padded on the left where `mask` is 0.
-        mask: int64 (b, t), or `None` where nothing is padding.
-        new_tokens: how many tokens may follow.
+_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size")
+
+
+def decoder_config(checkpoint: str) -> dict[str, Any]:
+    """What `decoding_bytes` reads, of any causal LM: from its `config.json`, or where that is brief, or has
+    names of its own for things, from what the library makes of it.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it is no language model.
     """
+    config = read_config(checkpoint)
+    config |= config.get("text_config") or {}
+    if all(name in config for name in DECODING_NEEDS):
+        return config
+    from transformers import AutoConfig
 
-    def __init__(self, model: Any, ids: torch.Tensor, *, mask: torch.Tensor | None, new_tokens: int) -> None:
-        from transformers import StaticCache
-
-        self._model = model
-        self._length = ids.shape[1]
-        self._cache = StaticCache(config=model.config, max_cache_len=self._length + new_tokens)
-        self._mask: torch.Tensor | None = None
-        positions = torch.arange(self._length, device=ids.device)[None].expand(ids.shape[0], -1)
-        if mask is not None:
-            room = torch.ones(mask.shape[0], new_tokens, dtype=mask.dtype, device=mask.device)
-            self._mask = torch.cat([mask, room], 1)
-            positions = (mask.cumsum(1) - 1).clamp_min(0)
-        self._next_position = positions[:, -1:] + 1
-        self.logits = self._forward(ids, positions)
-
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Append one token, int64 (b,), to each row; returns the new logits (b, v)."""
-        self._length += 1
-        self.logits = self._forward(tokens[:, None], self._next_position)
-        self._next_position = self._next_position + 1
-        return self.logits
-
-    @torch.inference_mode()
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        mask = None if self._mask is None else self._mask[:, : self._length]
-        output = self._model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return output.logits[:, -1]
+    try:
+        found = AutoConfig.from_pretrained(folder_of(checkpoint), local_files_only=True).get_text_config()
+        needed = {name: getattr(found, name) for name in DECODING_NEEDS}
+    except (ValueError, KeyError, AttributeError):
+        return read_config(checkpoint, *DECODING_NEEDS)  # says what is missing
+    return needed | {name: getattr(found, name, None) for name in _DECODING_MAY_SAY}
 
 
-CACHE_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size")
-"""What `cache_bytes` reads of a `config.json`, at least."""
-
-
-def cache_bytes(config: dict[str, Any], *, rows: int, length: int, bytes_each: int = 4) -> int:
-    """Bytes of keys and values of `rows` sequences of `length` tokens, from a checkpoint's `config.json`."""
+def decoding_bytes(
+    config: dict[str, Any],
+    *,
+    rows: int,
+    prefix: int,
+    new_tokens: int,
+    bytes_each: int = 4,
+) -> int:
+    """Bytes that `rows` sequences need, at most, from a checkpoint's `config.json`: keys and values of all
+    their tokens, one layer's activations of the prefixes, and the logits of a step, which are drawn from in
+    double precision."""
     heads = config.get("num_key_value_heads") or config["num_attention_heads"]
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-    return 2 * config["num_hidden_layers"] * rows * heads * head_size * length * bytes_each
+    cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
+    size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
+    reading = prefix * (4 * size + 4 * inner) * bytes_each
+    return rows * (cache + reading + 6 * 8 * config["vocab_size"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,30 +96,38 @@ class LanguageModel:
         """The id that ends a text."""
         return single_id(self.tokenizer.eos_token_id)
 
-    def prompt_ids(self, system: str, text: str) -> list[int]:
-        """The ids of a conversation that asks for `text`, by the checkpoint's own chat template."""
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": text}]
-        written = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return self.tokenizer.encode(str(written), add_special_tokens=False)
+    @property
+    def thinks_until(self) -> int | None:
+        """The id that ends the reasoning of a model that thinks aloud."""
+        marks = conversation.thinking_marks(self.tokenizer)
+        return None if marks is None else single_id(self.tokenizer.convert_tokens_to_ids(marks.close))
 
-    def begin(self, rows: Sequence[list[int]], *, width: int, new_tokens: int) -> CachedDecoding:
-        """Read prefixes of different lengths, padded on the left to `width`.
+    def prompt_ids(self, system: str, text: str, *, thinking: bool = False) -> list[int]:
+        """The ids of a conversation that asks for `text`; see `conversation.prompt_ids`."""
+        return conversation.prompt_ids(self.tokenizer, system, text, thinking=thinking)
+
+    def begin(
+        self, rows: Sequence[list[int]], *, width: int, new_tokens: int, fixed_shapes: bool = False
+    ) -> Decoding:
+        """Read prefixes of different lengths, at most `width`; the stop is part of the alphabet.
+
+        Args:
+            fixed_shapes: what runs depends on the number of rows and on `width` alone.
 
         Raises:
             RowError: a row is longer, or does not fit the model's positions with `new_tokens` after it.
         """
-        limit = min(width, int(self.model.config.max_position_embeddings) - new_tokens)
+        left = position_count(self.model.config) - new_tokens
+        if left < 1:
+            reason = f"the planner has no position left for a prompt beside {new_tokens} tokens of its own"
+            raise InputError(f"{reason}: make max_tokens or thinking_tokens smaller")
+        limit = min(width, left)
         for i, row in enumerate(rows):
             if len(row) > limit:
                 reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
                 raise RowError(i, reason)
-        pad = self.stop if self.tokenizer.pad_token_id is None else single_id(self.tokenizer.pad_token_id)
-        ids = torch.full((len(rows), width), pad)
-        mask = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            ids[i, width - len(row) :] = torch.tensor(row)
-            mask[i, width - len(row) :] = 1
-        return CachedDecoding(self.model, ids.to(self.device), mask=mask.to(self.device), new_tokens=new_tokens)
+        room = width if fixed_shapes else 0
+        return begin(self.model, rows, new_tokens=new_tokens, width=room, apart=fixed_shapes)
 
     def decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids))
@@ -157,12 +161,41 @@ class ImageTokenModel:
         """The ids of image tokens."""
         return slice(self.offset, self.offset + self.codebook.size)
 
-    def begin(self, prompts: Sequence[str], *, guided: bool) -> CachedDecoding:
-        """Read the prompts; with `guided` the same number of rows without a prompt follows."""
+    def begin(self, prompts: Sequence[str], *, guided: bool, fixed_shapes: bool = False) -> Decoding:
+        """Read the prompts; with `guided` the same number of rows without a prompt follows.
+
+        Tokens and logits are those of the image alone, counted from its first.
+        """
         texts = [*prompts, *([""] * len(prompts) if guided else [])]
-        ids = torch.tensor([[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts])
+        rows = [[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts]
         count = self.grid[0] * self.grid[1]
-        return CachedDecoding(self.model, ids.to(self.device), mask=None, new_tokens=count - 1)
+        return begin(self.model, rows, new_tokens=count - 1, legal=self.legal, apart=fixed_shapes)
+
+
+def begin(
+    model: Any,
+    prefixes: Sequence[Sequence[int]],
+    *,
+    new_tokens: int,
+    legal: slice | None = None,
+    width: int = 0,
+    apart: bool = False,
+) -> Decoding:
+    """Read prefixes with a causal LM: lean where its architecture is known, by the library otherwise.
+
+    Args:
+        model: of transformers.
+        legal: the ids that logits are about and tokens are counted in; all, if `None`.
+        width: what the prefixes are taken to be at least as long as.
+        apart: the shapes that run do not depend on how the prefixes are alike.
+    """
+    kind = LeanDecoding if is_lean(model) else CachedDecoding
+    return kind(model, prefixes, new_tokens=new_tokens, legal=legal, width=width, apart=apart)
+
+
+def position_count(config: Any) -> int:
+    """How many tokens a model of this config reads at most; as many as one likes, where it does not say."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or sys.maxsize)
 
 
 def single_id(found: object) -> int:
@@ -183,11 +216,18 @@ def text_ids(tokenizer: "PreTrainedTokenizerFast", text: str, length: int) -> li
     return ids + [tokenizer.pad_token_id] * (length - len(ids))
 
 
-def load_language_model(folder: Path, dtype: torch.dtype, device: torch.device) -> LanguageModel:
-    """A planner from a transformers folder with a fast tokenizer."""
+def load_language_model(
+    folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
+) -> LanguageModel:
+    """A planner from a transformers folder with a fast tokenizer.
+
+    Args:
+        trust_remote_code: run the code in the folder that its config names, if it does.
+    """
     from llguidance.hf import from_tokenizer
 
-    model, tokenizer = _load(folder, dtype, device)
+    model, tokenizer = _load(folder, dtype, device, trust_remote_code=trust_remote_code)
+    vocabulary = int(model.config.get_text_config().vocab_size)
     words, fillers = None, frozenset()
     if (folder / "words.json").exists():
         known = read_json(folder / "words.json")
@@ -195,7 +235,7 @@ def load_language_model(folder: Path, dtype: torch.dtype, device: torch.device) 
     return LanguageModel(
         model=model,
         tokenizer=tokenizer,
-        grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), model.config.vocab_size)),
+        grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), vocabulary)),
         words=words,
         fillers=fillers,
     )
@@ -222,16 +262,18 @@ def load_image_token_model(folder: Path, dtype: torch.dtype, device: torch.devic
     )
 
 
-def _load(folder: Path, dtype: torch.dtype, device: torch.device) -> tuple[Any, Any]:
+def _load(
+    folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
+) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    how: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(folder, **how)
     loaded = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,
-        local_files_only=True,
         use_safetensors=True,
-        trust_remote_code=False,
         output_loading_info=True,
+        **how,
     )
     return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

@@ -4,33 +4,27 @@ Knows the library's classes and the checkpoint's image processor. Knows nothing 
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import CheckpointError
+from ..ar.decoding import decode_greedy
+from ..values import Fact
+from .calibration import Calibration, read_calibration
+from .caption_decoder import CaptionDecoder, Sight
 from .checkpoint import read_json, whole
 from .from_transformers import single_id
+from .from_transformers_reader import load_reader
+from .picture_reader import PictureReader
 
 if TYPE_CHECKING:
     from transformers import BlipForConditionalGeneration, PreTrainedTokenizerFast
 
 CAPTION = "<s><caption>"
 TEXT_LENGTH = 64
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """From likelihoods to a probability, fitted on held-out matched and mismatched pairs.
-
-    score = sigmoid(weight · (nats without the picture · alpha - nats with it) + bias), nats per token.
-    """
-
-    alpha: float = 1.0
-    weight: float = 1.0
-    bias: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,65 +50,85 @@ class Captioner:
         return self.model.device
 
     @torch.inference_mode()
-    def look(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
-        """What the decoder reads: pictures uint8 (h, w, 3), of any sizes, to (b, s, d)."""
+    def look(self, pictures: Sequence[torch.Tensor]) -> Sight:
+        """What the decoder reads of pictures uint8 (h, w, 3), of any sizes."""
         images = [picture.numpy() for picture in pictures]
         values = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")[
             "pixel_values"
         ]
-        return self._encode(values)
+        return self.encode(values)
 
-    @torch.inference_mode()
-    def blank(self) -> torch.Tensor:
-        """What the decoder reads where there is no picture: (1, s, d)."""
+    @functools.cached_property
+    def blank(self) -> Sight:
+        """What the decoder reads where there is no picture: one of them."""
         vision: Any = self.model.config.vision_config
-        return self._encode(torch.zeros(1, 3, vision.image_size, vision.image_size))
-
-    def _encode(self, values: torch.Tensor) -> torch.Tensor:
-        values = values.to(self.device, self.model.dtype)
-        return self.model.vision_model(pixel_values=values).last_hidden_state
+        return self.encode(torch.zeros(1, 3, vision.image_size, vision.image_size))
 
     @torch.inference_mode()
-    def nats(self, seen: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
-        """-log p(text | picture) a token, end included, for each row: float32 (b,)."""
+    def encode(self, values: torch.Tensor) -> Sight:
+        """What the decoder reads of pictures as the image encoder is given them, (b, 3, h, w)."""
+        values = values.to(self.device, self.model.dtype)
+        return self._decoder.sight(self.model.vision_model(pixel_values=values).last_hidden_state)
+
+    @property
+    def _decoder(self) -> CaptionDecoder:
+        return CaptionDecoder(self.model.text_decoder)
+
+    @torch.inference_mode()
+    def nats(self, sight: Sight, texts: Sequence[str], *, fixed_shapes: bool = False) -> torch.Tensor:
+        """-log p(text | picture) a token, end included, for each text: float32 (b,).
+
+        Args:
+            sight: one picture for each text, or one for all.
+            fixed_shapes: what runs depends on the number of texts alone.
+        """
         rows = [self._caption_ids(text) for text in texts]
         start = len(self.caption_start)
-        ids = self._padded(rows, self.text_length)
-        logits = self._decode(ids, seen)[:, start - 1 : -1]  # (b, t, v), each for the token after it
+        ids = self._padded(rows, self.text_length if fixed_shapes else max(map(len, rows)))
+        hidden = self._decoder.read(ids, sight)[:, start - 1 : -1]
+        logits = self._decoder.logits(hidden)  # (b, t, v), each for the token after it
         nats = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, start:], reduction="none")
         counts = torch.tensor([len(row) - start for row in rows], device=self.device)
         inside = torch.arange(nats.shape[1], device=self.device)[None] < counts[:, None]
         return ((nats * inside).sum(1) / counts).cpu()
 
-    @torch.inference_mode()
-    def yes(self, seen: torch.Tensor, facts: Sequence[str]) -> torch.Tensor:
-        """The probability of 'yes' to whether the picture shows the fact, for each row: float32 (b,)."""
-        rows = [self._ask_ids(fact) for fact in facts]
-        logits = self._decode(self._padded(rows, max(len(row) for row in rows)), seen)
-        last = torch.tensor([len(row) - 1 for row in rows], device=self.device)
-        at_end = logits[torch.arange(len(rows), device=self.device), last]
-        return at_end[:, list(self.answers)].softmax(-1)[:, 1].cpu()
+    def yes(self, sight: Sight, facts: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The probability of 'yes' to whether the picture shows a fact, for each fact about each picture."""
+        found = self.asked(sight, facts)[0].sigmoid().tolist()
+        return [row[: len(each)] for row, each in zip(found, facts, strict=True)]
+
+    def shows(self, sight: Sight, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
+        """The probability that the picture shows a fact, calibrated, for each fact about each picture."""
+        yes, said = self.asked(sight, [[fact.text for fact in each] for each in facts])
+        fits = [[self.calibration.of(fact.kind) for fact in each] for each in facts]
+        return [
+            [float(fit.odds(yes[i, j], said[i, j]).sigmoid()) for j, fit in enumerate(each)]
+            for i, each in enumerate(fits)
+        ]
 
     @torch.inference_mode()
-    def captions(self, seen: torch.Tensor, *, max_tokens: int = 32) -> list[str]:
+    def asked(self, sight: Sight, facts: Sequence[Sequence[str]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """For each fact about each picture the log-odds of 'yes' to it, and the nats with which the captioner
+        would name it itself: float32 (b, k), k being the most facts of a picture; further ones are padding."""
+        most = max(map(len, facts))
+        rows = [self._ask_ids(fact) for each in facts for fact in [*each, *[""] * (most - len(each))]]
+        ids = self._padded(rows, max(map(len, rows)))
+        logits = self._decoder.logits(self._decoder.read(ids, sight))
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        no, yes = logits[torch.arange(len(rows), device=self.device), lengths - 1][:, list(self.answers)].T
+        nats = torch.nn.functional.cross_entropy(logits[:, 1:-1].mT, ids[:, 2:], reduction="none")
+        words = torch.arange(2, ids.shape[1], device=self.device)[None] < lengths[:, None] - 1
+        return (yes - no).view(-1, most).cpu(), (nats * words).sum(1).view(-1, most).cpu()
+
+    def captions(self, sight: Sight, *, max_tokens: int = 32, fixed_shapes: bool = False) -> list[str]:
         """The likeliest caption, word by word, for each row."""
-        ids = torch.tensor([list(self.caption_start)] * len(seen), device=self.device)
-        stop = single_id(self.tokenizer.eos_token_id)
-        running = torch.ones(len(seen), dtype=torch.bool, device=self.device)
-        for _ in range(max_tokens):
-            chosen = self._decode(ids, seen)[:, -1].argmax(-1)
-            ids = torch.cat([ids, torch.where(running, chosen, stop)[:, None]], 1)
-            running &= chosen != stop
-            if not running.any():
-                break
-        rows = ids[:, len(self.caption_start) :].tolist()
-        ended = [row[: row.index(stop)] if stop in row else row for row in rows]
-        return [str(self.tokenizer.decode(row)).strip() for row in ended]
-
-    def _decode(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        return self.model.text_decoder(
-            input_ids=ids, encoder_hidden_states=seen, use_cache=False
-        ).logits.float()
+        rows = decode_greedy(
+            self._decoder.begin(self.caption_start, sight, new_tokens=max_tokens),
+            count=max_tokens,
+            stop=single_id(self.tokenizer.eos_token_id),
+            compact=not fixed_shapes,
+        )
+        return [str(self.tokenizer.decode(row)).strip() for row in rows]
 
     def _caption_ids(self, text: str) -> list[int]:
         """The start, the text (encoded after it, as in training: alone, words begin otherwise), the end."""
@@ -134,8 +148,24 @@ class Captioner:
         return torch.tensor([row + [pad] * (length - len(row)) for row in rows], device=self.device)
 
 
+def answers_facts(folder: Path) -> bool:
+    """Whether a captioner's folder holds one of this package's kind: a BLIP trained to answer facts."""
+    path = folder / "tokenizer.json"
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind != "blip" or not path.exists():
+        return False
+    return '"<caption>"' in path.read_text(encoding="utf-8")
+
+
+def load_any_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner | PictureReader:
+    """A captioner of this package's kind, or any other, or a chat model, that the library knows."""
+    load = load_captioner if answers_facts(folder) else load_reader
+    return load(folder, dtype, device)
+
+
 def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner:
-    """A captioner from a transformers folder, with `calibration.json` beside its weights."""
+    """A captioner of this package's kind from a transformers folder, with `calibration.json` beside its
+    weights."""
     from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipImageProcessorPil
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -154,18 +184,3 @@ def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Ca
         text_length=min(TEXT_LENGTH, model.config.text_config.max_position_embeddings),
         calibration=read_calibration(folder),
     )
-
-
-def read_calibration(folder: Path) -> Calibration:
-    """The captioner's calibration; the plain one where it was never calibrated.
-
-    Raises:
-        CheckpointError: the file does not hold the three numbers.
-    """
-    path = folder / "calibration.json"
-    if not path.exists():
-        return Calibration()
-    try:
-        return Calibration(**{k: float(v) for k, v in read_json(path).items()})
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path}: {error}: run the calibration again") from None

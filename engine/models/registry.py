@@ -2,57 +2,181 @@
 
 import difflib
 import importlib
-from typing import Any
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
+from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
+from ..extensions import extension
 from ..stage import ModelKey
-from .checkpoint import folder_of, parameter_count
+from .blocks import streamed_size
+from .checkpoint import folder_of, read_header, weight_files
+from .pipeline_parts import DENOISER, components_of
+
+if TYPE_CHECKING:
+    from .masters import Master
+    from .slots import Shared
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "causal-lm": ("from_transformers", "load_language_model"),
     "image-token-lm": ("from_transformers", "load_image_token_model"),
-    "image-text-to-text": ("from_transformers_vision", "load_captioner"),
+    "multimodal-lm": ("from_transformers_multimodal", "load_drafter"),
+    "image-text-to-text": ("from_transformers_vision", "load_any_captioner"),
     "diffusers": ("from_diffusers", "load_refiner"),
     "image-tokenizer": ("patch_codebook", "load_codebook"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
+STREAMED: dict[str, str] = {"diffusers": "unet"}
+"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
+Its blocks must be called as modules: whoever reads their weights from outside would find none."""
+
+PARTS: dict[str, tuple[str, str]] = {"diffusers": ("from_diffusers_folder", "load_part")}
+"""Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
+
+WITH_CODE = ("causal-lm",)
+"""Families whose adapters can run code that comes with a checkpoint, where a key asks for it."""
+
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Registry:
-    """Loads models of every known family; the `Loader` of `DeviceMemory`."""
+    """Loads models of every known family; the `Loader` of `DeviceMemory`. Keeps the masters on the host."""
 
-    def weight_bytes(self, key: ModelKey) -> int:
-        """Bytes of the weights on the device, from the files' headers.
+    def __init__(self) -> None:
+        self._masters: dict[ModelKey, Master] = {}
+        self._shared: Shared = WeakValueDictionary()
+
+    def weights(self, key: ModelKey, *, streamed: bool = False) -> dict[str, int]:
+        """Bytes on the device of each of the checkpoint's files, from their headers.
+
+        Args:
+            streamed: with the part that can be streamed as one, and as small as that makes it.
 
         Raises:
             CheckpointError: the checkpoint is missing or damaged.
             InputError: the family or the dtype is not known.
         """
-        _known("family", key.family, FAMILIES)
-        _known("dtype", key.dtype, BYTES)
-        return parameter_count(folder_of(key.checkpoint)) * BYTES[key.dtype]
+        _known_family(key.family)
+        size = BYTES[_known("dtype", key.dtype, BYTES)]
+        name = _streamed(key) if streamed else ""
+        part = _folder(key) / name if name else None
+        form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
+        pieces: dict[str, int] = {}
+        passing: dict[str, int] = {}
+        for path in _files(key):
+            tensors = {name: size * math.prod(entry["shape"]) for name, entry in read_header(path).items()}
+            if part is not None and path.is_relative_to(part):
+                passing |= tensors
+            else:
+                pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
+        if passing:
+            pieces[f"{part} as {form}, streamed"] = streamed_size(passing)
+        return pieces
 
-    def load(self, key: ModelKey, device: str) -> Any:
+    def weight_bytes(self, key: ModelKey) -> int:
+        """Bytes of the weights on the device; errors as `weights`."""
+        return sum(self.weights(key).values())
+
+    def load(self, key: ModelKey, device: str, *, streamed: bool = False) -> Any:
         """A handle, its weights on `device`.
+
+        Args:
+            streamed: let the blocks of the part that can be streamed come and go as it works.
 
         Raises:
             CheckpointError: the checkpoint is missing, damaged or not of its family.
         """
-        import torch
+        if key not in self._masters:
+            self._masters[key] = _read(key, self._shared)
+        return self._masters[key].fill(device, streamed=streamed)
 
-        module, function = FAMILIES[_known("family", key.family, FAMILIES)]
-        folder = folder_of(key.checkpoint)
-        loader = getattr(importlib.import_module(f".{module}", __package__), function)
-        try:
-            return loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device))
-        except (DiptychError, MemoryError, torch.OutOfMemoryError):
+    def brought(self, key: ModelKey) -> tuple[int, float]:
+        """Bytes that were streamed so far, and how many seconds that took."""
+        stream = self._masters[key].stream if key in self._masters else None
+        return (stream.bytes, stream.seconds) if stream else (0, 0.0)
+
+    def can_load_ahead(self, key: ModelKey, device: str) -> bool:
+        """Whether there is a stream to load on, and a master that need not be read first."""
+        return device.startswith("cuda") and key in self._masters
+
+    def load_ahead(self, key: ModelKey, device: str) -> Callable[[], Any]:
+        """Begin to load; what is returned waits, and gives the handle."""
+        master = self._masters[key]
+        master.begin_to_fill(device)
+        return master.arrive
+
+    def unload(self, key: ModelKey) -> None:
+        """Drop the weights from the device; the master stays."""
+        if key in self._masters:
+            self._masters[key].drop()
+
+
+def _in_parts(key: ModelKey) -> bool:
+    """Whether the key names a part of a pipeline, which may lie in several subfolders."""
+    return bool(key.part) and key.family in PARTS
+
+
+def _folder(key: ModelKey) -> Path:
+    folder = folder_of(key.checkpoint)
+    return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder
+
+
+def _files(key: ModelKey) -> list[Path]:
+    folder = _folder(key)
+    if not _in_parts(key):
+        return weight_files(folder)
+    return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
+
+
+def _streamed(key: ModelKey) -> str:
+    """What of the model may be streamed, see `STREAMED`; empty for nothing."""
+    if not _in_parts(key):
+        return STREAMED.get(key.family, "")
+    return next(iter(components_of(_folder(key), DENOISER))) if key.part == DENOISER else ""
+
+
+def _read(key: ModelKey, shared: "Shared") -> "Master":
+    import torch
+
+    from .masters import Master
+
+    folder = _folder(key)
+    loader = _loader(key)
+    more: dict[str, Any] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
+    if key.remote_code:
+        if key.family not in WITH_CODE:
+            raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
+        more["trust_remote_code"] = True
+    if key.loras and not _in_parts(key):
+        raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
+    try:
+        handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device("cpu"), **more)
+        return Master(handle, _files(key), shared, streams=_streamed(key))
+    except (DiptychError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever a library makes of files that are not as they should be
+        if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
-        except Exception as error:  # whatever a library makes of files that are not as they should be
-            if isinstance(error, RuntimeError) and "memory" in str(error):
-                raise
-            raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {_one_line(error)}") from error
+        raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {_one_line(error)}") from error
+
+
+def _known_family(name: str) -> None:
+    """Raises `InputError` where neither this package nor another one has the family."""
+    if name not in FAMILIES and extension(extensions.FAMILIES, name) is None:
+        _known("family", name, {**FAMILIES, **dict.fromkeys(extensions.names(extensions.FAMILIES))})
+
+
+def _loader(key: ModelKey) -> Callable[..., Any]:
+    """The function that loads models of the key's family."""
+    _known_family(key.family)
+    if key.family not in FAMILIES:
+        return extension(extensions.FAMILIES, key.family)
+    module, function = (PARTS if _in_parts(key) else FAMILIES)[key.family]
+    return getattr(importlib.import_module(f".{module}", __package__), function)
 
 
 def _one_line(error: Exception) -> str:

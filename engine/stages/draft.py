@@ -6,17 +6,18 @@ from ..ar.decoding import decode_grid
 from ..ar.sampling import Sampling
 from ..errors import InputError, RowError
 from ..models.checkpoint import read_config
-from ..models.from_transformers import CACHE_NEEDS, ImageTokenModel, cache_bytes
+from ..models.from_transformers import DECODING_NEEDS, ImageTokenModel, decoding_bytes
 from ..models.patch_codebook import PatchCodebook
 from ..randomness import RowKey, uniforms
 from ..stage import ModelKey, Models, Report
 from ..values import Draft, Plan, Settings
+from .begun import begun
 
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
 
 class DraftStage:
-    """Plan to Draft.
+    """Plan to Draft. A request's start decides which tokens are drawn, see `begun`.
 
     Args:
         model: an `image-token-lm`.
@@ -31,16 +32,17 @@ class DraftStage:
         self.uses = (model, codebook)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
-        """The key-value cache of both branches, and the logits of one step in double precision."""
-        needed = ("image_token_grid", "image_text_length", "vocab_size", *CACHE_NEEDS)
+        """The key-value cache of both branches, and what reading and drawing take."""
+        needed = ("image_token_grid", "image_text_length", *DECODING_NEEDS)
         config = read_config(self.uses[0].checkpoint, *needed)
-        rows = len(batch) * (2 if any(_settings(plan).draft_guidance_scale != 1 for plan in batch) else 1)
+        guided = any(settings_of(plan).draft_guidance_scale != 1 for plan in batch)
         height, width = config["image_token_grid"]
-        cache = cache_bytes(config, rows=rows, length=config["image_text_length"] + 1 + height * width)
-        return cache + 6 * 8 * rows * config["vocab_size"]
+        prefix = config["image_text_length"] + 1
+        rows = len(batch) * (2 if guided else 1)
+        return decoding_bytes(config, rows=rows, prefix=prefix, new_tokens=height * width)
 
     def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Draft]:
-        """Raises `RowError` for a size whose grid the model does not draw."""
+        """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
         model: ImageTokenModel = models[self.uses[0]]
         book: PatchCodebook = models[self.uses[1]]
         if model.codebook != book.codebook or model.grid != book.grid:
@@ -51,32 +53,40 @@ class DraftStage:
             )
         for i, plan in enumerate(batch):
             _check_shape(i, plan, model.grid)
-        settings = [_settings(plan) for plan in batch]
+        settings = [settings_of(plan) for plan in batch]
         scales = [float(each.draft_guidance_scale or 0) for each in settings]
         guided = any(scale != 1 for scale in scales)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         count = model.grid[0] * model.grid[1]
-        tokens = decode_grid(
-            model.begin([plan.prompt for plan in batch], guided=guided),
-            count=count,
-            legal=model.legal,
-            sampling=[_sampling(each) for each in settings],
-            guidance=scales if guided else None,
-            uniforms=uniforms(keys, self.name, count),
-            report=report,
-        ).reshape(-1, *model.grid)
+        given = begun(batch, model, book, report)
+        if given is not None and given.kept.all():
+            tokens = given.tokens
+        else:
+            tokens = decode_grid(
+                model.begin([plan.prompt for plan in batch], guided=guided, fixed_shapes=report.fixed_shapes),
+                count=count,
+                sampling=[sampling_of(each) for each in settings],
+                guidance=scales if guided else None,
+                uniforms=uniforms(keys, self.name, count),
+                report=report,
+                given=given,
+            )
+        tokens = tokens.reshape(-1, *model.grid)
+        begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
         previews = book.decode(tokens.to(book.centroids.device)).cpu()
         return [
-            Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview)
-            for plan, row, preview in zip(batch, tokens, previews, strict=True)
+            Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, begun=begin)
+            for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)
         ]
 
 
-def _settings(plan: Plan) -> Settings:
+def settings_of(plan: Plan) -> Settings:
+    """A plan's settings, with the drafters' own where it is silent."""
     return plan.request.settings.over(DEFAULTS)
 
 
-def _sampling(settings: Settings) -> Sampling:
+def sampling_of(settings: Settings) -> Sampling:
+    """How tokens are drawn."""
     temperature, top_k, top_p = settings.temperature, settings.top_k, settings.top_p
     assert temperature is not None and top_k is not None and top_p is not None, "DEFAULTS has all of them"
     return Sampling(temperature=temperature, top_k=top_k, top_p=top_p)

@@ -1,53 +1,72 @@
 """judge: a captioner looks at a picture, says what it sees, scores it against the Plan, answers each fact."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from ..models.from_transformers_vision import Captioner
+from ..models.caption_decoder import Sight
+from ..models.checkpoint import folder_of
+from ..models.from_transformers_vision import TEXT_LENGTH, Captioner, answers_facts
+from ..models.picture_reader import PictureReader
 from ..stage import ModelKey, Models, Report
-from ..values import FactAnswer, Picture, Verdict
+from ..values import Fact, FactAnswer, Picture, Verdict
+from . import reading
 
-BYTES_A_ROW = (
-    6_000_000  # of activations for one picture and one text; measured on the pocket captioner, generous
-)
+BYTES_A_PICTURE = 400_000  # that its texts look at; measured on the pocket captioner, 300 000
+BYTES_A_TOKEN = 12_500  # of activations, of texts and questions; measured on it, 12 200
 ASKS_AT_ONCE = 64
+SUREST = 6.0  # log-odds of a fact, either way, as the score takes them
+
+Part = tuple[int, Sequence[Fact]]
+"""A picture's place in the batch, and some of what is asked about it."""
 
 
 class JudgeStage:
     """Picture to Verdict; a draft's preview is judged as a Picture too.
 
     The score is the text's likelihood given the picture against its likelihood given none (a pointwise mutual
-    information, as in Lin et al. 2024, "Revisiting the Role of Language Priors in Vision-Language Models"),
-    calibrated to a probability. Where nothing was asked, the captioner's own caption is scored.
+    information, as in Lin et al. 2024, "Revisiting the Role of Language Priors in Vision-Language Models"), and
+    its worst fact, calibrated to a probability. Where nothing was asked, the captioner's own caption is scored.
+
+    Captioners of the kind that this package trains are carried out here, in batches; for those of the library,
+    and chat models, see `reading`.
 
     Args:
-        model: an `image-text-to-text` captioner.
+        model: an `image-text-to-text` captioner or chat model.
+        sharpness: of a captioner that was never calibrated: log-odds of the score for each nat a token.
     """
 
     name = "judge"
     takes = Picture
     gives = Verdict
 
-    def __init__(self, *, model: ModelKey) -> None:
+    def __init__(self, *, model: ModelKey, sharpness: float = 1.0) -> None:
         self.uses = (model,)
+        self._sharpness = sharpness
 
     def workspace(self, batch: Sequence[Picture]) -> int:
-        """Activations of the pictures, and of the facts asked at once."""
-        asks = min(ASKS_AT_ONCE, max(len(picture.plan.facts) if picture.plan else 0 for picture in batch))
-        return BYTES_A_ROW * (len(batch) + asks)
+        """What texts look at, and activations of the pictures, of the texts or of the facts asked at once."""
+        if not answers_facts(folder_of(self.uses[0].checkpoint)):
+            return reading.workspace(self.uses[0], batch)
+        facts = [len(fact.text) for picture in batch if picture.plan for fact in picture.plan.facts]
+        asked = min(ASKS_AT_ONCE, len(facts)) * min(TEXT_LENGTH, max(facts, default=0) + 4)  # tokens, at most
+        return BYTES_A_PICTURE * len(batch) + BYTES_A_TOKEN * max(TEXT_LENGTH * len(batch), asked)
 
     def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Verdict]:
-        model: Captioner = models[self.uses[0]]
-        seen = model.look([picture.pixels for picture in batch])
+        model: Captioner | PictureReader = models[self.uses[0]]
+        if isinstance(model, PictureReader):
+            return reading.verdicts(model, batch, report, sharpness=self._sharpness)
+        fixed = report.fixed_shapes
+        sight = model.look([picture.pixels for picture in batch])
         report.step(1, 4)
-        captions = model.captions(seen)
+        captions = model.captions(sight, fixed_shapes=fixed)
         report.step(2, 4)
         texts = [p.plan.prompt if p.plan else caption for p, caption in zip(batch, captions, strict=True)]
-        scores = _scores(model, seen, texts)
+        answers = _answers(model, sight, batch, fixed)
         report.step(3, 4)
-        answers = _answers(model, seen, batch)
+        worst = [worst_of([answer.probability for answer in each]) for each in answers]
+        scores = _scores(model, sight, texts, worst, fixed)
         report.step(4, 4)
         return [
             Verdict(caption=caption, score=score, answers=row)
@@ -55,26 +74,50 @@ class JudgeStage:
         ]
 
 
-def _scores(model: Captioner, seen: torch.Tensor, texts: Sequence[str]) -> list[float]:
-    fit = model.calibration
-    with_picture = model.nats(seen, texts)
-    without = model.nats(model.blank().expand(len(texts), -1, -1), texts)
-    logits = fit.weight * (fit.alpha * without - with_picture) + fit.bias
-    return [_finite(p) for p in logits.double().sigmoid().tolist()]
+def _scores(
+    model: Captioner, sight: Sight, texts: Sequence[str], worst: Sequence[float], fixed: bool
+) -> list[float]:
+    shown = model.nats(sight, texts, fixed_shapes=fixed)
+    unseen = model.nats(model.blank, texts, fixed_shapes=fixed)
+    odds = model.calibration.odds(shown, unseen, torch.tensor(worst))
+    return [_finite(p) for p in odds.double().sigmoid().tolist()]
 
 
-def _answers(model: Captioner, seen: torch.Tensor, batch: Sequence[Picture]) -> list[tuple[FactAnswer, ...]]:
-    """Each picture is asked on its own, so that the shapes do not depend on its neighbours' facts."""
-    rows: list[tuple[FactAnswer, ...]] = []
-    for i, picture in enumerate(batch):
-        facts = picture.plan.facts if picture.plan else ()
-        probabilities: list[float] = []
-        for start in range(0, len(facts), ASKS_AT_ONCE):
-            texts = [fact.text for fact in facts[start : start + ASKS_AT_ONCE]]
-            probabilities += model.yes(seen[i : i + 1].expand(len(texts), -1, -1), texts).tolist()
-        answers = zip(facts, probabilities, strict=True)
-        rows.append(tuple(FactAnswer(fact=fact, probability=_finite(p)) for fact, p in answers))
-    return rows
+def _answers(
+    model: Captioner, sight: Sight, batch: Sequence[Picture], fixed: bool
+) -> list[tuple[FactAnswer, ...]]:
+    """All questions about all pictures; in fixed shapes, those about each picture on their own."""
+    facts = [picture.plan.facts if picture.plan else () for picture in batch]
+    parts = [
+        (row, each[start : start + ASKS_AT_ONCE])
+        for row, each in enumerate(facts)
+        for start in range(0, len(each), ASKS_AT_ONCE)
+    ]
+    answers: list[list[FactAnswer]] = [[] for _ in batch]
+    for asked in _together(parts, at_once=1 if fixed else ASKS_AT_ONCE):
+        found = model.shows(sight.of([row for row, _ in asked]), [each for _, each in asked])
+        for (row, each), probabilities in zip(asked, found, strict=True):
+            pairs = zip(each, probabilities, strict=True)
+            answers[row] += [FactAnswer(fact=fact, probability=_finite(p)) for fact, p in pairs]
+    return [tuple(each) for each in answers]
+
+
+def _together(parts: Sequence[Part], *, at_once: int) -> Iterator[Sequence[Part]]:
+    """Groups of parts: at most `at_once` questions, if each had as many as the longest, or one part alone."""
+    group: list[Part] = []
+    for part in parts:
+        if group and max(len(facts) for _, facts in (*group, part)) * (len(group) + 1) > at_once:
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
+
+
+def worst_of(probabilities: Sequence[float]) -> float:
+    """The log-odds of the fact that is shown least, as the score takes them; 0 where there is none."""
+    p = min(max(min(probabilities, default=0.5), 1e-9), 1 - 1e-9)
+    return max(-SUREST, min(SUREST, math.log(p / (1 - p))))
 
 
 def _finite(p: float) -> float:

@@ -4,22 +4,24 @@ import json
 import re
 from collections.abc import Sequence
 
-from ..ar.decoding import decode_text
+from ..ar.decoding import Grammar, decode_text
 from ..ar.grammar import PlanGrammar
 from ..ar.sampling import Sampling
-from ..errors import RowError
-from ..models.checkpoint import read_config
-from ..models.from_transformers import CACHE_NEEDS, LanguageModel, cache_bytes
+from ..ar.thinking import ThinkFirst, answer_of
+from ..errors import InputError, RowError
+from ..models.from_transformers import LanguageModel, decoder_config, decoding_bytes
+from ..models.registry import BYTES
 from ..randomness import RowKey, uniforms
 from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
 
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*|[,:]")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*|\d+|[,:]")
 INSTRUCTIONS = (
     "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and"
     " size, where it stands, and in which setting. Then list the facts that the picture must show."
     " Answer in JSON."
 )
+AROUND_THINKING = 3  # tokens that end the reasoning and lead over to the Plan
 
 
 class PlanStage:
@@ -28,9 +30,14 @@ class PlanStage:
     Args:
         model: a `causal-lm`.
         temperature, top_p: how what the prompt leaves open is filled in.
-        prompt_tokens: that instructions and prompt may have together; shorter ones are padded to as many, so
-            that their shape does not depend on the neighbours.
+        prompt_tokens: that instructions and prompt may have together.
         max_tokens: of a Plan; one that is cut off falls back to the user's own words.
+        thinking_tokens: that a model which thinks aloud may think for before each Plan, at most; what it thinks
+            is dropped. With 0 it does not think.
+        instructions: what the model is told; the pocket planner's, if empty.
+
+    Raises:
+        InputError: `thinking_tokens` is negative.
     """
 
     name = "plan"
@@ -45,17 +52,27 @@ class PlanStage:
         top_p: float = 0.9,
         prompt_tokens: int = 80,
         max_tokens: int = 112,
+        thinking_tokens: int = 0,
+        instructions: str = "",
     ) -> None:
+        if thinking_tokens < 0:
+            raise InputError(f"thinking_tokens = {thinking_tokens}: must be 0 (none) or more")
         self.uses = (model,)
+        self._thinking_tokens = thinking_tokens
+        self._instructions = instructions or INSTRUCTIONS
         self._sampling = Sampling(temperature=temperature, top_p=top_p)
         self._prompt_tokens = prompt_tokens
         self._max_tokens = max_tokens
 
     def workspace(self, batch: Sequence[Request]) -> int:
-        """The key-value cache, and the logits of one step in double precision."""
-        config = read_config(self.uses[0].checkpoint, *CACHE_NEEDS, "vocab_size")
-        cache = cache_bytes(config, rows=len(batch), length=self._prompt_tokens + self._max_tokens)
-        return cache + 6 * 8 * len(batch) * config["vocab_size"]
+        """The key-value cache, and what reading and drawing take."""
+        return decoding_bytes(
+            decoder_config(self.uses[0].checkpoint),
+            rows=len(batch),
+            prefix=self._prompt_tokens,
+            new_tokens=self._new_tokens,
+            bytes_each=BYTES[self.uses[0].dtype],
+        )
 
     def run(self, batch: Sequence[Request], models: Models, report: Report) -> list[Plan]:
         """Raises `RowError` for a prompt that is too long, or of which the model knows no word."""
@@ -63,23 +80,68 @@ class PlanStage:
         for i, request in enumerate(batch):
             _check_words(i, request.prompt, model)
         keys = [RowKey(request.seed, request.candidate) for request in batch]
-        rows = [model.prompt_ids(_instructions(request), _known(request.prompt, model)) for request in batch]
+        close = self._thinks_until(model)
+        rows = [self._prompt_ids(request, model) for request in batch]
         written = decode_text(
-            model.begin(rows, width=self._prompt_tokens, new_tokens=self._max_tokens),
-            grammars=[PlanGrammar(model.grammar_tokenizer, model.stop) for _ in batch],
+            model.begin(
+                rows,
+                width=self._prompt_tokens,
+                new_tokens=self._new_tokens,
+                fixed_shapes=report.fixed_shapes,
+            ),
+            grammars=self._grammars(model, len(batch)),
             sampling=[self._sampling] * len(batch),
-            uniforms=uniforms(keys, self.name, self._max_tokens),
+            uniforms=uniforms(keys, self.name, self._new_tokens),
             stop=model.stop,
             report=report,
+            compact=not report.fixed_shapes,
         )
-        return [_plan(request, model.decode(ids)) for request, ids in zip(batch, written, strict=True)]
+        answers = written if close is None else [answer_of(ids, close) for ids in written]
+        return [_plan(request, model.decode(ids)) for request, ids in zip(batch, answers, strict=True)]
+
+    @property
+    def _new_tokens(self) -> int:
+        """Of a row, at most: with what ends the reasoning, where there is any."""
+        return self._max_tokens + (self._thinking_tokens + AROUND_THINKING if self._thinking_tokens else 0)
+
+    def _prompt_ids(self, request: Request, model: LanguageModel) -> list[int]:
+        told, asked = _told(self._instructions, request), _known(request.prompt, model)
+        return model.prompt_ids(told, asked, thinking=self._thinking_tokens > 0)
+
+    def _thinks_until(self, model: LanguageModel) -> int | None:
+        """The id that ends the reasoning, where there is to be any."""
+        if not self._thinking_tokens:
+            return None
+        close = model.thinks_until
+        if close is None:
+            checkpoint = self.uses[0].checkpoint
+            raise InputError(f"{checkpoint} does not think aloud: take thinking_tokens out of the recipe")
+        return close
+
+    def _grammars(self, model: LanguageModel, count: int) -> Sequence[Grammar]:
+        plans = PlanGrammar(model.grammar_tokenizer, model.stop).copies(count)
+        close = self._thinks_until(model)
+        if close is None:
+            return plans
+        tokenizer = model.tokenizer
+        return [
+            ThinkFirst(
+                plan,
+                close=close,
+                most=self._thinking_tokens,
+                gap=tokenizer.encode("\n", add_special_tokens=False)[-1:],
+                barred=[model.stop, *tokenizer.all_special_ids],
+                vocabulary=len(tokenizer),
+            )
+            for plan in plans
+        ]
 
 
-def _instructions(request: Request) -> str:
+def _told(instructions: str, request: Request) -> str:
     if not request.missed:
-        return INSTRUCTIONS
+        return instructions
     missed = "; ".join(fact.text for fact in request.missed)
-    return f"{INSTRUCTIONS} Earlier pictures missed these, so stress them: {missed}."
+    return f"{instructions} Earlier pictures missed these, so stress them: {missed}."
 
 
 def _known(prompt: str, model: LanguageModel) -> str:

@@ -1,0 +1,46 @@
+"""What other packages bring along: stages, families, pipelines, each an entry point of its group.
+
+    [project.entry-points."diptych.stages"]
+    frame = "my_package.frame:FrameStage"
+
+Nothing is imported before it is asked for by name, and what diptych has itself comes first. Follows the Python
+packaging specification "Entry points".
+"""
+
+import importlib.metadata
+from typing import Any
+
+from .errors import InputError
+
+STAGES = "diptych.stages"
+"""Classes that are built with `model=`, the other models by their roles, and the recipe's settings."""
+FAMILIES = "diptych.families"
+"""Functions of (folder, dtype, device) that load a model's handle."""
+PIPELINES = "diptych.pipelines"
+"""Classes with `from_recipe`."""
+
+
+def extension(group: str, name: str) -> Any:
+    """What an installed package brings under this name; `None` where none does.
+
+    Raises:
+        InputError: it cannot be imported, or several packages bring one of this name.
+    """
+    found = list(importlib.metadata.entry_points(group=group, name=name))
+    if not found:
+        return None
+    if len({entry.value for entry in found}) > 1:
+        places = " and ".join(sorted(entry.value for entry in found))
+        raise InputError(f"{group}: {name!r} is brought by {places}: remove one of these packages")
+    try:
+        return found[0].load()
+    except Exception as error:  # whatever foreign code does while it is imported
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{group}: {name!r} cannot be loaded from {found[0].value} ({reason}): mend or remove its package"
+        ) from error
+
+
+def names(group: str) -> list[str]:
+    """What installed packages bring, in order of the alphabet; imports nothing."""
+    return sorted({entry.name for entry in importlib.metadata.entry_points(group=group)})

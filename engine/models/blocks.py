@@ -1,0 +1,45 @@
+"""Which parts of a model are blocks that may come to the device one after the other: told from names alone.
+
+A block is an item of a list of modules, such as a layer; what stands outside of lists is none.
+"""
+
+from collections.abc import Mapping
+
+PARTS = 16
+"""An item is a block if it is at most this part of the whole; else the items of the lists within it are."""
+
+
+def blocks_of(tensors: Mapping[str, int]) -> dict[str, int]:
+    """Which modules are blocks, from the names of tensors alone: items of lists are numbered.
+
+    Args:
+        tensors: by name (`up_blocks.0.resnets.1.conv1.weight`), how large they are.
+
+    Returns:
+        by path (`up_blocks.0.resnets.1`), how large the block is. None is within another.
+    """
+    sizes: dict[str, int] = {}
+    for name, size in tensors.items():
+        for item in _items(name):
+            sizes[item] = sizes.get(item, 0) + size
+    most = sum(tensors.values()) / PARTS
+    blocks: dict[str, int] = {}
+    for name in tensors:
+        for item in _items(name):
+            innermost = not any(other.startswith(f"{item}.") for other in sizes)
+            if sizes[item] <= most or innermost:
+                blocks[item] = sizes[item]
+                break
+    return blocks
+
+
+def _items(name: str) -> list[str]:
+    """The list items that a tensor lies in, the outermost first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[: i + 1]) for i, part in enumerate(parts) if part.isdigit()]
+
+
+def streamed_size(tensors: Mapping[str, int]) -> int:
+    """What stays, and the largest block."""
+    blocks = blocks_of(tensors).values()
+    return sum(tensors.values()) - sum(blocks) + max(blocks, default=0)

@@ -1,0 +1,48 @@
+"""The keys and values of sequences under way: room for all of them is set aside at once, and written in
+place."""
+
+from collections.abc import Sequence
+
+import torch
+
+
+class KeyValues:
+    """What the layers of one decoding remember.
+
+    Args:
+        layers, rows, heads, size: how many of each, and the numbers of a head.
+        room: tokens of a row, at most.
+        like: of their dtype and device.
+    """
+
+    def __init__(self, *, layers: int, rows: int, heads: int, room: int, size: int, like: torch.Tensor) -> None:
+        self._layers = [like.new_zeros(2, rows, heads, room, size) for _ in range(layers)]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.nbytes for layer in self._layers)
+
+    def append(self, layer: int, at: int, k: torch.Tensor, v: torch.Tensor) -> None:
+        """Write one token's k and v (b, heads, size) of all rows at place `at`."""
+        both = self._layers[layer]
+        both[0, :, :, at] = k
+        both[1, :, :, at] = v
+
+    def fill(self, layer: int, rows: torch.Tensor, start: int, k: torch.Tensor, v: torch.Tensor) -> None:
+        """Write k and v (len(rows), heads, t, size) of some rows at places `start` to `start + t`."""
+        both, stop = self._layers[layer], start + k.shape[2]
+        both[0, rows, :, start:stop] = k
+        both[1, rows, :, start:stop] = v
+
+    def read(self, layer: int, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """k and v (b, heads, stop - start, size)."""
+        both = self._layers[layer]
+        return both[0, :, :, start:stop], both[1, :, :, start:stop]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; row i of them must not lie before place i."""
+        for both in self._layers:
+            for i, row in enumerate(rows):
+                if i != row:
+                    both[:, i] = both[:, row]
+        self._layers = [both[:, : len(rows)] for both in self._layers]

@@ -1,0 +1,155 @@
+"""One batch under way in a decoder of the Llama family: what its layers remember, and how far it is.
+
+Equal prefixes are read once, however many rows share them (the candidates of a request, the branch without a
+prompt), and those of one length together, so that nothing is padded. Rows end up flush on the right, in one
+static
+cache. Masks and angles are made once.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.nn.functional import linear
+
+from .key_values import KeyValues
+from .lean_layers import Layer, Rotation, layers_of, norm_of
+
+
+class LeanDecoding:
+    """An `ar.decoding.Decoding` of a model for which `lean_layers.is_lean` holds.
+
+    Args:
+        prefixes: the ids of each row, at least one.
+        new_tokens: how many may follow.
+        legal: the ids that logits are about and tokens are counted in; all, if `None`.
+        width: what the prefixes are taken to be at least as long as.
+        apart: read each prefix by itself, so that the shapes that run do not depend on the neighbours.
+    """
+
+    @torch.inference_mode()
+    def __init__(
+        self,
+        model: Any,
+        prefixes: Sequence[Sequence[int]],
+        *,
+        new_tokens: int,
+        legal: slice | None = None,
+        width: int = 0,
+        apart: bool = False,
+    ) -> None:
+        self._layers = layers_of(model)
+        self._norm = norm_of(model.model.norm)
+        self._embed = model.model.embed_tokens
+        legal = slice(0, model.lm_head.out_features) if legal is None else legal
+        self._head, self._first = model.lm_head.weight[legal], legal.start
+        self._at = max(width, *map(len, prefixes))  # where the next token goes
+        room = self._at + new_tokens
+        like = self._head
+        k_weight = self._layers[0].k[0]
+        size = self._layers[0].size
+        self._cache = KeyValues(
+            layers=len(self._layers),
+            rows=len(prefixes),
+            heads=k_weight.shape[0] // size,
+            room=room,
+            size=size,
+            like=like,
+        )
+        self._rotations = {
+            kind: Rotation.of(model, kind, room) for kind in {each.kind for each in self._layers}
+        }
+        padding = torch.tensor([self._at - len(row) for row in prefixes], device=like.device)
+        self._padding = padding if max(self._at - len(row) for row in prefixes) > 0 else None
+        places = torch.arange(room, device=like.device)
+        self._seen = (
+            None if self._padding is None else (places >= padding[:, None])[:, None, None]
+        )  # (b, 1, 1, room)
+        self.logits = like.new_empty(len(prefixes), like.shape[0])
+        for rows in _groups(prefixes, apart):
+            self._read(rows, prefixes)
+
+    @torch.inference_mode()
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append one token, int64 (b,), counted from the first legal id, to each row; returns the new
+        logits."""
+        at = self._at
+        places = slice(at, at + 1) if self._padding is None else at - self._padding
+        rotations = {kind: rotation.at(places) for kind, rotation in self._rotations.items()}
+        x = self._embed(tokens[:, None] + self._first)  # (b, 1, d)
+        for i, layer in enumerate(self._layers):
+            x = layer(
+                x, rotations[layer.kind], lambda q, k, v, i=i, layer=layer: self._look_back(i, layer, q, k, v)
+            )
+        self._at += 1
+        self.logits = linear(self._norm(x[:, 0]), self._head)
+        return self.logits
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only, in this order; row i of them must not lie before place i."""
+        self._cache.keep(rows)
+        index = torch.tensor(rows, device=self.logits.device)
+        self.logits = self.logits[index]
+        if self._padding is not None and self._seen is not None:
+            self._padding, self._seen = self._padding[index], self._seen[index]
+
+    def _look_back(
+        self, index: int, layer: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
+    ) -> torch.Tensor:
+        """Attention of one new token: q (b, 1, heads, size) to (b, 1, heads · size).
+
+        The queries that share a key's head stand where a sequence's would: none of them comes before another.
+        """
+        stop = self._at + 1
+        start = max(0, stop - layer.window) if layer.window else 0
+        self._cache.append(index, self._at, k[:, 0], v[:, 0])
+        keys, values = self._cache.read(index, start, stop)
+        seen = None if self._seen is None else self._seen[..., start:stop]
+        q = q.view(q.shape[0], keys.shape[1], -1, q.shape[3])
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=seen, scale=layer.scale).flatten(1)[
+            :, None
+        ]
+
+    def _read(self, rows: Sequence[int], prefixes: Sequence[Sequence[int]]) -> None:
+        """Read the prefixes of some rows, all of one length."""
+        distinct = {tuple(prefixes[row]): 0 for row in rows}
+        distinct = {prefix: i for i, prefix in enumerate(distinct)}
+        device = self.logits.device
+        to = torch.tensor(rows, device=device)
+        source = torch.tensor([distinct[tuple(prefixes[row])] for row in rows], device=device)
+        ids = torch.tensor([list(prefix) for prefix in distinct], device=device)
+        length = ids.shape[1]
+        x = self._embed(ids)  # (distinct, t, d)
+
+        def attend(index: int, layer: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+            q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+            self._cache.fill(index, to, self._at - length, k[source], v[source])
+            return _look_at_all(layer, q, k, v)
+
+        for i, layer in enumerate(self._layers):
+            rotation = self._rotations[layer.kind].at(slice(length))
+            x = layer(x, rotation, lambda q, k, v, i=i, layer=layer: attend(i, layer, q, k, v))
+        self.logits[to] = linear(self._norm(x[:, -1]), self._head)[source]
+
+
+def _groups(prefixes: Sequence[Sequence[int]], apart: bool) -> list[list[int]]:
+    """Rows whose prefixes are read together."""
+    groups: defaultdict[object, list[int]] = defaultdict(list)
+    for row, prefix in enumerate(prefixes):
+        groups[tuple(prefix) if apart else len(prefix)].append(row)
+    return list(groups.values())
+
+
+def _look_at_all(layer: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Causal attention of a prefix: q (b, heads, t, size), k and v (b, key heads, t, size), to (b, t, d)."""
+    shared, length = q.shape[1] // k.shape[1], q.shape[2]
+    k, v = k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1)
+    near = None
+    if layer.window and layer.window < length:
+        whole = torch.ones(length, length, dtype=torch.bool, device=q.device).tril()
+        near = whole.triu(1 - layer.window)
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=near, is_causal=near is None, scale=layer.scale)
+    return y.transpose(1, 2).flatten(2)

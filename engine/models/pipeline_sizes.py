@@ -1,0 +1,88 @@
+"""How much memory the parts of a diffusers pipeline work in, at most, from their configs alone. Loads nothing.
+
+These are estimates on the safe side, for the first run; what was measured then replaces them (`memory.Peaks`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from .pipeline_parts import DENOISER, TEXT, VAE, component_config, components_of
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+TEXT_TOKENS = 512  # that a prompt is padded to, about
+INSTRUCTED_TOKENS = 1024  # the same, where a pipeline puts instructions before it
+TILE = 512  # pixels on a side of what a tiled autoencoder decodes at once
+_UNET_TENSORS = 40  # of a U-Net's first level that are alive at once, skip connections among them
+_TRANSFORMER_TENSORS = 24  # of a block's width
+_VAE_TENSORS = 8  # of the last level's width, at the picture's full size
+_VIDEO_VAE_TENSORS = 40  # the same, where frames are padded in time
+_SCORE_TENSORS = 3.25  # of a text's attention, all heads, in single precision
+
+
+def text_bytes(folder: Path, *, bytes_each: int) -> int:
+    """For one prompt: all layers' hidden states, as some pipelines read them, and the logits that some models
+    make though nobody reads them."""
+    most = 0
+    for name, (_, kind) in components_of(folder, TEXT).items():
+        config = component_config(folder, name)
+        width = _first(config, "hidden_size", "d_model", default=1024)
+        layers = _first(config, "num_hidden_layers", "num_layers", default=24)
+        inner = _first(config, "intermediate_size", "d_ff", default=4 * width)
+        heads = _first(config, "num_attention_heads", "num_heads", default=16)
+        words = _first(config, "vocab_size", default=0) if "For" in kind else 0
+        tokens = TEXT_TOKENS if kind.startswith(("T5", "UMT5", "CLIP")) else INSTRUCTED_TOKENS
+        states = tokens * (width * (layers + 12) + 3 * inner + 2 * words) * bytes_each
+        most = max(most, states + int(_SCORE_TENSORS * heads * tokens**2 * 4))
+    return most
+
+
+def denoising_bytes(folder: Path, *, height: int, width: int, rows: int, bytes_each: int) -> int:
+    """For so many rows of that size in pixels, both branches of guidance."""
+    name = next(iter(components_of(folder, DENOISER)))
+    config = component_config(folder, name)
+    scale = vae_scale(folder)
+    cells = -(-height // scale) * -(-width // scale)
+    if name == "unet":
+        each = cells * _widths(config)[0] * _UNET_TENSORS
+    else:
+        size = _first(config, "patch_size", default=2)
+        patch = size if "Flux" not in str(config.get("_class_name")) else 2  # they are packed before
+        heads = _first(config, "num_attention_heads", "n_heads", default=24)
+        inner = _first(config, "dim", default=0) or heads * _first(config, "attention_head_dim", default=128)
+        each = (cells // patch**2 + TEXT_TOKENS) * inner * _TRANSFORMER_TENSORS
+    return 2 * rows * each * bytes_each
+
+
+def decoding_bytes(folder: Path, *, height: int, width: int, tiled: bool, bytes_each: int) -> int:
+    """For one picture, or one tile of it and the picture itself."""
+    config = component_config(folder, next(iter(components_of(folder, VAE))))
+    pixels = height * width
+    worked_on = min(pixels, TILE**2) if tiled else pixels
+    tensors = _VIDEO_VAE_TENSORS if "temperal_downsample" in config else _VAE_TENSORS
+    return worked_on * _widths(config)[0] * tensors * bytes_each + 24 * pixels
+
+
+def vae_scale(folder: Path) -> int:
+    """Pixels on a side of what one latent stands for."""
+    config = component_config(folder, next(iter(components_of(folder, VAE))))
+    levels = len(config.get("temperal_downsample") or _widths(config)[1:])
+    return 2**levels
+
+
+def _widths(config: dict[str, Any]) -> list[int]:
+    """Channels of a convolutional model, level by level."""
+    for name in ("block_out_channels", "encoder_block_out_channels", "decoder_block_out_channels"):
+        if isinstance(config.get(name), list):
+            return config[name]
+    return [_first(config, "base_dim", default=128)]
+
+
+def _first(config: dict[str, Any], *names: str, default: int) -> int:
+    """The first of these settings that says a number."""
+    for name in names:
+        value = config.get(name)
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return default
