@@ -1,79 +1,107 @@
-"""Opens a prompt file, decodes it line by line, and hands the lines to the format that they are in.
+"""Opens a file of prompts, or a folder of them, and hands the text to the format that it is in.
 
-This file knows files and bytes; each format has a file of its own that knows only lines (`plain`). Nothing is
-held in memory but the line at hand.
+This file knows files; `text` knows bytes, `formats` which format it is, and each format has a file of its own.
+Rows are read as they are asked for, so the first of a hundred thousand is there at once.
 """
 
-import codecs
 import contextlib
-from collections.abc import Iterable, Iterator
+import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from .plain import read_plain
+from .formats import FORMATS, format_of, reader_of
 from .row import PromptFileError, Row
+from .text import Text
 
-_OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+MAX_FILES = 100_000  # of a folder
 
 
-def read_prompts(source: Path | str | BinaryIO, *, name: str | None = None) -> Iterator[Row]:
+def read_prompts(
+    source: Path | str | BinaryIO, *, name: str | None = None, format: str | None = None
+) -> Iterator[Row]:
     """The rows of a prompt file, read as they are asked for.
 
+    A row that cannot be carried out is given, too, with a `fault` that says why.
+
     Args:
-        source: a path, or a stream of bytes such as `sys.stdin.buffer`.
+        source: a path, a folder of `.txt` files, or a stream of bytes such as `sys.stdin.buffer`.
         name: what rows and messages call the source; its path, or `-` for a stream, if not given.
+        format: one of `formats.FORMATS`; recognised by ending and content, if not given.
 
     Raises:
-        PromptFileError: the file cannot be opened, is not UTF-8 text, or holds no prompt.
+        PromptFileError: the file cannot be opened or read on, is not UTF-8 text, or holds no prompt.
     """
+    if format is not None and format not in FORMATS:
+        raise PromptFileError(f"no such format: {format!r}: there are {', '.join(FORMATS)}")
+    label = name or (str(source) if isinstance(source, (str, Path)) else "-")
+    label = re.sub(r"[\x00-\x1f\x7f]", "?", label)  # messages are one line
     if isinstance(source, (str, Path)):
-        label = name or str(source)
-        stream: contextlib.AbstractContextManager[BinaryIO] = _open(Path(source), label)
+        rows = _path_rows(Path(source), label, format)
     else:
-        label = name or "-"
-        stream = contextlib.nullcontext(source)
+        rows = _stream_rows(source, label, "", format)
+    return _at_least_one(rows, label)
+
+
+def _at_least_one(rows: Iterator[Row], label: str) -> Iterator[Row]:
     empty = True
-    with stream as data:
-        for row in read_plain(_decoded(data, label), label):
-            empty = False
-            yield row
+    for row in rows:
+        empty = False
+        yield row
     if empty:
         raise PromptFileError(f"{label}: holds no prompt: write one a line (# begins a comment)")
 
 
-def _open(path: Path, label: str) -> BinaryIO:
+def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
+    with _refusals(label):
+        folder = path.is_dir()
+    if folder:
+        for file in _text_files(path, label):
+            yield from _file_rows(file, str(Path(label) / file.name), format)
+    else:
+        yield from _file_rows(path, label, format)
+
+
+def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
+    with _refusals(label):
+        file = path.open("rb")
+    with file:
+        yield from _stream_rows(file, label, path.suffix, format)
+
+
+def _stream_rows(stream: BinaryIO, label: str, ending: str, format: str | None) -> Iterator[Row]:
+    text = Text(stream, label)
+    yield from reader_of(format or format_of(text, ending))(text)
+
+
+def _text_files(folder: Path, label: str) -> list[Path]:
+    """The `.txt` files of a folder, by name, `2` before `10`; what is no file, a pipe say, is left out."""
+    with _refusals(label):
+        entries = [path for path in folder.iterdir() if path.suffix.lower() == ".txt"]
+        files = sorted((path for path in entries if stat.S_ISREG(path.stat().st_mode)), key=_natural)
+    if not files:
+        raise PromptFileError(f"{label}: is a folder without .txt files: name a prompt file in it")
+    if len(files) > MAX_FILES:
+        raise PromptFileError(f"{label}: holds {len(files)} files: at most {MAX_FILES} are read")
+    return files
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    parts = re.split(r"([0-9]+)", path.name)
+    return [(int(part), part) if index % 2 else (0, part) for index, part in enumerate(parts)]
+
+
+@contextlib.contextmanager
+def _refusals(label: str) -> Iterator[None]:
+    """Says what is the matter with a path that cannot be used."""
     try:
-        if path.is_dir():
-            raise PromptFileError(f"{label}: is a folder: name a prompt file in it")
-        return path.open("rb")
+        yield
     except FileNotFoundError:
         raise PromptFileError(f"{label}: no such file: check the path, or give text with -p") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         short = label if len(label) <= 80 else f"{label[:77]}..."
         raise PromptFileError(
             f"{short}: cannot be read ({reason}): check its rights; text to render goes behind -p"
         ) from None
-
-
-def _decoded(data: Iterable[bytes], label: str) -> Iterator[str]:
-    """The lines as text, without line ends and without a byte order mark."""
-    lines = iter(data)
-    number = 0
-    while True:
-        number += 1
-        try:
-            line = next(lines, None)
-        except OSError as error:
-            raise PromptFileError(f"{label}:{number}: reading stopped ({error.strerror or error})") from None
-        if line is None:
-            return
-        if number == 1:
-            if line.startswith(_OTHER_MARKS):
-                raise PromptFileError(f"{label}:1: is UTF-16 or UTF-32 text, not UTF-8: save it as UTF-8")
-            line = line.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{line[error.start]:02x} at column {error.start + 1}"
-            raise PromptFileError(f"{label}:{number}: is not UTF-8 ({byte}): save it as UTF-8 text") from None

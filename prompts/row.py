@@ -2,29 +2,39 @@
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 
 class PromptFileError(ValueError):
-    """A prompt file that cannot be read; one line that names the file, the line in it, and what to do."""
+    """A prompt file that cannot be read on; one line that names the file, the line in it, and what to do."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One prompt of a file.
 
+    A row that says something impossible (a seed that is no number) is a row all the same, with a `fault`: the
+    others of its file can be rendered.
+
     Args:
-        prompt: the wish, without the blanks around it.
+        prompt: the wish, without the blanks around it; weights such as `(red:1.2)` are left in it as they are,
+            for refiners that read them.
         source: the file that it stands in, as it was named; `-` for standard input.
-        line: the line of that file, from 1.
-        settings: what the row sets for itself: `seed`, `height`, `guidance_scale` and so on.
+        line: the line of that file, from 1, on which the row begins.
+        settings: what the row sets for itself, by the names of `diptych.Settings` and `diptych.Request`:
+            `seed`, `height`, `guidance_scale` and so on; whole numbers, finite numbers or text.
+        notes: what else the row says, as the file has it: a category, a tag.
+        template: the text that `prompt` was made of by choosing variants; `None` where none were looked for.
+        fault: why the row cannot be carried out, in one line that does not name the place.
     """
 
     prompt: str
     source: str
     line: int
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    template: str | None = None
+    fault: str | None = None
 
     @property
     def place(self) -> str:

@@ -1,0 +1,44 @@
+"""Templates for planners: what a language model is told before it plans a picture.
+
+One text file each in `planners/`; a user's own is any other text file. Knows nothing of models: the stage that
+plans puts the template where the model's own conversation has its system message.
+"""
+
+import difflib
+from pathlib import Path
+
+from .row import PromptFileError
+
+PLANNERS = Path(__file__).parent / "planners"
+MAX_CHARACTERS = 20_000
+
+
+def known_templates() -> list[str]:
+    """The names of the templates that ship inside the package."""
+    return sorted(path.stem for path in PLANNERS.glob("*.txt"))
+
+
+def read_template(name: str) -> str:
+    """The template of this name in the package, or in this `.txt` file.
+
+    Raises:
+        PromptFileError: there is none, it cannot be read, or it is empty or far too long.
+    """
+    path = Path(name)
+    if path.suffix != ".txt":
+        path = PLANNERS / f"{name}.txt"
+        if name not in known_templates():
+            near = difflib.get_close_matches(name, known_templates(), n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            known = ", ".join(known_templates())
+            raise PromptFileError(f"no such planner template: {name!r}{hint}: choose one of {known}, or a .txt")
+    try:
+        text = path.read_bytes().decode("utf-8").strip()
+    except OSError as error:
+        raise PromptFileError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise PromptFileError(f"{path}: is no UTF-8 text ({error.reason}): save it as UTF-8") from None
+    if not text or len(text) > MAX_CHARACTERS:
+        what = "is empty" if not text else f"has {len(text)} characters, of at most {MAX_CHARACTERS}"
+        raise PromptFileError(f"{path}: {what}: write there what the planner is to be told")
+    return text

@@ -1,0 +1,258 @@
+"""What a row may set, under the names that people use, and which values these may have.
+
+One table for all formats. Types are checked here, and that numbers are finite and not negative; ranges are the
+engine's business (`diptych.Settings`, `diptych.Request`).
+"""
+
+import dataclasses
+import difflib
+import functools
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+Kind = Literal["whole", "number", "text"]
+
+# our name: kind, and what others call it; how names are written (case, blanks, `-`, `_`) makes no difference
+SETTINGS: dict[str, tuple[Kind, tuple[str, ...]]] = {
+    "seed": ("whole", ("random_seed", "noise_seed")),
+    "height": ("whole", ()),
+    "width": ("whole", ()),
+    "negative_prompt": ("text", ("negative", "neg_prompt", "uc")),
+    "num_inference_steps": ("whole", ("steps", "step", "num_steps", "sampling_steps", "ddim_steps")),
+    "guidance_scale": ("number", ("guidance", "cfg", "cfg_scale")),
+    "temperature": ("number", ()),
+    "top_k": ("whole", ()),
+    "top_p": ("number", ()),
+    "draft_guidance_scale": ("number", ("draft_guidance", "draft_cfg_scale")),
+    "candidates": ("whole", ()),
+    "keep": ("whole", ()),
+    "rounds": ("whole", ()),
+    "accept": ("number", ()),
+    "seconds": ("number", ()),
+    "image": ("text", ("init_image", "start_image")),
+    "mask_image": ("text", ("mask",)),
+    "strength": ("number", ()),
+    "margins": ("text", ("outpaint",)),
+    "variation": ("number", ()),
+    "edit": ("text", ("instruction",)),
+    "sketch": ("text", ()),
+    "starts_from": ("text", ()),
+}
+PROMPT_NAMES = (  # the first of them that a row has is its prompt
+    *("prompt", "prompts", "positive_prompt", "positive", "prompt_text"),
+    *("text", "txt", "caption", "description", "sentence"),
+)
+SIZE_NAMES = ("size", "resolution")  # 512x768: width, then height
+COPIES_NAMES = (  # their product says how often a row is to be rendered
+    *("n_iter", "batch_count", "batch_size", "num_images", "num_images_per_prompt", "n_samples", "copies"),
+)
+TEMPLATE_NAME = "template"
+MAX_COPIES = 1000
+_SLIP = 0.8  # how alike a misspelt name is to the right one
+_MOST_NAMES = 100  # of a row that are looked at for slips
+_NUMBER = re.compile(
+    r"\s*[+-]?(?=\.?[0-9])[0-9]*(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][+-]?[0-9]+)?\s*", re.ASCII
+)
+_SIZE = re.compile(r"\s*([0-9]{1,9})\s*[xX\u00d7]\s*([0-9]{1,9})\s*", re.ASCII)
+
+
+class FieldError(ValueError):
+    """A row sets something that cannot be; one line that does not name the place."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fields:
+    """What a row says, sorted out.
+
+    Args:
+        prompt: `None` where it has none.
+        copies: how often it is to be rendered, 1 to `MAX_COPIES`.
+    """
+
+    prompt: str | None = None
+    template: str | None = None
+    copies: int = 1
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def plain_name(name: str) -> str:
+    """A name without case, blanks and joints: `CFG scale`, `cfg_scale` and `cfgScale` are one."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+_OURS = {plain_name(other): ours for ours, (_, others) in SETTINGS.items() for other in (ours, *others)}
+_PROMPTS = tuple(plain_name(name) for name in PROMPT_NAMES)
+_SIZES = frozenset(plain_name(name) for name in SIZE_NAMES)
+_COPIES = frozenset(plain_name(name) for name in COPIES_NAMES)
+_SETTING_NAMES = {  # plain: as we write it
+    **{plain: plain for plain in _OURS},
+    **{plain_name(name): name for name in (*SETTINGS, *SIZE_NAMES, *COPIES_NAMES)},
+}
+KNOWN_NAMES = frozenset({*_OURS, *_PROMPTS, *_SIZES, *_COPIES, TEMPLATE_NAME})  # as `plain_name` has them
+
+
+def has_prompt(names: Iterable[str]) -> bool:
+    """Whether one of these names, as they stand in a file, is that of a prompt."""
+    return any(plain_name(name) in _PROMPTS for name in names)
+
+
+def sort_fields(fields: Mapping[str, Any]) -> Fields:
+    """Sort what a row says into prompt, settings and notes; `None` and empty text set nothing.
+
+    Raises:
+        FieldError: a value is of the wrong kind, negative or not finite; a setting is set twice.
+    """
+    known: dict[str, tuple[str, Any]] = {}  # by our names: as the file names it, its value
+    notes: dict[str, Any] = {}
+    for name, value in fields.items():
+        plain = plain_name(name)
+        if plain not in KNOWN_NAMES or (plain == TEMPLATE_NAME and not isinstance(value, str)):
+            notes[name] = value
+        elif value is not None and value != "":
+            if (key := _OURS.get(plain, plain)) in known:
+                raise FieldError(f"{shown(name, quoted=False)} is set twice: keep one of them")
+            known[key] = (name, value)
+    prompts = [known.pop(name) for name in _PROMPTS if name in known]
+    notes |= dict(prompts[1:])
+    template = check_text(*known.pop(TEMPLATE_NAME)) if TEMPLATE_NAME in known else None
+    copies = math.prod(_copies(*known.pop(name)) for name in list(known) if name in _COPIES)
+    if copies > MAX_COPIES:
+        raise FieldError(f"asks for {copies} pictures: at most {MAX_COPIES} may be asked for")
+    size = _size([known.pop(name)[1] for name in list(known) if name in _SIZES])
+    settings = {name: setting(name, value, called=called) for name, (called, value) in known.items()}
+    return Fields(
+        prompt=check_text(*prompts[0]).strip() if prompts else None,
+        template=template,
+        copies=copies,
+        settings=size | {name: value for name, value in settings.items() if value is not None},
+        notes=notes,
+    )
+
+
+def prompt_of(fields: Mapping[str, Any]) -> str:
+    """The prompt among what a row says, for messages, however wrong the rest is; empty where there is none."""
+    try:
+        return sort_fields({name: value for name, value in fields.items() if has_prompt([name])}).prompt or ""
+    except FieldError:
+        return ""
+
+
+def setting(name: str, value: Any, *, called: str | None = None) -> int | float | str | None:
+    """The value of the setting `name`; `None` for seed -1, by which people mean: any.
+
+    Args:
+        called: its name in the file, for messages.
+
+    Raises:
+        FieldError: it is of the wrong kind, negative or not finite.
+    """
+    kind, called = SETTINGS[name][0], called or name
+    if kind == "text":
+        return check_text(called, value).strip()
+    number = _whole(called, value) if kind == "whole" else _number(called, value)
+    if name == "seed" and number == -1:
+        return None
+    if number < 0:
+        raise FieldError(f"{_equals(called, value)}: must not be negative")
+    if number >= 2**63:
+        raise FieldError(f"{_equals(called, value)}: is too large")
+    return number
+
+
+def check_text(name: str, value: Any) -> str:
+    """Text as it is.
+
+    Raises:
+        FieldError: it is no text, or has control characters or half a surrogate pair in it.
+    """
+    if not isinstance(value, str):
+        raise FieldError(f"{_equals(name, value)}: must be text")
+    found = re.search("[^\t\n\r -~\xa0-\ud7ff\ue000-\U0010ffff]", value)
+    if found:
+        place = f"U+{ord(found[0]):04X}) at place {found.start() + 1}"
+        raise FieldError(f"the {shown(name, quoted=False)} has a control character ({place}: take it out")
+    return value
+
+
+def copy_seed(settings: Mapping[str, Any], copy: int) -> dict[str, Any]:
+    """The settings of copy `copy` of a row, from 0: a seed that is set goes up by one with each."""
+    if "seed" not in settings:
+        return dict(settings)
+    return {**settings, "seed": settings["seed"] + copy}
+
+
+def nearest_name(name: str) -> str:
+    """The name of a setting, or of the prompt, that is most like this one, however little."""
+    found = difflib.get_close_matches(plain_name(name)[:64], [*_SETTING_NAMES, *_PROMPTS], n=1, cutoff=0.0)
+    return _SETTING_NAMES.get(found[0], found[0])
+
+
+def refuse_misspelt(names: Iterable[str]) -> None:
+    """Raise FieldError where a name is almost that of a setting, and so must be a slip."""
+    for name in itertools.islice(names, _MOST_NAMES):
+        if near := _slip_for(plain_name(name)[:64]):
+            raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
+
+
+def shown(value: Any, *, quoted: bool = True) -> str:
+    """A value as messages show it: on one line, and short."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
+        text = f"a huge {type(value).__name__}"
+    if isinstance(value, str) and not quoted:
+        text = text[1:-1]
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _equals(name: str, value: Any) -> str:
+    return f"{shown(name, quoted=False)} = {shown(value)}"
+
+
+@functools.lru_cache(maxsize=256)
+def _slip_for(plain: str) -> str | None:
+    """The setting that a plain name is a slip for; its first letter is right, so `weight` is no slip."""
+    if plain in KNOWN_NAMES:
+        return None
+    near = [name for name in _SETTING_NAMES if name[:1] == plain[:1]]
+    found = difflib.get_close_matches(plain, near, n=1, cutoff=_SLIP)
+    return _SETTING_NAMES[found[0]] if found else None
+
+
+def _copies(name: str, value: Any) -> int:
+    if not 1 <= (copies := _whole(name, value)) <= MAX_COPIES:
+        raise FieldError(f"{_equals(name, value)}: must lie between 1 and {MAX_COPIES}")
+    return copies
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value, "a whole number")
+    if number != int(number):
+        raise FieldError(f"{_equals(name, value)}: must be a whole number")
+    return int(number)
+
+
+def _number(name: str, value: Any, what: str = "a number") -> int | float:
+    """A finite number, as it is or as text says it; an int where it is written like one."""
+    number = value
+    if isinstance(value, str) and len(value) <= 40 and (found := _NUMBER.fullmatch(value)):
+        number = float(value) if found["fraction"] or found["exponent"] else int(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise FieldError(f"{_equals(name, value)}: must be {what}")
+    if isinstance(number, float) and not math.isfinite(number):
+        raise FieldError(f"{_equals(name, value)}: must be a finite number")
+    return number
+
+
+def _size(values: list[Any]) -> dict[str, Any]:
+    if not values:
+        return {}
+    found = _SIZE.fullmatch(values[0]) if isinstance(values[0], str) and len(values) == 1 else None
+    if found is None:
+        raise FieldError(f"size = {shown(values[0])}: write width x height, once, e.g. 512x768")
+    return {"width": int(found[1]), "height": int(found[2])}
