@@ -1,152 +1,317 @@
-"""Renders the rows of a prompt file into a folder.
+"""Renders the rows of a source into a folder, and goes on where an earlier run into it was stopped.
 
 A row's picture is safely on disk before its line is in the journal. A row that is no valid request, that a
-stage cannot carry out, or whose picture cannot be written, is a line that says so; the others go on.
+stage cannot carry out, or whose picture cannot be written, is a line that says so; the others go on. Rows are
+read as the pipeline asks for them, so a source may have any number.
 """
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ...engine.errors import DiptychError, InputError
-from ...engine.randomness import derive_seed
+from ...engine.errors import InputError
 from ...engine.values import Failure, Outcome, Request
 from ...engine.watch import Watcher
-from ...prompts.row import Row
+from ...prompts.row import PromptFileError
 from . import record as records
-from .gallery import gallery
+from .folder import FolderLostError, OutputFolder
+from .gallery import Gallery
+from .identity import identity
 from .journal import Journal
-from .output import (
-    GALLERY,
-    SHEET,
-    picture_name,
-    png_bytes,
-    prepare_folder,
-    preview_bytes,
-    preview_name,
-    write_atomically,
-)
+from .origin import Origin
+from .output import picture_name, preview_bytes, preview_name
+from .provenance import picture_bytes, picture_id
 from .record import Record
-from .sheet import contact_sheet
+from .sheet import write_sheets
+from .tally import Tally
+from .tasks import Requester, Task
+from .thumbnails import small_pictures
+
+PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
+_LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
 
 
-class Renderer(Protocol):
+class Renderer(Requester, Protocol):
     """What a batch needs of a pipeline: `TextToImage`, or anything like it."""
 
-    def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request: ...
-
-    def run(
-        self, requests: Iterable[Request], *, watch: Watcher | None = None
-    ) -> Iterator[Outcome | Failure]: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """The rows of a file as they are to be carried out: requests, and the rows that are no valid request."""
-
-    requests: tuple[Request, ...]
-    refused: tuple[Record, ...] = ()
+    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
+        """Outcomes and failures, in any order; refuses at once what can never work, but reads no request
+        before it is iterated."""
+        ...
 
 
-def plan_job(pipe: Renderer, rows: Sequence[Row], *, seed: int = 0, alone: bool = False, **wishes: Any) -> Job:
-    """Make a request of each row; row i, from 1, gets a seed made of `seed` and i unless it names its own.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Again:
+    """Which rows that an earlier run settled are rendered once more.
 
     Args:
-        alone: the one row is a single prompt, not part of a file, and gets `seed` itself.
-        wishes: settings for all rows; a row's own come first.
-
-    Raises:
-        InputError: a wish is wrong, or there is no row, or none that is a valid request (the message says
-            what is the matter with the first).
+        failed: those that failed.
+        all: all of them.
+        fresh: all of them, and lines of other rows are forgotten, too.
     """
-    pipe.request("any picture", **wishes)  # what is wrong with these is not the rows' fault
-    requests: list[Request] = []
-    refused: list[Record] = []
-    faults: list[str] = []
-    for number, row in enumerate(rows, start=1):
-        row_seed = row.settings.get("seed", seed if alone else derive_seed(seed, number))
-        own = {name: value for name, value in row.settings.items() if name != "seed"}
-        try:
-            _check_characters(row.prompt)
-            requests.append(pipe.request(row.prompt, seed=row_seed, row=number, **{**wishes, **own}))
-        except InputError as error:
-            faults.append(f"{row.place}: {error}")
-            refused.append(records.refused(number, row.prompt, row_seed, faults[-1]))
-    if not requests:
-        raise InputError(
-            faults[0] if faults else "there is nothing to render: give a prompt file, or text with -p"
-        )
-    return Job(tuple(requests), tuple(refused))
+
+    failed: bool = False
+    all: bool = False
+    fresh: bool = False
 
 
-def render_job(
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """What the tasks were read from.
+
+    Args:
+        name: as it was named; rows carry it, or a name that lies in it.
+        title: of the gallery.
+        total: its rows, if that is known.
+        whole: all of its rows are among the tasks.
+    """
+
+    name: str
+    title: str
+    total: int | None = None
+    whole: bool = True
+
+
+def render_tasks(
     pipe: Renderer,
-    job: Job,
+    tasks: Iterable[Task],
     out: Path,
     *,
-    title: str,
+    origin: Origin,
+    source: Source,
+    again: Again | None = None,
     watch: Watcher | None = None,
-    on_record: Callable[[Record], None] = lambda record: None,
-) -> list[Record]:
-    """Render a job into the folder `out` and say of each row what came of it, in order.
+    on_row: Callable[[Record | None], None] = lambda record: None,
+    beside: Callable[[Outcome], Mapping[str, bytes]] = lambda outcome: {},
+) -> Tally:
+    """Render tasks into the folder `out`, but for those that an earlier run into it settled.
 
-    The gallery and the contact sheet are written at the end, and also when the work is stopped half-way.
+    The journal is put in order, and gallery and contact sheet are finished, at the end; also when the work is
+    stopped half-way.
 
     Args:
-        title: of the gallery.
-        on_record: is told of each row as soon as it is on disk.
+        origin: what `pipe` makes pictures with.
+        on_row: is told of each row's record as soon as it is on disk, and `None` for a row that was skipped.
+        beside: further files of an outcome, by their names in `out`; they are written before its picture.
 
     Raises:
-        InputError: `out` cannot be written.
+        InputError: there is no task, or none that is a valid request (the message says what is the matter with
+            the first); `out` cannot be written, or another run holds it.
+        PromptFileError: the source could not be read to its end; the rows before that are done.
+        FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
-    results = pipe.run(job.requests, watch=watch)  # refuses what can never work before the folder is touched
-    prepare_folder(out)
-    journal = Journal(out)
-    try:
-        for record in itertools.chain(job.refused, (_keep(result, out) for result in results)):
-            journal.add(record)
-            on_record(record)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written any more ({error.strerror or error}): make room") from None
-    finally:
-        _finish(journal, out, title)
-    return journal.records
+    batch = _Batch(_begun(iter(tasks)), origin, source, again or Again(), on_row, beside)
+    results = pipe.run(batch.requests(), watch=watch)
+    with OutputFolder(out) as folder:
+        batch.open(folder)
+        try:
+            for result in results:
+                batch.keep(result)
+        except BaseException:
+            with contextlib.suppress(OSError, FolderLostError):
+                batch.close()
+            raise
+        batch.close()
+    if batch.broken_off is not None:
+        raise batch.broken_off
+    return batch.tally
 
 
-def _keep(result: Outcome | Failure, out: Path) -> Record:
-    """Put the pictures on disk, then say so."""
-    if isinstance(result, Failure):
-        return records.failed(result)
-    request = result.request
-    try:
-        if result.draft is not None:
-            write_atomically(out / preview_name(request.row), preview_bytes(result.draft.image))
-        write_atomically(out / picture_name(request.row, request.prompt), png_bytes(result.image))
-    except OSError as error:
-        return records.refused(
-            request.row, request.prompt, request.seed, f"writing: {error.strerror or error}: make room in {out}"
+def _begun(tasks: Iterator[Task]) -> Iterator[Task]:
+    """The same tasks, after a look at whether there is anything to do."""
+    head: list[Task] = []
+    for task in itertools.islice(tasks, _LOOK_AHEAD):
+        head.append(task)
+        if task.request is not None:
+            return itertools.chain(head, tasks)
+    if len(head) == _LOOK_AHEAD:
+        return itertools.chain(head, tasks)
+    raise InputError(head[0].fault if head else "there is nothing to render: the source has no such row")
+
+
+class _Batch:
+    """One run: what is under way, and where it goes."""
+
+    folder: OutputFolder
+    journal: Journal
+    gallery: Gallery
+
+    def __init__(
+        self,
+        tasks: Iterator[Task],
+        origin: Origin,
+        source: Source,
+        again: Again,
+        on_row: Callable[[Record | None], None],
+        beside: Callable[[Outcome], Mapping[str, bytes]],
+    ) -> None:
+        self.tally = Tally()
+        self.broken_off: PromptFileError | None = None
+        self._tasks = tasks
+        self._origin = origin
+        self._source = source
+        self._again = again
+        self._on_row = on_row
+        self._beside = beside
+        self._started = time.perf_counter()
+        self._under_way: dict[int, tuple[Task, str]] = {}  # by number, with the id
+        self._unwritten: list[Record] = []  # what the journal could not take yet
+        self._trouble = ""  # why the latest file could not be written
+        self._misses = 0  # files, one after the other, that could not be written
+        self._last: int | None = None  # the number of the source's last row, once that is known
+
+    def open(self, folder: OutputFolder) -> None:
+        self.folder = folder
+        try:
+            self.journal = Journal(folder, fresh=self._again.fresh)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
+        self.gallery = self._new_gallery()
+
+    def requests(self) -> Iterator[Request]:
+        """What is to be rendered; rows that need no rendering are dealt with on the way."""
+        number = 0
+        try:
+            for task in self._tasks:
+                number = task.number
+                if task.request is None:
+                    self._refuse(task)
+                    continue
+                name = identity(task.request, self._origin)
+                if self._settled(task, name):
+                    entry = self.journal.entry(number)
+                    assert entry is not None, "a row that is settled has an entry"
+                    self.tally.skip(done=entry.done, accepted=entry.accepted)
+                    self._on_row(None)
+                    continue
+                self._under_way[number] = (task, name)
+                yield task.request
+            self._last = number
+        except PromptFileError as error:  # raised in the end: what was read before is still rendered
+            self.broken_off = error
+
+    def keep(self, result: Outcome | Failure) -> None:
+        """Put a row's pictures on disk, then say so."""
+        task, name = self._under_way.pop(result.request.row)
+        place = task.place() | {"id": name}
+        started, misses = time.perf_counter(), self._misses
+        if isinstance(result, Outcome):
+            result = self._pictured(result, task)
+        if isinstance(result, Outcome):
+            self._write(records.done(result, **place))
+        else:
+            self._write(records.failed(result, **place))
+        if self._misses == misses:
+            self._misses = 0
+        self.tally.stage_seconds["writing"] += time.perf_counter() - started
+
+    def close(self) -> None:
+        """Finish the files; raises `FolderLostError` where that is not possible."""
+        self._flush()
+        try:
+            if self._unwritten:
+                raise OSError(self._trouble)
+            if not len(self.journal):
+                return
+            self._leave_out()
+            self.journal.close()
+            self.gallery.close()
+            write_sheets(self.journal.records(), self.folder)
+        except OSError as error:
+            raise self._lost(error.strerror or str(error)) from None
+        finally:
+            self.tally.seconds = time.perf_counter() - self._started
+
+    def _settled(self, task: Task, name: str) -> bool:
+        """Whether an earlier run dealt with just this row, and its picture is there."""
+        entry = self.journal.entry(task.number)
+        if entry is None or entry.id != name or self._again.all:
+            return False
+        if not entry.done:
+            return not self._again.failed
+        return picture_id(self.folder.path / picture_name(task.number, task.row.prompt)) == name
+
+    def _refuse(self, task: Task) -> None:
+        """Write down a row that is no request, unless an earlier run did."""
+        record = records.refused(task.number, task.row.prompt, task.seed, task.fault, **task.place())
+        if self.journal.entry(task.number) is not None and self.journal.record(task.number) == record:
+            self.tally.skip(done=False, accepted=False)
+            self._on_row(None)
+        else:
+            self._write(record)
+
+    def _pictured(self, outcome: Outcome, task: Task) -> Outcome | Failure:
+        """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
+        cut. Or why they are not."""
+        request = outcome.request
+        try:
+            for file, data in (*small_pictures(outcome).items(), *self._beside(outcome).items()):
+                self.folder.write(file, data, sync=False)
+            if outcome.draft is not None:
+                preview = preview_bytes(outcome.draft.image)
+                self.folder.write(preview_name(request.row), preview, sync=False)
+            data = picture_bytes(outcome, self._origin, template=task.template)
+            self.folder.write(picture_name(request.row, request.prompt), data)
+            return outcome
+        except OSError as error:
+            reason = f"{error.strerror or error}: make room in {self.folder.path}, or bring it back"
+            self._missed(error.strerror or str(error))
+        except Exception as error:  # no room in memory, a picture library that lacks a format
+            reason = f"{type(error).__name__}: {error}"
+        return Failure(request=request, stage="writing", reason=reason)
+
+    def _write(self, record: Record) -> None:
+        self._unwritten.append(record)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write down what the journal can take; what it cannot is tried again with the next row."""
+        try:
+            while self._unwritten:
+                self.journal.add(self._unwritten[0])
+                record = self._unwritten.pop(0)
+                self.tally.add(record)
+                self.gallery.add(record)
+                self._on_row(record)
+        except OSError as error:
+            self._missed(error.strerror or str(error))
+
+    def _missed(self, reason: str) -> None:
+        self._misses += 1
+        self._trouble = reason
+        if self._misses >= PATIENCE:
+            raise self._lost(reason)
+
+    def _lost(self, reason: str) -> FolderLostError:
+        return FolderLostError(
+            f"{self.folder.path}: cannot be written any more ({reason}): make room or bring it back;"
+            " the same command with --retry-failed goes on"
         )
-    return records.done(result)
 
+    def _leave_out(self) -> None:
+        """Forget rows that lie behind the end of the source, where they came from it."""
+        if self._last is None or not self._source.whole:
+            return
+        last, name = self._last, self._source.name
+        self.tally.left_out = self.journal.drop(
+            lambda row, entry: (
+                row > last
+                and entry.source is not None
+                and (entry.source == name or entry.source.startswith(f"{name}/"))
+            )
+        )
+        if self.tally.left_out:
+            self.gallery = self._new_gallery()
 
-def _finish(journal: Journal, out: Path, title: str) -> None:
-    if not journal.records:
-        return
-    try:
-        journal.close()
-        sheet = contact_sheet(journal.records, out)
-        if sheet is not None:
-            write_atomically(out / SHEET, sheet)
-        write_atomically(out / GALLERY, gallery(journal.records, title=title))
-    except OSError as error:
-        raise DiptychError(f"{out}: gallery not written ({error.strerror or error}): make room") from None
-
-
-def _check_characters(prompt: str) -> None:
-    for place, character in enumerate(prompt, start=1):
-        code = ord(character)
-        if (code < 32 and character not in "\t\n\r") or code == 127 or 0xD800 <= code <= 0xDFFF:
-            raise InputError(f"the prompt has a control character (U+{code:04X}) at place {place}: take it out")
+    def _new_gallery(self) -> Gallery:
+        """A gallery of what the journal has already."""
+        gallery = Gallery(self.folder, title=self._source.title, total=self._source.total)
+        for record in self.journal.records():
+            gallery.add(record)
+        return gallery

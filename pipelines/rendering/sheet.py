@@ -1,70 +1,138 @@
-"""The contact sheet: all pictures of a batch on one, each above its prompt and score."""
+"""Contact sheets: the pictures of a batch side by side, each above its row, its score and its prompt.
 
+A batch has one sheet, a long one several; a very long one has sheets of its first pictures, and the last says
+how many there are beside. Pictures are read one at a time, from their thumbnails: a sheet takes little memory.
+"""
+
+import io
+import itertools
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from .output import png_bytes
+from .folder import OutputFolder
+from .output import GALLERY, SHEET
 from .record import Record
+from .thumbnails import thumbnail_name
 
 if TYPE_CHECKING:
     import PIL.Image
     import PIL.ImageDraw
     import PIL.ImageFont
 
-MAX_PICTURES = 240
+    Font: TypeAlias = PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont
+
+COLUMNS = 10
+SHEET_PICTURES = 120
+MAX_SHEETS = 10
+
 _SIDE = 192  # pixels of a picture on the sheet, at most
-_GAP = 14
-_LABEL = 46
-_PAPER, _INK, _FAINT = (250, 249, 246), (38, 38, 42), (128, 126, 122)
+_GAP = 18
+_LINE = 17
+_LABEL = 3 * _LINE + 8
+_FOOT = 34
+_PAPER, _INK, _FAINT = (250, 249, 246), (33, 31, 36), (104, 100, 108)
+_GOOD, _POOR = (36, 112, 74), (138, 82, 16)
+_LABEL_SIZE = 14
 
 
-def contact_sheet(records: Sequence[Record], out: Path) -> bytes | None:
-    """A PNG file of the first `MAX_PICTURES` pictures that lie in `out`; `None` if there are none."""
+def write_sheets(records: Iterable[Record], folder: OutputFolder) -> list[str]:
+    """Write the sheets of a batch, and take away those of a longer one that lay there.
+
+    Returns:
+        their names in the folder: `contact_sheet.png`, `contact_sheet-2.png` and so on; none without pictures.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    shown = (record for record in records if _file(record, folder.path) is not None)
+    names: list[str] = []
+    for number in range(1, MAX_SHEETS + 1):
+        page = list(itertools.islice(shown, SHEET_PICTURES))
+        if not page:
+            break
+        more = sum(1 for _ in shown) if number == MAX_SHEETS else 0
+        names.append(sheet_name(number))
+        folder.write(names[-1], contact_sheet(page, folder.path, more=more), sync=False)
+    for path in folder.path.glob("contact_sheet*.png"):
+        if re.fullmatch(r"contact_sheet(-\d+)?\.png", path.name) and path.name not in names:
+            path.unlink(missing_ok=True)
+    return names
+
+
+def sheet_name(number: int) -> str:
+    """What a batch's sheet is called, from 1."""
+    return SHEET if number == 1 else f"{Path(SHEET).stem}-{number}.png"
+
+
+def contact_sheet(records: list[Record], out: Path, *, more: int = 0) -> bytes:
+    """One sheet as a PNG file.
+
+    Args:
+        records: at least one, of rows with pictures in `out`; one that cannot be read leaves its place empty.
+        more: pictures that no sheet has room for; the foot of this one says so.
+    """
     import PIL.Image
     import PIL.ImageDraw
     import PIL.ImageFont
 
-    shown = [record for record in records if record.picture and (out / record.picture).is_file()][:MAX_PICTURES]
-    if not shown:
-        return None
-    columns = min(len(shown), max(3, math.ceil(math.sqrt(1.5 * len(shown)))))
-    rows = math.ceil(len(shown) / columns)
-    size = (_GAP + columns * (_SIDE + _GAP), _GAP + rows * (_SIDE + _LABEL + _GAP))
-    sheet = PIL.Image.new("RGB", size, _PAPER)
+    columns = min(len(records), max(3, min(COLUMNS, math.ceil(math.sqrt(1.5 * len(records))))))
+    lines = math.ceil(len(records) / columns)
+    width = _GAP + columns * (_SIDE + _GAP)
+    height = _GAP + lines * (_SIDE + _LABEL + _GAP)
+    sheet = PIL.Image.new("RGB", (width, height + (_FOOT if more else 0)), _PAPER)
     draw = PIL.ImageDraw.Draw(sheet)
-    font = PIL.ImageFont.load_default(12)
-    for place, record in enumerate(shown):
+    font = PIL.ImageFont.load_default(_LABEL_SIZE)
+    for place, record in enumerate(records):
         x = _GAP + place % columns * (_SIDE + _GAP)
         y = _GAP + place // columns * (_SIDE + _LABEL + _GAP)
-        with PIL.Image.open(out / str(record.picture)) as picture:
-            picture.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
-            sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + (_SIDE - picture.height) // 2))
-        _label(draw, font, record, (x, y + _SIDE + 4))
-    return png_bytes(sheet)
+        if (picture := _small(record, out)) is not None:
+            sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + _SIDE - picture.height))
+        _label(draw, font, record, (x, y + _SIDE + 5))
+    if more:
+        draw.text((_GAP, height), f"and {more} more: see {GALLERY}", fill=_FAINT, font=font)
+    stream = io.BytesIO()
+    sheet.save(stream, format="PNG", compress_level=4)
+    return stream.getvalue()
 
 
-def _label(
-    draw: "PIL.ImageDraw.ImageDraw",
-    font: "PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont",
-    record: Record,
-    place: tuple[int, int],
-) -> None:
+def _file(record: Record, out: Path) -> Path | None:
+    """Where the row's picture can be read, a small one first."""
+    if record.picture is None:
+        return None
+    files = (out / thumbnail_name(record.row), out / record.picture)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _small(record: Record, out: Path) -> "PIL.Image.Image | None":
+    """The row's picture as it is shown here, if it can be read."""
+    import PIL.Image
+
+    file = _file(record, out)
+    if file is None:
+        return None
+    try:
+        with PIL.Image.open(file) as picture:
+            small = picture.convert("RGB")
+    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+        return None
+    small.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
+    return small
+
+
+def _label(draw: "PIL.ImageDraw.ImageDraw", font: "Font", record: Record, place: tuple[int, int]) -> None:
     x, y = place
-    lines = _wrapped(draw, font, record.prompt)
-    score = "" if record.score is None else f"{record.score:.2f}"
-    for i, line in enumerate([*lines, score]):
-        draw.text((x, y + 14 * i), line, fill=_FAINT if i == len(lines) else _INK, font=font)
+    draw.text((x, y), f"{record.row}", fill=_FAINT, font=font)
+    if record.score is not None:
+        colour = _GOOD if record.accepted else _POOR
+        draw.text((x + _SIDE, y), f"{100 * record.score:.0f} %", fill=colour, font=font, anchor="ra")
+    for i, line in enumerate(_wrapped(draw, font, record.prompt), start=1):
+        draw.text((x, y + _LINE * i), line, fill=_INK, font=font)
 
 
-def _wrapped(
-    draw: "PIL.ImageDraw.ImageDraw",
-    font: "PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont",
-    text: str,
-    *,
-    lines: int = 2,
-) -> list[str]:
+def _wrapped(draw: "PIL.ImageDraw.ImageDraw", font: "Font", text: str, *, lines: int = 2) -> list[str]:
     """The first lines of `text`, none wider than a picture; three dots where some is left out."""
     words = "".join(c if c.isprintable() else " " for c in text[:200]).split()
     wrapped: list[str] = []
@@ -73,16 +141,12 @@ def _wrapped(
         while words and draw.textlength(f"{line} {words[0]}", font=font) <= _SIDE:
             line = f"{line} {words.pop(0)}"
         wrapped.append(line)
-    if words or any(draw.textlength(line, font=font) > _SIDE for line in wrapped):
-        last = f"{wrapped[-1]} ..." if words else wrapped[-1]
-        wrapped[-1] = last
-        wrapped = [_cut(draw, font, line) for line in wrapped]
-    return wrapped
+    if words:
+        wrapped[-1] = f"{wrapped[-1]} ..."
+    return [_cut(draw, font, line) for line in wrapped]
 
 
-def _cut(
-    draw: "PIL.ImageDraw.ImageDraw", font: "PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont", line: str
-) -> str:
+def _cut(draw: "PIL.ImageDraw.ImageDraw", font: "Font", line: str) -> str:
     if draw.textlength(line, font=font) <= _SIDE:
         return line
     line = line.removesuffix(" ...")

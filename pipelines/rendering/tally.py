@@ -1,0 +1,85 @@
+"""Counts what came of a batch while it is rendered, and says so in the end."""
+
+import dataclasses
+from collections import defaultdict
+
+from .record import Record
+
+
+@dataclasses.dataclass(kw_only=True)
+class Tally:
+    """What came of the rows of one run.
+
+    Args:
+        done, failed, accepted: rows of this run.
+        done_before, failed_before, accepted_before: rows that an earlier run settled.
+        left_out: rows that the source has no more; their lines were taken out of the results.
+        stage_seconds: by stage, and for writing.
+        seconds: in all, by a clock that does not jump.
+    """
+
+    done: int = 0
+    failed: int = 0
+    accepted: int = 0
+    done_before: int = 0
+    failed_before: int = 0
+    accepted_before: int = 0
+    left_out: int = 0
+    stage_seconds: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """All rows that were looked at."""
+        return self.done + self.failed + self.done_before + self.failed_before
+
+    @property
+    def all_done(self) -> bool:
+        return self.failed + self.failed_before == 0
+
+    def add(self, record: Record) -> None:
+        """Count a row of this run."""
+        self.done += record.status == "done"
+        self.failed += record.status == "failed"
+        self.accepted += record.accepted
+        for stage, seconds in record.timings.items():
+            self.stage_seconds[stage] += seconds
+
+    def skip(self, *, done: bool, accepted: bool) -> None:
+        """Count a row that an earlier run settled."""
+        self.done_before += done
+        self.failed_before += not done
+        self.accepted_before += accepted
+
+    def lines(self) -> list[str]:
+        """The summary, for a reader: what came of the rows; how quickly; where the time went."""
+        done, failed = self.done + self.done_before, self.failed + self.failed_before
+        accepted = self.accepted + self.accepted_before
+        lines = [f"{_count(self.rows, 'row')}: {done} done ({accepted} accepted), {failed} failed"]
+        if self.done_before or self.failed_before:
+            lines[0] += f"; {self.done_before} done and {self.failed_before} failed in an earlier run"
+        if self.done:
+            pace = 60 * self.done / max(self.seconds, 1e-9)
+            lines.append(f"{_count(self.done, 'picture')} in {_time(self.seconds)}: {pace:.1f} a minute")
+        if self.stage_seconds:
+            rest = max(0.0, self.seconds - sum(self.stage_seconds.values()))
+            times = [*self.stage_seconds.items(), ("loading and the rest", rest)]
+            lines.append(f"time: {', '.join(f'{name} {_time(seconds)}' for name, seconds in times)}")
+        if self.left_out:
+            lines.append(f"{_count(self.left_out, 'row')} that the source has no more: left out of the results")
+        return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _time(seconds: float) -> str:
+    """Seconds for a reader: `3.2 s`, `4 min 05 s`, `2 h 07 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
