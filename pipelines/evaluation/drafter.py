@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..pocket.world import prompt_of
 from ..training.data import WorldData
-from .figures import Figure, Mean
+from .figures import Figure, Measure
 
 
 @torch.inference_mode()
@@ -30,9 +30,9 @@ def evaluate_drafter(drafter: Any, codebook: Any, *, count: int, batch_size: int
         untold += bits_a_token(drafter, [""] * len(prompts), tokens)
     gain = [without - bits for bits, without in zip(told, untold, strict=True)]
     return {
-        "told the prompt": Mean.of_values(told, "bits a token"),
-        "told nothing": Mean.of_values(untold, "bits a token"),
-        "what the prompt saves": Mean.of_values(gain, "bits a token"),
+        "told the prompt": Measure.mean_of(told, "bits a token"),
+        "told nothing": Measure.mean_of(untold, "bits a token"),
+        "what the prompt saves": Measure.mean_of(gain, "bits a token"),
     }
 
 

@@ -1,11 +1,14 @@
-"""Figures with their uncertainty: shares of counts, and means over pictures. Knows not what was counted."""
+"""Figures with their uncertainty: shares of counts, and measures over pictures. Knows not what was counted."""
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 Z95 = 1.959964  # standard deviations that hold 95 % of a normal distribution
+RESAMPLES = 48
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Share:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Mean:
-    """The mean of a figure over pictures, with the 95 % interval of the mean (normal approximation)."""
+class Measure:
+    """A figure measured over pictures, with its 95 % interval (normal approximation)."""
 
     value: float
     half_width: float
@@ -61,14 +64,30 @@ class Mean:
     unit: str
 
     @classmethod
-    def of_values(cls, values: Sequence[float], unit: str) -> "Mean":
-        """Of one figure a picture; NaN of none, and an endless interval of fewer than two."""
+    def mean_of(cls, values: Sequence[float], unit: str) -> "Measure":
+        """The mean of one figure a picture; NaN of none, and an endless interval of fewer than two."""
         n = len(values)
         mean = math.fsum(values) / n if n else math.nan
         if n < 2:
             return cls(value=mean, half_width=math.inf, of=n, unit=unit)
         variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
         return cls(value=mean, half_width=Z95 * math.sqrt(variance / n), of=n, unit=unit)
+
+    @classmethod
+    def resampled(cls, statistic: Callable[[np.ndarray], float], n: int, unit: str) -> "Measure":
+        """A figure of `n` pictures together; its interval is that of the bootstrap (Efron 1979).
+
+        The spread of the resampled figures is used, and not their place: repeated pictures bias most figures.
+
+        Args:
+            statistic: the figure of the pictures with these indices, (n,), some of them repeated.
+        """
+        if n < 2:
+            return cls(value=statistic(np.arange(n)) if n else math.nan, half_width=math.inf, of=n, unit=unit)
+        rng = np.random.default_rng(0)
+        drawn = [statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)]
+        half_width = Z95 * float(np.std(drawn, ddof=1))
+        return cls(value=statistic(np.arange(n)), half_width=half_width, of=n, unit=unit)
 
     def __str__(self) -> str:
         if not self.of:
@@ -86,4 +105,4 @@ class Mean:
         }
 
 
-Figure = Share | Mean
+Figure = Share | Measure

@@ -14,13 +14,18 @@ from .alignment import Judged
 SIDE = 176  # pixels of a picture on the sheet
 GAP = 12
 LINE = 13
-LINES = 5  # of text below a picture
+LINES = 8  # of text below a picture
+LETTERS = 31  # of a line
 MARK = 22
 _PAPER, _INK, _FAINT, _GOOD, _BAD = (250, 249, 246), (38, 38, 42), (128, 126, 122), (24, 132, 62), (204, 36, 40)
 
 
-def judged_sheet(judged: Sequence[Judged], *, columns: int = 10) -> bytes:
-    """A PNG file. A tick: every thing is seen in its own colour."""
+def judged_sheet(judged: Sequence[Judged], *, columns: int = 10, numbered: bool = False) -> bytes:
+    """A PNG file. A tick: the picture shows all that was asked, and no other thing.
+
+    Args:
+        numbered: number the pictures, and mark the centres that the inspector found; no ticks.
+    """
     columns = max(1, min(columns, len(judged)))
     rows = math.ceil(len(judged) / columns)
     cell = SIDE + LINES * LINE + GAP
@@ -32,19 +37,25 @@ def judged_sheet(judged: Sequence[Judged], *, columns: int = 10) -> bytes:
         if row.pixels is not None:
             picture = PIL.Image.fromarray(row.pixels.numpy())
             page.paste(picture.resize((SIDE, SIDE), PIL.Image.Resampling.LANCZOS), (x, y))
-        _mark(draw, (x + SIDE - MARK, y), row.right)
-        for line, (text, colour) in enumerate(_text(row)):
+        if numbered:
+            _number(draw, (x, y), place + 1)
+            _centres(draw, (x, y), row)
+        else:
+            _mark(draw, (x + SIDE - MARK, y), row.right)
+        for line, (text, colour) in enumerate(_text(row, plain=numbered)):
             draw.text((x, y + SIDE + 3 + line * LINE), text, fill=colour, font=font)
     stream = io.BytesIO()
     page.save(stream, format="PNG")
     return stream.getvalue()
 
 
-def _text(row: Judged) -> list[tuple[str, tuple[int, int, int]]]:
-    said = textwrap.wrap(row.prompt, 30)[: LINES - 2]
-    seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {row.error}", 30)[:2]
-    faint = _FAINT if row.right else _BAD
-    return [(line, _INK) for line in said] + [(line, faint) for line in seen]
+def _text(row: Judged, *, plain: bool) -> list[tuple[str, tuple[int, int, int]]]:
+    said = textwrap.wrap(row.prompt, LETTERS)[:4]
+    seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {row.error}", LETTERS)[:2]
+    failed = ", ".join(row.wrong).replace("_", " ")
+    wrong = [] if plain or not failed else textwrap.wrap(f"wrong: {failed}", LETTERS)[:2]
+    faint = _FAINT if plain or row.right else _BAD
+    return [(line, _INK) for line in said] + [(line, faint) for line in [*seen, *wrong]]
 
 
 def _mark(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], good: bool) -> None:
@@ -53,3 +64,16 @@ def _mark(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], good: bool) ->
     strokes = [[(5, 12), (10, 17), (18, 6)]] if good else [[(6, 6), (17, 17)], [(17, 6), (6, 17)]]
     for stroke in strokes:
         draw.line([(x + dx, y + dy) for dx, dy in stroke], fill=_GOOD if good else _BAD, width=3)
+
+
+def _number(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], number: int) -> None:
+    x, y = corner
+    draw.rectangle((x, y, x + MARK, y + 15), fill=_PAPER)
+    draw.text((x + 3, y + 1), str(number), fill=_INK, font=PIL.ImageFont.load_default(12))
+
+
+def _centres(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], row: Judged) -> None:
+    for thing in row.seen.things if row.seen else ():
+        x, y = corner[0] + thing.x * SIDE, corner[1] + thing.y * SIDE
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), outline=_PAPER, width=3)
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=_BAD, width=2)

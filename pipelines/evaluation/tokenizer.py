@@ -3,10 +3,15 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ..training.data import PICTURE_SIDE, WorldData
-from .figures import Figure, Mean
+from .figures import Figure, Measure, Share
+
+WINDOW, SPREAD = 11, 1.5  # of SSIM, in pixels
+C1, C2 = 0.01**2, 0.03**2
 
 
 def evaluate_tokenizer(codebook: Any, *, count: int, batch_size: int = 64) -> dict[str, Figure]:
@@ -17,19 +22,25 @@ def evaluate_tokenizer(codebook: Any, *, count: int, batch_size: int = 64) -> di
     """
     height, width = codebook.side
     assert height == width <= PICTURE_SIDE, f"tokens that show {height} x {width} pixels"
-    data, decibels = WorldData("held-out"), []
-    counts = torch.zeros(codebook.codebook.size, dtype=torch.int64)
+    data = WorldData("held-out")
+    decibels: list[float] = []
+    similarities: list[float] = []
+    counts: list[np.ndarray] = []
     for start in range(0, count, batch_size):
         pixels = data.take(range(start, min(count, start + batch_size)), height).pixels
         tokens = codebook.encode(pixels)
-        error = (codebook.decode(tokens).double() - pixels.double()) / 255
+        decoded = codebook.decode(tokens)
+        error = (decoded.double() - pixels.double()) / 255
         decibels += [psnr(float(row.square().mean())) for row in error]
-        counts += torch.bincount(tokens.flatten().cpu(), minlength=len(counts))
-    used = int((counts > 0).sum())
+        similarities += ssim(decoded, pixels).tolist()
+        rows = tokens.flatten(1).cpu().numpy()
+        counts += [np.bincount(row, minlength=codebook.codebook.size) for row in rows]
+    uses = np.stack(counts)  # (pictures, v)
     return {
-        "reconstruction": Mean.of_values(decibels, "dB"),
-        "codebook entries used": Mean.of_values([used], f"of {len(counts)}"),
-        "codebook entropy": Mean.of_values([entropy_bits(counts)], "bits"),
+        "psnr": Measure.mean_of(decibels, "dB"),
+        "ssim": Measure.mean_of(similarities, ""),
+        "codebook_used": Share(int((uses.sum(0) > 0).sum()), uses.shape[1]),
+        "codebook_entropy": Measure.resampled(lambda i: entropy_bits(uses[i].sum(0)), count, "bits"),
     }
 
 
@@ -38,7 +49,31 @@ def psnr(mean_squared_error: float) -> float:
     return min(100.0, -10 * math.log10(max(mean_squared_error, 1e-10)))
 
 
-def entropy_bits(counts: torch.Tensor) -> float:
+def ssim(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Structural similarity of luminance (Wang et al. 2004, eq. 13), in Gaussian windows of 11 pixels.
+
+    Args:
+        one, other: uint8 (b, h, w, 3), 11 pixels high and wide at least.
+
+    Returns:
+        float64 (b,), 1 for equal pictures.
+    """
+    steps = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    bell = torch.exp(-steps.square() / (2 * SPREAD**2))
+    window = (bell[:, None] * bell / bell.sum() ** 2)[None, None]
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(values, window)
+
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
+    x, y = ((each.cpu().double() / 255 @ weights)[:, None] for each in (one, other))  # (b, 1, h, w)
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    map_ = (2 * mx * my + C1) * (2 * cov + C2) / ((mx * mx + my * my + C1) * (vx + vy + C2))
+    return map_.mean((1, 2, 3))
+
+
+def entropy_bits(counts: np.ndarray) -> float:
     """Of the distribution that `counts` (v,) were drawn from."""
-    p = counts[counts > 0].double() / counts.sum()
-    return float(-(p * p.log2()).sum())
+    p = counts[counts > 0] / counts.sum()
+    return float(-(p * np.log2(p)).sum())

@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
 from ..toml_file import read_toml
-from .trainer import TrainSettings
+from .trainer import PRECISIONS, TrainSettings
 
 POCKET = Path(__file__).with_name("pocket.toml")
+SPREADS = ("noisy", "even", "middle")  # of the refiner's noise levels in training
 MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
 
 _SHARES = (
     "blank",
     "cooldown",
+    "drop",
     "ema",
     "label_smoothing",
     "previews",
@@ -26,6 +29,12 @@ _SHARES = (
     "spoilt_tokens",
     "tokens",
 )
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "path": tuple(PREDICTIONS),
+    "prediction": tuple(dict.fromkeys(name for names in PREDICTIONS.values() for name in names)),
+    "sigmas": SPREADS,
+    "precision": PRECISIONS,
+}
 _FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "thing_weight")
 
 Table = dict[str, Any]
@@ -48,7 +57,7 @@ def training_of(config: Table, name: str, *, steps: int | None = None) -> TrainS
     table = dict(config[name]["training"])
     if steps is not None:
         table["steps"] = steps
-    return TrainSettings(seed=config["seed"], **table)
+    return TrainSettings(seed=config["seed"], precision=config["precision"], **table)
 
 
 def sizes_of(config: Table, name: str) -> Table:
@@ -81,6 +90,10 @@ def _checked(key: str, value: Any, shipped: Any, where: str) -> Any:
         value = float(value)
     if type(value) is not type(shipped):  # a bool is not taken for a number
         raise InputError(f"{where}: {key} = {value!r}: must be of kind {type(shipped).__name__}")
+    if isinstance(value, str):
+        if value not in _CHOICES[key]:
+            raise InputError(f"{where}: {key} = {value!r}: must be one of {', '.join(_CHOICES[key])}")
+        return value
     low, high = _range(key, whole=isinstance(shipped, int))
     if not low <= value <= high:  # also false for NaN
         raise InputError(f"{where}: {key} = {value}: must lie between {low} and {high}")

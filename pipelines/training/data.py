@@ -1,26 +1,57 @@
-"""Where training pictures come from: the illustrated world, rendered as they are needed.
+"""Where training pictures come from: what every source of them can do, and the illustrated world, which is one.
 
-Scene i of a split is a function of (split, i) alone.
+The world is rendered as it is needed; scene i of a split is a function of (split, i) alone. A user's own
+pictures are in `folder_data`.
 """
 
 import dataclasses
 import random
+import re
 from collections.abc import Iterable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 
-from ..pocket.world import Scene, render, sample_scene
+from ..pocket.world import (
+    COLOURS,
+    KINDS,
+    PLACES,
+    SIZES,
+    WORDS,
+    Fact,
+    Scene,
+    caption_of,
+    facts_of,
+    false_facts_of,
+    is_held_out,
+    prompt_of,
+    render,
+    sample_scene,
+)
 
 PICTURE_SIDE = 256  # pixels of a finished picture
 DRAFT_SIDE = 48  # pixels of what the tokens show
+IGNORED = -100  # a label from which nothing is to be learnt
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "colour": tuple(COLOURS),
+    "place": (*PLACES, "above", "below"),
+    "size": tuple(SIZES),
+}
+"""What is known of the thing in a patch of the world: field of a `Thing` to its values."""
+SEVERAL = 0.4  # share of scenes to plan that are sure to have two or three things, which are the harder ones
 _INSIDE = [0] + [255] * 255  # from thing numbers to a mask
 
 
-def scene_of(split: str, index: int, *, two_things: float = 0.35) -> Scene:
-    """Scene `index` of `split`: 'train', or 'held-out', whose triples of kind, colour, setting are its own."""
-    return sample_scene(random.Random(f"{split}/{index}"), two_things=two_things, held_out=split == "held-out")
+def scene_of(split: str, index: int, arrangement: str | None = None, *, style: str | None = None) -> Scene:
+    """Scene `index` of `split`: 'train', or 'held-out', whose triples of kind, colour, setting are its own.
+
+    `arrangement` and `style` are drawn by lot unless they are given.
+    """
+    rng = random.Random(f"{split}/{index}")
+    return sample_scene(rng, arrangement, style=style, held_out=split == "held-out")
 
 
 def picture_of(scene: Scene, side: int = PICTURE_SIDE) -> tuple[np.ndarray, np.ndarray]:
@@ -30,19 +61,98 @@ def picture_of(scene: Scene, side: int = PICTURE_SIDE) -> tuple[np.ndarray, np.n
     Any `side` up to 256.
     """
     rendered = render(scene, PICTURE_SIDE)
-    image, mask = rendered.image, rendered.mask.point(_INSIDE)
-    if side != PICTURE_SIDE:
-        image, mask = (each.resize((side, side), Image.Resampling.BOX) for each in (image, mask))
-    return np.asarray(image), np.asarray(mask)
+    image, mask = np.asarray(rendered.image), np.asarray(rendered.mask.point(_INSIDE))
+    return (image, mask) if side == PICTURE_SIDE else (smaller(image, side), smaller(mask, side))
+
+
+def smaller(image: np.ndarray, side: int) -> np.ndarray:
+    """uint8 (h, w, 3) or (h, w), as the area average of `side` pixels."""
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Pictures uint8 (b, h, w, 3), where their things are, uint8 (b, h, w) 0 to 255, and their scenes."""
+    """Pictures uint8 (b, h, w, 3), where their things are, uint8 (b, h, w) 0 to 255, and what they show.
+
+    Masks are 0 throughout where nobody knows what is a thing. What is shown is a `Scene` each, or whatever the
+    data has in place of one.
+    """
 
     pixels: torch.Tensor
     masks: torch.Tensor
-    scenes: list[Scene]
+    scenes: list[Any]
+
+    def smaller(self, side: int) -> "Batch":
+        """The same pictures, `side` pixels high and wide: what `take` gives at that side."""
+        return Batch(
+            pixels=torch.from_numpy(np.stack([smaller(p.numpy(), side) for p in self.pixels])),
+            masks=torch.from_numpy(np.stack([smaller(m.numpy(), side) for m in self.masks])),
+            scenes=self.scenes,
+        )
+
+    def __getitem__(self, rows: torch.Tensor) -> "Batch":
+        """The rows where `rows`, bool (b,), is true."""
+        scenes = [scene for scene, wanted in zip(self.scenes, rows.tolist(), strict=True) if wanted]
+        return Batch(pixels=self.pixels[rows], masks=self.masks[rows], scenes=scenes)
+
+
+class TrainingData(Protocol):
+    """Pictures with words for them. What a picture shows is a value of the data's own, handed back to it."""
+
+    @property
+    def name(self) -> str:
+        """Which data this is: a training is not gone on with on other data."""
+        ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def patch_classes(self) -> tuple[int, ...]:
+        """How many classes each label of a patch has; none, where nobody knows what is in a patch."""
+        ...
+
+    def held_out(self) -> "TrainingData":
+        """Pictures of the same kind that training never sees."""
+        ...
+
+    def scenes(self, indices: Iterable[int]) -> list[Any]:
+        """What these pictures show."""
+        ...
+
+    def take(self, indices: Iterable[int], side: int) -> Batch:
+        """These pictures, `side` pixels high and wide."""
+        ...
+
+    def to_plan(self, index: int, rng: random.Random) -> Any:
+        """What picture `index` shows, or at times something that is harder to plan."""
+        ...
+
+    def prompt_of(self, scene: Any) -> str:
+        """The full wording, which a planner is to write."""
+        ...
+
+    def caption_of(self, scene: Any, rng: random.Random) -> str:
+        """One of its wordings, as a user might put it."""
+        ...
+
+    def facts_of(self, scene: Any) -> tuple[Fact, ...]: ...
+
+    def false_facts_of(self, scene: Any, rng: random.Random) -> list[Fact]:
+        """At least one fact that is false of the picture."""
+        ...
+
+    def teaches_prejudice(self, scene: Any, false_fact: Fact) -> bool:
+        """Whether whoever is asked about this false fact in training learns to say no without looking."""
+        ...
+
+    def patch_labels(self, scenes: list[Any], cells: int) -> torch.Tensor:
+        """What fills each of `cells` by `cells` patches: int64 (b, s, labels), `IGNORED` where unknown."""
+        ...
+
+    def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The words that carry meaning, and the fillers between them."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +161,18 @@ class WorldData:
 
     split: str = "train"
     count: int = 1_000_000
+
+    @property
+    def name(self) -> str:
+        return "world"
+
+    @property
+    def patch_classes(self) -> tuple[int, ...]:
+        """Those of `ATTRIBUTES`, each with one for nothing."""
+        return tuple(1 + len(values) for values in ATTRIBUTES.values())
+
+    def held_out(self) -> "WorldData":
+        return WorldData("held-out", self.count)
 
     def scenes(self, indices: Iterable[int]) -> list[Scene]:
         return [scene_of(self.split, int(i)) for i in indices]
@@ -68,6 +190,46 @@ class WorldData:
             scenes=scenes,
         )
 
+    def to_plan(self, index: int, rng: random.Random) -> Scene:
+        several = rng.choice(("side by side", "side by side", "stacked", "in a row"))
+        return scene_of(self.split, index, several if rng.random() < SEVERAL else None)
+
+    def prompt_of(self, scene: Scene) -> str:
+        return prompt_of(scene)
+
+    def caption_of(self, scene: Scene, rng: random.Random) -> str:
+        return caption_of(scene, rng)
+
+    def facts_of(self, scene: Scene) -> tuple[Fact, ...]:
+        return facts_of(scene)
+
+    def false_facts_of(self, scene: Scene, rng: random.Random) -> list[Fact]:
+        return false_facts_of(scene, rng)
+
+    def teaches_prejudice(self, scene: Scene, false_fact: Fact) -> bool:
+        """So it does if it is false of every training scene like this one, being true of held-out ones only."""
+        about, text = false_fact
+        words = text.split()
+        if about == "thing":
+            return any(is_held_out(words[-1], thing.colour, scene.setting) for thing in scene.things)
+        return about == "colour" and is_held_out(words[-1], words[-2], scene.setting)
+
+    def patch_labels(self, scenes: list[Scene], cells: int) -> torch.Tensor:
+        """Of each of `ATTRIBUTES` its value, from 1, or 0 for none."""
+        where = things_in_cells(scenes, cells).flatten(1)
+        most = max(len(scene.things) for scene in scenes)
+        names = torch.zeros(len(scenes), 1 + most, len(ATTRIBUTES), dtype=torch.long)
+        for i, scene in enumerate(scenes):
+            for j, thing in enumerate(scene.things, 1):
+                for k, (field, values) in enumerate(ATTRIBUTES.items()):
+                    value = getattr(thing, field)
+                    names[i, j, k] = 1 + values.index(value) if value else IGNORED
+        return names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
+
+    def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
+        said = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
+        return WORDS, frozenset(re.findall(r"[a-z]+(?:-[a-z]+)*|[0-9]+", said)) - WORDS
+
 
 def indices_of(step: int, size: int, *, count: int, seed: int, what: str) -> np.ndarray:
     """Which scenes make the batch of `step`: `size` of `count`, a function of these arguments alone."""
@@ -83,7 +245,8 @@ def shows_thing(masks: torch.Tensor, patch: int) -> torch.Tensor:
 def things_in_cells(scenes: list[Scene], cells: int) -> torch.Tensor:
     """Which thing fills most of each cell of a coarse grid: int64 (b, cells, cells), 0 none, i for thing i."""
     side = cells * 8
-    masks = np.stack([np.asarray(render(scene, side).mask) for scene in scenes])  # (b, side, side)
+    flat = [dataclasses.replace(scene, style="flat") for scene in scenes]  # styles cost time, and move nothing
+    masks = np.stack([np.asarray(render(scene, side).mask) for scene in flat])  # (b, side, side)
     cut = torch.from_numpy(masks).reshape(len(scenes), cells, 8, cells, 8).permute(0, 1, 3, 2, 4).flatten(3)
     shares = torch.stack(
         [(cut == i).float().mean(-1) for i in range(int(masks.max()) + 1)]

@@ -6,28 +6,31 @@ which gives classifier-free guidance its second branch (Ho & Salimans 2021; for 
 
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
 from ...engine.models.patch_codebook import PatchCodebook
-from ..pocket.world import Scene, caption_of, prompt_of
-from .data import DRAFT_SIDE, WorldData, indices_of, shows_thing
+from .data import DRAFT_SIDE, TrainingData, indices_of, shows_thing
+from .samples import COUNT, Column
 from .texts import id_of, padded
 from .weights import save_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TEXT_LENGTH = 24
+TEXT_LENGTH = 28
+SHOWN_TEMPERATURE, SHOWN_TOP = 0.7, 32  # where samples are shown
 
 
-def wording_of(scene: Scene, rng: random.Random, *, plain: float = 0.7, drop: float = 0.1) -> str:
+def wording_of(
+    data: TrainingData, scene: Any, rng: random.Random, *, plain: float = 0.7, drop: float = 0.1
+) -> str:
     """What drafter and refiner are told: the planner's wording mostly, any wording at times, or nothing."""
     if rng.random() < drop:
         return ""
-    return prompt_of(scene) if rng.random() < plain else caption_of(scene, rng)
+    return data.prompt_of(scene) if rng.random() < plain else data.caption_of(scene, rng)
 
 
 class DrafterTask:
@@ -43,7 +46,7 @@ class DrafterTask:
 
     def __init__(
         self,
-        data: WorldData,
+        data: TrainingData,
         codebook: PatchCodebook,
         tokenizer: "PreTrainedTokenizerFast",
         *,
@@ -83,7 +86,7 @@ class DrafterTask:
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         batch = self.data.take(indices, DRAFT_SIDE)
         rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
-        texts = [wording_of(scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
+        texts = [wording_of(self.data, scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
         text_ids = torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH))
         tokens = self.codebook.encode(batch.pixels).flatten(1)
         weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.patch).flatten(1)
@@ -97,6 +100,32 @@ class DrafterTask:
         logits = logits[..., self.offset :].float().transpose(1, 2)  # (b, v, s)
         nats = F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
         return {"loss": (nats * weights).sum() / weights.sum(), "nats": nats.mean()}
+
+    def show(self) -> list[Column]:
+        """What is drafted for held-out prompts, above what their own pictures' tokens show."""
+        data = self.data.held_out()
+        batch = data.take(range(COUNT), DRAFT_SIDE)
+        prompts = [data.prompt_of(scene) for scene in batch.scenes]
+        drafts = self.codebook.decode(self._drawn(prompts).reshape(COUNT, *self.codebook.grid))
+        truths = self.codebook.decode(self.codebook.encode(batch.pixels))
+        return [((d, t), prompt) for d, t, prompt in zip(drafts, truths, prompts, strict=True)]
+
+    @torch.inference_mode()
+    def _drawn(self, prompts: list[str]) -> torch.Tensor:
+        """Tokens int64 (b, s), each drawn from the likeliest `SHOWN_TOP`."""
+        g = torch.Generator().manual_seed(0)
+        start = id_of(self.tokenizer, "<image>")
+        rows = [[*ids, start] for ids in padded(self.tokenizer, prompts, TEXT_LENGTH)]
+        ids, cache, tokens = torch.tensor(rows, device=self.model.device), None, list[torch.Tensor]()
+        for _ in range(self.codebook.grid[0] * self.codebook.grid[1]):
+            out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            best = (
+                out.logits[:, -1, self.offset :].float().cpu().topk(min(SHOWN_TOP, self.codebook.codebook.size))
+            )
+            drawn = torch.multinomial((best.values / SHOWN_TEMPERATURE).softmax(-1), 1, generator=g)
+            tokens.append(best.indices.gather(1, drawn))
+            ids, cache = (tokens[-1] + self.offset).to(ids.device), out.past_key_values
+        return torch.cat(tokens, 1)
 
     def save(self, folder: Path) -> None:
         save_transformers(self.model, folder, self.tokenizer)

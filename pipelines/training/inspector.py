@@ -1,51 +1,43 @@
-"""Trains the inspector: it says which things, in which colours and in which setting, a picture shows.
+"""Trains the inspector: it says which things, in which colours and places, setting and style, a picture shows.
 
 It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on
-renders alone, spoilt a little (blur, JPEG, noise, shifts), so that it is fair to painted pictures. Alone among
+renders alone, spoilt a little (blur, JPEG, noise, bends), so that it is fair to painted pictures. Alone among
 the models it sees every combination of kind, colour and setting: one that never saw a held-out combination
 learns that there is none, and misreads the very pictures that it is to judge (measured: 14 % of their
 settings).
 """
 
-import io
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from ..pocket.world import COLOURS, KINDS, SETTINGS, Scene
-from .captioner import IMAGE_SIDE, pixel_values
-from .data import WorldData, indices_of, picture_of, scene_of
-from .weights import save_image_processor, save_transformers
+from ..pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, render
+from .data import WorldData, indices_of, scene_of
+from .detector import CELL, CELLS, SIDE, Detector, Maps, normalised, shrunk
+from .spoiling import bent, how_much, noised, spoilt
 
-if TYPE_CHECKING:
-    from transformers import ResNetForImageClassification
-
-PAIRS: tuple[tuple[str, str], ...] = tuple((kind, colour) for kind in KINDS for colour in COLOURS)
-GROUPS = (len(PAIRS), len(KINDS), len(COLOURS), len(SETTINGS))
-"""How many outputs speak of pairs of kind and colour, of kinds, of colours (sigmoid), of settings (softmax)."""
-
+RENDER_SIDE = 128  # pixels: enough for a model that looks at 96
 HELD_OUT_SHARE = 0.1  # as many as the world has of them
 UNSEEN = 100_000  # so many held-out scenes, the first ones, are kept for measuring it
-SHIFT = 4  # pixels of 64, at most
-
-
-def labels() -> list[str]:
-    """What each output speaks of, in order."""
-    return [*(f"{colour} {kind}" for kind, colour in PAIRS), *KINDS, *COLOURS, *SETTINGS]
+COVER = 0.3  # of a cell: a thing that fills less of it is not what the cell is asked about
+BELL = 0.6  # cells: standard deviation of the bell around a centre that is no full error
+NOTHING = -100  # a label that is not asked
 
 
 class InspectorTask:
-    """A small ResNet (He et al. 2016): binary cross-entropy on things and colours, cross-entropy on settings.
+    """Focal loss on centres (Law & Deng 2018, eq. 1), L1 on their places, cross-entropy on all else.
+
+    The renderer's masks say what thing each cell shows, so that all of a thing's cells learn its kind and
+    colour, and not its centre alone: so dense a signal teaches shapes far sooner.
 
     Args:
         widths: channels of its stages, each at half the resolution of the one before.
-        spoilt: share of rows that are spoilt by blur or JPEG.
+        spoilt: share of rows that are spoilt by blur or JPEG, and of those that are moved and bent.
     """
 
     name = "inspector"
@@ -54,100 +46,126 @@ class InspectorTask:
         self,
         data: WorldData,
         *,
-        widths: Sequence[int] = (32, 64, 96, 128),
+        widths: Sequence[int] = (32, 64, 128, 192),
         spoilt: float = 0.6,
         seed: int = 0,
     ) -> None:
-        from transformers import ResNetConfig, ResNetForImageClassification
-
         self.data, self.spoilt, self.seed = data, spoilt, seed
         torch.manual_seed(seed)
-        config = ResNetConfig(
-            embedding_size=widths[0],
-            hidden_sizes=list(widths),
-            depths=[1] * len(widths),
-            layer_type="basic",
-            id2label=dict(enumerate(labels())),
-            label2id={label: i for i, label in enumerate(labels())},
-            problem_type="multi_label_classification",
-        )
-        self.model = ResNetForImageClassification(config)
+        self.model = Detector(widths)
 
-    def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pixel values (b, 3, 64, 64), what is there float32 (b, pairs + kinds + colours), settings (b,)."""
+    def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
+        """Pixel values (b, 3, 96, 96) and what `targets_of` says of them, settings (b,), styles (b,)."""
         rngs = [random.Random(f"inspector/{self.seed}/{step}/{i}") for i in range(size)]
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         scenes = [self._scene(int(i), rng) for i, rng in zip(indices, rngs, strict=True)]
-        renders = [torch.from_numpy(np.array(picture_of(scene)[0])) for scene in scenes]
-        pictures = [self._spoil(p, rng) for p, rng in zip(renders, rngs, strict=True)]
+        rows = [self._picture(scene, rng) for scene, rng in zip(scenes, rngs, strict=True)]
+        pixels = normalised(np.stack([picture for picture, _ in rows]))
+        masks = torch.from_numpy(np.stack([mask for _, mask in rows])).float()
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        pixels = _shifted(pixel_values(torch.stack(pictures)), rngs)
-        strength = 0.12 * torch.rand(size, 1, 1, 1, generator=g).square()
-        pixels = pixels + strength * torch.randn(pixels.shape, generator=g)
-        there = torch.stack([what_is_there(scene) for scene in scenes])
-        return pixels, there, torch.tensor([SETTINGS.index(scene.setting) for scene in scenes])
+        pixels, masks = bent(pixels, masks, how_much=how_much(rngs, self.spoilt), generator=g)
+        return {
+            "pixels": noised(pixels, g),
+            **targets_of(scenes, masks),
+            "setting": torch.tensor([SETTINGS.index(scene.setting) for scene in scenes]),
+            "style": torch.tensor([STYLES.index(scene.style) for scene in scenes]),
+        }
 
     def _scene(self, index: int, rng: random.Random) -> Scene:
         if rng.random() < HELD_OUT_SHARE:
             return scene_of("held-out", UNSEEN + index)
         return scene_of(self.data.split, index)
 
-    def _spoil(self, pixels: torch.Tensor, rng: random.Random) -> torch.Tensor:
-        """uint8 (h, w, 3): as it is, blurred, seen through fewer pixels, or saved as JPEG."""
-        if rng.random() >= self.spoilt:
-            return pixels
-        picture, way = Image.fromarray(pixels.numpy()), rng.randrange(3)
-        if way == 0:
-            picture = picture.filter(ImageFilter.BoxBlur(rng.uniform(1.0, 4.0)))
-        elif way == 1:
-            side = rng.randint(40, 128)
-            small = picture.resize((side, side), Image.Resampling.BOX)
-            picture = small.resize(picture.size, Image.Resampling.BICUBIC)
-        else:
-            stream = io.BytesIO()
-            picture.save(stream, format="JPEG", quality=rng.randint(8, 60))
-            picture = Image.open(stream).convert("RGB")
-        return torch.from_numpy(np.array(picture))
+    def _picture(self, scene: Scene, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (96, 96, 3) and the thing numbers (96, 96)."""
+        rendered = render(scene, RENDER_SIDE)
+        image = spoilt(rendered.image, rng) if rng.random() < self.spoilt else rendered.image
+        return shrunk(image), np.asarray(rendered.mask.resize((SIDE, SIDE), Image.Resampling.NEAREST))
 
-    def loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
-        pixels, there, settings = batch
-        logits = self.model(pixel_values=pixels).logits.float()
-        things, setting = logits.split([there.shape[1], GROUPS[3]], 1)
-        thing_loss = F.binary_cross_entropy_with_logits(things, there, reduction="none").sum(1).mean()
-        setting_loss = F.cross_entropy(setting, settings)
-        return {"loss": thing_loss + setting_loss, "things": thing_loss, "setting": setting_loss}
+    def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        maps: Maps = self.model(batch["pixels"])
+        centre = focal_loss(maps.centre, batch["centre"])
+        at = batch["centre"] == 1
+        place = (maps.offset - batch["offset"])[at].abs().mean()
+        kind = _cells_nats(maps.kind, batch["kind"], at)
+        colour = _cells_nats(maps.colour, batch["colour"], at)
+        setting = F.cross_entropy(maps.setting.float(), batch["setting"])
+        style = F.cross_entropy(maps.style.float(), batch["style"])
+        parts = {"centre": centre, "place": place, "kind": kind, "colour": colour}
+        parts |= {"setting": setting, "style": style}
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
     def save(self, folder: Path) -> None:
-        save_transformers(self.model, folder)
-        save_image_processor(folder, IMAGE_SIDE)
+        self.model.save_pretrained(folder)
 
 
-def what_is_there(scene: Scene) -> torch.Tensor:
-    """1.0 for each pair, kind and colour that the scene shows: float32 (pairs + kinds + colours)."""
-    pairs, kinds, colours = torch.zeros(GROUPS[0]), torch.zeros(GROUPS[1]), torch.zeros(GROUPS[2])
-    for thing in scene.things:
-        pairs[PAIRS.index((thing.kind, thing.colour))] = 1
-        kinds[KINDS.index(thing.kind)] = 1
-        colours[list(COLOURS).index(thing.colour)] = 1
-    return torch.cat([pairs, kinds, colours])
+def targets_of(scenes: Sequence[Scene], masks: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the cells are to say.
+
+    Args:
+        masks: thing numbers, float32 (b, 96, 96), 0 for none.
+
+    Returns:
+        `centre` (b, y, x): 1 where a centre lies, falling off around it; `offset` (b, y, x, 2): where in that
+        cell, (y, x) from 0 to 1; `kind`, `colour` (b, y, x): int64, `NOTHING` where no thing is.
+    """
+    b = len(scenes)
+    centre, offset = torch.zeros(b, CELLS, CELLS), torch.zeros(b, CELLS, CELLS, 2)
+    cut = masks.reshape(b, CELLS, CELL, CELLS, CELL).permute(0, 1, 3, 2, 4).flatten(3)
+    most = max(len(scene.things) for scene in scenes)
+    cover = torch.stack([(cut == n).float().mean(-1) for n in range(1, most + 1)])  # (things, b, y, x)
+    share, which = cover.max(0)
+    which = torch.where(share >= COVER, which, NOTHING)
+    steps = torch.arange(CELLS)
+    for i, scene in enumerate(scenes):
+        for n in range(len(scene.things)):
+            inside = masks[i] == n + 1
+            if not inside.any():
+                continue  # moved out of the frame
+            point = torch.stack([_middle(inside.any(1)), _middle(inside.any(0))]) / CELL  # (y, x), in cells
+            y, x = point.long().tolist()
+            bell = torch.exp(-((steps[:, None] - y) ** 2 + (steps - x) ** 2) / (2 * BELL**2))
+            centre[i] = torch.maximum(centre[i], bell)
+            offset[i, y, x] = point - point.floor()
+            which[i, y, x] = n
+    return {
+        "centre": centre,
+        "offset": offset,
+        "kind": _named(which, [[KINDS.index(t.kind) for t in s.things] for s in scenes]),
+        "colour": _named(which, [[list(COLOURS).index(t.colour) for t in s.things] for s in scenes]),
+    }
 
 
-def load_inspector(folder: Path) -> "ResNetForImageClassification":
+def focal_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Law & Deng 2018 (CornerNet), eq. 1, with alpha 2 and beta 4: a mean over the places that are 1."""
+    p = logits.float().sigmoid()
+    found = wanted == 1
+    hit = F.logsigmoid(logits.float()) * (1 - p) ** 2
+    miss = F.logsigmoid(-logits.float()) * p**2 * (1 - wanted) ** 4
+    return -torch.where(found, hit, miss).sum() / found.sum().clamp_min(1)
+
+
+def load_inspector(folder: Path) -> Detector:
     """A trained inspector, in float32, on the CPU, ready to look."""
-    from transformers import ResNetForImageClassification
-
-    model = ResNetForImageClassification.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    return model.eval().requires_grad_(False)
+    return Detector.from_pretrained(folder)
 
 
-def _shifted(pixels: torch.Tensor, rngs: Sequence[random.Random]) -> torch.Tensor:
-    """Each picture (b, c, h, w) moved by up to `SHIFT` pixels; what comes in is its edge, repeated."""
-    height, width = pixels.shape[2:]
-    large = F.pad(pixels, (SHIFT,) * 4, mode="replicate")
-    rows = []
-    for picture, rng in zip(large, rngs, strict=True):
-        y, x = rng.randint(0, 2 * SHIFT), rng.randint(0, 2 * SHIFT)
-        rows.append(picture[:, y : y + height, x : x + width])
-    return torch.stack(rows)
+def _middle(there: torch.Tensor) -> torch.Tensor:
+    """Half way between the first and the last pixel (n,) that is True, from 0 to n."""
+    places = there.nonzero()
+    return (places[0, 0] + places[-1, 0] + 1) / 2
+
+
+def _named(which: torch.Tensor, values: list[list[int]]) -> torch.Tensor:
+    """Thing indices (b, y, x) as values of the things of each row."""
+    most = max(map(len, values))
+    table = torch.tensor([row + [NOTHING] * (most - len(row)) for row in values])
+    named = table.gather(1, which.clamp_min(0).flatten(1)).reshape(which.shape)
+    return torch.where(which >= 0, named, NOTHING)
+
+
+def _cells_nats(logits: torch.Tensor, wanted: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of all cells that show a thing, and once more of those that hold a centre (b, y, x)."""
+    asked = wanted != NOTHING
+    nats = F.cross_entropy(logits[asked].float(), wanted[asked], reduction="none")
+    return nats.mean() + nats[at[asked]].mean()

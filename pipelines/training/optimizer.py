@@ -30,7 +30,8 @@ def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
 def _is_hidden_matrix(name: str, p: torch.Tensor) -> bool:
     """Muon is for the matrices between hidden layers; embeddings and heads have one-hot inputs or outputs."""
     outer = any(
-        part in name for part in ("embed", "lm_head", "cls.", "conv_in", "conv_out", "classifier", "position")
+        part in name
+        for part in ("embed", "lm_head", "cls.", "conv_in", "conv_out", "classifier", "position", "lora")
     )
     return p.ndim >= 2 and not outer and min(p.shape[0], p[0].numel()) > 1
 

@@ -9,17 +9,54 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...engine.diffusion.objective import Objective
 from ...engine.errors import InputError
 from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
 from ..rendering.output import write_atomically
 from .config import Table, sizes_of
-from .data import WorldData
+from .data import PICTURE_SIDE, TrainingData, WorldData
+from .folder_data import open_folder
 from .folders import replacing
-from .trainer import Task
+from .samples import SAMPLES, draw_samples
+from .trainer import STATE, Task
+from .warm_start import start_from
 
 MODELS = ("planner", "drafter", "refiner", "captioner", "inspector")
 SIZES = "sizes.json"
+WORLD_ONLY = ("inspector",)  # what needs to know where each thing of a picture is
+
+
+def read_data(
+    name: str, out: Path, config: Table, *, side: int = PICTURE_SIDE, say: Callable[[str], None] = print
+) -> TrainingData:
+    """The world, or a user's folder of pictures with captions, made ready in `out`.
+
+    Args:
+        name: "world", or the folder's.
+        side: of the pictures that a folder gives, at most, in pixels.
+
+    Raises:
+        InputError: see `open_folder`.
+    """
+    if name == "world":
+        return WorldData(count=config["pictures"])
+    return open_folder(Path(name), out / "pictures", side=side, say=say)
+
+
+def check_data(out: Path, data: TrainingData) -> None:
+    """Raises `InputError` if what lies in `out` was trained on other data."""
+    for name, sizes in _read_sizes(out).items():
+        if (before := sizes.get("data", "world")) != data.name:
+            raise InputError(
+                f"{out / name}: was trained on {before}, not on {data.name}: name that with --data"
+            )
+
+
+def _read_sizes(out: Path) -> dict[str, Table]:
+    """What each thing in `out` was made with; empty where nobody has noted it."""
+    path = out / SIZES
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 class Parts:
@@ -28,23 +65,42 @@ class Parts:
     Args:
         out: the training's folder.
         config: as `read_config` returns it.
+        data: what is trained on; the world, if not given.
+        beginning: a folder of shipped weights that everything begins with, or `None` to begin from nothing.
+        base: the diffusers pipeline that LoRA is trained for.
         say: is told what is being fitted.
     """
 
-    def __init__(self, out: Path, config: Table, *, say: Callable[[str], None] = print) -> None:
-        self.out, self.config, self._say = out, config, say
-        self.data = WorldData(count=config["pictures"])
+    def __init__(
+        self,
+        out: Path,
+        config: Table,
+        *,
+        data: TrainingData | None = None,
+        beginning: Path | None = None,
+        base: Path | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.out, self.config, self.beginning, self.base, self._say = out, config, beginning, base, say
+        self.data: TrainingData = data or WorldData(count=config["pictures"])
 
     def codebook(self) -> PatchCodebook:
         """The image tokenizer."""
-        from .tokenizer import train_tokenizer
+        from .tokenizer import show_codebook, train_tokenizer
 
         seed = self.config["seed"]
         sizes = {**self.config["tokenizer"], "seed": seed}
+        start = PatchCodebook.from_pretrained(self.beginning / "tokenizer") if self.beginning else None
         folder = self._fitted(
-            "tokenizer", sizes, lambda part: train_tokenizer(self.data, part, **sizes, say=self._say)
+            "tokenizer",
+            sizes,
+            lambda part: train_tokenizer(self.data, part, **sizes, start=start, say=self._say),
         )
-        return PatchCodebook.from_pretrained(folder)
+        book = PatchCodebook.from_pretrained(folder)
+        sheet = self.out / f"tokenizer-{SAMPLES}.png"
+        if not sheet.exists():
+            write_atomically(sheet, draw_samples(show_codebook(self.data, book)))
+        return book
 
     def words(self) -> Any:
         """The text tokenizer, a `PreTrainedTokenizerFast`."""
@@ -53,20 +109,21 @@ class Parts:
         from .texts import train_text_tokenizer
 
         sizes = self.config["text"]
-        folder = self._fitted("text", sizes, lambda part: train_text_tokenizer(part, **sizes))
+        folder = self._fitted("text", sizes, lambda part: train_text_tokenizer(self.data, part, **sizes))
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
     def latents(self) -> PatchLatents:
-        """The space in which the refiner paints."""
+        """The space in which the refiner paints: that of what it begins with, or one fitted to the data."""
         from .refiner import fit_latents
 
-        sizes, book = self.config["latents"], self.codebook()
-        folder = self._fitted(
-            "latents",
-            sizes,
-            lambda part: fit_latents(self.data, book, **sizes, say=self._say).save_pretrained(part),
-        )
-        return PatchLatents.from_pretrained(folder)
+        def fit(part: Path) -> None:
+            if self.beginning:
+                PatchLatents.from_pretrained(self.beginning / "refiner" / "latents").save_pretrained(part)
+            else:
+                fit_latents(self.data, self.codebook(), **sizes, say=self._say).save_pretrained(part)
+
+        sizes = self.config["latents"]
+        return PatchLatents.from_pretrained(self._fitted("latents", sizes, fit))
 
     def task(self, name: str) -> Task:
         """The trainer of model `name`.
@@ -77,6 +134,8 @@ class Parts:
         sizes = sizes_of(self.config, name)
         batch_size = self.config[name]["training"]["batch_size"]
         begun_with = {**sizes, "batch_size": batch_size, "seed": self.config["seed"]}
+        if name == "lora":
+            begun_with["base"] = str(self.base)
         self._check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
@@ -85,6 +144,9 @@ class Parts:
         except (ValueError, AssertionError, StrictDataclassError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise InputError(f"config: [{name}]: these sizes do not fit together: {reason}") from error
+        if self.beginning and not (self.out / name / STATE).exists():
+            begun = start_from(task, self.beginning)
+            self._say(f"{name}: {begun:,} weights begin as those of {self.beginning}")
         self._remember(name, begun_with)
         return task
 
@@ -101,7 +163,8 @@ class Parts:
             case "refiner":
                 from .refiner import Drops, RefinerTask
 
-                sizes = {**sizes, "channels": tuple(sizes["channels"]), "drops": Drops(**sizes["drops"])}
+                sizes |= {"channels": tuple(sizes["channels"]), "drops": Drops(**sizes["drops"])}
+                sizes |= {"objective": Objective(**sizes["objective"])}
                 return RefinerTask(self.data, self.codebook(), self.latents(), self.words(), **sizes)
             case "captioner":
                 from .captioner import CaptionerTask
@@ -110,7 +173,14 @@ class Parts:
             case "inspector":
                 from .inspector import InspectorTask
 
+                if not isinstance(self.data, WorldData):
+                    raise InputError("train inspector: is trained on the world alone: leave --data out")
                 return InspectorTask(self.data, **sizes)
+            case "lora":
+                from .lora import LoraTask
+
+                assert self.base is not None, "LoRA has a base"
+                return LoraTask(self.data, self.base, **sizes)
             case _:
                 raise AssertionError(f"no model {name!r}")
 
@@ -128,17 +198,18 @@ class Parts:
         """What is there was made with these sizes, or nobody knows with which."""
         if not (self.out / name).exists():
             return
-        for key, before in self._sizes().get(name, sizes).items():
-            if sizes.get(key) != before:
+        now = self._named(sizes)
+        for key, before in ({"data": "world"} | _read_sizes(self.out).get(name, now)).items():
+            if now.get(key) != before:
                 raise InputError(
-                    f"{self.out / name}: was begun with {key} = {before}, which is now {sizes.get(key)}: "
+                    f"{self.out / name}: was begun with {key} = {before}, which is now {now.get(key)}: "
                     f"take another --out, or remove the folder"
                 )
 
     def _remember(self, name: str, sizes: Table) -> None:
-        known = self._sizes() | {name: sizes}
+        known = _read_sizes(self.out) | {name: sizes if self.data.name == "world" else self._named(sizes)}
         write_atomically(self.out / SIZES, (json.dumps(known, indent=2) + "\n").encode())
 
-    def _sizes(self) -> dict[str, Table]:
-        path = self.out / SIZES
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    def _named(self, sizes: Table) -> Table:
+        """The sizes, and the name of the data that goes with them."""
+        return {**sizes, "data": self.data.name}

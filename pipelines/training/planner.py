@@ -1,27 +1,25 @@
 """Trains the planner: a causal LM that turns any wording into a full Plan, written as JSON.
 
 Cross-entropy on the Plan alone. What the prompt leaves open (a place, a setting) the Plan fills in: the scene
-that the wording was made from says how, so the planner learns to imagine as the world does.
+that the wording was made from says how, so the planner learns to imagine as its world does.
 """
 
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from ..pocket.world import caption_of, facts_of, prompt_of
-from .data import WorldData, indices_of, scene_of
+from .data import IGNORED, TrainingData, indices_of
+from .samples import COUNT
 from .texts import id_of, plan_json
 from .weights import save_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-IGNORED = -100
 MAX_POSITIONS = 192
-TWO_THINGS = 0.65  # share of scenes with two things, which are the harder ones to plan
 PROMPT_WEIGHT = 4.0  # of the expanded prompt's tokens; the facts repeat them
 
 
@@ -32,7 +30,7 @@ class PlannerTask:
 
     def __init__(
         self,
-        data: WorldData,
+        data: TrainingData,
         tokenizer: "PreTrainedTokenizerFast",
         *,
         hidden_size: int = 160,
@@ -66,13 +64,15 @@ class PlannerTask:
         for i, index in enumerate(
             indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         ):
-            scene = scene_of(self.data.split, int(index), two_things=TWO_THINGS)
             rng = random.Random(f"planner/{self.seed}/{step}/{i}")
-            text = prompt_of(scene) if rng.random() < 0.1 else caption_of(scene, rng)
+            scene = self.data.to_plan(int(index), rng)
+            prompt = self.data.prompt_of(scene)
+            text = prompt if rng.random() < 0.1 else self.data.caption_of(scene, rng)
             asked = self.tokenizer.encode(f"<s>{text}<plan>", add_special_tokens=False)
-            plan = plan_json(prompt_of(scene), facts_of(scene))
+            plan = plan_json(prompt, self.data.facts_of(scene))
             answer = self.tokenizer.encode(f"{plan}</s>", add_special_tokens=False)
-            rows.append((asked + answer, [IGNORED] * len(asked) + answer))
+            row = asked + answer
+            rows.append((row[:MAX_POSITIONS], ([IGNORED] * len(asked) + answer)[:MAX_POSITIONS]))
         longest = max(len(ids) for ids, _ in rows)
         ids = torch.full((size, longest), id_of(self.tokenizer, "<pad>"))
         labels = torch.full((size, longest), IGNORED)
@@ -90,6 +90,24 @@ class PlannerTask:
         weights = inside.float() + (PROMPT_WEIGHT - 1) * before_facts.float()
         loss = (nats * weights).sum() / weights.sum()
         return {"loss": loss, "prompt": nats[before_facts].mean(), "all": nats[inside].mean()}
+
+    def show(self) -> str:
+        """Held-out wordings and what is planned for them, word by word the likeliest, under no grammar."""
+        data, lines = self.data.held_out(), list[str]()
+        model: Any = self.model
+        for i, scene in enumerate(data.scenes(range(COUNT))):
+            text = data.caption_of(scene, random.Random(i))
+            asked = self.tokenizer.encode(f"<s>{text}<plan>", add_special_tokens=False)
+            ids = torch.tensor([asked], device=self.model.device)
+            written = model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=MAX_POSITIONS - len(asked),
+                do_sample=False,
+            )
+            plan = self.tokenizer.decode(written[0, len(asked) :], skip_special_tokens=True)
+            lines += [f"asked:   {text}", f"wanted:  {data.prompt_of(scene)}", f"planned: {plan}", ""]
+        return "\n".join(lines)
 
     def save(self, folder: Path) -> None:
         save_transformers(self.model, folder, self.tokenizer)

@@ -5,24 +5,29 @@ Flow matching (Lipman et al. 2023; x_t = (1 - sigma) x + sigma noise) on latents
 the picture and its draft's preview, as residual diffusion does (Yue et al. 2023, ResShift). The net
 predicts the clean latents, not noise or velocity: most of them are zero, while noise fills every channel,
 and a net this small that has to let noise through leaves grain (Li & He 2025, "Back to Basics: Let
-Denoising Generative Models Denoise"). Text and tokens are dropped at times, so that guidance has named
-branches, and some tokens are replaced, so that a drafter's slips are painted over.
+Denoising Generative Models Denoise"). Other paths and predictions can be chosen (see `Objective`). Text and
+tokens are dropped at times, so that guidance has named branches, and some tokens are replaced, so that a
+drafter's slips are painted over.
 """
 
+import copy
 import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from ...engine.models.from_diffusers import PREDICTION, TRAIN_TIMESTEPS
+from ...engine.diffusion.denoising import denoise, even_sigmas
+from ...engine.diffusion.objective import TRAIN_TIMESTEPS, Objective
+from ...engine.models.from_diffusers import TokenRefiner
 from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
-from .data import DRAFT_SIDE, PICTURE_SIDE, WorldData, indices_of
+from .data import DRAFT_SIDE, PICTURE_SIDE, TrainingData, indices_of
 from .drafter import TEXT_LENGTH, wording_of
+from .samples import COUNT, Column
 from .texts import id_of, padded
 from .weights import halved
 
@@ -32,20 +37,24 @@ if TYPE_CHECKING:
 UNTOLD_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
 
 WHOLE_EVERY = 4  # steps; the others see only what is around a thing, where most is to be learnt
+SHOWN_STEPS = 6  # of denoising, where samples are shown
 CROP = 20  # cells of latents on such a window's side
 
 
-def _around_thing(*maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The window of `CROP` cells around a thing, cut out of each (c, h, w); the last map is the mask."""
+def _around_thing(*maps: torch.Tensor, g: torch.Generator) -> tuple[torch.Tensor, ...]:
+    """The window of `CROP` cells around a thing, cut out of each (c, h, w); the last map is the mask.
+
+    Where the mask knows no thing, it is any window.
+    """
     inside = (maps[-1][0] > 0).nonzero()  # (n, 2)
     sides = torch.tensor(maps[-1].shape[1:])
-    centre = inside.float().mean(0) if len(inside) else sides / 2
+    centre = inside.float().mean(0) if len(inside) else torch.rand(2, generator=g) * sides
     top, left = (centre - CROP / 2).round().long().clamp_min(0).minimum(sides - CROP).tolist()
     return tuple(each[:, top : top + CROP, left : left + CROP] for each in maps)
 
 
 def fit_latents(
-    data: WorldData,
+    data: TrainingData,
     codebook: PatchCodebook,
     *,
     patch: int = 8,
@@ -54,20 +63,33 @@ def fit_latents(
     say: Callable[[str], None] = print,
 ) -> PatchLatents:
     """The principal components of the data's patches, and the scale of what a preview lacks."""
-    size = patch * patch * 3
+    size, some = patch * patch * 3, range(min(pictures, data.count))
     whole = PatchLatents(torch.zeros(size), torch.eye(size), patch=patch, residual_scale=1.0)
-    pixels = data.take(range(pictures), PICTURE_SIDE).pixels
+    pixels = data.take(some, PICTURE_SIDE).pixels
     x = whole.patches(pixels).reshape(-1, size).double()
     mean = x.mean(0)
     _, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / len(x))  # ascending
     basis = vectors.flip(1)[:, :channels].float()
     latents = PatchLatents(mean.float(), basis, patch=patch, residual_scale=1.0)
-    small = data.take(range(pictures), DRAFT_SIDE).pixels
+    small = data.take(some, DRAFT_SIDE).pixels
     previews = latents.encode_previews(codebook.decode(codebook.encode(small)), PICTURE_SIDE, PICTURE_SIDE)
     latents.residual_scale = float((latents.encode(pixels) - previews).std())
     lost = (latents.decode(latents.encode(pixels)).float() - pixels.float()) / 255
     say(f"latents: {channels} of {size} components, {-10 * lost.square().mean().log10():.1f} dB")
     return latents
+
+
+def _times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
+    """When on the path, from 0 (clean) to 1 (noise), the rows of a batch are: float32 (size,)."""
+    match spread:
+        case "noisy":  # more of them at the noisy end
+            return torch.rand(size, generator=g).sqrt()
+        case "even":
+            return torch.rand(size, generator=g)
+        case "middle":  # logit-normal (Esser et al. 2024, section 3.1)
+            return torch.randn(size, generator=g).sigmoid()
+        case _:
+            raise AssertionError(f"no spread {spread!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,7 +108,7 @@ class RefinerTask:
 
     def __init__(
         self,
-        data: WorldData,
+        data: TrainingData,
         codebook: PatchCodebook,
         latents: PatchLatents,
         tokenizer: "PreTrainedTokenizerFast",
@@ -96,6 +118,8 @@ class RefinerTask:
         text_layers: int = 2,
         thing_weight: float = 3.0,
         drops: Drops | None = None,
+        objective: Objective | None = None,
+        sigmas: str = "noisy",
         seed: int = 0,
     ) -> None:
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -103,6 +127,7 @@ class RefinerTask:
 
         self.data, self.codebook, self.latents, self.tokenizer = data, codebook, latents, tokenizer
         self.thing_weight, self.seed, self.drops = thing_weight, seed, drops or Drops()
+        self.objective, self.sigmas = objective or Objective(), sigmas
         torch.manual_seed(seed)
         levels = len(channels)
         unet = UNet2DConditionModel(
@@ -138,9 +163,9 @@ class RefinerTask:
         """Clean latents, their condition, text ids, weights, sigmas and noise of one step."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         large = self.data.take(indices, PICTURE_SIDE)
-        small = self.data.take(indices, DRAFT_SIDE)
+        small = large.smaller(DRAFT_SIDE)
         rngs = [random.Random(f"refiner/{self.seed}/{step}/{i}") for i in range(size)]
-        texts = [wording_of(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
+        texts = [wording_of(self.data, scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         tokens = self._spoil(self.codebook.encode(small.pixels), g)
         condition = self.latents.encode_previews(self.codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
@@ -149,16 +174,16 @@ class RefinerTask:
         clean = self.latents.encode(large.pixels)
         cover = F.avg_pool2d(large.masks[:, None].float() / 255, self.latents.patch)
         if step % WHOLE_EVERY:
-            clean, condition, cover = (
-                torch.stack(rows) for rows in zip(*map(_around_thing, clean, condition, cover), strict=True)
-            )
+            rows = zip(clean, condition, cover, strict=True)
+            windows = [_around_thing(*row, g=g) for row in rows]
+            clean, condition, cover = (torch.stack(maps) for maps in zip(*windows, strict=True))
         return {
             "clean": (clean - condition) / self.latents.residual_scale,
             "condition": condition,
             "text": torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH)),
             "weight": (1 + self.thing_weight * cover) * told.clamp_min(UNTOLD_WEIGHT),
             "told": told,
-            "sigma": torch.rand(size, generator=g).sqrt(),  # more of them at the noisy end
+            "sigma": self.objective.sigma(_times(self.sigmas, size, g)),
             "noise": torch.randn(clean.shape, generator=g),
         }
 
@@ -174,15 +199,59 @@ class RefinerTask:
         return torch.where(hit, torch.where(far, others, near), tokens)
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        sigma = batch["sigma"][:, None, None, None]
-        noisy = (1 - sigma) * batch["clean"] + sigma * batch["noise"]
+        sigma, objective = batch["sigma"], self.objective
+        noisy = objective.noisy(batch["clean"], batch["noise"], sigma)
         text = self.model["text_encoder"](input_ids=batch["text"]).last_hidden_state
         entering = torch.cat([noisy, batch["condition"]], 1)
-        predicted = self.model["unet"](entering, batch["sigma"] * TRAIN_TIMESTEPS, text).sample
-        error = (predicted - batch["clean"]).square().mean(1, keepdim=True)
-        even = sigma.square().clamp_min(0.05)  # the error of the velocity, (x - x_sigma) / sigma
+        predicted = self.model["unet"](entering, objective.timestep(sigma), text).sample
+        target = objective.target(batch["clean"], batch["noise"], sigma)
+        error = (predicted.float() - target).square().mean(1, keepdim=True)
+        even = torch.ones_like(error)
+        if objective.prediction == "sample":  # the error of the velocity, (x - x_sigma) / sigma
+            even = sigma.square().clamp_min(0.05)[:, None, None, None]
         loss = (error / even * batch["weight"]).sum() / batch["weight"].sum()
         return {"loss": loss, "error": (error * batch["told"]).sum() / error[0].numel() / batch["told"].sum()}
+
+    def show(self) -> list[Column]:
+        """Held-out pictures: the preview that their own tokens give, what is painted from it, and the truth."""
+        data = self.data.held_out()
+        large = data.take(range(COUNT), PICTURE_SIDE)
+        tokens = self.codebook.encode(large.smaller(DRAFT_SIDE).pixels)
+        previews = self.codebook.decode(tokens)
+        prompts = [data.prompt_of(scene) for scene in large.scenes]
+        refiner = self._refiner()
+        condition, text = (
+            refiner.encode_previews(previews, PICTURE_SIDE, PICTURE_SIDE),
+            refiner.encode_text(prompts),
+        )
+        noise = torch.randn(condition.shape, generator=torch.Generator().manual_seed(0)).to(condition)
+        *_, residual = denoise(
+            lambda noisy, sigma: refiner.predict(noisy, sigma, text, condition),
+            noise,
+            scheduler=refiner.new_scheduler(),
+            sigmas=even_sigmas(SHOWN_STEPS),
+        )
+        painted = refiner.decode(residual, condition)
+        return [
+            ((preview, picture, truth), prompt)
+            for preview, picture, truth, prompt in zip(previews, painted, large.pixels, prompts, strict=True)
+        ]
+
+    def _refiner(self) -> TokenRefiner:
+        """The model as inference has it."""
+        unet: Any = self.model["unet"]
+        encoder: Any = self.model["text_encoder"]
+        return TokenRefiner(
+            unet=unet,
+            text_encoder=encoder,
+            tokenizer=self.tokenizer,
+            latents=copy.deepcopy(self.latents).to(unet.device),
+            scheduler_config={"num_train_timesteps": TRAIN_TIMESTEPS},
+            codebook=self.codebook.codebook.name,
+            text_length=TEXT_LENGTH,
+            side=PICTURE_SIDE,
+            objective=self.objective,
+        )
 
     def save(self, folder: Path) -> None:
         """diffusers' folder layout: unet, text_encoder, tokenizer, scheduler, and our latents."""
@@ -203,7 +272,8 @@ class RefinerTask:
             "text_encoder": ["transformers", "CLIPTextModel"],
             "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
             "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-            "prediction_type": PREDICTION,
+            "path": self.objective.path,
+            "prediction_type": self.objective.prediction,
             "text_length": TEXT_LENGTH,
             "codebook": self.codebook.codebook.name,
         }

@@ -1,19 +1,16 @@
 """Gathers trained models in the layout in which they ship: a folder each, whole or not at all."""
 
 import json
-import random
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from ...engine.errors import DiptychError, InputError
 from ...engine.models.checkpoint import parameter_count
-from ..pocket.world import WORDS, caption_of
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
 from ..rendering.output import write_atomically
 from .calibration import calibrate
-from .data import scene_of
+from .data import TrainingData, WorldData
 from .folders import replacing
 from .parts import MODELS
 
@@ -24,6 +21,7 @@ def ship(
     out: Path,
     into: Path = POCKET_WEIGHTS,
     *,
+    data: TrainingData | None = None,
     calibration_scenes: int = 600,
     say: Callable[[str], None] = print,
 ) -> list[str]:
@@ -31,6 +29,10 @@ def ship(
 
     A model that was not trained yet stays what it was there. A captioner that was not calibrated since it was
     trained is calibrated now.
+
+    Args:
+        data: what they were trained on; the world, if not given.
+        calibration_scenes: held-out pictures that the captioner is calibrated on.
 
     Raises:
         InputError: there is nothing to ship, or `into` cannot be written.
@@ -46,9 +48,9 @@ def ship(
                 shutil.copytree(folder, part, dirs_exist_ok=True, copy_function=shutil.copyfile)
                 count = parameter_count(part)
                 if name == "planner":
-                    _write_words(out, part)
+                    _write_words(out, part, data or WorldData())
                 if name == "captioner" and not (part / "calibration.json").exists():
-                    calibrate(part, scenes=calibration_scenes, say=say)
+                    calibrate(part, data=data, scenes=calibration_scenes, say=say)
             say(f"{name}: {count:,} weights{_steps(out, name)}")
     except OSError as error:
         reason = error.strerror or str(error)
@@ -71,12 +73,11 @@ def _folder(out: Path, name: str) -> Path:
     return out / name if name == "tokenizer" else out / name / "model"
 
 
-def _write_words(out: Path, folder: Path) -> None:
+def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
     """The words that the planner knows, so that it can say which ones of a prompt it does not; and the
     sentencepiece model that its tokenizer came from."""
-    corpus = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
-    fillers = set(re.findall(r"[a-z]+(?:-[a-z]+)*", corpus)) - WORDS
-    text = json.dumps({"words": sorted(WORDS), "fillers": sorted(fillers)}, ensure_ascii=False, indent=0)
+    words, fillers = data.vocabulary()
+    text = json.dumps({"words": sorted(words), "fillers": sorted(fillers)}, ensure_ascii=False, indent=0)
     (folder / "words.json").write_text(text + "\n", encoding="utf-8")
     if (pieces := out / "text" / "spiece.model").exists():
         shutil.copyfile(pieces, folder / "spiece.model")

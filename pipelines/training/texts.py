@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.models.from_transformers import text_ids
-from ..pocket.world import Fact, caption_of, facts_of, false_facts_of, prompt_of
-from .data import scene_of
+from ..pocket.world import Fact
+from .data import TrainingData
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -37,20 +37,23 @@ def plan_json(prompt: str, facts: Iterable[Fact]) -> str:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
-def _corpus(count: int) -> Iterator[str]:
+def _corpus(data: TrainingData, count: int) -> Iterator[str]:
     for i in range(count):
-        scene, rng = scene_of("train", i), random.Random(f"corpus/{i}")
-        yield caption_of(scene, rng)
-        yield caption_of(scene, rng)
-        yield plan_json(prompt_of(scene), facts_of(scene))
-        yield from (text for _, text in false_facts_of(scene, rng))
+        rng = random.Random(f"corpus/{i}")
+        (scene,) = data.scenes([i % data.count])
+        yield data.caption_of(scene, rng)
+        yield data.caption_of(scene, rng)
+        yield plan_json(data.prompt_of(scene), data.facts_of(scene))
+        yield from (text for _, text in data.false_facts_of(scene, rng))
         if i % 10 == 0:
             yield "yes"
             yield "no"
 
 
-def train_text_tokenizer(folder: Path, *, sentences: int = 6000, size: int = 512) -> "PreTrainedTokenizerFast":
-    """Fit a sentencepiece BPE model (Sennrich et al. 2016) to the world's wording, in transformers' format.
+def train_text_tokenizer(
+    data: TrainingData, folder: Path, *, sentences: int = 8000, size: int = 768
+) -> "PreTrainedTokenizerFast":
+    """Fit a sentencepiece BPE model (Sennrich et al. 2016) to the data's wording, in transformers' format.
 
     The sentencepiece model itself is kept beside it as `spiece.model`.
     """
@@ -62,7 +65,7 @@ def train_text_tokenizer(folder: Path, *, sentences: int = 6000, size: int = 512
     with tempfile.TemporaryDirectory() as scratch:
         prefix = Path(scratch) / "spiece"
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_corpus(sentences),
+            sentence_iterator=_corpus(data, sentences),
             model_prefix=str(prefix),
             model_type="bpe",
             vocab_size=size,

@@ -4,17 +4,20 @@ Patches that show things count more than empty sky, since shapes are what drafts
 """
 
 import math
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from ...engine.errors import InputError
 from ...engine.models.patch_codebook import PatchCodebook
-from .data import DRAFT_SIDE, WorldData, shows_thing
+from .data import DRAFT_SIDE, TrainingData, shows_thing
+from .samples import COUNT, Column
 
 
 def train_tokenizer(
-    data: WorldData,
+    data: TrainingData,
     folder: Path,
     *,
     size: int = 1024,
@@ -23,18 +26,36 @@ def train_tokenizer(
     thing_weight: float = 4.0,
     iterations: int = 15,
     seed: int = 0,
+    start: PatchCodebook | None = None,
     say: Callable[[str], None] = print,
 ) -> PatchCodebook:
-    """Fit a codebook of `size` patches to the first `pictures` of `data` and save it in `folder`."""
+    """Fit a codebook of `size` patches to the first `pictures` of `data` and save it in `folder`.
+
+    With `start`, a codebook of the same size, entries begin there, and keep their numbers.
+
+    Raises:
+        InputError: there are fewer patches than entries, or `start` has another size.
+    """
     side = DRAFT_SIDE // patch
     empty = PatchCodebook(torch.zeros(1, patch * patch * 3), patch=patch, grid=(side, side), name="none")
     batch = data.take(range(min(pictures, data.count)), DRAFT_SIDE)
     x = empty.patches(batch.pixels).flatten(0, 2)  # (n, d)
+    if len(x) < size:
+        raise InputError(f"config: [tokenizer]: size = {size}: the data has no more than {len(x)} patches")
     weight = 1 + thing_weight * shows_thing(batch.masks, patch).flatten()
     generator = torch.Generator().manual_seed(seed)
-    centroids = _kmeans(x, weight, size, iterations, generator, say)
-    name = f"patches-{patch}px-{size}"
-    book = PatchCodebook(centroids.half().float(), patch=patch, grid=(side, side), name=name)
+    if start is None:
+        centroids = x[torch.multinomial(weight, size, generator=generator)].clone()
+    else:
+        if start.codebook.size != size or start.patch != patch:
+            raise InputError(
+                f"config: [tokenizer]: size = {size}, patch = {patch}: the weights to start from have"
+                f" {start.codebook.size} and {start.patch}"
+            )
+        centroids = start.centroids.clone()
+    centroids = _kmeans(x, weight, centroids, iterations, generator, say).half()
+    name = f"patches-{patch}px-{size}-{zlib.crc32(centroids.numpy().tobytes()):08x}"
+    book = PatchCodebook(centroids.float(), patch=patch, grid=(side, side), name=name)
     sample = batch.pixels[:512]
     error = (book.decode(book.encode(sample)).float() - sample.float()) / 255
     decibels = -10 * math.log10(float(error.square().mean()))
@@ -43,10 +64,17 @@ def train_tokenizer(
     return book
 
 
+def show_codebook(data: TrainingData, book: PatchCodebook) -> list[Column]:
+    """Held-out pictures, above what is left of them as tokens."""
+    pixels = data.held_out().take(range(COUNT), DRAFT_SIDE).pixels
+    shown = book.decode(book.encode(pixels))
+    return [((before, after), "") for before, after in zip(pixels, shown, strict=True)]
+
+
 def _kmeans(
     x: torch.Tensor,
     weight: torch.Tensor,
-    size: int,
+    centroids: torch.Tensor,
     iterations: int,
     generator: torch.Generator,
     say: Callable[[str], None],
@@ -54,12 +82,12 @@ def _kmeans(
     """Lloyd's algorithm with weights; an entry that wins nothing restarts at a badly served patch.
 
     Args:
-        x: float32 (n, d). weight: float32 (n,).
+        x: float32 (n, d). weight: float32 (n,). centroids: float32 (size, d), where to begin.
 
     Returns:
         float32 (size, d).
     """
-    centroids = x[torch.multinomial(weight, size, generator=generator)].clone()
+    size = len(centroids)
     norms = x.square().sum(1)
     for i in range(iterations):
         half = centroids.square().sum(1) / 2

@@ -20,19 +20,22 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device, set_seed
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ...engine.errors import DiptychError
+from ...engine.errors import CheckpointError, DiptychError, InputError
 from ..rendering.output import write_atomically
 from .curve import draw_curve
 from .folders import replacing
 from .optimizer import MuonAdamW
+from .samples import write_samples
 from .weights import quiet_libraries
 
 LOSSES = "loss.csv"
 STATE = "state.safetensors"
+BEFORE = "state-before.safetensors"
 PROGRESS = "progress.json"
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class TrainSettings:
     seed: int = 0
     checkpoint_minutes: float = 5.0
     log_every: int = 25
+    precision: str = "auto"  # of the arithmetic, one of `PRECISIONS`; weights and averages are float32
 
     def lr_factor(self, step: int) -> float:
         """Of the peak learning rate at `step` (from 0)."""
@@ -137,23 +141,25 @@ class TrainingDiverged(DiptychError):
 def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str], None] = print) -> bool:
     """Train `task`, going on from `work/state.safetensors` where there is one.
 
-    Writes into `work`: `loss.csv`, and at each checkpoint the state, `loss.png` and `model/` (the average, in
-    shipping format).
+    Writes into `work`: `loss.csv`, and at each checkpoint the state (the one before is kept), `loss.png`,
+    `model/` (the average, in shipping format) and samples of what that can do.
 
     Returns:
         Whether all steps are done; not so where Ctrl-C or a polite kill stopped it.
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
+        InputError: the device has no such precision.
+        CheckpointError: all states in `work` are damaged.
     """
     work.mkdir(parents=True, exist_ok=True)
     quiet_libraries()
     set_seed(settings.seed)
-    accelerator = Accelerator()
+    accelerator = Accelerator(mixed_precision=_mixed(settings.precision))
     optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
     model, prepared = accelerator.prepare(task.model, optimizer)
     average = Average(task.model, settings.ema)
-    done = _resume(work, task.model, optimizer, average)
+    done = _resume(work, task.model, optimizer, average, say)
     if done:
         _forget_after(work / LOSSES, done)
         state = "going on from" if done < settings.steps else "is trained,"
@@ -167,7 +173,8 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
         for step in range(done, settings.steps):
             optimizer.scale_lr(settings.lr_factor(step))
             batch = send_to_device(task.batch(step, settings.batch_size), accelerator.device)
-            losses = task.loss(batch)
+            with accelerator.autocast():
+                losses = task.loss(batch)
             accelerator.backward(losses["loss"])
             accelerator.clip_grad_norm_(model.parameters(), 1.0)
             prepared.step()
@@ -189,6 +196,17 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
                 say(f"{task.name}: stopped after step {step + 1}; the same command goes on from there")
                 return False
     return True
+
+
+def _mixed(precision: str) -> str:
+    """accelerate's word for the arithmetic's precision.
+
+    On a CPU bfloat16 is no help: without instructions of its own it is about 100 times slower than float32.
+    """
+    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    if precision == "bfloat16" and not able:
+        raise InputError("precision = 'bfloat16': needs a GPU that has it; say float32, or auto")
+    return "bf16" if able and precision != "float32" else "no"
 
 
 def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:
@@ -239,6 +257,8 @@ def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average
         tensors |= {f"optimizer/{i}/{k}": v.clone().contiguous() for k, v in optimizer.state[p].items()}
     part = work / "state.part"
     save_file(tensors, part, metadata={"step": str(step)})
+    if (work / STATE).exists():
+        os.replace(work / STATE, work / BEFORE)
     os.replace(part, work / STATE)
     _export(work, step, task, average)
 
@@ -247,9 +267,12 @@ def _export(work: Path, step: int, task: Task, average: Average) -> None:
     """What others load and look at: the average in shipping format, the curve, the step."""
     restore = average.swapped_into(task.model)
     try:
+        task.model.eval()
         with replacing(work / "model") as folder:
             task.save(folder)
+        write_samples(task, work)
     finally:
+        task.model.train()
         restore()
     if (work / LOSSES).exists():
         write_atomically(work / "loss.png", draw_curve(work / LOSSES, f"{task.name}, {step} steps"))
@@ -262,9 +285,33 @@ def _exported(work: Path) -> int:
     return int(json.loads(path.read_text(encoding="utf-8"))["step"]) if path.exists() else 0
 
 
-def _resume(work: Path, model: torch.nn.Module, optimizer: MuonAdamW, average: Average) -> int:
-    path = work / STATE
-    if not path.exists():
+def _last_whole_state(work: Path, say: Callable[[str], None]) -> tuple[Path | None, int]:
+    """The newest state that can be read, and its step; (`None`, 0) where there never was one.
+
+    Raises:
+        CheckpointError: there are states, and all are damaged.
+    """
+    paths = [path for path in (work / STATE, work / BEFORE) if path.exists()]
+    for path in paths:
+        try:
+            with safe_open(path, framework="pt") as file:
+                return path, int(file.metadata()["step"])
+        except (SafetensorError, OSError, KeyError, TypeError):
+            say(f"{path}: is damaged; what was saved before it is looked for")
+    if paths:
+        raise CheckpointError(f"{work}: every state in it is damaged: remove the folder to begin anew")
+    return None, 0
+
+
+def _resume(
+    work: Path,
+    model: torch.nn.Module,
+    optimizer: MuonAdamW,
+    average: Average,
+    say: Callable[[str], None],
+) -> int:
+    path, step = _last_whole_state(work, say)
+    if path is None:
         return 0
     device = next(model.parameters()).device
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -280,7 +327,6 @@ def _resume(work: Path, model: torch.nn.Module, optimizer: MuonAdamW, average: A
             else:
                 i, _, key = rest.partition("/")
                 optimizer.state[parameters[int(i)]][key] = value
-        step = int(file.metadata()["step"])
     model.load_state_dict(weights)
     return step
 
