@@ -1,27 +1,29 @@
 """The command line: parses, calls, prints.
 
 Results go to standard output, everything else to standard error. Exit status: 0; 1 where some rows failed; 2
-where the input was wrong (one line says what, where, and what to do); 130 where it was stopped by Ctrl-C.
+where the input was wrong (one line says what, where, and what to do); 130 where it was stopped by Ctrl-C, 143
+by SIGTERM.
 """
 
 import io
-import itertools
 import json
 import os
 import sys
-import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..benchmarks.cli import bench
 from ..engine.errors import DiptychError, InputError
 from ..engine.values import MAX_SEED
-from ..prompts.reader import read_prompts
-from ..prompts.row import PromptFileError, Row
-from .recipes.reader import known_recipes, read_recipe
+from ..prompts.row import PromptFileError
+from ..prompts.variants import MAX_VARIANTS
+from .recipes_command import recipes
+from .rendering.ray_option import with_ray_address
+from .story_commands import interpolate, storyboard, style_sheet
+from .upscale_command import upscale as upscale_command
 
 app = typer.Typer(
     name="diptych",
@@ -38,11 +40,37 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What models and their work may take on the device, e.g. 2GiB.")
 ]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="text, infotext, table, jsonl, json or yaml; else recognised.")
+]
+WildcardsOption = Annotated[
+    Path | None, typer.Option("--wildcards", help="Folder that __name__ is looked up in.")
+]
+CombinatorialOption = Annotated[
+    bool, typer.Option("--combinatorial", help="All of {a|b}, not one by the row's seed.")
+]
+MaxVariantsOption = Annotated[int, typer.Option("--max-variants", min=1, help="Of one row, at most.")]
+LiteralOption = Annotated[bool, typer.Option("--literal", help="Take prompts as they stand, braces and all.")]
+SourceArgument = Annotated[
+    str | None, typer.Argument(help="A prompt file, a picture, results.jsonl, or - for standard input.")
+]
+UpscaleOption = Annotated[int | None, typer.Option("--upscale", help="Pictures 2 or 4 times as large.")]
+SweepOption = Annotated[
+    list[str] | None,
+    typer.Option("--sweep", help="A setting's values, as guidance=1,2,4; gives a labelled grid."),
+]
+ExplainOption = Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
+]
+RayOption = Annotated[
+    str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one begun here.")
+]
 
 
 @app.command()
 def render(
-    source: Annotated[str | None, typer.Argument(help="A prompt file, or - for standard input.")] = None,
+    source: SourceArgument = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and results.")] = Path("out"),
     text: Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")] = None,
     recipe: RecipeOption = "pocket",
@@ -54,50 +82,101 @@ def render(
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale of the refiner; 1 is none.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
+    only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rows that failed, once more.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="All rows once more, also those done before.")] = False,
+    format: FormatOption = None,
+    wildcards: WildcardsOption = None,
+    combinatorial: CombinatorialOption = False,
+    max_variants: MaxVariantsOption = MAX_VARIANTS,
+    literal: LiteralOption = False,
     memory: MemoryOption = None,
     device: DeviceOption = "auto",
     deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in any batch.")] = False,
+    trust_remote_code: TrustOption = False,
     stats: Annotated[bool, typer.Option("--stats", help="Say where time and memory went.")] = False,
+    upscale: UpscaleOption = None,
+    sweep: SweepOption = None,
+    explain: ExplainOption = False,
+    ray: RayOption = None,
+    workers: Annotated[int | None, typer.Option(help="With --ray: pipelines at a time.")] = None,
 ) -> None:
-    """Render a file of prompts, or text given with -p, into a folder: pictures, results.jsonl, index.html."""
-    from .rendering.batch import plan_job, render_job
-    from .rendering.output import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
-    from .terminal import error_console, out_console, progress, results_table, stats_table
+    """Render prompts into a folder: pictures, results.jsonl, index.html. Stopped, the same command goes on."""
+    from .reading import Reading
+    from .rendering.command import run_render
 
-    refuse_if_not_a_folder(out)
-    rows = list(itertools.islice(_rows(source, text), limit))
-    pipe = _text_to_image(recipe, device=device, memory=memory, deterministic=deterministic, wave=WAVE)
-    wishes = {
-        "candidates": candidates,
-        "keep": keep,
-        "rounds": rounds,
-        "accept": accept,
-        "num_inference_steps": steps,
-        "guidance_scale": guidance,
-    }
-    job = plan_job(pipe, rows, seed=seed, alone=source is None and len(rows) == 1, **wishes)
-    console, started = error_console(), time.perf_counter()
-    try:
-        with progress(console, len(rows)) as watch:
-            records = render_job(
-                pipe, job, out, title=_title(source, rows), watch=watch, on_record=lambda _: watch.on_row()
-            )
-    except KeyboardInterrupt:
-        kept = f"what was finished is in {out}" if (out / RESULTS).exists() else "no row was finished yet"
-        console.print(f"diptych: stopped; {kept}", soft_wrap=True)
-        raise typer.Exit(130) from None
-    done = sum(record.status == "done" for record in records)
-    if stats:
-        console.print(stats_table(pipe.runner.memory.events, time.perf_counter() - started, done))
-    results = out_console()
-    results.print(results_table(records))
-    if done:
-        results.print(f"contact sheet: {out / SHEET}", soft_wrap=True)
-    results.print(f"gallery:       {out / GALLERY}", soft_wrap=True)
-    if done < len(records):
-        failed = f"{len(records) - done} of {len(records)} rows failed"
-        console.print(f"diptych: {failed}; results.jsonl says why", soft_wrap=True)
-        raise typer.Exit(1)
+    options = {"device": device, "memory": memory, "deterministic": deterministic, "wave": WAVE}
+    options |= _on_ray(ray, workers, explain) | ({"trust_remote_code": True} if trust_remote_code else {})
+    reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
+    reading |= {"max_variants": max_variants, "literal": literal}
+    wishes: dict[str, Any] = {"candidates": candidates, "keep": keep, "rounds": rounds, "accept": accept}
+    wishes |= {"num_inference_steps": steps, "guidance_scale": guidance}
+    status = run_render(
+        lambda: _text_to_image(_upscaling(recipe, upscale), **options),
+        source=source,
+        text=text,
+        out=out,
+        seed=seed,
+        wishes=wishes,
+        reading=Reading(**reading),
+        limit=limit,
+        only=only,
+        retry_failed=retry_failed,
+        fresh=fresh,
+        stats=stats,
+        explain=explain,
+        sweep=sweep or (),
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def prompts(
+    source: Annotated[str | None, typer.Argument(help="As for render.")] = None,
+    text: Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, not a table.")] = False,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides what is chosen of variants.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
+    only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None,
+    format: FormatOption = None,
+    wildcards: WildcardsOption = None,
+    combinatorial: CombinatorialOption = False,
+    max_variants: MaxVariantsOption = MAX_VARIANTS,
+    literal: LiteralOption = False,
+) -> None:
+    """Show the rows of a source as render would carry them out, without rendering."""
+    from .prompts_command import run_prompts
+    from .reading import Reading
+
+    reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
+    reading |= {"max_variants": max_variants, "literal": literal}
+    status = run_prompts(
+        source, text, seed=seed, reading=Reading(**reading), limit=limit, only=only, as_json=as_json
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def show(
+    image: Annotated[Path, typer.Argument(help="A PNG file that render made.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as one JSON object.")] = False,
+) -> None:
+    """Show how a picture was made: prompt, plan, seed, settings, weights, versions, and what the judge said."""
+    from .rendering.show import run_show
+
+    run_show(image, as_json=as_json)
+
+
+@app.command()
+def rerender(
+    images: Annotated[list[Path], typer.Argument(help="PNG files that render made.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A folder, or a .png.")] = Path("rerendered"),
+    device: Annotated[str | None, typer.Option("--device", help="If not that of the picture.")] = None,
+) -> None:
+    """Make pictures again from what stands in their files, and say how they differ, if they do."""
+    from .rendering.rerender_command import run_rerender
+
+    raise typer.Exit(run_rerender(images, out, device=device))
 
 
 @app.command()
@@ -132,13 +211,7 @@ def score(
     print(json.dumps(report, ensure_ascii=False))
 
 
-@app.command()
-def recipes() -> None:
-    """List the recipes of the package."""
-    for name in known_recipes():
-        recipe = read_recipe(name)
-        print(f"{name:12}{recipe.summary}")
-        print(f"{'':12}{' -> '.join(recipe.stages)}")
+app.add_typer(recipes, name="recipes")
 
 
 @app.command()
@@ -146,67 +219,96 @@ def doctor(
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Show versions, device, the checkpoints found and how they fit the memory."""
-    from ..engine.memory import DeviceMemory
-    from .build import build_chain, registry
-    from .device import choose_device
-    from .doctor import check_up
-    from .terminal import error_console, out_console
-    from .units import parse_bytes
+    """Show versions, device, the checkpoints found, and what a batch would do under the memory budget."""
+    from .doctor import run_doctor
 
-    read = read_recipe(recipe)
-    budget = None if memory is None else parse_bytes(memory)
-    device_memory = DeviceMemory(registry(), device=choose_device(device), budget_bytes=budget)
-    checkup = check_up(read, build_chain(read), device_memory)
-    console = out_console()
-    console.print(checkup.versions)
-    console.print(checkup.stages)
-    if checkup.troubles:
-        for trouble in checkup.troubles:
-            error_console().print(f"diptych: {trouble}", soft_wrap=True)
+    if not run_doctor(recipe, device=device, memory=memory, as_json=as_json):
         raise typer.Exit(1)
-    console.print("all is well")
 
 
 @app.command()
 def evaluate(
     recipe: RecipeOption = "pocket",
-    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts of one thing, and of two.")] = 100,
-    renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 500,
+    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts that are rendered.")] = 200,
+    renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 200,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
+    only: Annotated[str, typer.Option(help="hybrid; or one panel alone: tokens, diffusion.")] = "hybrid",
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     sheet: Annotated[Path | None, typer.Option(help="A PNG for the judged pictures.")] = None,
+    failures: Annotated[Path | None, typer.Option(help="A PNG for those that are not all right.")] = None,
+    check_sheet: Annotated[Path | None, typer.Option(help="A PNG to check the inspector by hand with.")] = None,
+    checked: Annotated[Path | None, typer.Option(help="The table of a check sheet, filled in.")] = None,
+    card: Annotated[Path | None, typer.Option(help="A model card to write the figures into.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Show this earlier --json; measure nothing.")] = None,
     inspector: Annotated[str, typer.Option(help="The inspector's checkpoint.")] = "pocket/inspector",
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:
     """Measure a recipe on prompts and pictures that training never saw, with 95 % intervals."""
-    pipe = _text_to_image(recipe, device=device, memory=memory)
-    from .evaluation.command import run_evaluation
+    from .evaluation.command import Outputs, run_evaluation, run_report
+    from .evaluation.evaluation import Extent
 
+    outputs = Outputs(as_json=as_json, sheet=sheet, failures=failures, check_sheet=check_sheet, card=card)
+    if figures is not None:
+        run_report(figures, outputs, checked=checked)
+        return
     run_evaluation(
-        pipe, inspector=inspector, prompts=prompts, renders=renders, seed=seed, as_json=as_json, sheet=sheet
+        lambda: _text_to_image(recipe, device=device, memory=memory),
+        Extent(prompts=prompts, renders=renders, seed=seed, steps=steps),
+        outputs,
+        inspector=inspector,
+        panel=only,
+        checked=checked,
     )
+
+
+app.command("upscale")(upscale_command)
+app.command()(storyboard)
+app.command()(style_sheet)
+app.command()(interpolate)
+app.command()(bench)
 
 
 @app.command()
 def train(
     what: Annotated[
-        str, typer.Argument(help="tokenizer, planner, drafter, refiner, captioner, inspector, all; or ship.")
+        str, typer.Argument(help="tokenizer, planner, drafter, refiner, captioner, inspector, all, lora; ship.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
+    data: Annotated[
+        str, typer.Option(help="The world, or a folder of pictures with metadata.jsonl or texts beside them.")
+    ] = "world",
     config: Annotated[Path | None, typer.Option(help="Sizes and steps that differ from the shipped.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, not as configured.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores, if not given.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Decides every draw.")] = None,
     into: Annotated[Path | None, typer.Option(help="ship: where to; the package, if not given.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Begin with these weights: pocket, or a folder of shipped weights.")
+    ] = None,
+    base: Annotated[Path | None, typer.Option(help="lora: the diffusers folder to fine-tune.")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, max=1024, help="lora: of the added matrices.")] = None,
 ) -> None:
     """Train the pocket models, going on where it was stopped; `ship` puts the results into the package."""
     from .training.command import run_training
 
     try:
-        done = run_training(what, out, config=config, steps=steps, threads=threads, seed=seed, into=into)
+        done = run_training(
+            what,
+            out,
+            config=config,
+            steps=steps,
+            threads=threads,
+            seed=seed,
+            into=into,
+            beginning=start_from,
+            data=data,
+            base=base,
+            rank=rank,
+        )
     except KeyboardInterrupt:
         done = False
     if not done:
@@ -221,7 +323,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
     try:
-        app()  # exits by itself; wrong options are its business
+        app(with_ray_address(sys.argv[1:]))  # exits by itself; wrong options are its business
     except (DiptychError, PromptFileError) as error:
         _stop(str(error), 2)
     except BrokenPipeError:  # whoever read standard output has gone
@@ -229,25 +331,33 @@ def main() -> None:
         sys.exit(1)
 
 
-def _rows(source: str | None, text: list[str] | None) -> Iterator[Row]:
-    if (source is None) == (not text):
-        raise InputError("render: give either a prompt file (- for standard input) or text with -p")
-    if text:
-        return (Row(prompt=prompt, source="-p", line=i) for i, prompt in enumerate(text, start=1))
-    if source == "-":
-        return read_prompts(sys.stdin.buffer)
-    return read_prompts(Path(source or ""))
+def _on_ray(ray: str | None, workers: int | None, explain: bool) -> dict[str, Any]:
+    """What the pipeline of a cluster is told beside what every pipeline is."""
+    if ray is None and workers is not None:
+        raise InputError("--workers is for --ray: add that, or leave it out")
+    if ray is not None and explain:
+        raise InputError(
+            "--explain looks on while pictures are made, --ray makes them elsewhere: leave out one"
+        )
+    return {} if ray is None else {"address": ray, "workers": workers}
 
 
-def _title(source: str | None, rows: list[Row]) -> str:
-    """What the gallery is called: the file's name, or the prompt."""
-    if source in (None, "-"):
-        return rows[0].prompt if len(rows) == 1 else f"{len(rows)} prompts"
-    return Path(source).stem
+def _upscaling(recipe: str, scale: int | None) -> Any:
+    """The recipe, with a stage in it that enlarges, if that is wished for."""
+    if scale is None:
+        return recipe
+    from .recipes.reader import read_recipe
+    from .upscale import upscaling
+
+    return upscaling(read_recipe(recipe), scale)
 
 
-def _text_to_image(recipe: str, **options: Any) -> Any:
+def _text_to_image(recipe: Any, **options: Any) -> Any:
     """Apart, so that tests can put another pipeline in its place."""
+    if "address" in options:
+        from .rendering.ray_pipeline import RayTextToImage
+
+        return RayTextToImage.from_recipe(recipe, **options)
     from .text_to_image import TextToImage
 
     return TextToImage.from_recipe(recipe, **options)

@@ -41,7 +41,7 @@ class PictureJudge:
 
     def caption(self, image: "PIL.Image.Image") -> str:
         """What the picture shows, in the captioner's words."""
-        return self._verdict(Picture(pixels=_pixels(image))).caption
+        return self._verdict(Picture(pixels=pixels_of(image))).caption
 
     def score(self, image: "PIL.Image.Image", prompt: str, *, facts: tuple[Fact, ...] = ()) -> Verdict:
         """How well the picture shows what `prompt` asks for.
@@ -50,7 +50,7 @@ class PictureJudge:
             InputError: the prompt is empty or too long.
         """
         plan = Plan(request=Request(prompt=prompt), prompt=prompt, facts=facts)
-        return self._verdict(Picture(pixels=_pixels(image), plan=plan))
+        return self._verdict(Picture(pixels=pixels_of(image), plan=plan))
 
     def _verdict(self, picture: Picture) -> Verdict:
         with self.memory.lease(self.stage.uses, self.stage.workspace([picture])) as models:
@@ -96,7 +96,7 @@ def _opaque(image: "PIL.Image.Image") -> "PIL.Image.Image":
     return PIL.Image.alpha_composite(paper, layer).convert("RGB")
 
 
-def _pixels(image: "PIL.Image.Image") -> Any:
+def pixels_of(image: "PIL.Image.Image") -> Any:
     """uint8 (h, w, 3)."""
     import numpy as np
     import torch

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from ..engine.memory import Event, format_bytes
 from ..engine.watch import Quiet
 from .rendering.record import Record
 
@@ -34,8 +33,9 @@ def error_console() -> Console:
 
 
 @contextlib.contextmanager
-def progress(console: Console, rows: int) -> Iterator["Bars | Lines"]:
-    """A watcher that shows how far `rows` rows are: bars by stage on a terminal, plain lines elsewhere."""
+def progress(console: Console, rows: int | None) -> Iterator["Bars | Lines"]:
+    """A watcher that shows how far `rows` rows (`None` if that is not known) are: bars by stage on a terminal,
+    plain lines elsewhere."""
     if not console.is_terminal:
         yield Lines(console, rows)
         return
@@ -47,7 +47,7 @@ def progress(console: Console, rows: int) -> Iterator["Bars | Lines"]:
 class Bars(Quiet):
     """A bar for the batch and one for each stage of the wave at hand."""
 
-    def __init__(self, bars: Progress, rows: int) -> None:
+    def __init__(self, bars: Progress, rows: int | None) -> None:
         self._bars = bars
         self._batch = bars.add_task("rows", total=rows)
         self._tasks: dict[str, TaskID] = {}
@@ -66,7 +66,7 @@ class Bars(Quiet):
 class Lines(Quiet):
     """A line now and then, for logs."""
 
-    def __init__(self, console: Console, rows: int) -> None:
+    def __init__(self, console: Console, rows: int | None) -> None:
         self._console = console
         self._rows = rows
         self._written = 0
@@ -87,45 +87,21 @@ class Lines(Quiet):
             self._console.print(f"{stage}: {done} of {total}", soft_wrap=True)
 
 
-def results_table(records: Sequence[Record]) -> Table:
-    """Row, prompt, caption and score of each record; for a failed row, why it failed."""
+def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
+    """Row, prompt, caption and score of each record; for a failed row, why it failed. `more` were left out."""
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     table.add_column("row", justify="right", style="dim")
     table.add_column("prompt", ratio=1, overflow="fold")
     table.add_column("caption", ratio=1, overflow="fold")
     table.add_column("score", justify="right")
-    for record in records[:MAX_TABLE_ROWS]:
+    for record in records:
         if record.score is None:
             seen, score = Text(_short(record.error or ""), style="red"), Text("failed", style="red")
         else:
             seen, score = Text(_short(record.caption or "")), _score(record)
         table.add_row(str(record.row), Text(_short(record.prompt)), seen, score)
-    if (more := len(records) - MAX_TABLE_ROWS) > 0:
+    if more > 0:
         table.add_row("", Text(f"... and {more} more in results.jsonl", style="dim"), "", "")
-    return table
-
-
-def stats_table(events: Sequence[Event], seconds: float, pictures: int) -> Table:
-    """Where time and memory went."""
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    table.title = f"{pictures} pictures in {seconds:.1f} s, {60 * pictures / max(seconds, 1e-9):.1f} a minute"
-    for column in ("", "rows", "times", "seconds", "ms a row", "bytes"):
-        table.add_column(column, justify="left" if not column else "right")
-    stages = dict.fromkeys(event.stage for event in events if event.kind == "run")
-    for stage in stages:
-        runs = [event for event in events if event.kind == "run" and event.stage == stage]
-        leases = [event.bytes for event in events if event.kind == "lease" and event.stage == stage]
-        rows, ms = sum(event.rows for event in runs), sum(event.ms for event in runs)
-        workspace = f"{format_bytes(max(leases, default=0))} workspace"
-        table.add_row(
-            stage, str(rows), str(len(runs)), f"{ms / 1000:.2f}", f"{ms / max(rows, 1):.0f}", workspace
-        )
-    for kind in ("load", "evict", "shrink"):
-        if found := [event for event in events if event.kind == kind]:
-            ms, size = sum(event.ms for event in found), sum(event.bytes for event in found)
-            table.add_row(kind, "", str(len(found)), f"{ms / 1000:.2f}", "", format_bytes(size))
-    peak = max((event.resident_bytes for event in events), default=0)
-    table.add_row("most weights at a time", "", "", "", "", format_bytes(peak))
     return table
 
 

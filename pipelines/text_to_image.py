@@ -18,7 +18,9 @@ from ..engine.errors import DiptychError, InputError
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
-from ..engine.values import Codebook, Draft, Failure, Outcome, Picture, Plan, Request, Settings
+from ..engine.samples import samples
+from ..engine.start import Start
+from ..engine.values import Failure, Outcome, Request, Settings
 from ..engine.watch import Watcher
 from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
@@ -66,15 +68,18 @@ class RenderResult:
         return [outcome.image for outcome in self.outcomes]
 
 
-def _samples(request: Request) -> dict[type, Any]:
-    """A value of each kind that stages take, for asking what the work on one row needs."""
-    import torch
+def gathered(results: Iterable[Outcome | Failure]) -> RenderResult:
+    """What came of a call, in the order of its rows.
 
-    plan = Plan(request=request, prompt=request.prompt, facts=())
-    pixels = torch.zeros(request.height, request.width, 3, dtype=torch.uint8)
-    tokens = torch.zeros(1, 1, dtype=torch.long)
-    draft = Draft(plan=plan, tokens=tokens, codebook=Codebook(name="sample", size=1), preview=pixels)
-    return {Request: request, Plan: plan, Draft: draft, Picture: Picture(pixels=pixels, plan=plan, draft=draft)}
+    Raises:
+        DiptychError: there is no picture at all; the message is the first failure's.
+    """
+    rows = sorted(results, key=lambda result: result.request.row)
+    outcomes = tuple(result for result in rows if isinstance(result, Outcome))
+    failures = tuple(result for result in rows if isinstance(result, Failure))
+    if failures and not outcomes:
+        raise DiptychError(f"{failures[0].stage}: {failures[0].reason}")
+    return RenderResult(outcomes, failures)
 
 
 class TextToImage:
@@ -99,6 +104,7 @@ class TextToImage:
         deterministic: bool = False,
         micro_batch: int = 16,
         wave: int = 64,
+        trust_remote_code: bool = False,
     ) -> "TextToImage":
         """The pipeline of a recipe. No weights are loaded before the first call.
 
@@ -109,9 +115,11 @@ class TextToImage:
             deterministic: the same bits whatever else is in the batch.
             micro_batch: rows that a stage works on at once, at most.
             wave: rows under way at a time, at most.
+            trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
 
         Raises:
-            InputError: the recipe, the device or the amount of memory is not understood or not there.
+            InputError: the recipe, the device or the amount of memory is not understood or not there; or the
+                recipe runs code, and nobody has agreed.
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """
@@ -121,9 +129,8 @@ class TextToImage:
         budget = parse_bytes(memory) if isinstance(memory, str) else memory
         where = choose_device(device)
         device_memory = DeviceMemory(registry(), device=where, budget_bytes=budget)
-        runner = Runner(
-            build_chain(read), device_memory, micro_batch=micro_batch, wave=wave, deterministic=deterministic
-        )
+        chain = build_chain(read, trust_remote_code=trust_remote_code)
+        runner = Runner(chain, device_memory, micro_batch=micro_batch, wave=wave, deterministic=deterministic)
         pipe = cls(runner, read)
         pipe.check()
         return pipe
@@ -148,12 +155,7 @@ class TextToImage:
             InputError: a prompt or setting is wrong; nothing was rendered.
             DiptychError: no picture could be made at all; the message is the first failure's.
         """
-        results = list(self.stream(prompt, seed=seed, watch=watch, **wishes))
-        outcomes = tuple(result for result in results if isinstance(result, Outcome))
-        failures = tuple(result for result in results if isinstance(result, Failure))
-        if failures and not outcomes:
-            raise DiptychError(f"{failures[0].stage}: {failures[0].reason}")
-        return RenderResult(outcomes, failures)
+        return gathered(self.stream(prompt, seed=seed, watch=watch, **wishes))
 
     def stream(
         self,
@@ -174,8 +176,19 @@ class TextToImage:
             return self.run(list(self._requests(prompts, seed, wishes)), watch=watch)
         return self.run(self._requests(prompts, seed, wishes), watch=watch)
 
-    def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Unpack[Wishes]) -> Request:
+    def request(
+        self,
+        prompt: str,
+        *,
+        seed: int = 0,
+        row: int = 0,
+        start: Start | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Request:
         """The request for one picture, with the recipe's defaults where `wishes` are silent.
+
+        Args:
+            start: what it begins with beside the prompt.
 
         Raises:
             InputError: the prompt or a setting is wrong.
@@ -189,7 +202,7 @@ class TextToImage:
                 raise InputError(f"no such setting: {name!r}{hint}")
             (frame if name in _FRAME else settings)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
-        return Request(prompt=prompt, seed=seed, row=row, settings=resolved, **frame)
+        return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
         """Carry out requests as they are; see `Runner.run`."""
@@ -205,10 +218,10 @@ class TextToImage:
         memory = self.runner.memory
         for uses in self.runner.chain.uses_in_order():
             memory.check(uses)
-        samples = _samples(self.request("a picture"))
+        values = samples(self.request("a picture"), self.runner.chain.stages)
         for stage in self.runner.chain.stages:
-            if stage.takes in samples:
-                memory.check(stage.uses, stage.workspace([samples[stage.takes]]))
+            if stage.takes in values:
+                memory.check(stage.uses, stage.workspace([values[stage.takes]]))
 
     def _requests(self, prompts: Iterable[str], seed: int, wishes: Wishes) -> Iterator[Request]:
         for row, prompt in enumerate(prompts, start=1):

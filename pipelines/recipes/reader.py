@@ -2,10 +2,16 @@
 
     [stages.draft]
     family = "image-token-lm"          # which adapter loads it
-    checkpoint = "pocket/drafter"      # pocket/..., a folder (./, ../, / or ~), or a Hub id
+    checkpoint = "pocket/drafter"      # pocket/..., a folder (./, ../, / or ~), or a Hub id (also ID@REVISION)
+    revision = "main"                  # of a Hub id: a branch, a tag or a commit
+    part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"
+    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
+    trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     settings = { }                     # what the stage's constructor takes
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
+
+A stage that does without a model has `family = "none"`, and no checkpoint.
 
 This file knows the form of a recipe and where checkpoints lie. Which stages and families there are, and what
 their settings mean, is for `pipelines.build` and the engine to say.
@@ -25,6 +31,8 @@ from ..toml_file import read_toml
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = RECIPES.parent / "pocket" / "weights"
 DTYPES = ("float32", "bfloat16", "float16")
+NO_MODEL = ModelKey("none", "")
+_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +41,7 @@ class StageRecipe:
 
     Args:
         name: of the stage, e.g. `draft`.
-        model: the model that the stage is named for.
+        model: the model that the stage is named for; `NO_MODEL` where it does without.
         models: further models that it uses, by the role they play in it.
         settings: further arguments of the stage.
     """
@@ -43,15 +51,23 @@ class StageRecipe:
     models: Mapping[str, ModelKey] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def keys(self) -> tuple[ModelKey, ...]:
+        """All models of the stage."""
+        return (*(() if self.model == NO_MODEL else (self.model,)), *self.models.values())
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Which models carry out a request, stage by stage, and with which defaults.
 
     Args:
+        summary: what it is, in a line.
         stages: in the order of the chain, by name.
         defaults: the settings of a request that says nothing of its own.
         height, width: of the pictures that the models were made for, in pixels.
+        use: what it is good for.
+        licence: of the weights, those of each checkpoint that has terms of its own.
     """
 
     name: str
@@ -60,6 +76,8 @@ class Recipe:
     defaults: Settings
     height: int = 256
     width: int = 256
+    use: str = ""
+    licence: str = ""
 
 
 def known_recipes() -> list[str]:
@@ -92,7 +110,7 @@ def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:
         InputError: a key is unknown or missing, or a value of the wrong kind.
     """
     where = f"recipe {path}"
-    _only(table, ("summary", "picture", "defaults", "stages"), where)
+    _only(table, ("summary", "use", "licence", "picture", "defaults", "stages"), where)
     stages = _table(table, "stages", where)
     if not stages:
         raise InputError(f"{where}: has no [stages]: name a family and a checkpoint for each stage")
@@ -105,7 +123,24 @@ def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:
         defaults=_settings(_table(table, "defaults", where), f"{where}: [defaults]"),
         height=_value(picture, "height", int, f"{where}: [picture]", 256),
         width=_value(picture, "width", int, f"{where}: [picture]", 256),
+        use=_value(table, "use", str, where, ""),
+        licence=_value(table, "licence", str, where, ""),
     )
+
+
+def refuse_code(recipe: Recipe) -> None:
+    """For whoever has not agreed to run code that comes with a checkpoint.
+
+    Raises:
+        InputError: the recipe says that it is to be run.
+    """
+    for stage in recipe.stages.values():
+        for key in stage.keys:
+            if key.remote_code:
+                raise InputError(
+                    f"recipe {recipe.name}: [stages.{stage.name}] runs code that comes with {key.checkpoint}:"
+                    " read it, and agree with --trust-remote-code (trust_remote_code=True in Python)"
+                )
 
 
 def resolve_checkpoint(checkpoint: str, folder: Path) -> str:
@@ -119,26 +154,58 @@ def resolve_checkpoint(checkpoint: str, folder: Path) -> str:
 
 def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
     where = f"recipe {path}: [stages.{name}]"
-    _only(table, ("family", "checkpoint", "dtype", "settings", "models"), where)
+    _only(table, (*_OF_A_MODEL, "settings", "models"), where)
     models = _table(table, "models", where)
     return StageRecipe(
         name=name,
         model=_model({k: v for k, v in table.items() if k not in ("settings", "models")}, path, where),
         models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models},
-        settings=_table(table, "settings", where),
+        settings=_stage_settings(_table(table, "settings", where), path.parent),
     )
 
 
+def _stage_settings(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """With a planner's template, where it is a file, by its whole path."""
+    template = table.get("template")
+    if isinstance(template, str) and template.endswith(".txt"):
+        return {**table, "template": str((folder / Path(template).expanduser()).resolve())}
+    return table
+
+
 def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
-    _only(table, ("family", "checkpoint", "dtype"), where)
+    _only(table, _OF_A_MODEL, where)
+    if table.get("family") == NO_MODEL.family:
+        if len(table) > 1:
+            others = ", ".join(name for name in table if name != "family")
+            raise InputError(f"{where}: family 'none' is no model: leave out {others}")
+        return NO_MODEL
+    checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent)
+    if "revision" in table:
+        revision = _value(table, "revision", str, where)
+        if Path(checkpoint).is_absolute() or not revision:
+            raise InputError(f"{where}: revision = {revision!r}: is for a Hub id, not for {checkpoint}")
+        checkpoint = f"{checkpoint}@{revision}"
     dtype = _value(table, "dtype", str, where, "float32")
     if dtype not in DTYPES:
         raise InputError(f"{where}: dtype = {dtype!r}: must be one of {', '.join(DTYPES)}")
     return ModelKey(
         family=_value(table, "family", str, where),
-        checkpoint=resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent),
+        checkpoint=checkpoint,
         dtype=dtype,
+        part=_value(table, "part", str, where, ""),
+        loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
+        remote_code=_value(table, "trust_remote_code", bool, where, False),
     )
+
+
+def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
+    """Its checkpoint and its weight, which is 1 if nothing is said."""
+    where = f"{where}: loras"
+    if not isinstance(table, Mapping):
+        raise InputError(f"{where}: {table!r}: must be a table of checkpoint and weight")
+    _only(table, ("checkpoint", "weight"), where)
+    weight = _value(table, "weight", float, where, 1.0)
+    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent), weight
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:

@@ -1,0 +1,1 @@
+"""Seeing inside: how a picture came about, as a picture."""

@@ -1,0 +1,47 @@
+"""Writes a recipe as the table that `reader.parse_recipe` reads, for who wants its models again."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ...engine.stage import ModelKey
+from .reader import NO_MODEL, POCKET_WEIGHTS, Recipe, StageRecipe
+
+
+def recipe_table(recipe: Recipe) -> dict[str, Any]:
+    """The recipe, resolved: with the package's checkpoints as `pocket/...`, others by their whole path."""
+    defaults = {name: value for name, value in dataclasses.asdict(recipe.defaults).items() if value is not None}
+    said = {"use": recipe.use, "licence": recipe.licence}
+    return {
+        "summary": recipe.summary,
+        **{name: text for name, text in said.items() if text},
+        "picture": {"height": recipe.height, "width": recipe.width},
+        "defaults": defaults,
+        "stages": {name: _stage(stage) for name, stage in recipe.stages.items()},
+    }
+
+
+def checkpoint_name(checkpoint: str) -> str:
+    """How a recipe names a checkpoint that `reader.resolve_checkpoint` found."""
+    path = Path(checkpoint)
+    if path.is_relative_to(POCKET_WEIGHTS):
+        return f"pocket/{path.relative_to(POCKET_WEIGHTS).as_posix()}"
+    return checkpoint
+
+
+def _stage(stage: StageRecipe) -> dict[str, Any]:
+    table: dict[str, Any] = _model(stage.model)
+    if stage.settings:
+        table["settings"] = dict(stage.settings)
+    if stage.models:
+        table["models"] = {role: _model(key) for role, key in stage.models.items()}
+    return table
+
+
+def _model(key: ModelKey) -> dict[str, Any]:
+    if key == NO_MODEL:
+        return {"family": key.family}
+    table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
+    loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]
+    rest = {"part": key.part, "loras": loras, "trust_remote_code": key.remote_code}
+    return table | {name: value for name, value in rest.items() if value}

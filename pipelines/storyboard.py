@@ -1,0 +1,123 @@
+"""Storyboard: one cast, kept the same over several scenes, on one page with captions.
+
+story = Storyboard.from_recipe("pocket")(
+    ["Mia in a meadow", "Mia in the rain", "Mia at night"], cast={"Mia": "a red cat"}
+)
+story.page.save("story.png")
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from ..engine.errors import InputError
+from ..engine.start import Start, Wording
+from ..engine.values import Fact, Plan, Request
+from ..engine.watch import Watcher
+from .grid import Labels, grid
+from .text_to_image import RenderResult, Wishes
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+MAX_SCENES = 200
+LOOP: Wishes = {"candidates": 4, "keep": 2}
+"""How each panel is made, where a call says nothing else."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Story(RenderResult):
+    """What came of a call: an outcome for each panel that could be made."""
+
+    title: str = ""
+    captions: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> "PIL.Image.Image":
+        """The panels in order, each above its caption; a place is empty where one failed."""
+        by_row = {outcome.request.row: outcome.image for outcome in self.outcomes}
+        images = [by_row.get(row) for row in range(1, len(self.captions) + 1)]
+        columns = next((n for n in (3, 4, 2) if len(images) % n == 0), min(3, len(images)))
+        return grid(images, columns=columns, labels=Labels(title=self.title, captions=self.captions))
+
+
+class Storyboard(Workflow):
+    """Scenes with a cast. Whoever is named in a scene is in its plan, in the same words and as a fact, so that
+    the loop asks the captioner for them; all panels are drawn from one seed."""
+
+    def __call__(
+        self,
+        scenes: Sequence[str],
+        *,
+        cast: Mapping[str, str],
+        title: str = "",
+        seed: int = 0,
+        watch: Watcher | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Story:
+        """Make a panel of each scene.
+
+        Args:
+            scenes: in words, with the names of the cast: "Mia in the rain".
+            cast: what each name stands for: {"Mia": "a red cat"}.
+            title: of the page.
+            seed: of all panels.
+            watch, wishes: as `TextToImage`'s; candidates and keep as `LOOP` says, if not given.
+
+        Raises:
+            InputError: no scenes, too many, or one with nothing in it; a name that no scene has.
+            DiptychError: no panel could be made.
+        """
+        if not 1 <= len(scenes) <= MAX_SCENES:
+            raise InputError(f"{len(scenes)} scenes: a storyboard has 1 to {MAX_SCENES}")
+        for name, phrase in cast.items():
+            if not name.strip() or not phrase.strip():
+                raise InputError(f"cast {name!r}: {phrase!r}: give a name, and what it stands for")
+            if not any(_named(name).search(scene) for scene in scenes):
+                raise InputError(f"cast {name!r}: is in no scene: name it in one, or leave it out")
+        settings: Wishes = {**LOOP, **wishes}
+        requests = [
+            self.pipe.request(told(scene, cast), seed=seed, row=row, **settings)
+            for row, scene in enumerate(scenes, start=1)
+        ]
+        ready = [
+            _with_cast(request, plan, [cast[name] for name in cast if _named(name).search(scene)])
+            for request, plan, scene in zip(requests, self._plans(requests, watch), scenes, strict=True)
+        ]
+        result = self.result(ready, watch)
+        return Story(result.outcomes, result.failures, title=title, captions=tuple(scenes))
+
+    def _plans(self, requests: Sequence[Request], watch: Watcher | None) -> list[Plan]:
+        values: list[Request] | list[Plan] = list(requests)
+        for stage in self.pipe.runner.chain.between(Request, Plan):
+            values = [each.value for each in self.done(stage, values, watch)]
+        return [value for value in values if isinstance(value, Plan)]
+
+
+def told(scene: str, cast: Mapping[str, str]) -> str:
+    """The scene with what each name stands for in its place."""
+    if not cast:
+        return scene
+    names = sorted(cast, key=len, reverse=True)
+    either = re.compile("|".join(_named(name).pattern for name in names))
+    return either.sub(lambda found: cast[found[0]], scene)
+
+
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+
+
+def _with_cast(request: Request, plan: Plan, phrases: Sequence[str]) -> Request:
+    """The request with its plan made already: in the planner's words where they have all of the cast, and else
+    in the scene's own; each of the cast is a fact."""
+    kept = all(_core(phrase) in plan.prompt.lower() for phrase in phrases)
+    facts = dict.fromkeys((*(Fact(kind="colour", text=phrase) for phrase in phrases), *plan.facts))
+    wording = Wording(prompt=plan.prompt if kept else request.prompt, facts=tuple(facts))
+    return dataclasses.replace(request, start=Start(wording=wording))
+
+
+def _core(phrase: str) -> str:
+    """The phrase without its article."""
+    return re.sub(r"^(an?|the)\s+", "", phrase.strip().lower())

@@ -1,0 +1,80 @@
+"""StyleSheet: one subject in every style, on one sheet.
+
+sheet = StyleSheet.from_recipe("pocket")("a red boat at sunset")
+sheet.page.save("styles.png")
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from ..engine.errors import InputError
+from ..engine.watch import Watcher
+from .grid import Labels, grid
+from .text_to_image import RenderResult, Wishes
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+MAX_STYLES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Sheet(RenderResult):
+    """What came of a call: an outcome for each style that could be rendered."""
+
+    title: str = ""
+    styles: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> "PIL.Image.Image":
+        """All pictures, each above the name of its style; a place is empty where one failed."""
+        by_row = {outcome.request.row: outcome.image for outcome in self.outcomes}
+        images = [by_row.get(row) for row in range(1, len(self.styles) + 1)]
+        columns = len(images) if len(images) <= 5 else -(-len(images) // (-(-len(images) // 5)))
+        return grid(images, columns=columns, labels=Labels(title=self.title, captions=self.styles))
+
+
+class StyleSheet(Workflow):
+    """One subject over many styles, all from one seed."""
+
+    def __call__(
+        self,
+        subject: str,
+        *,
+        styles: Sequence[str] = (),
+        seed: int = 0,
+        watch: Watcher | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Sheet:
+        """Render the subject in each style.
+
+        Args:
+            subject: what to paint, in words.
+            styles: in words, such as "in watercolour"; those of the pocket models' world, if not given.
+            seed: of all pictures.
+            watch, wishes: as `TextToImage`'s.
+
+        Raises:
+            InputError: no subject; too many styles; a prompt or setting that is wrong.
+            DiptychError: no picture could be made.
+        """
+        if not subject.strip():
+            raise InputError("the subject is empty: say what the pictures should show")
+        chosen = tuple(styles) or pocket_styles()
+        if len(chosen) > MAX_STYLES:
+            raise InputError(f"{len(chosen)} styles: a sheet has room for {MAX_STYLES}")
+        requests = [
+            self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **wishes)
+            for row, style in enumerate(chosen, start=1)
+        ]
+        result = self.result(requests, watch)
+        return Sheet(result.outcomes, result.failures, title=subject, styles=chosen)
+
+
+def pocket_styles() -> tuple[str, ...]:
+    """The styles that the pocket models know, in words."""
+    from .pocket.world.words import STYLE_WORDS
+
+    return tuple(ways[0] for ways in STYLE_WORDS.values())

@@ -1,0 +1,156 @@
+"""Upscale: finished pictures two or four times as large, checked by the captioner.
+
+larger = Upscale.from_recipe("pocket")(image, scale=4)
+larger.images[0].save("large.png")
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..engine.errors import InputError
+from ..engine.microbatch import Done, Failed
+from ..engine.stage import Stage
+from ..engine.values import MAX_SIDE, Failure, Outcome, Picture, Plan, Request
+from ..engine.watch import Watcher
+from .picture_judge import pixels_of
+from .recipes.reader import Recipe, StageRecipe
+from .text_to_image import RenderResult, gathered
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+STAGE = "upscale"
+
+
+class Upscale(Workflow):
+    """Pictures from anywhere, enlarged by the refiner of a recipe; the captioner says whether it may."""
+
+    def __call__(
+        self,
+        image: "PIL.Image.Image | Picture | Sequence[PIL.Image.Image | Picture]",
+        *,
+        scale: int = 2,
+        prompt: str | Sequence[str] | None = None,
+        strength: float | None = None,
+        num_inference_steps: int | None = None,
+        seed: int = 0,
+        watch: Watcher | None = None,
+    ) -> RenderResult:
+        """Enlarge each picture.
+
+        Args:
+            image: one, or a list of them; a Picture that knows its plan is painted by that.
+            scale: 2 or 4.
+            prompt: what each shows; the captioner's words, if not given.
+            strength: how much is repainted, 0 (plain enlargement) to 1; the recipe's, if not given.
+            num_inference_steps: of repainting; the recipe's, if not given.
+            seed: of the noise.
+
+        Raises:
+            InputError: the scale, the strength, or a picture too small or too large for it.
+            DiptychError: no picture could be enlarged; the message is the first failure's.
+        """
+        wishes = {"scale": scale, "strength": strength, "num_inference_steps": num_inference_steps}
+        stage = upscale_stage(self, {name: value for name, value in wishes.items() if value is not None})
+        images = list(image) if isinstance(image, Sequence) else [image]
+        prompts = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else list(prompt)
+        if len(prompts) != len(images):
+            raise InputError(f"{len(prompts)} prompts for {len(images)} pictures: give one for each, or one")
+        pictures = [each if isinstance(each, Picture) else Picture(pixels=pixels_of(each)) for each in images]
+        for row, picture in enumerate(pictures, start=1):
+            _check_size(row, picture, scale)
+        return gathered(self._results(stage, self._planned(pictures, prompts, scale=scale, seed=seed), watch))
+
+    def _planned(
+        self, pictures: Sequence[Picture], prompts: Sequence[str | None], *, scale: int, seed: int
+    ) -> list[Picture]:
+        """The pictures, each with a plan: its own, or one made of the prompt or of what the captioner sees."""
+        judge = self.pipe.runner.chain.stages[-1]
+        unknown = [i for i, p in enumerate(pictures) if p.plan is None and prompts[i] is None]
+        seen = iter(self.tried(judge, [pictures[i] for i in unknown]))
+        planned: list[Picture] = []
+        for i, (picture, prompt) in enumerate(zip(pictures, prompts, strict=True)):
+            height, width = (int(side) * scale for side in picture.pixels.shape[:2])
+            if i in unknown:
+                look = next(seen)
+                prompt = look.value.caption if isinstance(look, Done) else None
+            frame: dict[str, Any] = {"height": height, "width": width, "seed": seed, "row": i + 1}
+            if picture.plan is not None and prompt is None:
+                request = dataclasses.replace(picture.plan.request, height=height, width=width, row=i + 1)
+                plan = dataclasses.replace(picture.plan, request=request)
+            else:
+                request = Request(prompt=prompt or "a picture", settings=self.pipe.recipe.defaults, **frame)
+                plan = Plan(request=request, prompt=request.prompt, facts=())
+            planned.append(dataclasses.replace(picture, plan=plan))
+        return planned
+
+    def _results(
+        self, stage: Stage[Any, Any], pictures: list[Picture], watch: Watcher | None
+    ) -> list[Outcome | Failure]:
+        judge = self.pipe.runner.chain.stages[-1]
+        larger = self.tried(stage, pictures, watch)
+        made = [each.value for each in larger if isinstance(each, Done)]
+        verdicts = iter(self.tried(judge, made, watch))
+        results: list[Outcome | Failure] = []
+        for picture, each in zip(pictures, larger, strict=True):
+            assert picture.plan is not None, "every picture was given one"
+            request = picture.plan.request
+            if isinstance(each, Failed):
+                results.append(Failure(request=request, stage=STAGE, reason=each.reason))
+                continue
+            verdict = next(verdicts)
+            if isinstance(verdict, Failed):
+                results.append(Failure(request=request, stage=judge.name, reason=verdict.reason))
+                continue
+            times = {STAGE: each.seconds, judge.name: verdict.seconds}
+            results.append(self.outcome(picture.plan, each.value, verdict.value, **times))
+        return results
+
+
+def upscale_stage(workflow: Workflow, settings: dict[str, Any]) -> Stage[Any, Any]:
+    """The recipe's stage `upscale` or, if it has none, one of its refiner and its captioner.
+
+    Args:
+        settings: that differ from the recipe's.
+
+    Raises:
+        InputError: a setting is out of range, or the recipe has neither.
+    """
+    from .build import build_stage
+
+    recipe = workflow.pipe.recipe
+    return build_stage(recipe, _entry(recipe, settings))
+
+
+def upscaling(recipe: Recipe, scale: int) -> Recipe:
+    """The recipe with the stage `upscale` in its chain, right before the judge looks.
+
+    Raises:
+        InputError: it has no refiner or no judge.
+    """
+    entry = _entry(recipe, {"scale": scale})
+    *before, last = (name for name in recipe.stages if name != STAGE)
+    stages = {**{name: recipe.stages[name] for name in before}, STAGE: entry, last: recipe.stages[last]}
+    return dataclasses.replace(recipe, stages=stages)
+
+
+def _entry(recipe: Recipe, settings: dict[str, Any]) -> StageRecipe:
+    if STAGE in recipe.stages:
+        entry = recipe.stages[STAGE]
+    elif "refine" in recipe.stages and "judge" in recipe.stages:
+        captioner = recipe.stages["judge"].model
+        entry = StageRecipe(name=STAGE, model=recipe.stages["refine"].model, models={"captioner": captioner})
+    else:
+        raise InputError(f"recipe {recipe.name}: cannot enlarge: add a [stages.upscale] that names a refiner")
+    return dataclasses.replace(entry, settings={**entry.settings, **settings})
+
+
+def _check_size(row: int, picture: Picture, scale: int) -> None:
+    height, width = picture.pixels.shape[:2]
+    if max(height, width) * scale > MAX_SIDE:
+        size = f"picture {row}: {width}x{height} pixels, {scale} times as large"
+        raise InputError(f"{size}: at most {MAX_SIDE} a side can be made")
+    if min(height, width) * scale < 8:
+        raise InputError(f"picture {row}: {width}x{height} pixels are too few to enlarge: at least 4 a side")

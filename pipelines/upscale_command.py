@@ -1,0 +1,97 @@
+"""`diptych upscale`: finished pictures, enlarged into a folder. Imports nothing heavy."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..engine.errors import InputError
+from ..engine.values import MAX_SEED
+
+if TYPE_CHECKING:
+    from ..engine.values import Outcome
+
+CHUNK = "diptych-upscale"
+
+
+def upscale(
+    images: Annotated[list[Path], typer.Argument(help="Pictures: PNG, JPEG, WebP.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the enlarged pictures.")] = Path(
+        "upscaled"
+    ),
+    scale: Annotated[int, typer.Option(help="2 or 4.")] = 2,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", "-p", help="What they show, if the file does not say.")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; else as the recipe says.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
+    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
+    ] = None,
+) -> None:
+    """Enlarge pictures two or four times, tile by tile, checked by the captioner."""
+    from .picture_judge import open_picture
+    from .rendering.output import prepare_folder, write_atomically
+    from .terminal import error_console, out_console, progress
+    from .upscale import Upscale
+
+    names = [out / f"{path.stem}-x{scale}.png" for path in images]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name}: two pictures would get this name: enlarge them into two folders")
+    opened = [open_picture(path) for path in images]
+    prepare_folder(out)
+    pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
+    prompts = [prompt or _said(path) or "" for path in images]
+    failed = 0
+    with progress(error_console(), len(images)) as watch:
+        for path, name, image, text in zip(images, names, opened, prompts, strict=True):
+            result = pipe(image, scale=scale, prompt=text or None, strength=strength, seed=seed, watch=watch)
+            for outcome in result.outcomes:
+                write_atomically(name, _png(outcome, path, scale))
+                score = f"{outcome.verdict.score:.2f}, {outcome.verdict.caption}"
+                out_console().print(
+                    f"{name}: {outcome.image.width}x{outcome.image.height}, {score}", soft_wrap=True
+                )
+            for failure in result.failures:
+                failed += 1
+                error_console().print(f"diptych: {path}: {failure.stage}: {failure.reason}", soft_wrap=True)
+            watch.on_row()
+    raise typer.Exit(1 if failed else 0)
+
+
+def _said(path: Path) -> str | None:
+    """What the file itself says that it shows, where diptych made it."""
+    from .rendering.provenance import read_history
+
+    try:
+        return read_history(path)["plan"]["prompt"]
+    except (InputError, KeyError, TypeError):
+        return None
+
+
+def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
+    """The picture as a PNG file that says what it was made of."""
+    import hashlib
+
+    import PIL.PngImagePlugin
+
+    from .rendering.output import png_bytes
+
+    said = {
+        "source": source.name,
+        "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "scale": scale,
+        "prompt": outcome.plan.prompt,
+        "seed": outcome.request.seed,
+        "caption": outcome.verdict.caption,
+        "score": round(outcome.verdict.score, 6),
+    }
+    chunks = PIL.PngImagePlugin.PngInfo()
+    chunks.add_text(CHUNK, json.dumps(said))
+    return png_bytes(outcome.image, chunks)

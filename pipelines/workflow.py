@@ -1,0 +1,74 @@
+"""What pipelines have in common that are made of text-to-image: one of them inside, built in the same way."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self, TypedDict, Unpack
+
+from ..engine.errors import DiptychError
+from ..engine.microbatch import Done, Failed, run_stage
+from ..engine.stage import Stage
+from ..engine.values import Candidate, Outcome, Picture, Plan, Request, Verdict
+from ..engine.watch import Watcher
+from .recipes.reader import Recipe
+from .text_to_image import RenderResult, TextToImage, gathered
+
+
+class PipeOptions(TypedDict, total=False):
+    """How a pipeline is built; see `TextToImage.from_recipe`."""
+
+    device: str
+    memory: str | int | None
+    deterministic: bool
+    micro_batch: int
+    wave: int
+    trust_remote_code: bool
+
+
+class Workflow:
+    """A pipeline around a text-to-image pipeline. `from_recipe` is the usual way to one.
+
+    Args:
+        pipe: makes its pictures; several workflows may share one, and with it the models in memory.
+    """
+
+    def __init__(self, pipe: TextToImage) -> None:
+        self.pipe = pipe
+
+    @classmethod
+    def from_recipe(cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]) -> Self:
+        """The workflow of a recipe; arguments and errors as `TextToImage.from_recipe`."""
+        return cls(TextToImage.from_recipe(recipe, **options))
+
+    def outcome(self, plan: Plan, picture: Picture, verdict: Verdict, **seconds: float) -> Outcome:
+        """The outcome of a picture that was made apart from the loop: its only candidate."""
+        accept = plan.request.settings.accept
+        accepted = verdict.score >= (0.5 if accept is None else accept)
+        reason = f"the only one: score {verdict.score:.2f}"
+        best = Candidate(plan=plan, draft=picture.draft, picture=picture, verdict=verdict, reason=reason)
+        return Outcome(request=plan.request, best=best, accepted=accepted, trail=(best,), timings=seconds)
+
+    def tried(
+        self, stage: Stage[Any, Any], values: Sequence[Any], watch: Watcher | None = None
+    ) -> list[Done | Failed]:
+        """Carry out one stage on `values`, within the pipe's memory: a result or a reason for each."""
+        runner = self.pipe.runner
+        return run_stage(stage, values, memory=runner.memory, batching=runner.batching, watch=watch)
+
+    def done(self, stage: Stage[Any, Any], values: Sequence[Any], watch: Watcher | None = None) -> list[Done]:
+        """As `tried`, where nothing may fail. Raises `DiptychError` with the first reason."""
+        results = self.tried(stage, values, watch)
+        for result in results:
+            if isinstance(result, Failed):
+                raise DiptychError(f"{stage.name}: {result.reason}")
+        return [result for result in results if isinstance(result, Done)]
+
+    def result(self, requests: Iterable[Request], watch: Watcher | None = None) -> RenderResult:
+        """Carry out requests, of which some may fail. Raises `DiptychError` where all do."""
+        return gathered(self.pipe.run(requests, watch=watch))
+
+    def outcomes(self, requests: Iterable[Request], watch: Watcher | None = None) -> list[Outcome]:
+        """Carry out requests of which none may fail. Raises `DiptychError` with the first reason."""
+        result = self.result(requests, watch)
+        for failure in result.failures:
+            raise DiptychError(f"{failure.stage}: {failure.reason}")
+        return list(result.outcomes)
