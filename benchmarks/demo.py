@@ -1,7 +1,7 @@
-"""How long `make demo` renders, and how much memory it takes: `python benchmarks/demo.py [--json]`.
+"""How long `make demo` renders, and how much memory it takes.
 
-Runs the command that the README names in a process of its own; prints pictures, seconds, seconds a picture, and
-the peak of the process's resident memory.
+Runs the command that the README names in a process of its own; tells pictures, seconds, seconds a picture,
+and the peak of the process's resident memory.
 """
 
 import json
@@ -12,31 +12,30 @@ import tempfile
 import time
 from pathlib import Path
 
+from .options import Options
+from .report import Report, table
+
 PROMPTS = Path(__file__).parents[1] / "prompts" / "library" / "demo.txt"
 
 
-def measure() -> dict[str, float]:
-    """Render the demo once into a scratch folder. Raises `CalledProcessError` if any row fails."""
+def measure(options: Options) -> Report:
+    """Heeds device. Raises `CalledProcessError` if any row fails."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         command = [sys.executable, "-m", "diptych.pipelines.cli", "render", str(PROMPTS), "-o", out]
+        command += ["--device", options.device]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - started
         lines = (Path(out) / "results.jsonl").read_text(encoding="utf-8").splitlines()
     done = sum(json.loads(line)["status"] == "done" for line in lines)
     peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # KiB on Linux
-    return {
+    figures = {
         "pictures": done,
         "seconds": round(seconds, 1),
         "seconds_a_picture": round(seconds / done, 2),
         "peak_gib": round(peak_kib / 2**20, 2),
     }
-
-
-if __name__ == "__main__":
-    figures = measure()
-    if "--json" in sys.argv[1:]:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:18} {value}")
+    shown = table("", "value")
+    for name, value in figures.items():
+        shown.add_row(name, str(value))
+    return Report(name="demo", figures=figures, tables={"the command of the README": shown})

@@ -1,0 +1,124 @@
+"""Judge, as a script does it: BLIP's `generate` for the caption, its decoder's likelihoods for score and facts.
+
+As shown on the BLIP page of transformers. Each picture is encoded once more for its score and facts together,
+and all texts of a batch go through the decoder in one padded call.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipImageProcessorPil
+
+MAX_CAPTION_TOKENS = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A caption, what the text costs with and without the picture (nats a token), and of each fact the
+    probability of 'yes' and the nats of its words."""
+
+    caption: str
+    nats: float
+    nats_unseen: float
+    answers: tuple[float, ...]
+    said: tuple[float, ...]
+
+
+class Judge:
+    """A BLIP captioner; arguments as `plan.Planner`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        weights_on: torch.device | None = None,
+    ) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.processor = BlipImageProcessorPil.from_pretrained(folder)
+        self.model: Any = BlipForConditionalGeneration.from_pretrained(folder, dtype=dtype).eval()
+        self.model.to(weights_on or device)
+        self.device, self.dtype = device, dtype
+        self.start = self._ids("<s><caption>")
+        self.no, self.yes = (self._ids(f"<answer> {word}")[-1] for word in ("no", "yes"))
+        self.length = min(64, self.model.config.text_config.max_position_embeddings)
+
+    @torch.inference_mode()
+    def __call__(
+        self, pictures: torch.Tensor, texts: Sequence[str], facts: Sequence[Sequence[str]]
+    ) -> list[Judged]:
+        """Pictures uint8 (b, h, w, 3); a text and any number of facts for each."""
+        images = [picture.numpy() for picture in pictures]
+        found = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")
+        values = found["pixel_values"].to(self.device, self.dtype)
+        captions = self._captions(values)
+        seen = self.model.vision_model(pixel_values=values).last_hidden_state
+        unseen = self.model.vision_model(pixel_values=torch.zeros_like(values[:1])).last_hidden_state
+        with_picture = self._nats(seen, texts)
+        without = self._nats(unseen.expand(len(texts), -1, -1), texts)
+        answers, said = self._answers(seen, facts)
+        return [Judged(*row) for row in zip(captions, with_picture, without, answers, said, strict=True)]
+
+    def _captions(self, values: torch.Tensor) -> list[str]:
+        stop = int(self.tokenizer.eos_token_id)
+        start = torch.tensor([[*self.start, stop]] * len(values), device=self.device)  # generate drops the last
+        written = self.model.generate(
+            pixel_values=values, input_ids=start, max_new_tokens=MAX_CAPTION_TOKENS, do_sample=False
+        )
+        rows = written[:, len(self.start) :].tolist()
+        ended = [row[: row.index(stop)] if stop in row else row for row in rows]
+        return [str(self.tokenizer.decode(row)).strip() for row in ended]
+
+    def _nats(self, seen: torch.Tensor, texts: Sequence[str]) -> list[float]:
+        """-log p(text | picture) a token, for each row."""
+        stop, start = int(self.tokenizer.eos_token_id), len(self.start)
+        rows = [[*self._ids(f"<s><caption>{text}")[: self.length - 1], stop] for text in texts]
+        ids = self._padded(rows)
+        logits = self._read(ids, seen)[:, start - 1 : -1].transpose(1, 2)
+        labels = ids[:, start:].masked_fill(self._outside(rows)[:, start:], -100)
+        nats = F.cross_entropy(logits, labels, reduction="none")
+        return (nats.sum(1) / (labels != -100).sum(1)).tolist()
+
+    def _answers(
+        self, seen: torch.Tensor, facts: Sequence[Sequence[str]]
+    ) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
+        """All questions about all pictures of the batch at once: of 'yes', and of the fact's own words."""
+        counts = [len(row) for row in facts]
+        rows = [self._ids(f"<s><ask>{fact}<answer>") for row in facts for fact in row]
+        if not rows:
+            return [() for _ in facts], [() for _ in facts]
+        whose = torch.tensor(counts, device=self.device)
+        ids = self._padded(rows)
+        logits = self._read(ids, seen.repeat_interleave(whose, 0))
+        last = torch.tensor([len(row) - 1 for row in rows], device=self.device)
+        at_end = logits[torch.arange(len(rows), device=self.device), last]
+        answers = iter(at_end[:, [self.no, self.yes]].softmax(-1)[:, 1].tolist())
+        nats = F.cross_entropy(logits[:, 1:-1].transpose(1, 2), ids[:, 2:], reduction="none")
+        beyond = torch.arange(2, ids.shape[1], device=self.device)[None] >= last[:, None]
+        said = iter(nats.masked_fill(beyond, 0.0).sum(1).tolist())
+        return [tuple(next(answers) for _ in row) for row in facts], [
+            tuple(next(said) for _ in row) for row in facts
+        ]
+
+    def _read(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        return self.model.text_decoder(
+            input_ids=ids, encoder_hidden_states=seen, use_cache=False
+        ).logits.float()
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False)
+
+    def _padded(self, rows: Sequence[list[int]]) -> torch.Tensor:
+        """int64 (b, t), padded on the right, where a causal decoder never looks."""
+        pad, width = int(self.tokenizer.pad_token_id), max(map(len, rows))
+        return torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self.device)
+
+    def _outside(self, rows: Sequence[list[int]]) -> torch.Tensor:
+        """bool (b, t): what is padding."""
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        return torch.arange(max(map(len, rows)), device=self.device)[None] >= lengths[:, None]

@@ -1,0 +1,113 @@
+"""Plan, as a script does it: `generate`, held to a JSON schema by a logits processor of llguidance.
+
+As shown in the guides "Text generation" and "Chat templates" of transformers, and in llguidance's own examples
+(`fill_next_token_bitmask` for each row of a batch).
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.hf import from_tokenizer
+from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
+
+from ...engine.ar.grammar import PLAN_SCHEMA
+from ...engine.stages.plan import INSTRUCTIONS
+
+COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+GRAMMAR = (
+    f'%llguidance {{"no_forcing": true}}\nstart: %json {json.dumps(PLAN_SCHEMA | {"x-guidance": COMPACT})}'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """The wording for the models, the facts to be asked about, and how many tokens were written."""
+
+    prompt: str
+    facts: tuple[str, ...]
+    tokens: int
+
+
+class JsonProcessor(LogitsProcessor):
+    """Leaves each row only the tokens from which its JSON can still be completed; then the end token."""
+
+    def __init__(self, tokenizer: LLTokenizer, rows: int, stop: int) -> None:
+        self.matchers = [LLMatcher(tokenizer, LLMatcher.grammar_from_lark(GRAMMAR)) for _ in range(rows)]
+        self.bitmask = allocate_token_bitmask(rows, tokenizer.vocab_size)
+        self.bits = torch.arange(32, dtype=torch.int32)
+        self.stop = stop
+        self.begun = False
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for i, matcher in enumerate(self.matchers):
+            if self.begun and not matcher.is_stopped():
+                matcher.consume_token(int(input_ids[i, -1]))
+            if not matcher.is_stopped():
+                fill_next_token_bitmask(matcher, self.bitmask, i)
+        self.begun = True
+        allowed = ((self.bitmask[:, :, None] >> self.bits) & 1).bool().flatten(1)[:, : scores.shape[1]]
+        stopped = [matcher.is_stopped() for matcher in self.matchers]
+        allowed[stopped] = torch.arange(allowed.shape[1]) == self.stop
+        return scores.masked_fill(~allowed.to(scores.device), -torch.inf)
+
+
+class Planner:
+    """A causal LM that writes Plans.
+
+    Args:
+        sampling: what `generate` is told of sampling, e.g. `{"do_sample": False}`.
+        device: where its inputs go.
+        weights_on: where its weights lie at first; as `device`, if not given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        sampling: dict[str, Any],
+        max_new_tokens: int,
+        weights_on: torch.device | None = None,
+    ) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+        self.model.to(weights_on or device)
+        vocabulary = max(len(self.tokenizer), self.model.config.vocab_size)
+        self.grammar_tokenizer = from_tokenizer(self.tokenizer, n_vocab=vocabulary)
+        self.device, self.sampling, self.max_new_tokens = device, sampling, max_new_tokens
+
+    @torch.inference_mode()
+    def __call__(self, prompts: Sequence[str]) -> list[Planned]:
+        conversations = [
+            [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": prompt}]
+            for prompt in prompts
+        ]
+        inputs: Any = self.tokenizer.apply_chat_template(
+            conversations, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        stop = self.tokenizer.eos_token_id
+        written = self.model.generate(
+            **inputs.to(self.device),
+            **self.sampling,
+            max_new_tokens=self.max_new_tokens,
+            logits_processor=[JsonProcessor(self.grammar_tokenizer, len(prompts), stop)],
+        )
+        rows = written[:, inputs["input_ids"].shape[1] :].tolist()
+        return [self._read(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]
+
+    def _read(self, row: list[int], prompt: str) -> Planned:
+        """The Plan in a row of tokens; one that was cut off falls back to the user's own words."""
+        stop = self.tokenizer.eos_token_id
+        ids = row[: row.index(stop)] if stop in row else row
+        try:
+            plan = json.loads(self.tokenizer.decode(ids))
+        except json.JSONDecodeError:
+            return Planned(prompt, (prompt,), len(ids))
+        return Planned(plan["prompt"], tuple(dict.fromkeys(f["text"] for f in plan["facts"])), len(ids))

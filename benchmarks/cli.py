@@ -1,0 +1,46 @@
+"""`diptych bench`, as it is typed. Imports nothing heavy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .command import run_benchmark
+from .options import Options
+
+
+def bench(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="chain, decode, limit, memory, gpu (all five, if none); creative, demo, gallery, loop,"
+            " planner, storyboard, upscale."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    prompts: Annotated[int, typer.Option(help="Pictures to make, where pictures are made.")] = 64,
+    repeats: Annotated[int, typer.Option(help="How often each pair is run; the median counts.")] = 3,
+    clock: Annotated[str, typer.Option(help="wall; or processor, where a CPU has other work to do.")] = "wall",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder where results are kept.")] = None,
+    candidates: Annotated[str, typer.Option(help="loop: numbers of them to compare.")] = "1,2,4,8",
+    only: Annotated[str, typer.Option(help="loop: scorer, for how well the score tells alone.")] = "",
+    inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
+    size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
+    models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,
+    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Measure how quick the engine is, and how little memory it needs, beside scripts that do the same."""
+    options = Options(
+        recipe=recipe,
+        device=device,
+        clock_name=clock,
+        size=size,
+        folder=models,
+        prompts=prompts,
+        repeats=repeats,
+        candidates=candidates,
+        only=only,
+        inspector=inspector,
+    )
+    run_benchmark(name, options, as_json=as_json, out=out)

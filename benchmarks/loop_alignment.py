@@ -1,0 +1,69 @@
+"""What pictures of one setting show of what was asked, by category and over all, with bootstrap intervals."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..pipelines.evaluation.figures import Measure
+from ..pipelines.evaluation.inspector import Sighting
+from ..pipelines.evaluation.matching import ALL_RIGHT, CATEGORIES, answers
+from ..pipelines.pocket.world import Scene
+
+OVERALL = "overall"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Point:
+    """One setting: what it costs, and what its pictures show.
+
+    Args:
+        seconds: a prompt.
+        truths: float (prompts, categories), 1 for a right answer, 0 for a wrong one, NaN where none was asked.
+    """
+
+    name: str
+    seconds: float
+    truths: np.ndarray
+
+    @property
+    def overall(self) -> float:
+        """See `overall`."""
+        return overall(self.truths)
+
+    @property
+    def measure(self) -> Measure:
+        """The same with its interval, that of resampled prompts."""
+        return Measure.resampled(lambda rows: overall(self.truths[rows]), len(self.truths), "")
+
+    def over(self, other: "Point") -> Measure:
+        """By how much it is above `other`, as a share; the same prompts are resampled together."""
+        return Measure.resampled(
+            lambda rows: overall(self.truths[rows]) - overall(other.truths[rows]), len(self.truths), ""
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        shares = by_category(self.truths)
+        rows = {name: float(share) for name, share in zip(CATEGORIES, shares, strict=True) if share == share}
+        return {OVERALL: self.measure.to_json(), **rows, "seconds": self.seconds}
+
+
+def point(name: str, seconds: float, seen: Sequence[Sighting | None], scenes: Sequence[Scene]) -> Point:
+    """What the pictures in which the inspector has `seen` this show of `scenes`."""
+    told = [answers(sighting, scene) for sighting, scene in zip(seen, scenes, strict=True)]
+    truths = [[float(row[name]) if name in row else np.nan for name in CATEGORIES] for row in told]
+    return Point(name=name, seconds=seconds, truths=np.array(truths))
+
+
+def by_category(truths: np.ndarray) -> np.ndarray:
+    """The share of right answers in each of `CATEGORIES`, NaN where there are none: float (categories,)."""
+    asked = ~np.isnan(truths)
+    right = np.where(asked, truths, 0).sum(0)
+    return np.divide(right, asked.sum(0), out=np.full(len(CATEGORIES), np.nan), where=asked.any(0))
+
+
+def overall(truths: np.ndarray) -> float:
+    """The mean of the categories' shares, as in GenEval (Ghosh et al. 2023); `all_right` is not one."""
+    shares = by_category(truths)[[name != ALL_RIGHT for name in CATEGORIES]]
+    return float(np.nanmean(shares))
