@@ -12,7 +12,7 @@ import pytest
 import diptych
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("engine", "pipelines", "prompts")
+FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 
 def test_every_public_name_is_there() -> None:

@@ -4,6 +4,8 @@ import dataclasses
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diptych.engine import loop
 from diptych.engine.loop import Policy
@@ -136,3 +138,41 @@ def test_every_candidate_is_told_why_it_won_or_lost() -> None:
 def test_the_best_is_told_when_it_is_not_good_enough() -> None:
     (told,) = loop.explain(Policy(accept=0.5), [candidate(0, score=0.2)])
     assert told.reason == "the only one: score 0.20, below the 0.50 asked for"
+
+
+SCORES = st.lists(st.none() | st.floats(0, 1) | st.just(math.nan), max_size=9)
+
+
+@given(scores=SCORES)
+def test_the_best_so_far_is_replaced_by_a_better_one_only(scores: list[float | None]) -> None:
+    trail = [candidate(i, score=score) for i, score in enumerate(scores)]
+    before: Candidate | None = None
+    for n in range(len(trail) + 1):
+        best = loop.best_of(trail[:n])
+        if before is not None and best is not before:
+            assert best is not None and best.verdict is not None and before.verdict is not None
+            assert math.isnan(before.verdict.score) or best.verdict.score > before.verdict.score
+        before = best
+
+
+@given(previews=SCORES, keep=st.integers(1, 12))
+def test_pruning_loses_no_candidate_and_keeps_none_worse_than_one_thrown_out(
+    previews: list[float | None], keep: int
+) -> None:
+    drafted = [candidate(i, preview=score) for i, score in enumerate(previews)]
+    pruned = loop.prune(Policy(candidates=12, keep=keep), drafted)
+    assert [c.index for c in pruned] == list(range(len(drafted)))
+
+    def rank(c: Candidate) -> float:
+        score = c.preview_verdict.score if c.preview_verdict else math.nan
+        return -1.0 if math.isnan(score) else score
+
+    kept, thrown_out = [c for c in pruned if not c.reason], [c for c in pruned if c.reason]
+    assert len(kept) == min(keep, len(drafted))
+    assert min(map(rank, kept), default=1.0) >= max(map(rank, thrown_out), default=-1.0)
+
+
+@given(scores=SCORES, rounds=st.integers(1, 100))
+def test_rounds_end(scores: list[float | None], rounds: int) -> None:
+    trail = [candidate(i, score=score) for i, score in enumerate(scores)]
+    assert not loop.another_round(Policy(rounds=rounds), trail, rounds_done=rounds, seconds=0.0)

@@ -20,13 +20,32 @@ OTHER = ModelKey("fake", "other")
 class FakeLoader:
     """Models of ten bytes."""
 
-    def weight_bytes(self, key: ModelKey, /) -> int:
-        return 10
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        return {key.checkpoint: 10}
 
-    def load(self, key: ModelKey, device: str, /) -> str:
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
         if key.checkpoint == "damaged":
             raise CheckpointError("damaged: fetch it again")
         return key.checkpoint
+
+    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+        return 0, 0.0
+
+    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+        return False
+
+    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+        raise NotImplementedError
+
+    def unload(self, key: ModelKey, /) -> None:
+        return None
+
+
+class QuickMemory(DeviceMemory):
+    """Python's collector takes a tenth of a second each time."""
+
+    def collect(self) -> None:
+        return None
 
 
 @dataclasses.dataclass
@@ -259,6 +278,93 @@ def test_each_row_is_charged_its_share_of_the_time() -> None:
     assert [result.seconds for result in results if isinstance(result, Done)] == [2.0, 2.0, 2.0]
 
 
+def chosen(memory: DeviceMemory) -> list[tuple[int, int, str]]:
+    return [(event.rows, event.bytes, event.note) for event in memory.events if event.kind == "choose"]
+
+
+def test_the_size_of_a_micro_batch_is_told_with_its_reason() -> None:
+    memory = DeviceMemory(FakeLoader(), budget_bytes=10 + 4 * 3)
+    for rows, micro_batch in ((2, 9), (7, 2), (7, 9)):
+        go(Negate(row_bytes=4), range(rows), memory=memory, micro_batch=micro_batch)
+    assert chosen(memory) == [
+        (2, 8, "all that wait"),
+        (2, 8, "as many as are wanted at once"),
+        (3, 12, "as many as fit beside the weights"),
+    ]
+
+
+def test_what_a_stage_was_measured_to_take_makes_its_micro_batches_larger_or_smaller() -> None:
+    class HalfOf:
+        """A gauge that finds half of what `Negate` declares."""
+
+        def begin(self) -> None:
+            return None
+
+        def peak(self) -> int:
+            return 2 * len(stage.batches[-1])
+
+    stage = Negate(row_bytes=4)
+    memory = DeviceMemory(FakeLoader(), budget_bytes=10 + 4 * 4, gauge=HalfOf())
+    assert answers(go(stage, range(13), memory=memory)) == [-value for value in range(13)]
+    assert [len(batch) for batch in stage.batches] == [4, 7, 2]
+    assert [event.bytes for event in memory.events if event.kind == "run"] == [8, 14, 4]
+
+
+def test_memory_that_ran_out_is_remembered_for_the_next_values() -> None:
+    memory = DeviceMemory(FakeLoader())
+    stage = Negate(out_of_memory_above(3))
+    for _ in range(2):
+        go(stage, range(8), memory=memory, micro_batch=8)
+    assert [len(batch) for batch in stage.batches] == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert chosen(memory)[-1] == (2, 2, "memory ran out with more")
+
+
+class StreamingLoader(FakeLoader):
+    """Models of ten bytes, or of four while they are streamed."""
+
+    def __init__(self) -> None:
+        self.streamed: list[bool] = []
+
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        return {f"streamed {key.checkpoint}": 4} if streamed else super().weights(key)
+
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
+        self.streamed.append(streamed)
+        return super().load(key, device, streamed=streamed)
+
+
+@pytest.mark.parametrize(
+    ("device", "budget", "rows", "streamed"),
+    [
+        ("cpu", 40, 8, False),  # all of them fit beside the whole model
+        ("cpu", 22, 6, False),  # of 8, 6 fit beside the whole one: that will do
+        ("cpu", 14, 5, True),  # 2, or 5
+        ("cuda", 14, 2, False),  # streaming is traffic there
+        ("cuda", 10, 3, True),  # but better than nothing
+    ],
+)
+def test_models_are_streamed_where_that_makes_room_for_more_rows(
+    device: str, budget: int, rows: int, streamed: bool
+) -> None:
+    loader = StreamingLoader()
+    memory = DeviceMemory(loader, device=device, budget_bytes=budget, gauge=Unread())
+    stage = Negate(row_bytes=2)
+    assert answers(go(stage, range(8), memory=memory, micro_batch=8)) == [-value for value in range(8)]
+    assert len(stage.batches[0]) == rows
+    assert loader.streamed == [streamed]
+    assert memory.peak_bytes <= budget
+
+
+class Unread:
+    """A gauge that nobody can read."""
+
+    def begin(self) -> None:
+        return None
+
+    def peak(self) -> None:
+        return None
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     values=st.lists(st.integers(0, 30), max_size=20),
@@ -284,7 +390,7 @@ def test_every_row_gets_its_own_result_or_reason(
             if value in bad:
                 raise RowError(i, "bad") if named else DiptychError("bad")
 
-    memory = DeviceMemory(FakeLoader(), budget_bytes=budget)
+    memory = QuickMemory(FakeLoader(), budget_bytes=budget)
     stage = Negate(trouble, row_bytes=2)
     results = go(
         stage,

@@ -1,10 +1,12 @@
 """A row draws the same numbers alone, in a batch, and however many steps are asked for."""
 
+import itertools
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.randomness import RowKey, derive_seed, normals, uniforms
+from diptych.engine.randomness import RowKey, derive_seed, generators, lot, normals, uniforms
 from diptych.engine.values import MAX_SEED
 
 KEYS = st.builds(RowKey, st.integers(0, MAX_SEED), st.integers(0, 4096))
@@ -63,3 +65,22 @@ def test_seeds_of_a_file_are_its_own_and_legal() -> None:
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed <= MAX_SEED for seed in seeds)
     assert derive_seed(0, 1) == 5065163805414527496
+
+
+def test_a_larger_lot_holds_the_smaller_one() -> None:
+    lots = [lot(RowKey(3), "variation", 144, share=share / 8) for share in range(9)]
+    assert [int(each.sum()) for each in lots] == [18 * eighths for eighths in range(9)]
+    assert all(bool((small <= large).all()) for small, large in itertools.pairwise(lots))
+    assert not torch.equal(lots[4], lot(RowKey(4), "variation", 144, share=0.5))
+
+
+def test_generators_of_rows_depend_on_seed_candidate_and_stage_alone() -> None:
+    keys = [RowKey(7), RowKey(7, 1), RowKey(8)]
+    together = [torch.randn(9, generator=each) for each in generators(keys, "paint")]
+    for key, drawn in zip(keys, together, strict=True):
+        (alone,) = generators([key], "paint")
+        assert alone.device.type == "cpu" and torch.equal(torch.randn(9, generator=alone), drawn)
+    (other_stage,) = generators(keys[:1], "repaint")
+    together.append(torch.randn(9, generator=other_stage))
+    for one, two in itertools.combinations(together, 2):
+        assert not torch.equal(one, two)

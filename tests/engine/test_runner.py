@@ -38,12 +38,24 @@ class FakeLoader:
     def __init__(self) -> None:
         self.loaded: list[str] = []
 
-    def weight_bytes(self, key: ModelKey, /) -> int:
-        return 10
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        return {key.checkpoint: 10}
 
-    def load(self, key: ModelKey, device: str, /) -> str:
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
         self.loaded.append(key.checkpoint)
         return key.checkpoint
+
+    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+        return 0, 0.0
+
+    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+        return False
+
+    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+        raise NotImplementedError
+
+    def unload(self, key: ModelKey, /) -> None:
+        return None
 
 
 @dataclasses.dataclass
@@ -357,6 +369,34 @@ def test_eviction_looks_ahead_along_the_chain() -> None:
     ]
 
 
+def test_the_mode_is_in_the_log_with_its_reason_where_it_changes() -> None:
+    it = world(budget=40 + 2, micro_batch=2)
+    it.run(*[wish(seed=seed) for seed in range(5)])
+    assert [
+        (event.rows, event.note) for event in it.memory.events if event.kind == "choose" and not event.stage
+    ] == [(2, "resident: 40 bytes of weights and 2 bytes of work fit at once")]
+    assert [len(batch) for batch in it.refine.handed] == [2, 2, 1]
+
+
+def test_waves_grow_to_what_loading_is_worth() -> None:
+    now = iter(range(100_000))
+    it = world(budget=20 + 2, micro_batch=2, clock=lambda: float(next(now)))
+    it.memory._clock = it.runner.batching.clock  # loading takes as long as working does
+    it.run(*[wish(seed=seed % 9) for seed in range(20)])
+    assert len(it.plan.handed[0]) == 2
+    waves = [event for event in it.memory.events if event.kind == "choose" and not event.stage]
+    assert [event.rows for event in waves] == [2, 64]
+    assert it.loader.loaded.count("refine") == 2
+
+
+def test_one_request_is_told_to_go_by_itself() -> None:
+    it = world()
+    it.run(wish())
+    assert [event.note for event in it.memory.events if event.kind == "choose" and not event.stage] == [
+        "one-by-one: there is one request"
+    ]
+
+
 def test_a_chain_without_a_drafter_keeps_all_candidates() -> None:
     stages = [
         FakeStage("plan", Request, Plan, make_plan),
@@ -379,3 +419,98 @@ def test_cancelling_stops_and_releases() -> None:
     with pytest.raises(Cancelled):
         list(it.runner.run([wish()], watch=Stop()))
     assert it.memory.leased == frozenset()
+
+
+def flat(score: float) -> Callable[[Picture], Verdict]:
+    """A scorer to whom all pictures are the same, and who sees no boat."""
+    return lambda picture: Verdict(caption="", score=score, answers=(FactAnswer(fact=BOAT, probability=score),))
+
+
+def told(result: Outcome | Failure) -> Any:
+    """All that came of a request but its times and its place in a batch, down to the bytes."""
+    if isinstance(result, Failure):
+        return result.stage, result.reason
+    rows = [
+        (
+            c.index,
+            c.plan.prompt,
+            c.draft and c.draft.token_hash,
+            c.preview_verdict,
+            c.picture and c.picture.pixels.numpy().tobytes(),
+            c.verdict,
+            c.reason,
+        )
+        for c in result.trail
+    ]
+    return rows, result.best.index, result.accepted
+
+
+def test_a_scorer_that_always_says_no_uses_the_budget_up_and_keeps_the_first() -> None:
+    it = world(judge=flat(0.0))
+    outcome = it.outcome(wish(seed=1, candidates=3, keep=2, rounds=4))
+    assert len(outcome.trail) == 12 and len(it.plan.handed) == 4
+    assert sum(len(batch) for batch in it.refine.handed) == 8
+    assert outcome.best.index == 0 and not outcome.accepted
+    assert outcome.best.reason == "best of 8: score 0.00, below the 0.50 asked for"
+
+
+def test_a_scorer_that_always_says_yes_stops_after_the_first_round() -> None:
+    it = world(judge=flat(1.0))
+    outcome = it.outcome(wish(seed=1, candidates=3, keep=2, rounds=4, accept=1.0))
+    assert [candidate.picture is not None for candidate in outcome.trail] == [True, True, False]
+    assert outcome.best.index == 0 and outcome.accepted and len(it.plan.handed) == 1
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -0.1, 1.5])
+def test_a_scorer_that_gives_no_probability_costs_that_candidate_alone(score: float) -> None:
+    def judge(picture: Picture) -> Verdict:
+        if int(picture.pixels[0, 0, 0]) == 9:  # the best, if it were judged
+            return Verdict(caption="", score=score)
+        return by_brightness(picture)
+
+    spoilt, other = world(judge=judge).run(wish(seed=7, candidates=3), wish(seed=4))
+    assert isinstance(spoilt, Outcome) and isinstance(other, Outcome)
+    assert spoilt.best.index == 1 and other.best.index == 0
+    assert spoilt.trail[2].verdict is None and spoilt.trail[2].picture is not None
+    assert "failed at judge" in spoilt.trail[2].reason and f"score {score} outside" in spoilt.trail[2].reason
+
+
+def test_a_scorer_that_never_gives_a_probability_ends_with_the_rounds() -> None:
+    it = world(judge=lambda picture: Verdict(caption="", score=math.nan))
+    (failure,) = it.run(wish(candidates=4, keep=2, rounds=3))
+    assert isinstance(failure, Failure) and failure.stage == "judge" and "\n" not in failure.reason
+    assert len(it.plan.handed) == 3 and sum(len(batch) for batch in it.refine.handed) == 6
+
+
+def test_a_budget_of_no_seconds_is_one_whole_round() -> None:
+    it = world()
+    outcome = it.outcome(wish(candidates=3, keep=1, rounds=9, seconds=0.0))
+    assert len(it.plan.handed) == 1 and outcome.best.index == 2
+    assert outcome.picture.pixels.shape == (2, 2, 3)
+
+
+def test_one_candidate_is_the_plain_chain_to_the_byte() -> None:
+    def results(**settings: Any) -> list[Any]:
+        it = world()
+        return [told(result) for result in it.run(wish(seed=2, **settings), wish("unpaintable", **settings))]
+
+    plain = results()
+    assert results(candidates=1, rounds=1) == plain
+    assert results(candidates=1, keep=4, rounds=1, seconds=0.0) == plain
+    assert (
+        results(accept=0.0, rounds=7)[0][0][0][:-1] == plain[0][0][0][:-1]
+    )  # good at once: but for the reason
+
+
+def test_a_loops_outcome_is_the_same_alone_and_in_a_batch() -> None:
+    requests = [wish(seed=seed % 3, candidates=2 + seed % 2, keep=1, rounds=1 + seed) for seed in range(5)]
+    requests += [wish("unpaintable", candidates=2), wish(seed=9)]
+    ways: list[dict[str, Any]] = [
+        {},
+        {"micro_batch": 3},
+        {"wave": 2},
+        {"deterministic": True, "micro_batch": 4},
+    ]
+    for how in ways:
+        together = world(**how).run(*requests)
+        assert [told(result) for result in together] == [told(world().run(each)[0]) for each in requests]

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,11 @@ PIXELS = torch.zeros(4, 6, 3, dtype=torch.uint8)
         ({"rounds": 101}, "rounds"),
         ({"accept": 2.0}, "accept"),
         ({"seconds": -1.0}, "seconds"),
+        ({"candidates": 1.5}, "candidates = 1.5: must be a whole number"),
+        ({"num_inference_steps": True}, "num_inference_steps = True: must be a whole number"),
+        ({"guidance_scale": "high"}, "guidance_scale = 'high': must be a number"),
+        ({"top_p": [0.5]}, "top_p = .0.5.: must be a number"),
+        ({"guidance_scale": 10**400}, "guidance_scale = 10+...: must be a number"),
     ],
 )
 def test_settings_outside_their_range_are_refused_by_name(settings: dict[str, Any], message: str) -> None:
@@ -65,11 +71,29 @@ def test_settings_lie_over_defaults_where_they_say_something() -> None:
         ({"seed": MAX_SEED + 1}, "seed"),
         ({"height": 4}, "height = 4"),
         ({"width": 5000}, "width = 5000"),
+        ({"width": 100_000}, "width = 100000: must lie between 8 and 4096 pixels"),
+        ({"height": math.nan}, "height = nan: must be a whole number"),
+        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"seed": "7"}, "seed = '7': must be a whole number"),
+        ({"prompt": 7}, "the prompt is 7: must be text"),
+        ({"prompt": "a\x1b[2Jboat"}, r"control character \(U\+001B\) at place 2"),
+        ({"prompt": "a boat \ud83d"}, r"control character \(U\+D83D\) at place 8"),
+        ({"negative_prompt": "\x00"}, r"the negative prompt has a control character \(U\+0000\)"),
+        ({"negative_prompt": None}, "the negative prompt is None: must be text"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Request(**{"prompt": "a boat", **fields})
+
+
+def test_numbers_of_other_libraries_become_plain_ones() -> None:
+    seed: Any = np.int64(5)
+    scale: Any = np.float32(2)
+    request = Request(prompt="a boat\tat\nsea", seed=seed, settings=Settings(guidance_scale=scale))
+    assert (type(request.seed), request.seed) == (int, 5)
+    assert (type(request.settings.guidance_scale), request.settings.guidance_scale) == (float, 2.0)
+    assert Settings(guidance_scale=3) == Settings(guidance_scale=3.0)
 
 
 def test_a_draft_keeps_its_tokens_within_its_codebook() -> None:

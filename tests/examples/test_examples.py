@@ -1,6 +1,7 @@
 """Every example runs, is short, says what comes out, and needs nothing but the package."""
 
 import ast
+import re
 import runpy
 import subprocess
 import sys
@@ -27,10 +28,37 @@ def pictures_in(folder: Path) -> dict[str, tuple[int, int]]:
     return sizes
 
 
-def run(name: str, out: Path) -> dict[str, tuple[int, int]]:
+def run(name: str, out: Path, **options: bool) -> dict[str, tuple[int, int]]:
     """Runs an example's `main` in one step of denoising; returns the pictures it made."""
-    runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](out, steps=1)
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](out, steps=1, **options)
     return pictures_in(out)
+
+
+MADE = {
+    "album": {"album.png"},
+    "alphabet": {"alphabet.png"},
+    "augmentation": {"augmentation.png"},
+    "custom_stage": {"custom_stage.png"},
+    "explained": {"explained.png"},
+    "inpaint_by_name": {"inpaint_by_name.png"},
+    "interpolation": {"interpolation.gif", "interpolation.png"},
+    "poster_series": {"posters.png"},
+    "sketch": {"sketch.png"},
+    "sprites": {"sprites.png"},
+    "storyboard": {"storyboard.png"},
+    "style_sheet": {"style_sheet.png"},
+    "upscaled": {"upscaled.png", "upscaled-large.png"},
+}
+"""What each example makes; here of a few pictures only."""
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_an_example_makes_the_pictures_that_it_says(name: str, tmp_path: Path) -> None:
+    pictures = run(name, tmp_path / "out", few=True)
+    assert set(pictures) == MADE[name]
+    assert all(min(size) >= 64 for size in pictures.values())
+    said = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    assert all(f"OUT/{file}" in said for file in pictures)
 
 
 def test_a_prompt_becomes_a_picture_by_the_command_line(tmp_path: Path) -> None:
@@ -68,4 +96,14 @@ def test_an_example_is_short_says_what_comes_out_and_imports_the_package_alone(p
     assert f"python examples/{path.name} [OUT]" in about and "What comes out: OUT/" in about
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert {str(name).split(".")[0] for name in imported} - set(sys.stdlib_module_names) == {"diptych"}
+    libraries = {str(name).split(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    assert "diptych" in libraries and libraries <= {"diptych", "PIL", "torch"}
+
+
+def test_every_result_is_shown_and_small() -> None:
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", readme)
+    assert [name for name in shown if not (EXAMPLES / name).is_file()] == []
+    assert [path.name for path in SCRIPTS if f"]({path.name})" not in readme] == []
+    assert [path.name for path in (EXAMPLES / "results").iterdir() if path.stat().st_size > 60 * 1024] == []
+    assert {f"results/{path.name}" for path in (EXAMPLES / "results").iterdir()} <= set(shown)

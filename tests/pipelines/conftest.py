@@ -28,11 +28,23 @@ MIB = 2**20
 class FakeLoader:
     """Models of one MiB."""
 
-    def weight_bytes(self, key: ModelKey, /) -> int:
-        return MIB
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        return {key.checkpoint: MIB}
 
-    def load(self, key: ModelKey, device: str, /) -> str:
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
         return key.checkpoint
+
+    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+        return 0, 0.0
+
+    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+        return False
+
+    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+        raise NotImplementedError
+
+    def unload(self, key: ModelKey, /) -> None:
+        return None
 
 
 @dataclasses.dataclass
@@ -150,3 +162,9 @@ def prompt_file(tmp_path: Path) -> Path:
     path = tmp_path / "three.txt"
     path.write_text("# three\na red boat\n\na blue bird\na green tree at night\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def pocket_pipe() -> TextToImage:
+    """The pocket models, loaded once a session; for tests that change nothing of the pipeline."""
+    return TextToImage.from_recipe("pocket", device="cpu")

@@ -107,7 +107,8 @@ def test_wrong_sources_are_refused(run: Run, fakes: dict[str, Any], tmp_path: Pa
     wrong(run("render", tmp_path / "empty.txt", "-o", out), "empty.txt", "holds no prompt")
     wrong(run("render", tmp_path / "latin.txt", "-o", out), "latin.txt:1", "not UTF-8")
     wrong(run("render", tmp_path / "none.txt", "-o", out), "none.txt", "no such file")
-    wrong(run("render", tmp_path, "-o", out), "is a folder")
+    (tmp_path / "folder").mkdir()
+    wrong(run("render", tmp_path / "folder", "-o", out), "is a folder without .txt files")
     wrong(run("render", "-o", out), "either a prompt file")
     wrong(run("render", tmp_path / "empty.txt", "-p", "a boat", "-o", out), "either a prompt file")
     wrong(run("render", "-p", " ", "-o", out), "prompt is empty")
@@ -154,6 +155,33 @@ def test_ctrl_c_keeps_what_was_finished_and_says_where(
     result = run("render", "-p", "a boat", "-p", "a cat", "-o", tmp_path)
     assert result.status == 130 and f"what was finished is in {tmp_path}" in result.err
     assert json.loads((tmp_path / "results.jsonl").read_text())["row"] == 1
+
+
+def test_the_same_command_goes_on_and_options_say_with_what(
+    run: Run, fakes: dict[str, Any], tmp_path: Path
+) -> None:
+    command = ("render", "-p", "a boat", "-p", "poison", "-p", "a cat", "-o", tmp_path / "out")
+    assert run(*command, "--only", "1-2").status == 1
+    assert "1 done and 1 failed in an earlier run" in run(*command).out
+    assert "0 failed in an earlier run" in run(*command, "--retry-failed").out
+    assert "in an earlier run" not in run(*command, "--fresh").out
+    wrong(run(*command, "--only", "0"), "write rows as in 17,40-60")
+
+
+def test_a_picture_says_how_it_was_made_and_is_a_source(
+    run: Run, fakes: dict[str, Any], tmp_path: Path
+) -> None:
+    assert run("render", "-p", "a boat", "--seed", 7, "-o", tmp_path / "one").status == 0
+    picture = tmp_path / "one" / "0001-a-boat.png"
+    assert "a boat" in run("show", picture).out
+    assert json.loads(run("show", picture, "--json").out)["request"]["seed"] == 7
+    for source in (picture, tmp_path / "one" / "results.jsonl"):
+        assert run("render", source, "-o", tmp_path / source.suffix).status == 0
+        assert (tmp_path / source.suffix / picture.name).read_bytes() == picture.read_bytes()
+    PIL.Image.new("L", (8, 8)).save(tmp_path / "grey.png")
+    for command in ("show", "rerender", "render"):
+        wrong(run(command, tmp_path / "grey.png"), "grey.png: carries no history")
+    wrong(run("rerender", picture, "-o", picture), "is the picture itself")
 
 
 def test_recipes_are_listed(run: Run) -> None:

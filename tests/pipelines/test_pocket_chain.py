@@ -168,9 +168,9 @@ def test_a_row_that_fails_leaves_the_others_as_they_are(
 def test_a_small_budget_changes_nothing_but_the_time(
     make_pocket: MakePipe, requests: list[Request], batch: list[Outcome]
 ) -> None:
-    pipe = make_pocket(memory="96MiB")
+    pipe = make_pocket(memory="52MiB")
     for one, other in zip(outcomes(pipe, *requests[:2]), batch, strict=False):
         assert_alike(one, other)
     kinds = [event.kind for event in pipe.runner.memory.events]
     assert "evict" in kinds
-    assert pipe.runner.memory.accounted_bytes <= 96 * 2**20
+    assert pipe.runner.memory.accounted_bytes <= 52 * 2**20

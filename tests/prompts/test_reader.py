@@ -1,7 +1,8 @@
-"""Prompt files: the rows they give, and what is said of files that give none."""
+"""Files, folders and streams of prompts: the rows they give, and what is said of those that give none."""
 
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,85 @@ def test_utf16_is_called_by_its_name() -> None:
         rows("a boat\n".encode("utf-16"))
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PromptFileError, match=r"no such file"):
-        next(read_prompts(tmp_path / "none.txt"))
-    with pytest.raises(PromptFileError, match=r"is a folder"):
+def test_old_macintosh_line_ends_are_called_by_their_name() -> None:
+    with pytest.raises(PromptFileError, match=r"-:1: has old Macintosh line ends"):
+        rows(b"a boat\ra cat\ra dog")
+
+
+def test_a_picture_is_called_by_its_name() -> None:
+    with pytest.raises(PromptFileError, match=r"-:1: is a picture, not a prompt file"):
+        rows(b"\x89PNG\r\n\x1a\n\x00\x00")
+
+
+def test_a_missing_file_and_a_folder_without_prompts_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.txt", tmp_path / "nul\0.txt"):
+        with pytest.raises(PromptFileError, match=r"no such file|cannot be read"):
+            next(read_prompts(path))
+    with pytest.raises(PromptFileError, match=r"is a folder without \.txt files"):
         next(read_prompts(tmp_path))
+
+
+def test_a_folder_is_its_text_files_by_name_each_in_its_own_format(tmp_path: Path) -> None:
+    (tmp_path / "b10.txt").write_text("a car\n")
+    (tmp_path / "b2.txt").write_text("a boat\na cat\n")
+    (tmp_path / "a.TXT").write_text("a fish\nNegative prompt: x\nSteps: 3, Seed: 1\n")
+    (tmp_path / "c.png").write_bytes(b"\x89PNG")
+    (tmp_path / "d.txt").mkdir()
+    os.mkfifo(tmp_path / "e.txt")
+    found = list(read_prompts(tmp_path))
+    assert [(row.prompt, row.place) for row in found] == [
+        ("a fish", f"{tmp_path / 'a.TXT'}:1"),
+        ("a boat", f"{tmp_path / 'b2.txt'}:1"),
+        ("a cat", f"{tmp_path / 'b2.txt'}:2"),
+        ("a car", f"{tmp_path / 'b10.txt'}:1"),
+    ]
+
+
+def test_a_name_with_line_ends_stays_on_one_line_of_a_message(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.txt").write_bytes(b"\xff")
+    with pytest.raises(PromptFileError, match=r"a\?b\.txt:1: is not UTF-8"):
+        next(read_prompts(tmp_path / "a\nb.txt"))
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(PromptFileError, match=r"no such format: 'xml': there are text, infotext, table"):
+        read_prompts(io.BytesIO(b""), format="xml")
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+            buffer[:] = b"a" * len(buffer)
+            return len(buffer)
+
+    with pytest.raises(PromptFileError, match=r"-:1: is longer than 4 MiB: is this a prompt file\?"):
+        list(read_prompts(io.BufferedReader(Endless())))
+
+
+def test_a_prompt_of_a_mebibyte_is_a_row_like_any_other() -> None:
+    assert [len(row.prompt) for row in rows(b"a" * 2**20 + b"\nb\n")] == [2**20, 1]
+
+
+def test_quotes_around_a_line_are_taken_off() -> None:
+    found = rows(b'"# a ""red"" \\"boat\\" \\(x\\)"\n"PEACE" and "LOVE"\n"open\n"--x"\n""\n')
+    assert [row.prompt for row in found] == [
+        '# a "red" "boat" \\(x\\)',
+        '"PEACE" and "LOVE"',
+        '"open',
+        "--x",
+        "",
+    ]
+    assert [row.fault for row in found] == [None, None, None, None, "has no prompt"]
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x85"])
+def test_a_control_character_is_the_fault_of_its_row_alone(character: str) -> None:
+    wrong, right = rows(f"a{character}b\nc\n".encode())
+    assert wrong.fault == f"the prompt has a control character (U+{ord(character):04X}) at place 2: take it out"
+    assert right.prompt == "c"
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,22 +162,23 @@ def test_any_bytes_give_rows_or_one_line_that_names_the_file(data: bytes) -> Non
     except PromptFileError as error:
         assert str(error).startswith("-:") and "\n" not in str(error)
     else:
-        assert found and all(row.prompt == row.prompt.strip() != "" for row in found)
+        assert found and all(row.fault or row.prompt == row.prompt.strip() != "" for row in found)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])).map(str.strip)))
 def test_every_line_that_is_not_blank_or_a_comment_is_a_row(lines: list[str]) -> None:
-    wanted = [line for line in lines if line and not line.startswith("#")]
-    if wanted:
-        assert [row.prompt for row in rows("\n".join(["", *lines]).encode())] == wanted
+    wanted = [line for line in lines if line and not line.startswith(("#", '"', "--"))]
+    found = rows("\n".join(["a picture", "", "# nothing", *wanted]).encode())
+    assert [row.prompt for row in found] == ["a picture", *wanted]
 
 
 def test_the_demo_shows_the_range_of_the_pocket_world() -> None:
     prompts = [row.prompt for row in read_prompts(Path(reader.__file__).parent / "library" / "demo.txt")]
     assert len(prompts) == len(set(prompts)) == 24
-    words = set(" ".join(prompts).split())
-    things = "cat fish bird tree flower mushroom house castle boat car rocket balloon cup umbrella"
-    colours = "red orange yellow green blue purple white black"
-    others = "small medium-sized big left middle right meadow beach desert snow night sunset"
-    for word in f"{things} {colours} {others}".split():
+    words = set(re.findall(r"[a-z-]+", " ".join(prompts)))
+    things = "cat fish bird butterfly turtle tree mushroom house castle lighthouse boat car rocket train"
+    colours = "red orange yellow green blue purple white black pink brown"
+    settings = "meadow beach desert snow night sunset forest rain city water"
+    styles = "watercolour ink pixel paper"
+    for word in f"{things} {colours} {settings} {styles} small big left right above two three".split():
         assert word in words, word

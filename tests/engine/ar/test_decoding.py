@@ -1,164 +1,17 @@
-"""The decoding loops, over fakes, and over tiny random models of several classes against their `generate`."""
+"""The decoding loops, over fakes whose logits are known."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import (
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
 
-from diptych.engine.ar.decoding import decode_grid, decode_text, guided
+from diptych.engine.ar.decoding import Given, decode_grid, decode_text, guided, likelihoods
 from diptych.engine.ar.sampling import Sampling
-from diptych.engine.models.from_transformers import CachedDecoding
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import Silent
-
-VOCABULARY = 64
-GREEDY = Sampling(temperature=0)
-SIZES: dict[str, Any] = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "max_position_embeddings": 64,
-    "initializer_range": 0.4,  # large, so that random models do not say one word for ever
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": None,
-    "tie_word_embeddings": False,
-}
-
-
-def llama() -> Any:
-    return LlamaForCausalLM(LlamaConfig(num_hidden_layers=2, **SIZES))
-
-
-def qwen() -> Any:
-    return Qwen3ForCausalLM(Qwen3Config(num_hidden_layers=2, **SIZES))
-
-
-def gemma() -> Any:
-    """With layers that see a window of five tokens only, as Gemma's do."""
-    layers = ["sliding_attention", "full_attention", "sliding_attention"]
-    config = Gemma3TextConfig(
-        num_hidden_layers=3, layer_types=layers, sliding_window=5, query_pre_attn_scalar=8, **SIZES
-    )
-    return Gemma3ForCausalLM(config)
-
-
-def gpt2() -> Any:
-    """With learned positions: unlike the others', its answers change if padding is counted as a place."""
-    wanted = ("vocab_size", "initializer_range", "pad_token_id", "bos_token_id", "eos_token_id")
-    sizes = {name: SIZES[name] for name in wanted}
-    return GPT2LMHeadModel(GPT2Config(n_positions=64, n_embd=32, n_layer=2, n_head=4, **sizes))
-
-
-@pytest.fixture(scope="module", params=[llama, qwen, gemma, gpt2], ids=lambda make: make.__name__)
-def model(request: pytest.FixtureRequest) -> Any:
-    torch.manual_seed(0)
-    return request.param().eval().requires_grad_(False)
-
-
-def prefixes(lengths: Sequence[int], *, seed: int = 1) -> list[list[int]]:
-    torch.manual_seed(seed)
-    return [torch.randint(2, VOCABULARY, (length,)).tolist() for length in lengths]
-
-
-def padded(rows: Sequence[list[int]], *, width: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask, padded on the left."""
-    width = max(width, *map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    return ids, mask
-
-
-def write(
-    model: Any,
-    rows: Sequence[list[int]],
-    sampling: Sampling,
-    *,
-    count: int = 12,
-    seeds: Sequence[int] = (),
-    width: int = 0,
-    guidance: float | None = None,
-    legal: slice = slice(0, VOCABULARY),
-) -> torch.Tensor:
-    """Tokens (b, count) after the prefixes `rows`; with guidance, the free branch reads their last."""
-    both = [*rows, *([row[-1]] for row in rows)] if guidance is not None else rows
-    ids, mask = padded(both, width=width)
-    return decode_grid(
-        CachedDecoding(model, ids, mask=mask, new_tokens=count),
-        count=count,
-        legal=legal,
-        sampling=[sampling] * len(rows),
-        guidance=None if guidance is None else [guidance] * len(rows),
-        uniforms=uniforms([RowKey(seed) for seed in seeds or range(len(rows))], "draft", count),
-        report=Silent(),
-    )
-
-
-@pytest.mark.parametrize("lengths", [[7], [1], [7, 7, 7], [9, 4, 1]], ids=str)
-def test_greedy_decoding_is_what_generate_gives(model: Any, lengths: list[int]) -> None:
-    rows = prefixes(lengths)
-    ids, mask = padded(rows)
-    reference = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=12, do_sample=False)
-    assert write(model, rows, GREEDY).tolist() == reference[:, ids.shape[1] :].tolist()
-
-
-def test_without_padding_no_mask_is_needed(model: Any) -> None:
-    ids, mask = padded(prefixes([6, 6]))
-    bare = CachedDecoding(model, ids, mask=None, new_tokens=3)
-    masked = CachedDecoding(model, ids, mask=mask, new_tokens=3)
-    for token in (5, 9, 2):
-        torch.testing.assert_close(bare.logits, masked.logits)
-        for decoding in (bare, masked):
-            decoding.step(torch.full((2,), token))
-
-
-def test_a_step_gives_what_reading_all_at_once_gives(model: Any) -> None:
-    (row,) = prefixes([12])
-    decoding = CachedDecoding(model, torch.tensor([row[:8]]), mask=None, new_tokens=4)
-    for i in range(8, 12):
-        whole = model(input_ids=torch.tensor([row[:i]]), use_cache=False).logits[:, -1]
-        torch.testing.assert_close(decoding.logits, whole, rtol=1e-4, atol=1e-4)
-        decoding.step(torch.tensor([row[i]]))
-
-
-@pytest.mark.parametrize("guidance", [None, 3.0])
-def test_a_row_is_the_same_alone_and_in_a_batch(model: Any, guidance: float | None) -> None:
-    rows = prefixes([3, 9, 5, 1, 7])
-    sampling = Sampling(temperature=0.9, top_k=40, top_p=0.95)
-    together = write(model, rows, sampling, guidance=guidance)
-    others = write(
-        model, [*prefixes([4, 6, 2, 8], seed=9), rows[2]], sampling, seeds=[8, 9, 7, 6, 2], guidance=guidance
-    )
-    alone = write(model, rows[2:3], sampling, seeds=[2], guidance=guidance)
-    wide = write(model, rows[2:3], sampling, seeds=[2], width=20, guidance=guidance)
-    assert together[2].tolist() == others[4].tolist() == alone[0].tolist() == wide[0].tolist()
-    assert len({tuple(row) for row in together.tolist()}) == 5
-
-
-def test_a_guidance_scale_of_one_is_no_guidance(model: Any) -> None:
-    rows = prefixes([3, 9])
-    sampling = Sampling(temperature=0.8, top_p=0.9)
-    legal = slice(16, 48)
-    plain = write(model, rows, sampling, legal=legal)
-    assert torch.equal(write(model, rows, sampling, guidance=1.0, legal=legal), plain)
-    assert not torch.equal(write(model, rows, sampling, guidance=4.0, legal=legal), plain)
 
 
 def test_guidance_goes_from_the_free_branch_past_the_asked_one() -> None:
@@ -176,19 +29,29 @@ class Recorded:
 
     noise: torch.Tensor  # (steps, b, v)
     fed: list[list[int]] = dataclasses.field(default_factory=list)
+    rows: list[int] = dataclasses.field(default_factory=list)  # those kept, if any were let go
 
     @property
     def logits(self) -> torch.Tensor:
-        return self.noise[len(self.fed)]
+        logits = self.noise[len(self.fed)]
+        return logits[self.rows] if self.rows else logits
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         self.fed.append(tokens.tolist())
         return self.logits
 
+    def keep(self, rows: Sequence[int]) -> None:
+        assert all(row >= place for place, row in enumerate(rows))
+        before = self.rows or list(range(self.noise.shape[1]))
+        self.rows = [before[row] for row in rows]
 
-@dataclasses.dataclass
-class Steps:
-    done: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+
+class Steps(Silent):
+    """A report that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[tuple[int, int]] = []
 
     def step(self, i: int, n: int, /) -> None:
         self.done.append((i, n))
@@ -198,31 +61,27 @@ class Steps:
 @given(
     count=st.integers(1, 9),
     rows=st.integers(1, 3),
-    legal=st.tuples(st.integers(0, 12), st.integers(1, 8)).map(lambda pair: slice(pair[0], sum(pair))),
     sampling=st.builds(Sampling, temperature=st.floats(0, 5), top_k=st.integers(0, 30), top_p=st.floats(0, 1)),
     guidance=st.one_of(st.none(), st.floats(0, 20)),
     seed=st.integers(0, 999),
 )
-def test_a_grid_has_exactly_its_count_of_legal_tokens(
-    count: int, rows: int, legal: slice, sampling: Sampling, guidance: float | None, seed: int
+def test_a_grid_has_exactly_its_count_of_tokens(
+    count: int, rows: int, sampling: Sampling, guidance: float | None, seed: int
 ) -> None:
     branches = 1 if guidance is None else 2
     noise = 9 * torch.randn(count, branches * rows, 20, generator=torch.Generator().manual_seed(seed))
-    noise[..., : legal.start] = 1e4  # what is illegal is what the model would say
-    noise[..., legal.stop :] = 1e4
     decoding, steps = Recorded(noise), Steps()
     tokens = decode_grid(
         decoding,
         count=count,
-        legal=legal,
         sampling=[sampling] * rows,
         guidance=None if guidance is None else [guidance] * rows,
         uniforms=uniforms([RowKey(seed + i) for i in range(rows)], "draft", count),
         report=steps,
     )
     assert tokens.shape == (rows, count) and tokens.dtype == torch.int64
-    assert int(tokens.min()) >= 0 and int(tokens.max()) < legal.stop - legal.start
-    assert decoding.fed == [(column + legal.start).tolist() * branches for column in tokens.T[:-1]]
+    assert int(tokens.min()) >= 0 and int(tokens.max()) < 20
+    assert decoding.fed == [column.tolist() * branches for column in tokens.T[:-1]]
     assert steps.done == [(i + 1, count) for i in range(count)]
 
 
@@ -234,35 +93,59 @@ class Countdown:
         self.finished = False
 
     def allowed(self) -> torch.Tensor:
-        ids = torch.arange(24)  # more than the model has, as for a tokenizer with spare ids
-        return ids > 9 if self.left and not self.finished else ids == 2
+        ids = range(10, 40) if self.left and not self.finished else [2]
+        words = [
+            sum(1 << i for i in range(32) if start + i in ids) for start in (0, 32)
+        ]  # more than the model has
+        return torch.tensor(words).to(torch.int32)
 
     def accept(self, token: int) -> None:
-        assert not self.finished and bool(self.allowed()[token])
+        assert not self.finished and (token > 9 if self.left else token == 2)
         self.finished = self.left == 0
         self.left -= 1
 
 
-def tell(lengths: Sequence[int], *, most: int) -> tuple[list[list[int]], Recorded, list[Countdown]]:
-    noise = torch.randn(most, len(lengths), 20, generator=torch.Generator().manual_seed(0))
+def tell(
+    lengths: Sequence[int], *, most: int, compact: bool = True
+) -> tuple[list[list[int]], Recorded, list[Countdown]]:
+    noise = torch.randn(most, len(lengths), 36, generator=torch.Generator().manual_seed(0))
     decoding, grammars = Recorded(noise), [Countdown(length) for length in lengths]
     rows = decode_text(
         decoding,
         grammars=grammars,
-        sampling=[Sampling()] * len(lengths),
+        sampling=[Sampling(temperature=1 + i / 9) for i in range(len(lengths))],
         uniforms=uniforms([RowKey(i) for i in range(len(lengths))], "plan", most),
         stop=2,
         report=Silent(),
+        compact=compact,
     )
     return rows, decoding, grammars
 
 
-def test_each_row_of_text_ends_where_its_grammar_does() -> None:
-    rows, decoding, grammars = tell([3, 0, 5], most=20)
+@pytest.mark.parametrize("compact", [True, False])
+def test_each_row_of_text_ends_where_its_grammar_does(compact: bool) -> None:
+    rows, _, grammars = tell([3, 0, 5], most=20, compact=compact)
     assert [len(row) for row in rows] == [3, 0, 5]
     assert all(token > 9 for row in rows for token in row)
     assert all(grammar.finished for grammar in grammars)
-    assert [fed[1] for fed in decoding.fed] == [2] * 5  # the longest row, and its end, which is not fed
+
+
+def test_rows_leave_the_batch_when_they_are_finished() -> None:
+    _, decoding, _ = tell([3, 0, 5], most=20)
+    assert [len(fed) for fed in decoding.fed] == [2, 2, 2, 1, 1]  # the last row's end is not fed
+    assert decoding.rows == [2]
+
+
+def test_rows_that_stay_go_on_with_the_end() -> None:
+    _, decoding, _ = tell([3, 0, 5], most=20, compact=False)
+    assert [fed[1] for fed in decoding.fed] == [2] * 5
+    assert all(len(fed) == 3 for fed in decoding.fed)
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths=st.lists(st.integers(0, 7), min_size=1, max_size=6), most=st.integers(1, 9))
+def test_text_is_the_same_whether_rows_leave_or_stay(lengths: list[int], most: int) -> None:
+    assert tell(lengths, most=most)[0] == tell(lengths, most=most, compact=False)[0]
 
 
 def test_text_is_cut_off_where_its_draws_are_used_up() -> None:
@@ -284,3 +167,33 @@ def test_text_is_the_same_whatever_the_neighbours_and_the_limit() -> None:
             report=Silent(),
         )
         assert written[1][:1] == written[0] and written[1][:2] == written[2]
+
+
+def test_given_tokens_are_kept_and_the_others_take_their_usual_numbers() -> None:
+    noise = torch.randn(6, 2, 20, generator=torch.Generator().manual_seed(3))
+    draws = uniforms([RowKey(1), RowKey(2)], "draft", 6)
+    kept = torch.tensor([[True, False, True, False, False, True], [False] * 6])
+    standing = torch.full((2, 6), 7)
+
+    def decoded(given: Given | None) -> tuple[torch.Tensor, list[list[int]]]:
+        decoding = Recorded(noise)
+        sampling = [Sampling()] * 2
+        tokens = decode_grid(
+            decoding, count=6, sampling=sampling, guidance=None, uniforms=draws, report=Silent(), given=given
+        )
+        return tokens, decoding.fed
+
+    free, _ = decoded(None)
+    tokens, fed = decoded(Given(tokens=standing, kept=kept))
+    assert torch.equal(tokens, torch.where(kept, standing, free))  # these logits depend on nothing that was fed
+    assert fed == tokens.T[:-1].tolist()
+
+
+def test_the_likelihood_of_a_token_is_told_by_the_logits_before_it() -> None:
+    noise = torch.randn(4, 2, 9, generator=torch.Generator().manual_seed(5))
+    tokens = torch.tensor([[1, 2, 3, 4], [8, 0, 8, 0]])
+    decoding = Recorded(noise)
+    found = likelihoods(decoding, tokens, Silent())
+    expected = noise.log_softmax(-1).permute(1, 0, 2).gather(2, tokens[..., None])[..., 0]
+    torch.testing.assert_close(found, expected)
+    assert decoding.fed == tokens.T[:-1].tolist()

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych.engine.ar.decoding import unpacked
 from diptych.engine.ar.grammar import PLAN_SCHEMA, PlanGrammar
 from diptych.engine.models.checkpoint import folder_of
 from diptych.engine.values import FactKind
@@ -32,6 +33,10 @@ class Tongue:
 
     def grammar(self) -> PlanGrammar:
         return PlanGrammar(self.view, self.stop)
+
+    def allowed(self, grammar: PlanGrammar) -> torch.Tensor:
+        """bool (v,): the tokens that may come next."""
+        return unpacked(grammar.allowed())[: len(self.closing)]
 
 
 @functools.cache
@@ -62,8 +67,8 @@ def walk(tongue: Tongue, rng: random.Random, *, haste: float, patience: int) -> 
     grammar = tongue.grammar()
     ids: list[int] = []
     while not grammar.finished:
-        allowed = grammar.allowed()
-        assert allowed.dtype == torch.bool and bool(allowed.any())
+        allowed = tongue.allowed(grammar)
+        assert bool(allowed.any())
         closing = allowed & tongue.closing
         hasty = bool(closing.any()) and (rng.random() < haste or len(ids) > patience)
         choices = (closing if hasty else allowed).nonzero()[:, 0].tolist()
@@ -71,7 +76,7 @@ def walk(tongue: Tongue, rng: random.Random, *, haste: float, patience: int) -> 
         grammar.accept(token)
         ids.append(token)
         assert len(ids) < 20 * patience, f"no end in sight: {tongue.tokenizer.decode(ids)[-200:]}"
-    assert grammar.allowed().nonzero()[:, 0].tolist() == [tongue.stop]
+    assert tongue.allowed(grammar).nonzero()[:, 0].tolist() == [tongue.stop]
     return [token for token in ids if token != tongue.stop]
 
 
@@ -112,7 +117,7 @@ def test_a_plan_as_the_planner_learnt_it_is_allowed(text: str) -> None:
     tongue = pocket()
     grammar = tongue.grammar()
     for token in tongue.tokenizer.encode(text, add_special_tokens=False):
-        assert bool(grammar.allowed()[token])
+        assert bool(tongue.allowed(grammar)[token])
         grammar.accept(token)
     assert grammar.finished
 
@@ -133,7 +138,7 @@ def test_what_is_no_plan_is_not_allowed() -> None:
         *begin, last = tongue.tokenizer.encode(text, add_special_tokens=False)
         for token in begin:
             grammar.accept(token)
-        assert not bool(grammar.allowed()[last]), text
+        assert not bool(tongue.allowed(grammar)[last]), text
 
 
 def test_a_token_that_is_not_allowed_is_not_accepted() -> None:
@@ -143,10 +148,25 @@ def test_a_token_that_is_not_allowed_is_not_accepted() -> None:
 
 
 def test_one_row_says_nothing_about_another() -> None:
-    one, other = pocket().grammar(), pocket().grammar()
+    tongue = pocket()
+    one, other = tongue.grammar().copies(2)
     before = other.allowed()
-    one.accept(int(one.allowed().nonzero()[0, 0]))
-    assert torch.equal(other.allowed(), before)
+    one.accept(int(tongue.allowed(one).nonzero()[0, 0]))
+    assert torch.equal(other.allowed(), before) and torch.equal(tongue.grammar().allowed(), before)
+    assert not torch.equal(one.allowed(), before)
+
+
+@pytest.mark.parametrize("stop", [2, 31, 63])
+def test_only_the_end_may_follow_the_end(stop: int) -> None:
+    tongue = pocket()
+    grammar = PlanGrammar(tongue.view, stop)
+    begun = grammar.allowed()
+    text = '{"prompt":"a red boat","facts":[{"kind":"thing","text":"a boat"}]}'
+    for token in tongue.tokenizer.encode(text, add_special_tokens=False):
+        grammar.accept(token)
+    assert grammar.finished
+    assert unpacked(grammar.allowed()).nonzero()[:, 0].tolist() == [stop]
+    assert grammar.allowed().shape == begun.shape  # finished rows and others stand in one batch
 
 
 def test_the_schema_knows_every_kind_of_fact() -> None:

@@ -10,7 +10,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.diffusion.denoising import Predict, denoise, even_sigmas, guided
+from diptych.engine.diffusion.denoising import Predict, denoise, even_sigmas, guided, known_outside, noised
 from diptych.engine.randomness import RowKey, normals
 
 SHAPE = (3, 4, 4)
@@ -138,3 +138,27 @@ def test_a_guidance_scale_of_one_is_the_asked_branch_alone() -> None:
     assert not math.isclose(
         float(result(guided(both, torch.full((2,), 3.0)), noise, 8).mean()), float(alone.mean())
     )
+
+
+def test_what_is_known_is_on_the_flow_to_itself_at_every_noise_level() -> None:
+    known, noise = normals([RowKey(1)], "known", (2, 4, 4)), normals([RowKey(1)], "noise", (2, 4, 4))
+    mask = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    mask[..., 2:] = True
+    seen: list[tuple[torch.Tensor, float]] = []
+
+    def predict(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        seen.append((noisy, float(sigma)))
+        return torch.full_like(noisy, 9.0)
+
+    each = known_outside(predict, known, mask)
+    *_, last = denoise(each, noise, scheduler=FlowMatchEulerDiscreteScheduler(), sigmas=even_sigmas(4))
+    assert torch.equal(last, torch.where(mask, torch.full_like(known, 9.0), known))
+    for noisy, sigma in seen:
+        torch.testing.assert_close(noisy[..., :2], noised(known, noise, sigma)[..., :2])
+
+
+def test_painting_may_begin_below_pure_noise() -> None:
+    assert even_sigmas(4, first=0.5) == [0.5, 0.375, 0.25, 0.125]
+    clean, noise = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    assert noised(clean, noise, 1.0) is noise
+    torch.testing.assert_close(noised(clean, noise, 0.25), 0.25 * noise)

@@ -45,7 +45,7 @@ def loaded_bytes(handle: Any) -> int:
     return sum(storages.values())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", POCKET)
 def test_the_bytes_foretold_are_the_bytes_loaded(family: str) -> None:
     checkpoint, kind = POCKET[family]
     key = ModelKey(family, checkpoint)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from diptych.engine.models.from_transformers_vision import Calibration, Captioner
+from diptych.engine.models.calibration import Calibration
+from diptych.engine.models.caption_decoder import Sight
+from diptych.engine.models.from_transformers_vision import Captioner
 from diptych.engine.stage import ModelKey, Models, Silent
 from diptych.engine.stages import judge as judge_module
 from diptych.engine.stages.judge import JudgeStage
@@ -79,11 +81,14 @@ def test_a_row_is_the_same_alone_in_a_batch_and_again(
         assert [answer.probability for answer in alone.answers] == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_in_batches_of_one_size_a_row_has_the_same_bits(run: Run, pictures: list[Picture]) -> None:
-    """Whatever its neighbours and their facts: the shapes that run are its own."""
+def test_in_fixed_shapes_a_row_has_the_same_bits(
+    stage: JudgeStage, models: Models, pictures: list[Picture]
+) -> None:
+    """In batches of one size, whatever its neighbours and their facts."""
     row = pictures[2]
-    beside = run([row, *pictures[:2]])[0]
-    assert beside == run([row, *pictures[3:]])[0] == run([row] * 3)[0]
+    batches = ([row, *pictures[:2]], [row, *pictures[3:]], [row] * 3)
+    first, *others = [stage.run(batch, models, Silent(fixed_shapes=True))[0] for batch in batches]
+    assert all(other == first for other in others)
 
 
 def test_the_score_is_the_calibrated_gain_in_likelihood(
@@ -95,8 +100,23 @@ def test_the_score_is_the_calibrated_gain_in_likelihood(
     assert pictures[1].plan is not None
     prompt = pictures[1].plan.prompt
     seen = float(model.nats(model.look([pictures[1].pixels]), [prompt]))
-    blank = float(model.nats(model.blank(), [prompt]))
+    blank = float(model.nats(model.blank, [prompt]))
     assert verdict.score == pytest.approx(1 / (1 + math.exp(-(3.0 * (0.7 * blank - seen) - 0.2))), abs=1e-5)
+
+
+def test_a_fact_that_is_not_shown_weighs_on_the_score(
+    run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
+) -> None:
+    without = changed(models, captioner, calibration=Calibration(bias=0.3))
+    heeded = changed(models, captioner, calibration=Calibration(bias=0.3, worst=2.0))
+    (plain,), (weighed,) = run(pictures[1:2], without), run(pictures[1:2], heeded)
+    worst = min(answer.probability for answer in plain.answers)
+    expected = _odds(plain.score) + 2.0 * max(-6.0, min(6.0, _odds(worst)))
+    assert _odds(weighed.score) == pytest.approx(expected, abs=1e-3)
+
+
+def _odds(p: float) -> float:
+    return math.log(p / (1 - p))
 
 
 def test_where_nothing_was_asked_the_caption_is_scored(
@@ -104,7 +124,8 @@ def test_where_nothing_was_asked_the_caption_is_scored(
 ) -> None:
     if not verdicts[4].caption:
         return  # a request cannot ask for nothing
-    asked = dataclasses.replace(pictures[4], plan=make_plan(verdicts[4].caption))
+    plan = dataclasses.replace(make_plan(verdicts[4].caption), facts=())
+    asked = dataclasses.replace(pictures[4], plan=plan)
     assert run([asked])[0].score == pytest.approx(verdicts[4].score, abs=1e-5)
 
 
@@ -112,11 +133,11 @@ def test_what_is_not_a_number_counts_as_no(
     run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
 ) -> None:
     class Lost(Captioner):
-        def nats(self, seen: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        def nats(self, sight: Sight, texts: Sequence[str], *, fixed_shapes: bool = False) -> torch.Tensor:
             return torch.full((len(texts),), torch.nan)
 
-        def yes(self, seen: torch.Tensor, facts: Sequence[str]) -> torch.Tensor:
-            return torch.full((len(facts),), torch.nan)
+        def shows(self, sight: Sight, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
+            return [[math.nan] * len(each) for each in facts]
 
     fields = {field.name: getattr(models[captioner], field.name) for field in dataclasses.fields(Captioner)}
     for verdict in run(pictures, {captioner: Lost(**fields)}):
@@ -148,5 +169,9 @@ def test_a_fact_of_any_length_is_answered(
 
 def test_the_workspace_grows_with_pictures_and_facts(stage: JudgeStage, pictures: list[Picture]) -> None:
     without, with_nine = pictures[0], pictures[3]
-    assert stage.workspace([without] * 3) == 3 * stage.workspace([without])
-    assert stage.workspace([with_nine]) == 10 * stage.workspace([without])
+    one = stage.workspace([without])
+    assert stage.workspace([without] * 3) == 3 * one
+    assert stage.workspace([with_nine]) > 3 * one
+    assert stage.workspace([with_nine, without]) > stage.workspace([with_nine])
+    most = [stage.workspace([with_nine] * count) for count in (8, 9, 10)]
+    assert most[2] - most[1] == most[1] - most[0] < one  # no more facts are asked at once

@@ -64,7 +64,7 @@ def test_a_plan_says_what_to_draw_and_what_to_check(run: Run) -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(
-    extra=st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    extra=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12),
     seed=st.integers(0, 2**63 - 1),
 )
 def test_a_plan_always_parses(run: Run, extra: str, seed: int) -> None:
@@ -73,7 +73,7 @@ def test_a_plan_always_parses(run: Run, extra: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ['boat "}]}', "boat </s> <plan>", '{"prompt":" boat', "boat\n\n\\ \0", "boat <image>"]
+    "prompt", ['boat "}]}', "boat </s> <plan>", '{"prompt":" boat', "boat\n\n\\ ", "boat <image>"]
 )
 def test_markup_in_a_prompt_does_no_harm(run: Run, prompt: str) -> None:
     request = Request(prompt=prompt)
@@ -145,9 +145,9 @@ def test_facts_that_were_missed_reach_the_planners_instructions(
     told: list[tuple[str, str]] = []
 
     class Listening(LanguageModel):
-        def prompt_ids(self, system: str, text: str) -> list[int]:
+        def prompt_ids(self, system: str, text: str, *, thinking: bool = False) -> list[int]:
             told.append((system, text))
-            return super().prompt_ids(system, text)
+            return super().prompt_ids(system, text, thinking=thinking)
 
     fields = {field.name: getattr(models[planner], field.name) for field in dataclasses.fields(LanguageModel)}
     missed = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
@@ -163,8 +163,7 @@ def test_the_workspace_grows_with_the_rows_and_holds_the_cache(models: Models, p
     rows = requests_of(PROMPTS)
     one, five = stage.workspace(rows[:1]), stage.workspace(rows)
     decoding = models[planner].begin([[1, 5]], width=80, new_tokens=112)
-    cache = sum(layer.keys.nbytes + layer.values.nbytes for layer in decoding._cache.layers)
-    assert five == 5 * one > cache
+    assert five == 5 * one > decoding._cache.nbytes
 
 
 def test_a_folder_that_is_no_language_model_is_refused_before_it_is_loaded() -> None:

@@ -110,7 +110,7 @@ def test_without_guidance_a_negative_prompt_is_of_no_account(run: Run, make_draf
 def test_each_step_is_reported(stage: RefineStage, models: Models, make_draft: MakeDraft) -> None:
     steps: list[tuple[int, int]] = []
 
-    class Noting:
+    class Noting(Silent):
         def step(self, i: int, n: int, /) -> None:
             steps.append((i, n))
 
@@ -143,6 +143,6 @@ def test_a_size_that_the_model_does_not_paint_is_refused(run: Run, make_draft: M
 
 def test_the_workspace_grows_with_pixels_and_branches(stage: RefineStage, make_draft: MakeDraft) -> None:
     one = stage.workspace([make_draft()])
-    assert one > 256 * 256 * 100
+    assert one >= 256 * 256 * 100
     assert stage.workspace([make_draft()] * 3) == 3 * one
     assert stage.workspace([make_draft(), make_draft(guidance_scale=3.0)]) == 4 * one

@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.pipelines.evaluation.figures import Mean, Share
+from diptych.pipelines.evaluation.figures import Measure, Share
 
 
 def test_wilsons_interval_is_that_of_the_textbooks() -> None:
@@ -33,7 +34,16 @@ def test_a_share_of_nothing_says_so() -> None:
 
 
 def test_a_mean_has_the_interval_of_the_mean() -> None:
-    mean = Mean.of_values([1.0, 2.0, 3.0, 4.0], "dB")
+    mean = Measure.mean_of([1.0, 2.0, 3.0, 4.0], "dB")
     assert mean.value == 2.5 and mean.half_width == pytest.approx(1.96 * 1.29099 / 2, rel=1e-3)
-    assert Mean.of_values([1.0], "dB").to_json()["interval"] is None
-    assert Mean.of_values([], "dB").to_json()["value"] is None
+    assert Measure.mean_of([1.0], "dB").to_json()["interval"] is None
+    assert Measure.mean_of([], "dB").to_json()["value"] is None
+
+
+def test_a_resampled_mean_has_the_interval_of_the_mean_about() -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    drawn = Measure.resampled(lambda i: float(values[i].mean()), 400, "")
+    assert drawn.value == pytest.approx(values.mean())
+    assert drawn.half_width == pytest.approx(1.96 * values.std() / 20, rel=0.35)
+    assert drawn == Measure.resampled(lambda i: float(values[i].mean()), 400, "")
+    assert Measure.resampled(lambda i: 7.0, 1, "").to_json()["interval"] is None

@@ -6,7 +6,15 @@ import pytest
 
 from diptych import InputError
 from diptych.engine.stage import ModelKey
-from diptych.pipelines.recipes.reader import POCKET_WEIGHTS, Recipe, known_recipes, read_recipe
+from diptych.pipelines.recipes.reader import (
+    NO_MODEL,
+    POCKET_WEIGHTS,
+    Recipe,
+    known_recipes,
+    parse_recipe,
+    read_recipe,
+)
+from diptych.pipelines.recipes.writer import recipe_table
 
 GOOD = """
 summary = "two stages"
@@ -82,6 +90,59 @@ def test_what_is_wrong_is_said_in_one_line_with_its_place(
     with pytest.raises(InputError, match=message) as caught:
         read(tmp_path, GOOD.replace(old, new, 1))
     assert "\n" not in str(caught.value) and "mine.toml" in str(caught.value)
+
+
+def test_a_stage_may_do_without_a_model(tmp_path: Path) -> None:
+    plan = '[stages.plan]\nfamily = "causal-lm"\ncheckpoint = "./planner"'
+    recipe = read(tmp_path, GOOD.replace(plan, '[stages.plan]\nfamily = "none"'))
+    assert recipe.stages["plan"].model == NO_MODEL and recipe.stages["plan"].keys == ()
+    assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
+    with pytest.raises(InputError, match="family 'none' is no model: leave out checkpoint"):
+        read(tmp_path, GOOD.replace('family = "causal-lm"', 'family = "none"'))
+
+
+def test_a_checkpoint_of_the_hub_has_a_revision_and_parts(tmp_path: Path) -> None:
+    told = 'checkpoint = "someone/planner"\nrevision = "abc123"\npart = "inner"'
+    recipe = read(tmp_path, GOOD.replace('checkpoint = "./planner"', told))
+    assert recipe.stages["plan"].model == ModelKey("causal-lm", "someone/planner@abc123", part="inner")
+    assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
+    with pytest.raises(InputError, match=r"revision = 'abc123': is for a Hub id, not for .*planner"):
+        read(tmp_path, GOOD.replace('"./planner"', '"./planner"\nrevision = "abc123"'))
+
+
+def test_a_recipe_says_what_it_is_good_for_and_under_which_licence(tmp_path: Path) -> None:
+    recipe = read(tmp_path, 'use = "trying"\nlicence = "MIT"\n' + GOOD)
+    assert (recipe.use, recipe.licence) == ("trying", "MIT")
+    assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
+    with pytest.raises(InputError, match="did you mean 'licence'"):
+        read(tmp_path, 'license = "MIT"\n' + GOOD)
+
+
+def test_a_template_of_ones_own_lies_beside_the_recipe(tmp_path: Path) -> None:
+    text = GOOD.replace('checkpoint = "./planner"', 'checkpoint = "./planner"\nsettings.template = "mine.txt"')
+    assert read(tmp_path, text).stages["plan"].settings == {"template": str(tmp_path / "mine.txt")}
+
+
+def test_loras_are_part_of_the_model(tmp_path: Path) -> None:
+    loras = 'loras = [{ checkpoint = "./ink.safetensors", weight = 1 }, { checkpoint = "someone/style" }]'
+    recipe = read(tmp_path, GOOD.replace('checkpoint = "./planner"', f'checkpoint = "./planner"\n{loras}'))
+    model = recipe.stages["plan"].model
+    assert model.loras == ((str(tmp_path / "ink.safetensors"), 1.0), ("someone/style", 1.0))
+    assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("loras", "message"),
+    [
+        ('["ink"]', "loras: 'ink': must be a table of checkpoint and weight"),
+        ('[{ checkpont = "ink" }]', "did you mean 'checkpoint'"),
+        ('[{ checkpoint = "ink", weight = "much" }]', "weight = 'much': must be of kind float"),
+        ('"ink"', "loras = 'ink': must be of kind list"),
+    ],
+)
+def test_wrong_loras_are_told(tmp_path: Path, loras: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, GOOD.replace('checkpoint = "./planner"', f'checkpoint = "./planner"\nloras = {loras}'))
 
 
 def test_a_recipe_without_stages_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The smallest things that can be trained: tiny models of the world, and a task of one matrix."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from diptych.engine.models.patch_codebook import PatchCodebook
-from diptych.pipelines.training.data import WorldData
+from diptych.pipelines.pocket.world import prompt_of, render
+from diptych.pipelines.training.data import WorldData, scene_of
 from diptych.pipelines.training.texts import train_text_tokenizer
 from diptych.pipelines.training.tokenizer import train_tokenizer
 
@@ -46,6 +48,10 @@ vision_layers = 1
 text_layers = 1
 [captioner.training]
 batch_size = 2
+[lora]
+rank = 2
+[lora.training]
+log_every = 1
 [calibration]
 scenes = 8
 [inspector]
@@ -62,6 +68,21 @@ def tiny_config(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Path:
+    """Twenty pictures of odd sizes with captions, as the datasets library lays them out."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    lines = []
+    for i in range(20):
+        scene = scene_of("train", i)
+        image = render(scene, 64).image.resize((64 + 4 * (i % 3), 64 + 3 * (i % 2)))
+        image.save(folder / f"{i:02d}.png")
+        lines.append(json.dumps({"file_name": f"{i:02d}.png", "text": prompt_of(scene)}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data() -> WorldData:
     return WorldData(count=500)
@@ -76,7 +97,7 @@ def book(data: WorldData, tmp_path_factory: pytest.TempPathFactory) -> PatchCode
 @pytest.fixture(scope="session")
 def text_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("words") / "text"
-    train_text_tokenizer(folder, sentences=300)
+    train_text_tokenizer(WorldData(count=500), folder, sentences=300)
     return folder
 
 

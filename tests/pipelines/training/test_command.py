@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diptych import CheckpointError, InputError
+from diptych import CheckpointError, InputError, TextToImage
 from diptych.engine.models.checkpoint import parameter_count
 from diptych.pipelines import cli
 from diptych.pipelines.build import build_chain, registry
@@ -38,8 +38,9 @@ def test_all_models_are_trained_and_gathered_with_a_recipe(run, capsys: pytest.C
     assert (weights / "planner" / "spiece.model").exists()
     for name in SHIPPED:
         assert parameter_count(weights / name) > 0
-    for name in ("loss.csv", "loss.png", "state.safetensors", "progress.json"):
+    for name in ("loss.csv", "loss.png", "state.safetensors", "progress.json", "samples.png"):
         assert (out / "drafter" / name).exists()
+    assert (out / "planner" / "samples.txt").read_text().count("planned:") > 3
     chain, loader = build_chain(read_recipe(weights / "recipe.toml")), registry()
     for key in {key for uses in chain.uses_in_order() for key in uses}:
         assert str(weights) in key.checkpoint
@@ -51,9 +52,45 @@ def test_all_models_are_trained_and_gathered_with_a_recipe(run, capsys: pytest.C
     assert (weights / "drafter" / "model.safetensors").read_bytes() == before
 
 
+def test_a_users_folder_teaches_models_that_render(run, picture_folder: Path, tmp_path: Path) -> None:
+    out = run("all", data=str(picture_folder), steps=3)
+    weights = out / "weights"
+    assert not (weights / "inspector").exists()
+    known = json.loads((weights / "planner" / "words.json").read_text())
+    assert set(known["fillers"]) <= {"a", "an", "and", "as", "at", "in", "of", "on", "the", "to", "under"}
+    assert json.loads((out / "sizes.json").read_text())["drafter"]["data"].startswith("mine, 20 pictures")
+    pipe = TextToImage.from_recipe(weights / "recipe.toml")
+    (image,) = pipe("a boat in the snow", seed=1, num_inference_steps=1).images
+    assert image.size == (256, 256)
+
+    with pytest.raises(InputError, match=r"was begun with data = mine, 20 pictures.*which is now world"):
+        run("drafter")
+    with pytest.raises(InputError, match="was trained on mine, 20 pictures"):
+        run("ship", into=tmp_path / "package")
+    run("ship", into=tmp_path / "package", data=str(picture_folder))
+    assert (tmp_path / "package" / "captioner" / "calibration.json").exists()
+
+
+def test_a_training_begun_with_shipped_weights_keeps_their_latents(run, tmp_path: Path) -> None:
+    first = run("all")
+    begun = tmp_path / "begun"
+    shutil.move(first, begun)
+    again = run("refiner", beginning=str(begun / "weights"))
+    old, new = (folder / "model.safetensors" for folder in (begun / "latents", again / "latents"))
+    assert old.read_bytes() == new.read_bytes()
+    with pytest.raises(InputError, match="there is no such folder"):
+        run("refiner", beginning=str(tmp_path / "none"))
+
+
 def test_a_model_alone_brings_what_it_stands_on_and_goes_on(run, capsys: pytest.CaptureFixture[str]) -> None:
     out = run("drafter")
-    assert sorted(path.name for path in out.iterdir()) == ["drafter", "sizes.json", "text", "tokenizer"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "drafter",
+        "sizes.json",
+        "text",
+        "tokenizer",
+        "tokenizer-samples.png",
+    ]
     assert capsys.readouterr().out.strip() == str(out / "drafter" / "model")
     book = (out / "tokenizer" / "model.safetensors").read_bytes()
     run("drafter", steps=3)
@@ -81,12 +118,25 @@ def test_sizes_that_do_not_fit_together_are_refused(run, tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_a_prediction_that_is_not_of_the_path_is_refused(run, tmp_path: Path, tiny_config: Path) -> None:
+    odd = tmp_path / "odd.toml"
+    odd.write_text(f'{tiny_config.read_text()}\n[refiner.objective]\npath = "ddpm"\nprediction = "velocity"\n')
+    with pytest.raises(InputError, match="does not go with path 'ddpm': take sample, epsilon, v_prediction"):
+        run("refiner", config=odd)
+
+
 @pytest.mark.parametrize(
     ("what", "options", "message"),
     [
         ("draftr", {}, "did you mean 'drafter'"),
         ("all", {"into": Path("elsewhere")}, "--into goes with ship alone"),
         ("ship", {}, "holds no trained model"),
+        ("ship", {"data": "pictures"}, "name a folder with --into"),
+        ("inspector", {"data": "pictures"}, "trained on the world alone"),
+        ("planner", {"data": "nowhere"}, "there is no such folder"),
+        ("lora", {}, "--base"),
+        ("lora", {"base": Path("nowhere")}, "has no model_index.json"),
+        ("drafter", {"rank": 4}, "go with lora alone"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_written(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from diptych import CheckpointError, InputError
 from diptych.pipelines.training.trainer import Average, TrainingDiverged, TrainSettings, train
 
 SETTINGS = TrainSettings(steps=9, batch_size=4, warmup=2, log_every=2)
@@ -97,6 +98,41 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_spares_the_checkpoint(
         train(line_task(spoilt_at=4), SETTINGS, tmp_path / "old", say=quiet)
     assert "\n" not in str(caught.value)
     assert (tmp_path / "old" / "state.safetensors").read_bytes() == before
+
+
+def test_the_last_two_states_are_kept_and_a_damaged_one_is_passed_over(tmp_path: Path, line_task: Any) -> None:
+    said: list[str] = []
+    train(line_task(), SETTINGS, tmp_path / "whole", say=quiet)
+    work = tmp_path / "work"
+    for steps in (2, 4):
+        train(stopped_after(line_task(), steps), SETTINGS, work, say=quiet)
+    assert sorted(path.name for path in work.glob("*.safetensors")) == [
+        "state-before.safetensors",
+        "state.safetensors",
+    ]
+    newest = work / "state.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-9])
+    assert train(line_task(), SETTINGS, work, say=said.append)
+    assert "is damaged" in said[0] and "going on from step 3" in said[1]
+    whole, mended = weights(tmp_path / "whole"), weights(work)
+    assert all(torch.equal(value, mended[name]) for name, value in whole.items())
+
+
+def test_states_that_are_all_damaged_are_refused(tmp_path: Path, line_task: Any) -> None:
+    (tmp_path / "state.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="every state in it is damaged"):
+        train(line_task(), SETTINGS, tmp_path, say=quiet)
+
+
+def test_a_precision_that_the_machine_lacks_is_refused(
+    tmp_path: Path, line_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="needs a GPU"):
+        train(line_task(), dataclasses.replace(SETTINGS, precision="bfloat16"), tmp_path, say=quiet)
+    assert train(line_task(), SETTINGS, tmp_path, say=quiet)  # auto: float32 here
+    state = load_file(tmp_path / "state.safetensors")
+    assert {value.dtype for value in state.values()} == {torch.float32}
 
 
 def test_rows_logged_after_the_last_checkpoint_are_logged_once(tmp_path: Path, line_task: Any) -> None:

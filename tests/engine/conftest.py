@@ -1,0 +1,118 @@
+"""A chain of four stages that make values of nothing, and a loader of models that are names."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from diptych.engine.chain import Chain
+from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
+
+
+@dataclasses.dataclass
+class NameLoader:
+    """Models that are names.
+
+    Args:
+        sizes: in bytes, by name.
+        streamed: of those that can be streamed, in bytes while they are.
+    """
+
+    sizes: Mapping[str, int]
+    streamed: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    loaded: list[str] = dataclasses.field(default_factory=list)
+
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        name = key.checkpoint
+        return {name: self.streamed[name] if streamed and name in self.streamed else self.sizes[name]}
+
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
+        self.loaded.append(key.checkpoint)
+        return key.checkpoint
+
+    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+        return 0, 0.0
+
+    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+        return False
+
+    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+        raise NotImplementedError
+
+    def unload(self, key: ModelKey, /) -> None:
+        return None
+
+
+@dataclasses.dataclass
+class OneStage:
+    """A stage made of a function of one value; `before` is told of each micro-batch, and may raise."""
+
+    name: str
+    takes: type
+    gives: type
+    make: Callable[[Any], Any]
+    row_bytes: int
+    before: Callable[[Sequence[Any]], None] = lambda batch: None
+
+    @property
+    def uses(self) -> tuple[ModelKey, ...]:
+        return (ModelKey("fake", self.name),)
+
+    def workspace(self, batch: Sequence[Any], /) -> int:
+        return self.row_bytes * len(batch)
+
+    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
+        self.before(batch)
+        report.step(1, 1)
+        return [self.make(value) for value in batch]
+
+
+def _pixels(value: int) -> torch.Tensor:
+    return torch.full((1, 1, 3), value % 256, dtype=torch.uint8)
+
+
+def _plan(request: Request) -> Plan:
+    return Plan(request=request, prompt=request.prompt, facts=())
+
+
+def _draft(plan: Plan) -> Draft:
+    value = 7 * plan.request.seed + plan.request.candidate
+    tokens = torch.tensor([[value % 256]])
+    return Draft(plan=plan, tokens=tokens, codebook=Codebook(name="fake", size=256), preview=_pixels(value))
+
+
+def _picture(draft: Draft) -> Picture:
+    return Picture(pixels=_pixels(3 * int(draft.tokens[0, 0])), plan=draft.plan, draft=draft)
+
+
+def _verdict(picture: Picture) -> Verdict:
+    return Verdict(caption="", score=int(picture.pixels[0, 0, 0]) / 255)
+
+
+@pytest.fixture(scope="session")
+def make_loader() -> Callable[..., NameLoader]:
+    """Makes a loader of the chain's models, of so many bytes each, or of sizes by name."""
+
+    def make(size: int = 10, **how: Any) -> NameLoader:
+        return NameLoader(**{"sizes": dict.fromkeys(("plan", "draft", "refine", "judge"), size), **how})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_chain() -> Callable[..., Chain]:
+    """Makes a chain of stages that take so many bytes a row; others by name."""
+
+    def make(row_bytes: int = 2, **others: int) -> Chain:
+        stages = [
+            ("plan", Request, Plan, _plan),
+            ("draft", Plan, Draft, _draft),
+            ("refine", Draft, Picture, _picture),
+            ("judge", Picture, Verdict, _verdict),
+        ]
+        return Chain([OneStage(*each, row_bytes=others.get(each[0], row_bytes)) for each in stages])
+
+    return make

@@ -1,0 +1,65 @@
+"""What stages declare is what they take: at least that, and not so much more that a budget is wasted."""
+
+import dataclasses
+import gc
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from torch.profiler import ProfilerActivity, profile
+
+from diptych.engine.models.registry import Registry
+from diptych.engine.stage import ModelKey, Models, Silent, Stage
+from diptych.engine.stages.draft import DraftStage
+from diptych.engine.stages.judge import JudgeStage
+from diptych.engine.stages.plan import PlanStage
+from diptych.engine.stages.refine import RefineStage
+from diptych.engine.values import Plan, Request, Settings
+
+PROMPT = "a big red boat at sunset, and a small green tree on the right"
+WISH = Settings(num_inference_steps=1, draft_guidance_scale=2.0)
+
+
+def watched(stage: Stage[Any, Any], values: Sequence[Any], models: Models) -> tuple[list[Any], int]:
+    """What a stage gives, and what torch allocates on the CPU at most meanwhile, beyond what was there."""
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        outputs = stage.run(values, models, Silent())
+    assert profiled.profiler is not None and profiled.profiler.kineto_results is not None
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()  # pyright: ignore[reportAttributeAccessIssue]
+        most = max(most, now)
+    return outputs, most
+
+
+@pytest.fixture(scope="module")
+def taken() -> dict[str, list[tuple[int, int]]]:
+    """By stage, what is declared and what is taken for one row and for four, along the pocket chain."""
+    drafter = ModelKey("image-token-lm", "pocket/drafter")
+    stages: Sequence[Stage[Any, Any]] = [
+        PlanStage(model=ModelKey("causal-lm", "pocket/planner")),
+        DraftStage(model=drafter, codebook=ModelKey("image-tokenizer", "pocket/tokenizer")),
+        RefineStage(model=ModelKey("diffusers", "pocket/refiner")),
+        JudgeStage(model=ModelKey("image-text-to-text", "pocket/captioner")),
+    ]
+    registry = Registry()
+    models = {key: registry.load(key, "cpu") for stage in stages for key in stage.uses}
+    found: dict[str, list[tuple[int, int]]] = {stage.name: [] for stage in stages}
+    for rows in (1, 4):
+        values: list[Any] = [Request(prompt=PROMPT, seed=seed, settings=WISH) for seed in range(rows)]
+        for stage in stages:
+            stage.run(values, models, Silent())  # what is made once and kept is not this batch's
+            outputs, peak = watched(stage, values, models)
+            found[stage.name].append((stage.workspace(values), peak))
+            values = [dataclasses.replace(v, prompt=PROMPT) if isinstance(v, Plan) else v for v in outputs]
+    return found
+
+
+@pytest.mark.parametrize("stage", ["plan", "draft", "refine", "judge"])
+def test_a_stage_takes_what_it_declares_and_not_far_less(
+    taken: dict[str, list[tuple[int, int]]], stage: str
+) -> None:
+    for declared, peak in taken[stage]:
+        assert peak <= declared <= 6 * peak, f"{declared:,} bytes declared, {peak:,} taken"

@@ -1,0 +1,168 @@
+"""Planners of several architectures, from their folders: against the library's `generate`, and as a stage."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from diptych.engine.ar.decoding import decode_greedy
+from diptych.engine.errors import CheckpointError, InputError
+from diptych.engine.models.from_transformers import LanguageModel, decoder_config
+from diptych.engine.models.lean_layers import is_lean
+from diptych.engine.models.registry import Registry
+from diptych.engine.stage import ModelKey, Silent
+from diptych.engine.stages.plan import PlanStage
+from diptych.engine.values import Fact, FactKind, Plan, Request
+
+from .planner_twins import PLANNERS, gpt2, mistral, qwen3, thinker
+
+PROMPTS = ["a red boat at sunset", "cat", "two blue birds above a house, in the snow", "une maison 🏠", "a {b}"]
+SYSTEM = "You plan pictures. Answer with one JSON object."
+TOKENS = 24
+
+Twin = Callable[[Callable[[Path], None]], Path]
+
+
+def key_of(folder: Path) -> ModelKey:
+    return ModelKey("causal-lm", str(folder))
+
+
+@pytest.fixture(scope="module")
+def load(twin: Twin) -> Callable[[str], LanguageModel]:
+    registry = Registry()
+    return lambda name: registry.load(key_of(twin(PLANNERS[name])), "cpu")
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_greedy_decoding_is_what_generate_gives(load: Callable[[str], LanguageModel], name: str) -> None:
+    planner = load(name)
+    rows = [planner.prompt_ids(SYSTEM, prompt) for prompt in PROMPTS]
+    decoding = planner.begin(rows, width=400, new_tokens=TOKENS)
+    ours = decode_greedy(decoding, count=TOKENS, stop=planner.stop)
+    for row, written in zip(rows, ours, strict=True):
+        ids = torch.tensor([row])
+        model: Any = planner.model
+        theirs = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=TOKENS,
+            do_sample=False,
+            eos_token_id=planner.stop,
+            pad_token_id=planner.stop,
+        )[0, len(row) :].tolist()
+        assert written == [token for token in theirs if token != planner.stop]
+    assert len({tuple(written) for written in ours}) > 1
+
+
+def test_known_architectures_run_lean_and_others_by_the_library(load: Callable[[str], LanguageModel]) -> None:
+    lean = {name for name in PLANNERS if is_lean(load(name).model)}
+    assert lean == {"qwen3", "thinker", "llama3", "smollm", "mistral", "gemma3"}
+
+
+def plan_with(twin: Twin, name: str, prompts: Sequence[str], **settings: Any) -> list[Plan]:
+    key = key_of(twin(PLANNERS[name]))
+    stage = PlanStage(model=key, prompt_tokens=512, **settings)
+    requests = [Request(prompt=prompt, seed=7 + i) for i, prompt in enumerate(prompts)]
+    return stage.run(requests, {key: Registry().load(key, "cpu")}, Silent())
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_what_a_planner_writes_is_a_plan_and_does_not_depend_on_its_neighbours(twin: Twin, name: str) -> None:
+    plans = plan_with(twin, name, PROMPTS, max_tokens=160, temperature=0.5)
+    for plan in plans:
+        assert plan.prompt and all(fact.kind in get_args(FactKind) and fact.text for fact in plan.facts)
+    alone = plan_with(twin, name, PROMPTS[:1], max_tokens=160, temperature=0.5)
+    assert (alone[0].prompt, alone[0].facts) == (plans[0].prompt, plans[0].facts)
+
+
+def test_a_template_without_a_system_message_gets_it_with_the_users(
+    load: Callable[[str], LanguageModel],
+) -> None:
+    for name in ("mistral", "gemma2", "gpt2"):
+        planner = load(name)
+        read = planner.decode(planner.prompt_ids(SYSTEM, "a red boat"))
+        assert f"{SYSTEM}\n\na red boat" in read
+    assert load("mistral").prompt_ids(SYSTEM, "x").count(1) == 1  # <s> once
+
+
+def test_a_template_that_writes_the_date_writes_the_same_every_day(
+    load: Callable[[str], LanguageModel],
+) -> None:
+    planner = load("llama3")
+    assert "Today Date: 26 Jul 2024" in planner.decode(planner.prompt_ids(SYSTEM, "a boat"))
+
+
+def test_a_model_that_thinks_is_told_not_to(load: Callable[[str], LanguageModel]) -> None:
+    for name in ("qwen3", "thinker"):
+        planner = load(name)
+        silent, aloud = (
+            planner.decode(planner.prompt_ids(SYSTEM, "a boat", thinking=each)) for each in (False, True)
+        )
+        assert silent.endswith("</think>\n\n") and silent.count("<think>") == 1
+        assert aloud.endswith("<think>\n")
+
+
+class Counting(Silent):
+    """A report that counts steps."""
+
+    steps = 0
+
+    def step(self, i: int, n: int, /) -> None:
+        self.steps = i
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
+        return None
+
+
+@pytest.mark.parametrize("name", ["qwen3", "thinker"])
+def test_reasoning_is_dropped_and_ends_at_its_cap(twin: Twin, name: str) -> None:
+    key = key_of(twin(PLANNERS[name]))
+    planner: LanguageModel = Registry().load(key, "cpu")
+    requests = [Request(prompt=prompt, seed=i) for i, prompt in enumerate(PROMPTS)]
+    for cap in (1, 20):
+        report = Counting()
+        stage = PlanStage(model=key, prompt_tokens=512, max_tokens=200, thinking_tokens=cap, temperature=0.5)
+        plans = stage.run(requests, {key: planner}, report)
+        assert report.steps <= cap + 3 + 200
+        written = [plan for plan in plans if plan.facts != (Fact(kind="other", text=plan.request.prompt),)]
+        assert written, "a random planner ends some of its plans"
+        assert not any("</think>" in plan.prompt for plan in written)
+
+
+def test_thinking_is_refused_where_the_model_has_no_marks_for_it(twin: Twin) -> None:
+    with pytest.raises(InputError, match="does not think aloud: take thinking_tokens out of the recipe"):
+        plan_with(twin, "mistral", ["a boat"], thinking_tokens=8)
+    with pytest.raises(InputError, match="thinking_tokens = -1"):
+        PlanStage(model=key_of(twin(mistral)), thinking_tokens=-1)
+
+
+def test_the_workspace_is_read_from_any_config(twin: Twin) -> None:
+    assert decoder_config(str(twin(gpt2)))["hidden_size"] == 32  # which calls it n_embd
+    request = Request(prompt="a boat")
+    for make in (gpt2, qwen3, thinker):
+        plain, thinking = (
+            PlanStage(model=key_of(twin(make)), thinking_tokens=n).workspace([request]) for n in (0, 64)
+        )
+        assert 0 < plain < thinking
+
+
+def test_half_precision_takes_half_the_cache(twin: Twin) -> None:
+    request, checkpoint = Request(prompt="a boat"), str(twin(qwen3))
+    full, half = (
+        PlanStage(model=ModelKey("causal-lm", checkpoint, dtype), max_tokens=4000).workspace([request])
+        for dtype in ("float32", "bfloat16")
+    )
+    assert 1.8 < full / half <= 2
+
+
+def test_a_chat_template_that_fails_is_named(load: Callable[[str], LanguageModel]) -> None:
+    planner = load("smollm")
+    kept = planner.tokenizer.chat_template
+    planner.tokenizer.chat_template = "{{ raise_exception('no roles at all') }}"
+    try:
+        with pytest.raises(CheckpointError, match="chat template cannot be carried out: no roles at all"):
+            planner.prompt_ids(SYSTEM, "a boat")
+    finally:
+        planner.tokenizer.chat_template = kept

@@ -1,0 +1,60 @@
+"""Image to image, and what all pipelines have in common that start from a picture."""
+
+import PIL.Image
+import pytest
+import torch
+
+from diptych import InputError, TextToImage
+from diptych.engine.randomness import derive_seed
+from diptych.pipelines.image_to_image import ImageToImage
+from diptych.pipelines.sketch import Sketch
+
+
+def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one.float() - other.float()).abs().mean())
+
+
+def test_strength_says_how_much_of_the_picture_is_left(pocket_pipe: TextToImage) -> None:
+    boat = pocket_pipe("a big red boat in the middle, at sunset", seed=3).outcomes[0]
+    paint = ImageToImage.from_pipe(pocket_pipe)
+    prompt = "a big blue boat in the middle, at sunset"
+    made = [paint(prompt, image=boat, strength=s, seed=4).outcomes[0] for s in (0.0, 0.4, 1.0)]
+    assert torch.equal(made[0].picture.pixels, boat.picture.pixels)
+    distances = [apart(each.picture.pixels, boat.picture.pixels) for each in made]
+    assert 0 == distances[0] < distances[1] < distances[2]
+    assert made[0].plan.prompt != boat.plan.prompt  # the plan is the new prompt's
+    fresh = pocket_pipe(prompt, seed=4).outcomes[0]
+    assert torch.equal(made[2].picture.pixels, fresh.picture.pixels)
+
+
+def test_a_list_is_a_batch_with_the_loop_and_seeds_of_its_own(pocket_pipe: TextToImage) -> None:
+    images = [PIL.Image.new("RGB", (64, 64), colour) for colour in ("orange", "skyblue")]
+    paint = Sketch.from_pipe(ImageToImage.from_pipe(pocket_pipe))
+    prompts = ["a red boat at sunset", "a bird in a meadow"]
+    result = paint(prompts, image=images, seed=5, strength=0.5, candidates=2, keep=1, num_inference_steps=2)
+    assert [outcome.request.seed for outcome in result.outcomes] == [derive_seed(5, 1), derive_seed(5, 2)]
+    assert all(len(outcome.trail) == 2 for outcome in result.outcomes)
+    start = result.outcomes[1].request.start
+    assert start is not None and start.picture is not None and start.picture[0, 0].tolist() == [135, 206, 235]
+
+
+def test_a_sketch_becomes_the_draft(pocket_pipe: TextToImage) -> None:
+    image = PIL.Image.new("RGB", (256, 256), (150, 200, 250))
+    image.paste((90, 190, 80), (0, 170, 256, 256))
+    outcome = Sketch.from_pipe(pocket_pipe)("a tree in a meadow", image=image, num_inference_steps=2).outcomes[
+        0
+    ]
+    assert outcome.draft is not None and outcome.draft.begun is not None
+    assert torch.equal(outcome.draft.tokens, outcome.draft.begun)
+    assert len(outcome.draft.tokens[:7].unique()) < 4  # a plain sky
+    assert not torch.equal(outcome.picture.pixels, outcome.request.start.picture)  # type: ignore[union-attr]
+
+
+def test_bad_input_is_refused_in_one_line(pocket_pipe: TextToImage) -> None:
+    paint, image = ImageToImage.from_pipe(pocket_pipe), PIL.Image.new("RGB", (64, 64))
+    with pytest.raises(InputError, match="strength = 7: must lie between 0 and 1"):
+        paint("a boat", image=image, strength=7)
+    with pytest.raises(InputError, match="3 pictures for 2 prompts"):
+        paint(["a boat", "a bird"], image=[image] * 3)
+    with pytest.raises(InputError, match="did you mean 'guidance_scale'"):
+        paint("a boat", image=image, guidance=3)

@@ -1,0 +1,111 @@
+"""Inpaint and Edit: what is named changes, and nothing else."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import torch
+
+from diptych import InputError, Outcome, TextToImage
+from diptych.engine.models.checkpoint import folder_of
+from diptych.pipelines.edit import Edit
+from diptych.pipelines.inpaint import Inpaint
+
+STEPS = 2
+
+
+@pytest.fixture(scope="module")
+def boat(pocket_pipe: TextToImage) -> Outcome:
+    return pocket_pipe("a red boat on the left, at sunset", seed=7, num_inference_steps=STEPS).outcomes[0]
+
+
+def changed_pixels(made: Outcome, before: Outcome) -> torch.Tensor:
+    return (made.picture.pixels != before.picture.pixels).any(-1)
+
+
+def test_a_named_thing_is_drawn_anew_and_nothing_else(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    wish = "a blue cat on the left, at sunset"
+    (made,) = paint(wish, image=boat, mask_image="boat", seed=1, num_inference_steps=STEPS).outcomes
+    assert made.request.start is not None and made.request.start.mask is not None
+    mask, changed = made.request.start.mask, changed_pixels(made, boat)
+    assert not changed[~mask].any()
+    assert changed[mask].float().mean() > 0.5
+    assert 0.05 < mask.float().mean() < 0.5
+    columns = mask.any(0).nonzero()
+    assert columns.float().mean() < 128  # on the left
+
+
+def test_a_box_and_its_picture_are_the_same_mask(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    drawn = PIL.Image.new("L", (256, 256))
+    drawn.paste(255, (100, 40, 200, 140))
+    requests = [paint.request("a boat", image=boat, mask_image=mask) for mask in (drawn, (100, 40, 200, 140))]
+    assert requests[0] == requests[1]
+
+
+def test_names_and_masks_that_do_not_fit_are_refused(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    with pytest.raises(InputError, match=r"no 'zebra' was found in the picture, which shows 'a.* red boat"):
+        paint("a cat", image=boat, mask_image="zebra")
+    with pytest.raises(InputError, match="the mask is 99x99 pixels, the picture 256x256"):
+        paint("a cat", image=boat, mask_image=PIL.Image.new("L", (99, 99), 255))
+    with pytest.raises(InputError, match=r"nowhere\.png: no such file"):
+        paint("a cat", image=boat, mask_image="nowhere.png")
+    with pytest.raises(InputError, match="strength = 7"):
+        paint("a cat", image=boat, mask_image=(0, 0, 9, 9), strength=7)
+
+
+def test_an_instruction_changes_the_thing_alone(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    edit = Edit.from_pipe(pocket_pipe)
+    (made,) = edit("make the boat green", image=boat, seed=1, num_inference_steps=STEPS).outcomes
+    assert made.plan.prompt == boat.plan.prompt.replace("red", "green")
+    assert made.request.start is not None and made.request.start.mask is not None
+    changed = changed_pixels(made, boat)
+    assert changed.any() and not changed[~made.request.start.mask].any()
+
+
+def test_another_setting_keeps_what_is_as_likely_in_it(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    edit = Edit.from_pipe(pocket_pipe)
+    (made,) = edit("at night", image=boat, seed=1, num_inference_steps=STEPS).outcomes
+    assert made.plan.prompt == boat.plan.prompt.replace("at sunset", "at night")
+    assert made.draft is not None and boat.draft is not None
+    kept = made.draft.tokens == boat.draft.tokens
+    assert kept.any() and not kept[:2].any()  # not the sky
+
+
+def test_an_instruction_that_means_nothing_is_refused(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    with pytest.raises(InputError, match="'make the zebra red' changes nothing that is understood in"):
+        Edit.from_pipe(pocket_pipe)("make the zebra red", image=boat)
+
+
+def test_a_picture_from_elsewhere_is_captioned_first(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    edit = Edit.from_pipe(pocket_pipe)
+    request = edit.request("make the boat green", image=boat.image, shows="a red boat, at sunset")
+    assert request.prompt == "a green boat, at sunset"
+    with pytest.raises(InputError, match=r"understood in '.+'"):
+        edit.request("frobnicate", image=boat.image)
+
+
+def test_a_planner_of_any_words_is_asked_what_no_rule_understands(
+    pocket_pipe: TextToImage, boat: Outcome, tmp_path: Path
+) -> None:
+    """Here the pocket planner, which is not told that it knows a few words only."""
+    plan = pocket_pipe.recipe.stages["plan"]
+    shutil.copytree(folder_of(plan.model.checkpoint), tmp_path / "planner")
+    (tmp_path / "planner" / "words.json").unlink()
+    model = dataclasses.replace(plan.model, checkpoint=str(tmp_path / "planner"))
+    stages = {**pocket_pipe.recipe.stages, "plan": dataclasses.replace(plan, model=model)}
+    pipe = TextToImage(pocket_pipe.runner, dataclasses.replace(pocket_pipe.recipe, stages=stages))
+    request = Edit.from_pipe(pipe).request("a green tree behind it", image=boat)
+    assert request.start is not None and request.start.wording is not None
+    assert request.start.former == boat.plan.prompt
+    assert request.prompt == request.start.wording.prompt and request.start.wording.facts
+
+
+def test_a_recipe_that_paints_from_words_alone_is_refused(pocket_pipe: TextToImage) -> None:
+    recipe = dataclasses.replace(pocket_pipe.recipe, stages={"paint": pocket_pipe.recipe.stages["refine"]})
+    with pytest.raises(InputError, match="paints from words alone: choose one with a stage refine or repaint"):
+        Inpaint.from_pipe(TextToImage(pocket_pipe.runner, recipe))

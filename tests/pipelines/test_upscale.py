@@ -1,0 +1,124 @@
+"""Finished pictures enlarged: outcomes like any other, in a recipe's chain too; bad input refused in a line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+import typer.testing
+
+from diptych import InputError, Picture, Plan, Request, TextToImage, Upscale
+from diptych.engine.values import MAX_SEED
+from diptych.pipelines import cli
+from diptych.pipelines.picture_judge import pixels_of
+from diptych.pipelines.recipes.reader import read_recipe
+from diptych.pipelines.upscale import upscaling
+from diptych.pipelines.upscale_command import CHUNK
+
+
+@pytest.fixture(scope="module")
+def upscale() -> Upscale:
+    return Upscale.from_recipe("pocket", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def image() -> PIL.Image.Image:
+    """A red thing on green, 40 x 24 pixels."""
+    image = PIL.Image.new("RGB", (40, 24), "green")
+    image.paste((200, 30, 30), (12, 6, 24, 18))
+    return image
+
+
+def test_outcomes_are_as_large_as_asked_and_told_by_the_captioner(
+    upscale: Upscale, image: PIL.Image.Image
+) -> None:
+    result = upscale([image, image], scale=2, seed=3)
+    assert [picture.size for picture in result.images] == [(80, 48)] * 2
+    for row, outcome in enumerate(result.outcomes, 1):
+        request = outcome.request
+        assert (request.row, request.seed, request.width, request.height) == (row, 3, 80, 48)
+        assert request.prompt, "the captioner said what it is"
+        assert outcome.best.verdict and set(outcome.timings) == {"upscale", "judge"}
+
+
+def test_a_prompt_or_a_plan_says_what_it_shows(upscale: Upscale, image: PIL.Image.Image) -> None:
+    plan = Plan(request=Request(prompt="a red boat", seed=5), prompt="a red boat at sea", facts=())
+    picture = Picture(pixels=pixels_of(image), plan=plan)
+    told, planned = upscale([image, picture], prompt=None).outcomes
+    assert planned.plan.prompt == "a red boat at sea" and planned.request.seed == 5
+    assert upscale(image, prompt="a red cup").outcomes[0].plan.prompt == "a red cup" != told.plan.prompt
+
+
+@pytest.mark.parametrize(
+    ("size", "wishes", "message"),
+    [
+        ((40, 24), {"scale": 3}, "scale = 3: must be 2 or 4"),
+        ((40, 24), {"strength": 7}, "strength = 7: must lie between 0"),
+        ((2000, 10), {"scale": 4}, "picture 1: 2000x10 pixels, 4 times as large: at most 4096 a side"),
+        ((9, 1), {}, "picture 1: 9x1 pixels are too few to enlarge"),
+        ((40, 24), {"prompt": ["a", "b"]}, "2 prompts for 1 pictures: give one for each, or one"),
+    ],
+)
+def test_what_cannot_be_enlarged_is_refused(
+    upscale: Upscale, size: tuple[int, int], wishes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        upscale(PIL.Image.new("RGB", size), **wishes)
+
+
+def test_a_recipe_without_a_refiner_is_refused(
+    make_pipe: Callable[..., TextToImage], image: PIL.Image.Image
+) -> None:
+    with pytest.raises(InputError, match=r"recipe fake: cannot enlarge: add a \[stages.upscale\]"):
+        Upscale(make_pipe())(image)
+
+
+def test_a_recipe_can_have_the_stage_in_its_chain() -> None:
+    recipe = upscaling(read_recipe("pocket"), 2)
+    assert list(recipe.stages) == ["plan", "draft", "refine", "upscale", "judge"]
+    assert upscaling(recipe, 4).stages["upscale"].settings == {"scale": 4}
+    outcome = TextToImage.from_recipe(recipe, device="cpu")("a red boat", num_inference_steps=1).outcomes[0]
+    assert outcome.image.size == (512, 512) and "upscale" in outcome.timings
+
+
+def test_a_batch_is_rendered_larger_and_a_picture_made_again_is_the_same(tmp_path: Path) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    run = typer.testing.CliRunner().invoke
+    command = ["render", "-p", "a red boat", "-o", str(out), "--upscale", "2", "--steps", "1"]
+    assert run(cli.app, [*command, "--device", "cpu"]).exit_code == 0
+    (picture,) = out.glob("0001-*.png")
+    done = run(cli.app, ["rerender", str(picture), "-o", str(again)])
+    assert done.exit_code == 0, done.output
+    with PIL.Image.open(picture) as first, PIL.Image.open(again / picture.name) as second:
+        assert first.size == (512, 512) and first.tobytes() == second.tobytes()
+
+
+def test_the_command_writes_pictures_that_say_what_they_were_made_of(
+    image: PIL.Image.Image, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "boat.png", tmp_path / "out"
+    image.save(source)
+    command = ["upscale", str(source), "-o", str(out), "--scale", "4", "-p", "a red boat", "--device", "cpu"]
+    done = typer.testing.CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 0, done.output
+    with PIL.Image.open(out / "boat-x4.png") as larger:
+        said = json.loads(larger.info[CHUNK])
+        assert larger.size == (160, 96)
+    assert (said["source"], said["scale"], said["prompt"]) == ("boat.png", 4, "a red boat")
+    assert "boat-x4.png: 160x96" in done.output
+
+
+def test_what_is_no_picture_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "words.png"
+    path.write_text("words", encoding="utf-8")
+    done = typer.testing.CliRunner().invoke(cli.app, ["upscale", str(path), "-o", str(tmp_path / "out")])
+    assert isinstance(done.exception, InputError) and "words.png: is no picture" in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_that_is_too_large_is_refused_by_the_command(tmp_path: Path) -> None:
+    command = ["upscale", str(tmp_path / "boat.png"), "--seed", str(MAX_SEED + 1)]
+    done = typer.testing.CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 2 and "--seed" in done.output

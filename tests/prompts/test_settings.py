@@ -1,0 +1,114 @@
+"""What a row may set: the same as a call, under the names that people use."""
+
+from typing import Any
+
+import pytest
+
+from diptych import Request, Settings
+from diptych.pipelines.rendering.started import FIELDS
+from diptych.pipelines.text_to_image import Wishes
+from diptych.prompts.settings import COPIES_NAMES, SETTINGS, FieldError, refuse_misspelt, setting, sort_fields
+
+
+def test_a_row_may_set_what_a_call_may() -> None:
+    assert set(SETTINGS) == {*Wishes.__annotations__, "seed", *FIELDS}
+
+
+def test_what_a_row_sets_is_taken_by_the_engine() -> None:
+    values: dict[str, Any] = {name: setting(name, "1") for name in {*SETTINGS} - {*FIELDS}} | {
+        "height": setting("height", "64"),
+        "width": 64,
+    }
+    frame: dict[str, Any] = {name: values.pop(name) for name in ("seed", "height", "width", "negative_prompt")}
+    Request(prompt="a", settings=Settings(**values), **frame)
+
+
+@pytest.mark.parametrize("name", ["CFG scale", "cfg_scale", "cfgScale", "Guidance-Scale", " guidance_scale "])
+def test_how_a_name_is_written_makes_no_difference(name: str) -> None:
+    assert sort_fields({name: 2}).settings == {"guidance_scale": 2}
+
+
+@pytest.mark.parametrize("value", [20, 20.0, "20", " 20 ", "+20", "20.0", "2e1"])
+def test_a_whole_number_may_be_written_in_many_ways(value: object) -> None:
+    found = setting("num_inference_steps", value)
+    assert found == 20 and type(found) is int
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a", "1.5", "0x10", "1_000", "\u0663", "--1", "1e", ".", "9" * 41, 1.5, True, [], {}, b"1"]
+)
+def test_what_is_no_whole_number_is_refused(value: object) -> None:
+    with pytest.raises(FieldError, match=r"^steps = .*: must be a whole number"):
+        setting("num_inference_steps", value, called="steps")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1e999", -1, "-0.5", 10**30, "1" * 40])
+@pytest.mark.parametrize("name", [name for name, (kind, _) in SETTINGS.items() if kind != "text"])
+def test_numbers_that_no_setting_has_are_refused(name: str, value: object) -> None:
+    if name == "seed" and value == -1:
+        return
+    with pytest.raises(FieldError, match=r"negative|finite|too large|whole"):
+        setting(name, value)
+
+
+def test_nothing_said_sets_nothing() -> None:
+    assert sort_fields({"prompt": "a", "seed": None, "steps": "", "size": None}).settings == {}
+
+
+def test_copies_multiply_whatever_they_are_called() -> None:
+    for name in COPIES_NAMES:
+        assert sort_fields({name: "3", "batch_size" if name != "batch_size" else "n_iter": 2}).copies == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Category",
+            "Challenge",
+            "Note",
+            "tag",
+            "include",
+            "exclude",
+            "id",
+            "style",
+            "model",
+            "sampler",
+        ),
+        *("scheduler", "subseed", "denoising_strength", "hires_steps", "clip_skip", "scale", "score", "title"),
+        *(
+            "name",
+            "file_name",
+            "image_path",
+            "prompt_id",
+            "prompt_en",
+            "text_id",
+            "captions",
+            "split",
+            "weight",
+        ),
+        *(
+            "source",
+            "line",
+            "row",
+            "fault",
+            "notes",
+            "image_size",
+            "num_prompts",
+            "step_count",
+            "type",
+            "model_hash",
+        ),
+    ],
+)
+def test_names_that_data_sets_have_are_no_slips(name: str) -> None:
+    refuse_misspelt([name])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("heigth", "height"), ("stpes", "steps"), ("guidence", "guidance"), ("negative_promt", "negative_prompt")],
+)
+def test_a_slip_is_seen(name: str, meant: str) -> None:
+    with pytest.raises(FieldError, match=f"no such setting: '{name}': did you mean '{meant}'"):
+        refuse_misspelt(["prompt", name])
