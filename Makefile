@@ -4,6 +4,7 @@
 #   make test       pass the tests                 (make test TESTS="tests/engine -k loop" for some of them)
 #   make check      linter, formatter, type checker
 #   make examples   run every script of examples/
+#   make bench      measure speed and memory, into benchmarks/results/   (make bench BENCH="chain --prompts 16")
 #   make train      train the pocket models anew, into runs/pocket/   (hours on a CPU; resumes where it was stopped)
 #   make clean      remove what building left behind; `make distclean` the environment and out/, too
 #
@@ -14,6 +15,7 @@ VENV   ?= .venv
 OUT    ?= out/demo
 RUN    ?= runs/pocket
 TESTS  ?=
+BENCH  ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -21,11 +23,11 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 LEFTOVERS := build diptych.egg-info
 
 # Whatever ends up in the installed package: installed anew when one of these is newer.
-PACKAGE := engine pipelines prompts
+PACKAGE := benchmarks engine pipelines prompts
 SOURCES := __init__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
 FOLDERS := $(shell find $(PACKAGE) -type d -not -name __pycache__)
 
-.PHONY: venv install demo test check examples train clean distclean
+.PHONY: venv install demo test check examples bench train clean distclean
 .DEFAULT_GOAL := demo
 
 venv: $(VENV)/.torch
@@ -51,12 +53,12 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES) $(FOLDERS)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.dependencies
-	$(PIP) install -c constraints.txt --no-build-isolation '.[test]'
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test,lora,ray]'
 	rm -rf $(LEFTOVERS)
 	touch $@
 
 $(VENV)/.check: $(VENV)/.dependencies
-	$(PIP) install -c constraints.txt --no-build-isolation '.[test,check]'
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test,check,lora,ray]'
 	rm -rf $(LEFTOVERS)
 	touch $@
 
@@ -73,6 +75,9 @@ check: $(VENV)/.check $(VENV)/.installed
 
 examples: $(VENV)/.installed
 	set -e; for script in examples/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+bench: $(VENV)/.installed
+	$(BIN)/diptych bench $(BENCH) --out benchmarks/results
 
 train: $(VENV)/.installed
 	$(BIN)/diptych train all --out $(RUN)
