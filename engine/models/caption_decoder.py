@@ -1,10 +1,8 @@
-"""The text decoder of BLIP (Li et al. 2022), without the library's overhead.
+"""The decoder of a captioner, a BERT (Devlin et al. 2019) with cross-attention, without the library's overhead.
 
 What it reads of a picture, the keys and values of each layer, is computed once for the caption, the score and
-all
-questions. Knows the shape of the library's modules, not the library; parity tests hold it to the library's
-forward.
-Weights are looked up when a decoder is made, by reference, and nothing is kept on the model.
+all questions. Knows the shape of the library's modules, not the library; parity tests hold it to the library's
+forward. Weights are looked up when a decoder is made, by reference, and nothing is kept on the model.
 """
 
 import dataclasses
@@ -39,9 +37,9 @@ class Sight:
 
 
 class CaptionDecoder:
-    """A library's `BlipTextLMHeadModel`. A text looks at what is before it, and at its picture; of each
-    picture there
-    is the same number of texts, and those of one stand together.
+    """A library's `BertLMHeadModel`. A text looks at what is before it, and at its picture.
+
+    Of each picture there is the same number of texts, and those of one stand together.
     """
 
     def __init__(self, model: Any) -> None:
@@ -80,6 +78,7 @@ class CaptionDecoder:
     ) -> torch.Tensor:
         embeddings = self._embeddings
         places = embeddings.position_embeddings.weight[at : at + ids.shape[1]]
+        places = places + embeddings.token_type_embeddings.weight[0]
         x = _normed(embeddings.LayerNorm, embeddings.word_embeddings(ids) + places)  # (b, t, d)
         for i, (layer, picture) in enumerate(zip(self._layers, sight.layers, strict=True)):
             reader = layer.attention.self
@@ -95,8 +94,7 @@ class CaptionDecoder:
     @staticmethod
     def _look(reader: Any, x: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """Texts (b · n, t, d) at their pictures: those of one picture as if they were one text, so that the
-        keys and
-        values need no copying."""
+        keys and values need no copying."""
         together = x.reshape(k.shape[0], -1, x.shape[2])  # (b, n · t, d)
         return _attended(_heads(reader, reader.query, together), k, v).view(x.shape)
 

@@ -21,7 +21,7 @@ from .from_transformers_reader import load_reader
 from .picture_reader import PictureReader
 
 if TYPE_CHECKING:
-    from transformers import BlipForConditionalGeneration, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast, VisionEncoderDecoderModel
 
 CAPTION = "<s><caption>"
 TEXT_LENGTH = 64
@@ -29,7 +29,7 @@ TEXT_LENGTH = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Captioner:
-    """A BLIP-style captioner: an image encoder read by a text decoder through cross-attention.
+    """An image encoder that a BERT decoder reads through cross-attention.
 
     Args:
         caption_start: ids that a caption begins with.
@@ -37,7 +37,7 @@ class Captioner:
         text_length: tokens that a text is cut or padded to: its shape must not depend on its neighbours.
     """
 
-    model: "BlipForConditionalGeneration"
+    model: "VisionEncoderDecoderModel"
     processor: Any
     tokenizer: "PreTrainedTokenizerFast"
     caption_start: tuple[int, ...]
@@ -61,18 +61,18 @@ class Captioner:
     @functools.cached_property
     def blank(self) -> Sight:
         """What the decoder reads where there is no picture: one of them."""
-        vision: Any = self.model.config.vision_config
-        return self.encode(torch.zeros(1, 3, vision.image_size, vision.image_size))
+        size = self.processor.size
+        return self.encode(torch.zeros(1, 3, size["height"], size["width"]))
 
     @torch.inference_mode()
     def encode(self, values: torch.Tensor) -> Sight:
         """What the decoder reads of pictures as the image encoder is given them, (b, 3, h, w)."""
         values = values.to(self.device, self.model.dtype)
-        return self._decoder.sight(self.model.vision_model(pixel_values=values).last_hidden_state)
+        return self._decoder.sight(seen_by(self.model, values))
 
     @property
     def _decoder(self) -> CaptionDecoder:
-        return CaptionDecoder(self.model.text_decoder)
+        return CaptionDecoder(self.model.decoder)
 
     @torch.inference_mode()
     def nats(self, sight: Sight, texts: Sequence[str], *, fixed_shapes: bool = False) -> torch.Tensor:
@@ -148,11 +148,17 @@ class Captioner:
         return torch.tensor([row + [pad] * (length - len(row)) for row in rows], device=self.device)
 
 
+def seen_by(model: "VisionEncoderDecoderModel", values: torch.Tensor) -> torch.Tensor:
+    """What the image encoder sees in pictures (b, 3, h, w), place by place: (b, s, d)."""
+    seen = model.encoder(pixel_values=values).last_hidden_state  # (b, d, y, x)
+    return seen.flatten(2).mT
+
+
 def answers_facts(folder: Path) -> bool:
-    """Whether a captioner's folder holds one of this package's kind: a BLIP trained to answer facts."""
+    """Whether a captioner's folder holds one of this package's kind, which was trained to answer facts."""
     path = folder / "tokenizer.json"
     kind = read_json(folder / "config.json").get("model_type")
-    if kind != "blip" or not path.exists():
+    if kind != "vision-encoder-decoder" or not path.exists():
         return False
     return '"<caption>"' in path.read_text(encoding="utf-8")
 
@@ -166,11 +172,11 @@ def load_any_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -
 def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner:
     """A captioner of this package's kind from a transformers folder, with `calibration.json` beside its
     weights."""
-    from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipImageProcessorPil
+    from transformers import AutoTokenizer, BlipImageProcessorPil, VisionEncoderDecoderModel
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
-    loaded = BlipForConditionalGeneration.from_pretrained(
+    loaded = VisionEncoderDecoderModel.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
     model = whole(loaded, folder)
@@ -181,6 +187,6 @@ def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Ca
         tokenizer=tokenizer,
         caption_start=tuple(tokenizer.encode(CAPTION, add_special_tokens=False)),
         answers=(no, yes),
-        text_length=min(TEXT_LENGTH, model.config.text_config.max_position_embeddings),
+        text_length=min(TEXT_LENGTH, model.config.decoder.max_position_embeddings),
         calibration=read_calibration(folder),
     )

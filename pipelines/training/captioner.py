@@ -2,13 +2,14 @@
 
 Cross-entropy on the caption's words, on the one word that answers, and on the words of true facts as they are
 asked about: how likely it would have said them itself tells sooner than the answer whether they are true. In
-training a linear head on the vision transformer also names the thing and the colour in every patch, where the
+training a linear head on the image encoder also names the thing and the colour in every patch, where the
 data knows them: so dense a signal teaches it shapes several times sooner than captions alone. A share of the
 rows sees a blank picture: what the model then expects of a caption is what the likelihood score is measured
 against. Shares no weights with the drafter.
 """
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ...engine.models.calibration import Calibration
-from ...engine.models.from_transformers_vision import Captioner
+from ...engine.models.from_transformers_vision import Captioner, seen_by
 from ...engine.models.patch_codebook import PatchCodebook
 from .data import DRAFT_SIDE, IGNORED, PICTURE_SIDE, TrainingData, indices_of
 from .samples import COUNT, Column
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 IMAGE_SIDE = 128
-PATCH = 16
+PATCH = 16  # pixels on the side of what the decoder looks at as one: the encoder halves four times
 CAPTION_LENGTH = 36
 ASK_LENGTH = 16
 ASKS = 3  # true facts asked of a picture in training, and as many false ones
@@ -48,10 +49,15 @@ def ask_text(fact: str) -> str:
 
 
 class CaptionerTask:
-    """A small BLIP (Li et al. 2022): a vision transformer read by a text decoder through cross-attention.
+    """A small ResNet (He et al. 2016), which a BERT decoder (Devlin et al. 2019) reads through cross-attention.
+
+    Convolutions, because a vision transformer of as many weights learns the world's shapes many times later.
 
     Args:
         codebook: previews of drafts are a share of the pictures.
+        channels: of the encoder's three stages, each at half the resolution of the one before.
+        depths: layers of each.
+        text_layers, hidden_size: of the decoder.
         blank: share of rows that see no picture.
         previews: share of rows that see what the tokens alone show.
     """
@@ -64,52 +70,61 @@ class CaptionerTask:
         codebook: PatchCodebook,
         tokenizer: "PreTrainedTokenizerFast",
         *,
+        channels: Sequence[int] = (48, 96, 192),
+        depths: Sequence[int] = (1, 1, 2),
         hidden_size: int = 192,
-        vision_layers: int = 6,
         text_layers: int = 3,
         blank: float = 0.08,
         previews: float = 0.35,
         seed: int = 0,
     ) -> None:
-        from transformers import BlipConfig, BlipForConditionalGeneration, BlipTextConfig, BlipVisionConfig
+        from transformers import (
+            BertConfig,
+            ResNetConfig,
+            VisionEncoderDecoderConfig,
+            VisionEncoderDecoderModel,
+        )
 
+        if not len(channels) == len(depths) == 3:
+            raise ValueError(f"channels = {list(channels)}, depths = {list(depths)}: must be three each")
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.blank, self.previews, self.seed = blank, previews, seed
         torch.manual_seed(seed)
-        text = BlipTextConfig(
+        vision = ResNetConfig(
+            embedding_size=max(8, channels[0] * 2 // 3),
+            hidden_sizes=list(channels),
+            depths=list(depths),
+            layer_type="basic",
+            hidden_size=channels[-1],  # what the library looks for in an encoder
+        )
+        text = BertConfig(
             vocab_size=len(tokenizer),
             hidden_size=hidden_size,
-            encoder_hidden_size=hidden_size,
             intermediate_size=3 * hidden_size,
             num_hidden_layers=text_layers,
             num_attention_heads=6,
             max_position_embeddings=64,
+            type_vocab_size=1,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
+            is_decoder=True,
+            add_cross_attention=True,
+            cross_attention_hidden_size=channels[-1],
             bos_token_id=id_of(tokenizer, "<s>"),
             eos_token_id=id_of(tokenizer, "</s>"),
-            sep_token_id=id_of(tokenizer, "</s>"),
             pad_token_id=id_of(tokenizer, "<pad>"),
-            projection_dim=hidden_size,
         )
-        vision = BlipVisionConfig(
-            hidden_size=hidden_size,
-            intermediate_size=3 * hidden_size,
-            num_hidden_layers=vision_layers,
-            num_attention_heads=6,
-            image_size=IMAGE_SIDE,
-            patch_size=PATCH,
-            projection_dim=hidden_size,
+        config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+            vision,
+            text,
+            decoder_start_token_id=id_of(tokenizer, "<s>"),
+            eos_token_id=id_of(tokenizer, "</s>"),
+            pad_token_id=id_of(tokenizer, "<pad>"),
         )
-        config = BlipConfig(
-            text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=hidden_size
-        )
-        self.captioner = BlipForConditionalGeneration(config)
-        torch.nn.init.normal_(self.captioner.vision_model.embeddings.position_embedding, std=0.02)
-        torch.nn.init.normal_(self.captioner.vision_model.embeddings.class_embedding, std=0.02)
+        self.captioner = VisionEncoderDecoderModel(config)
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
-            self.model["classifier"] = torch.nn.Linear(hidden_size, sum(data.patch_classes))
+            self.model["classifier"] = torch.nn.Linear(channels[-1], sum(data.patch_classes))
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
 
@@ -182,13 +197,13 @@ class CaptionerTask:
         return ids[:, :longest], labels[:, :longest]
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        seen = self.captioner.vision_model(pixel_values=batch["pixels"]).last_hidden_state  # (b, s, d)
+        seen = seen_by(self.captioner, batch["pixels"])
         caption = _nats(self._logits(batch["caption_ids"], seen), batch["caption_labels"])
         asked = self._logits(batch["ask_ids"], seen[batch["asked"]])
         ask, fact = (_nats(asked, batch[labels]) for labels in ("ask_labels", "fact_labels"))
         losses = {"loss": caption + ASK_WEIGHT * ask + fact, "caption": caption, "ask": ask, "fact": fact}
         if self.data.patch_classes:
-            losses["patch"] = self._patch_nats(seen[:, 1:], batch["patches"])
+            losses["patch"] = self._patch_nats(seen, batch["patches"])
             losses["loss"] = losses["loss"] + losses["patch"]
         return losses
 
@@ -204,7 +219,7 @@ class CaptionerTask:
 
     def _logits(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """(b, t, v), of each token's next one."""
-        return self.captioner.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
+        return self.captioner.decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
 
     def show(self) -> list[Column]:
         """Held-out pictures with what is said of them."""

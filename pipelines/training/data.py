@@ -19,6 +19,7 @@ from ..pocket.world import (
     KINDS,
     PLACES,
     SIZES,
+    STYLES,
     WORDS,
     Fact,
     Scene,
@@ -168,8 +169,8 @@ class WorldData:
 
     @property
     def patch_classes(self) -> tuple[int, ...]:
-        """Those of `ATTRIBUTES`, each with one for nothing."""
-        return tuple(1 + len(values) for values in ATTRIBUTES.values())
+        """Those of `ATTRIBUTES` and of styles, each with one for nothing."""
+        return tuple(1 + len(values) for values in (*ATTRIBUTES.values(), STYLES))
 
     def held_out(self) -> "WorldData":
         return WorldData("held-out", self.count)
@@ -215,7 +216,7 @@ class WorldData:
         return about == "colour" and is_held_out(words[-1], words[-2], scene.setting)
 
     def patch_labels(self, scenes: list[Scene], cells: int) -> torch.Tensor:
-        """Of each of `ATTRIBUTES` its value, from 1, or 0 for none."""
+        """Of each of `ATTRIBUTES` its value, from 1, or 0 for none; the style, which all patches have."""
         where = things_in_cells(scenes, cells).flatten(1)
         most = max(len(scene.things) for scene in scenes)
         names = torch.zeros(len(scenes), 1 + most, len(ATTRIBUTES), dtype=torch.long)
@@ -224,7 +225,9 @@ class WorldData:
                 for k, (field, values) in enumerate(ATTRIBUTES.items()):
                     value = getattr(thing, field)
                     names[i, j, k] = 1 + values.index(value) if value else IGNORED
-        return names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
+        of_things = names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
+        styles = torch.tensor([1 + STYLES.index(scene.style) for scene in scenes])
+        return torch.cat([of_things, styles[:, None, None].expand(-1, cells * cells, 1)], 2)
 
     def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
         said = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
