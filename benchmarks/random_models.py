@@ -264,13 +264,18 @@ def _refiner_files(folder: Path) -> None:
 
 
 def _captioner(folder: Path, sizes: Sizes) -> None:
-    from transformers import BlipConfig, BlipForConditionalGeneration, BlipTextConfig, BlipVisionConfig
+    from transformers import BertConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
 
-    special: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "sep_token_id": 2, "pad_token_id": 3}
-    told: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": 64, "is_decoder": True}
-    reader = BlipTextConfig(**(sizes.reader | special | told), encoder_hidden_size=sizes.vision["hidden_size"])
-    config = BlipConfig(vision_config=BlipVisionConfig(**sizes.vision).to_dict(), text_config=reader.to_dict())
-    BlipForConditionalGeneration(config).save_pretrained(folder)
+    special: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
+    told: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": 64, "type_vocab_size": 1}
+    told |= {"is_decoder": True, "add_cross_attention": True}
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        ViTConfig(**sizes.vision),
+        BertConfig(**(sizes.reader | special | told)),
+        decoder_start_token_id=1,
+        **special,
+    )
+    VisionEncoderDecoderModel(config).save_pretrained(folder)
     _borrow_tokenizer("captioner", folder)
     processor = read_json(folder_of("pocket/captioner") / "preprocessor_config.json")
     processor["size"] = {"height": sizes.vision["image_size"], "width": sizes.vision["image_size"]}

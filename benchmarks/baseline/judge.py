@@ -1,7 +1,7 @@
-"""Judge, as a script does it: BLIP's `generate` for the caption, its decoder's likelihoods for score and facts.
+"""Judge, as a script does it: `generate` for the caption, the decoder's likelihoods for score and facts.
 
-As shown on the BLIP page of transformers. Each picture is encoded once more for its score and facts together,
-and all texts of a batch go through the decoder in one padded call.
+As shown on the vision-encoder-decoder page of transformers. Each picture is encoded once for all, and all texts
+of a batch go through the decoder in one padded call.
 """
 
 import dataclasses
@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from transformers import AutoTokenizer, BlipForConditionalGeneration, BlipImageProcessorPil
+from transformers import AutoTokenizer, BlipImageProcessorPil, VisionEncoderDecoderModel
+from transformers.modeling_outputs import BaseModelOutput
 
 MAX_CAPTION_TOKENS = 32
 
@@ -29,7 +30,7 @@ class Judged:
 
 
 class Judge:
-    """A BLIP captioner; arguments as `plan.Planner`."""
+    """A captioner; arguments as `plan.Planner`."""
 
     def __init__(
         self,
@@ -41,12 +42,12 @@ class Judge:
     ) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.processor = BlipImageProcessorPil.from_pretrained(folder)
-        self.model: Any = BlipForConditionalGeneration.from_pretrained(folder, dtype=dtype).eval()
+        self.model: Any = VisionEncoderDecoderModel.from_pretrained(folder, dtype=dtype).eval()
         self.model.to(weights_on or device)
         self.device, self.dtype = device, dtype
         self.start = self._ids("<s><caption>")
         self.no, self.yes = (self._ids(f"<answer> {word}")[-1] for word in ("no", "yes"))
-        self.length = min(64, self.model.config.text_config.max_position_embeddings)
+        self.length = min(64, self.model.config.decoder.max_position_embeddings)
 
     @torch.inference_mode()
     def __call__(
@@ -56,19 +57,26 @@ class Judge:
         images = [picture.numpy() for picture in pictures]
         found = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")
         values = found["pixel_values"].to(self.device, self.dtype)
-        captions = self._captions(values)
-        seen = self.model.vision_model(pixel_values=values).last_hidden_state
-        unseen = self.model.vision_model(pixel_values=torch.zeros_like(values[:1])).last_hidden_state
+        seen, unseen = self._seen(values), self._seen(torch.zeros_like(values[:1]))
+        captions = self._captions(seen)
         with_picture = self._nats(seen, texts)
         without = self._nats(unseen.expand(len(texts), -1, -1), texts)
         answers, said = self._answers(seen, facts)
         return [Judged(*row) for row in zip(captions, with_picture, without, answers, said, strict=True)]
 
-    def _captions(self, values: torch.Tensor) -> list[str]:
+    def _seen(self, values: torch.Tensor) -> torch.Tensor:
+        """(b, s, d)."""
+        seen = self.model.encoder(pixel_values=values).last_hidden_state
+        seen = seen.flatten(2).mT if seen.ndim == 4 else seen
+        return self.model.enc_to_dec_proj(seen) if hasattr(self.model, "enc_to_dec_proj") else seen
+
+    def _captions(self, seen: torch.Tensor) -> list[str]:
         stop = int(self.tokenizer.eos_token_id)
-        start = torch.tensor([[*self.start, stop]] * len(values), device=self.device)  # generate drops the last
         written = self.model.generate(
-            pixel_values=values, input_ids=start, max_new_tokens=MAX_CAPTION_TOKENS, do_sample=False
+            encoder_outputs=BaseModelOutput(last_hidden_state=seen),  # type: ignore[arg-type]
+            decoder_input_ids=torch.tensor([self.start] * len(seen), device=self.device),
+            max_new_tokens=MAX_CAPTION_TOKENS,
+            do_sample=False,
         )
         rows = written[:, len(self.start) :].tolist()
         ended = [row[: row.index(stop)] if stop in row else row for row in rows]
@@ -106,9 +114,7 @@ class Judge:
         ]
 
     def _read(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        return self.model.text_decoder(
-            input_ids=ids, encoder_hidden_states=seen, use_cache=False
-        ).logits.float()
+        return self.model.decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits.float()
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)

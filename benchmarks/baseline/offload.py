@@ -41,8 +41,8 @@ def offloaded(script: Any, device: torch.device) -> Offloaded:
         text_encoder=script.refiner.text_encoder,
         unet=script.refiner.unet,
         vae=getattr(script.refiner.latents, "vae", None),
-        vision=script.judge.model.vision_model,
-        reader=script.judge.model.text_decoder,
+        vision=script.judge.model.encoder,
+        reader=script.judge.model.decoder,
     )
     pipeline.enable_model_cpu_offload(device=device)
     return pipeline

@@ -109,7 +109,6 @@ class CaptionerTask:
             attention_probs_dropout_prob=0.0,
             is_decoder=True,
             add_cross_attention=True,
-            cross_attention_hidden_size=channels[-1],
             bos_token_id=id_of(tokenizer, "<s>"),
             eos_token_id=id_of(tokenizer, "</s>"),
             pad_token_id=id_of(tokenizer, "<pad>"),
@@ -124,7 +123,7 @@ class CaptionerTask:
         self.captioner = VisionEncoderDecoderModel(config)
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
-            self.model["classifier"] = torch.nn.Linear(channels[-1], sum(data.patch_classes))
+            self.model["classifier"] = torch.nn.Linear(hidden_size, sum(data.patch_classes))
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
 

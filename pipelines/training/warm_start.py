@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from ...engine.errors import InputError
@@ -75,15 +74,11 @@ def _of_words(value: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
 
 
 def _copy(target: torch.Tensor, value: torch.Tensor, key: str) -> int:
-    """Into `target` in place, if it has that shape; of positions, as many as both have; of patches of more
-    pixels, each old pixel's share spread over those that take its place."""
+    """Into `target` in place, if it has that shape; of positions, as many as both have."""
     if "position" in key and target.shape[1:] == value.shape[1:]:
         rows = min(len(value), len(target))
         target[:rows].copy_(value[:rows])
         return target[:rows].numel()
-    if "patch_embed" in key and value.ndim == target.ndim == 4 and target.shape[:2] == value.shape[:2]:
-        times = target[0, 0].numel() / value[0, 0].numel()
-        value = F.interpolate(value, size=target.shape[2:], mode="nearest") / times
     if target.shape != value.shape:
         return 0
     target.copy_(value)

@@ -43,8 +43,9 @@ text_layers = 1
 [refiner.training]
 batch_size = 2
 [captioner]
+channels = [8, 8, 16]
+depths = [1, 1, 1]
 hidden_size = 48
-vision_layers = 1
 text_layers = 1
 [captioner.training]
 batch_size = 2

@@ -38,7 +38,7 @@ def make(data: WorldData, book: PatchCodebook, latents: PatchLatents, words: Any
                 sizes: dict[str, Any] = {"channels": (32, 32), "text_size": 32, "text_layers": 1}
                 return RefinerTask(data, book, latents, words, seed=seed, **sizes)
             case "captioner":
-                sizes = {"hidden_size": 48, "vision_layers": 1, "text_layers": 1}
+                sizes = {"channels": (8, 8, 16), "depths": (1, 1, 1), "hidden_size": 48, "text_layers": 1}
                 return CaptionerTask(data, book, words, seed=seed, **sizes, **options)
             case _:
                 return InspectorTask(data, widths=(8, 8), seed=seed)

@@ -28,7 +28,9 @@ def drafter(data: WorldData, book: PatchCodebook, words: Any, seed: int) -> Draf
 
 
 def captioner(data: WorldData, book: PatchCodebook, words: Any, seed: int) -> CaptionerTask:
-    return CaptionerTask(data, book, words, hidden_size=48, vision_layers=1, text_layers=1, seed=seed)
+    return CaptionerTask(
+        data, book, words, channels=(8, 8, 16), depths=(1, 1, 1), hidden_size=48, text_layers=1, seed=seed
+    )
 
 
 def kept(task: Any, folder: Path) -> dict[str, torch.Tensor]:
@@ -84,7 +86,7 @@ def test_a_number_for_each_word_is_mixed_as_rows_are(
     for piece in ("▁boat", "yes", "<answer>", "▁red"):
         if piece in words.get_vocab() and piece in old_words.get_vocab():
             assert float(new[bias][words.get_vocab()[piece]]) == float(old[bias][old_words.get_vocab()[piece]])
-    assert any(key.startswith("captioner.vision_model") and torch.equal(new[key], old[key]) for key in new)
+    assert any(key.startswith("captioner.encoder") and torch.equal(new[key], old[key]) for key in new)
     assert not torch.equal(new["classifier.weight"], old["classifier.weight"])  # it does not ship
 
 
@@ -96,23 +98,6 @@ def test_another_width_begins_anew_where_it_does_not_fit(
     before = {name: value.clone() for name, value in task.model.state_dict().items()}
     assert start_from(task, tmp_path) == 0
     assert all(torch.equal(value, before[name]) for name, value in task.model.state_dict().items())
-
-
-def test_patches_of_more_pixels_begin_by_seeing_what_the_old_ones_saw(
-    data: WorldData, book: PatchCodebook, words: Any, tmp_path: Path
-) -> None:
-    old = CaptionerTask(data, book, words, hidden_size=48, vision_layers=1, text_layers=1, seed=1)
-    coarse = torch.nn.Conv2d(3, 48, 8, 8)
-    vision: Any = old.captioner.vision_model
-    vision.embeddings.patch_embedding = coarse
-    kept(old, tmp_path)
-    task = CaptionerTask(data, book, words, hidden_size=48, vision_layers=1, text_layers=1, seed=2)
-    assert start_from(task, tmp_path) > 0
-    pixels = torch.rand(1, 3, 128, 128)
-    vision = task.captioner.vision_model
-    fine = vision.embeddings.patch_embedding(pixels)
-    seen = coarse(torch.nn.functional.avg_pool2d(pixels, 2))
-    torch.testing.assert_close(fine, seen, atol=2e-2, rtol=0)  # kept in half precision
 
 
 def test_the_inspector_always_begins_anew(data: WorldData, tmp_path: Path) -> None:
