@@ -149,7 +149,7 @@ class Captioner:
 
 
 def seen_by(model: "VisionEncoderDecoderModel", values: torch.Tensor) -> torch.Tensor:
-    """What the decoder reads of pictures (b, 3, h, w): what the image encoder sees, place by place, (b, s, d)."""
+    """What the decoder reads of pictures (b, 3, h, w): what the image encoder sees, by place, (b, s, d)."""
     seen = model.encoder(pixel_values=values).last_hidden_state
     seen = seen.flatten(2).mT if seen.ndim == 4 else seen  # a convolutional one gives (b, d, y, x)
     return model.enc_to_dec_proj(seen) if hasattr(model, "enc_to_dec_proj") else seen
