@@ -85,7 +85,7 @@ def choose(
         return Mode(name="resident", wave=one, reason=f"{sizes} fit at once")
     why = f"{sizes} do not fit {format_bytes(memory.budget_bytes)} at once"
     if least < micro_batch:
-        return Mode(name="waves", wave=wave, reason=f"{why}, which leaves room for {least} rows of a stage")
+        return Mode(name="waves", wave=wave, reason=f"{why}, which leaves room for {least} at once in a stage")
     if pace is None or not pace.working_s:
         return Mode(name="waves", wave=one, reason=f"{why}; nothing is measured yet")
     worth = pace.loading_s / LOADING_SHARE / (pace.working_s / pace.requests)

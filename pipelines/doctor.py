@@ -199,12 +199,16 @@ def _plan(plan: Forecast) -> list[Table | str]:
         steps.add_section()
         steps.add_row("each later wave")
         _add_steps(steps, plan.again)
+    needs = (
+        f"the least that would do: {format_bytes(plan.least_bytes, up=True)};"
+        f" all models and full micro-batches at once: {format_bytes(plan.ample_bytes, up=True)}"
+    )
+    if not all(step.rows for step in plan.first):
+        return [steps, needs]
     return [
         steps,
         f"mode: {plan.mode.name}: {plan.mode.reason}",
-        f"peak: {format_bytes(plan.peak_bytes)};"
-        f" the least that would do: {format_bytes(plan.least_bytes, up=True)};"
-        f" all models and full micro-batches at once: {format_bytes(plan.ample_bytes, up=True)}",
+        f"peak: {format_bytes(plan.peak_bytes)}; {needs}",
     ]
 
 

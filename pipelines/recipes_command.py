@@ -22,13 +22,22 @@ RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe'
 @recipes.callback()
 def run_list(context: typer.Context) -> None:
     """List the recipes of the package, what each is good for, and its stages."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list()
+
+
+def _list() -> None:
     for name in known_recipes():
         recipe = read_recipe(name)
         print(f"{name:20}{recipe.summary}")
         print(f"{'':20}{recipe.use}")
         print(f"{'':20}{' -> '.join(recipe.stages)}")
+
+
+@recipes.command("list")
+def run_list_by_name() -> None:
+    """List the recipes of the package, as without a command."""
+    _list()
 
 
 @recipes.command("show")

@@ -123,8 +123,8 @@ class Sweep:
 def _axis(text: str) -> Axis:
     called, joint, listed = text.partition("=")
     called = called.strip()
-    values = [value.strip() for value in listed.split(",") if value.strip()]
-    if not joint or not called or not values:
+    values = [value.strip() for value in listed.split(",")]
+    if not joint or not called or not all(values):
         raise InputError(f"--sweep {shown(text)}: write a setting and its values as in guidance=1,2,4")
     name = _NAMES.get(plain_name(called))
     if name is None:

@@ -1,7 +1,7 @@
 """A chain of four stages that make values of nothing, and a loader of models that are names."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,39 +11,7 @@ from diptych.engine.chain import Chain
 from diptych.engine.stage import ModelKey, Models, Report
 from diptych.engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
 
-
-@dataclasses.dataclass
-class NameLoader:
-    """Models that are names.
-
-    Args:
-        sizes: in bytes, by name.
-        streamed: of those that can be streamed, in bytes while they are.
-    """
-
-    sizes: Mapping[str, int]
-    streamed: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    loaded: list[str] = dataclasses.field(default_factory=list)
-
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
-        name = key.checkpoint
-        return {name: self.streamed[name] if streamed and name in self.streamed else self.sizes[name]}
-
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
-        self.loaded.append(key.checkpoint)
-        return key.checkpoint
-
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
-        return 0, 0.0
-
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
-        return False
-
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
-        raise NotImplementedError
-
-    def unload(self, key: ModelKey, /) -> None:
-        return None
+from ..fakes import NameLoader
 
 
 @dataclasses.dataclass

@@ -13,32 +13,22 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.microbatch import Batching, Done, Failed, run_stage
 from diptych.engine.stage import ModelKey, Models, Report
 
+from ..fakes import NameLoader
+
 MODEL = ModelKey("fake", "model")
 OTHER = ModelKey("fake", "other")
 
 
-class FakeLoader:
-    """Models of ten bytes."""
+class FakeLoader(NameLoader):
+    """Models of ten bytes, of which one is damaged."""
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
-        return {key.checkpoint: 10}
+    def __init__(self) -> None:
+        super().__init__(10)
 
     def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
         if key.checkpoint == "damaged":
             raise CheckpointError("damaged: fetch it again")
-        return key.checkpoint
-
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
-        return 0, 0.0
-
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
-        return False
-
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
-        raise NotImplementedError
-
-    def unload(self, key: ModelKey, /) -> None:
-        return None
+        return super().load(key, device, streamed=streamed)
 
 
 class QuickMemory(DeviceMemory):
@@ -323,13 +313,14 @@ class StreamingLoader(FakeLoader):
     """Models of ten bytes, or of four while they are streamed."""
 
     def __init__(self) -> None:
-        self.streamed: list[bool] = []
+        super().__init__()
+        self.ways: list[bool] = []
 
     def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
         return {f"streamed {key.checkpoint}": 4} if streamed else super().weights(key)
 
     def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
-        self.streamed.append(streamed)
+        self.ways.append(streamed)
         return super().load(key, device, streamed=streamed)
 
 
@@ -351,7 +342,7 @@ def test_models_are_streamed_where_that_makes_room_for_more_rows(
     stage = Negate(row_bytes=2)
     assert answers(go(stage, range(8), memory=memory, micro_batch=8)) == [-value for value in range(8)]
     assert len(stage.batches[0]) == rows
-    assert loader.streamed == [streamed]
+    assert loader.ways == [streamed]
     assert memory.peak_bytes <= budget
 
 

@@ -51,7 +51,7 @@ def test_the_first_of_several_waves_is_small(mode: Choose) -> None:
 def test_where_micro_batches_are_cut_short_waves_are_large(mode: Choose) -> None:
     chosen = mode(10 + 7, pace=Pace(loading_s=0.0, working_s=1.0, requests=4))
     assert (chosen.name, chosen.wave) == ("waves", 64)
-    assert chosen.reason.endswith("at once, which leaves room for 3 rows of a stage")
+    assert chosen.reason.endswith("at once, which leaves room for 3 at once in a stage")
 
 
 @pytest.mark.parametrize(

@@ -28,34 +28,10 @@ from diptych.engine.values import (
 )
 from diptych.engine.watch import Quiet
 
+from ..fakes import NameLoader
+
 BOOK = Codebook(name="fake", size=256)
 BOAT = Fact(kind="thing", text="a boat")
-
-
-class FakeLoader:
-    """Models of ten bytes."""
-
-    def __init__(self) -> None:
-        self.loaded: list[str] = []
-
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
-        return {key.checkpoint: 10}
-
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
-        self.loaded.append(key.checkpoint)
-        return key.checkpoint
-
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
-        return 0, 0.0
-
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
-        return False
-
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
-        raise NotImplementedError
-
-    def unload(self, key: ModelKey, /) -> None:
-        return None
 
 
 @dataclasses.dataclass
@@ -122,7 +98,7 @@ class World:
     draft: FakeStage
     refine: FakeStage
     judge: FakeStage
-    loader: FakeLoader
+    loader: NameLoader
     memory: DeviceMemory
     runner: Runner
 
@@ -149,7 +125,7 @@ def world(
         FakeStage("refine", Draft, Picture, paint),
         FakeStage("judge", Picture, Verdict, judge),
     ]
-    loader = FakeLoader()
+    loader = NameLoader(10)
     memory = DeviceMemory(loader, budget_bytes=budget)
     plan, draft, refine, judging = stages
     runner = Runner(Chain(stages), memory, clock=clock, **how)
@@ -403,7 +379,7 @@ def test_a_chain_without_a_drafter_keeps_all_candidates() -> None:
         FakeStage("paint", Plan, Picture, lambda plan: make_picture(make_draft(plan))),
         FakeStage("judge", Picture, Verdict, by_brightness),
     ]
-    runner = Runner(Chain(stages), DeviceMemory(FakeLoader()))
+    runner = Runner(Chain(stages), DeviceMemory(NameLoader(10)))
     (outcome,) = runner.run([wish(candidates=3, keep=1)])
     assert isinstance(outcome, Outcome)
     assert outcome.best.index == 2 and outcome.draft is None

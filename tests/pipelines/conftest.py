@@ -22,29 +22,9 @@ from diptych.engine.values import Codebook, Draft, Fact, FactAnswer, Picture, Pl
 from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.text_to_image import TextToImage
 
+from ..fakes import NameLoader
+
 MIB = 2**20
-
-
-class FakeLoader:
-    """Models of one MiB."""
-
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
-        return {key.checkpoint: MIB}
-
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:
-        return key.checkpoint
-
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
-        return 0, 0.0
-
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
-        return False
-
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
-        raise NotImplementedError
-
-    def unload(self, key: ModelKey, /) -> None:
-        return None
 
 
 @dataclasses.dataclass
@@ -136,7 +116,7 @@ def make_pipe(recipe: Recipe) -> Callable[..., TextToImage]:
 
     def make(*, budget: int | None = None, **options: Any) -> TextToImage:
         return TextToImage(
-            Runner(fake_chain(), DeviceMemory(FakeLoader(), budget_bytes=budget), **options), recipe
+            Runner(fake_chain(), DeviceMemory(NameLoader(MIB), budget_bytes=budget), **options), recipe
         )
 
     return make
@@ -154,7 +134,7 @@ def judge_stage() -> FakeStage:
 
 @pytest.fixture
 def fake_memory() -> DeviceMemory:
-    return DeviceMemory(FakeLoader())
+    return DeviceMemory(NameLoader(MIB))
 
 
 @pytest.fixture

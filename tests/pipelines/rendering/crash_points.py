@@ -9,7 +9,7 @@ it is without a crash: the same pictures, the same results but for times, nothin
 until a child gets through.
 """
 
-import importlib.util
+import importlib
 import os
 import shutil
 import signal
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -28,15 +27,6 @@ from diptych.engine.runner import Runner
 
 HERE = Path(__file__).parent
 DEEDS = ("os.rename", "os.remove", "os.mkdir", "os.truncate")
-
-
-def module_of(path: Path) -> ModuleType:
-    """A test module, which is in no package."""
-    spec = importlib.util.spec_from_file_location(path.parent.name + "_" + path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def in_child(work: Any) -> int:
@@ -81,14 +71,16 @@ def die_at(point: int) -> None:
 
 def main(rows: int) -> None:
     torch.set_num_threads(1)  # threads do not outlive a fork
-    fakes, batches = module_of(HERE.parent / "conftest.py"), module_of(HERE / "conftest.py")
+    sys.path.insert(0, str(HERE.parents[2]))
+    fakes = importlib.import_module("tests.pipelines.conftest")
+    batches = importlib.import_module("tests.pipelines.rendering.conftest")
     recipe = Recipe(name="fake", summary="", stages={}, defaults=Settings(), height=32, width=48)
     prompts = [f"a boat {i}" if i != 1 else "poison" for i in range(rows)]
 
     def work(out: Path, point: int | None = None) -> None:
         if point is not None:
             die_at(point)
-        runner = Runner(fakes.fake_chain(), DeviceMemory(fakes.FakeLoader()))
+        runner = Runner(fakes.fake_chain(), DeviceMemory(fakes.NameLoader(fakes.MIB)))
         batches.render_into(TextToImage(runner, recipe), out, *prompts)
 
     memory = Path("/dev/shm")  # where there is no waiting for a disk

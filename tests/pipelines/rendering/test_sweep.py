@@ -41,6 +41,7 @@ def test_all_pictures_of_a_prompt_have_one_seed() -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
+        (["steps=1,,2"], r"--sweep 'steps=1,,2': write a setting and its values as in guidance=1,2,4"),
         (["guidance"], r"--sweep 'guidance': write a setting and its values as in guidance=1,2,4"),
         (["guidance="], "write a setting and its values"),
         (["gidance=1"], "--sweep 'gidance': no such setting: choose one of seed"),
