@@ -41,7 +41,7 @@ class Sizes:
         unet: what `UNet2DConditionModel` is told; `cells`: latents on a picture's side, of 8 pixels each.
         channels: of the latents.
         text: what `CLIPTextConfig` is told.
-        vision, reader: what BLIP's two configs are told.
+        vision, reader: what `ViTConfig` and `BertConfig` are told; equally wide.
         vae: what `AutoencoderKL` is told.
         dtype: of the weights.
     """
@@ -134,7 +134,7 @@ FULL = Sizes(
     channels=4,
     text=transformer(2048, 5120, 12, 16),
     vision=transformer(1408, 6144, 39, 16) | {"image_size": 224, "patch_size": 14},
-    reader=transformer(2048, 8192, 15, 16),
+    reader=transformer(1408, 6144, 31, 16),
     vae={
         "block_out_channels": (128, 256, 512, 512),
         "down_block_types": ("DownEncoderBlock2D",) * 4,

@@ -1,6 +1,6 @@
 """Judge, as a script does it: `generate` for the caption, the decoder's likelihoods for score and facts.
 
-As shown on the vision-encoder-decoder page of transformers. Each picture is encoded once for all, and all texts
+After the vision-encoder-decoder page of transformers. Each picture is encoded once for all, and all texts
 of a batch go through the decoder in one padded call.
 """
 
@@ -67,8 +67,7 @@ class Judge:
     def _seen(self, values: torch.Tensor) -> torch.Tensor:
         """(b, s, d)."""
         seen = self.model.encoder(pixel_values=values).last_hidden_state
-        seen = seen.flatten(2).mT if seen.ndim == 4 else seen
-        return self.model.enc_to_dec_proj(seen) if hasattr(self.model, "enc_to_dec_proj") else seen
+        return seen.flatten(2).mT if seen.ndim == 4 else seen  # what the library forgets after a ResNet
 
     def _captions(self, seen: torch.Tensor) -> list[str]:
         stop = int(self.tokenizer.eos_token_id)

@@ -131,6 +131,12 @@ def _end_of(entry: dict[str, Any]) -> int:
     return end
 
 
+def loaded_bytes(entry: dict[str, Any], size: int) -> int:
+    """Of a tensor that a header tells of, loaded with `size` bytes a number; whole numbers stay as they are."""
+    kept = {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}.get(entry["dtype"], size)
+    return kept * math.prod(entry["shape"])
+
+
 def parameter_count(folder: Path) -> int:
     """How many numbers a checkpoint's weights are; from the headers alone.
 

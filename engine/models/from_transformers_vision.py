@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..ar.decoding import decode_greedy
+from ..errors import CheckpointError
 from ..values import Fact
 from .calibration import Calibration, read_calibration
 from .caption_decoder import CaptionDecoder, Sight
@@ -149,19 +150,27 @@ class Captioner:
 
 
 def seen_by(model: "VisionEncoderDecoderModel", values: torch.Tensor) -> torch.Tensor:
-    """What the decoder reads of pictures (b, 3, h, w): what the image encoder sees, by place, (b, s, d)."""
+    """What the decoder reads of pictures (b, 3, h, w): what the image encoder sees, place by place, (b, s, d).
+
+    A convolutional encoder gives (b, d, y, x), which the library's own `forward` hands to the decoder as it is.
+    """
     seen = model.encoder(pixel_values=values).last_hidden_state
-    seen = seen.flatten(2).mT if seen.ndim == 4 else seen  # a convolutional one gives (b, d, y, x)
-    return model.enc_to_dec_proj(seen) if hasattr(model, "enc_to_dec_proj") else seen
+    return seen.flatten(2).mT if seen.ndim == 4 else seen
 
 
 def answers_facts(folder: Path) -> bool:
-    """Whether a captioner's folder holds one of this package's kind, which was trained to answer facts."""
+    """Whether a captioner's folder holds one of this package's kind, which was trained to answer facts.
+
+    Raises:
+        CheckpointError: it does, but of a kind that is no more.
+    """
     path = folder / "tokenizer.json"
-    kind = read_json(folder / "config.json").get("model_type")
-    if kind != "vision-encoder-decoder" or not path.exists():
+    if not path.exists() or '"<caption>"' not in path.read_text(encoding="utf-8"):
         return False
-    return '"<caption>"' in path.read_text(encoding="utf-8")
+    config = read_json(folder / "config.json")
+    if config.get("model_type") == "blip":
+        raise CheckpointError(f"{folder}: was trained by an earlier version of diptych: train it again")
+    return config.get("model_type") == "vision-encoder-decoder"
 
 
 def load_any_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner | PictureReader:

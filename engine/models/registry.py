@@ -2,7 +2,6 @@
 
 import difflib
 import importlib
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..stage import ModelKey
 from .blocks import streamed_size
-from .checkpoint import folder_of, read_header, weight_files
+from .checkpoint import folder_of, loaded_bytes, read_header, weight_files
 from .pipeline_parts import DENOISER, components_of
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Registry:
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
         for path in _files(key):
-            tensors = {name: size * math.prod(entry["shape"]) for name, entry in read_header(path).items()}
+            tensors = {name: loaded_bytes(entry, size) for name, entry in read_header(path).items()}
             if part is not None and path.is_relative_to(part):
                 passing |= tensors
             else:

@@ -13,8 +13,10 @@ from ..stage import ModelKey, Models, Report
 from ..values import Fact, FactAnswer, Picture, Verdict
 from . import reading
 
-BYTES_A_PICTURE = 400_000  # that its texts look at; measured on the pocket captioner, 300 000
-BYTES_A_TOKEN = 12_500  # of activations, of texts and questions; measured on it, 12 200
+# Of the pocket captioner, measured:
+BYTES_A_SIGHT = 400_000  # what the texts of a picture look at; 300 000
+BYTES_A_LOOK = 1_200_000  # activations of its image encoder; 1 050 000
+BYTES_A_TOKEN = 12_500  # activations of texts and questions; 12 200
 ASKS_AT_ONCE = 64
 SUREST = 6.0  # log-odds of a fact, either way, as the score takes them
 
@@ -51,7 +53,9 @@ class JudgeStage:
             return reading.workspace(self.uses[0], batch)
         facts = [len(fact.text) for picture in batch if picture.plan for fact in picture.plan.facts]
         asked = min(ASKS_AT_ONCE, len(facts)) * min(TEXT_LENGTH, max(facts, default=0) + 4)  # tokens, at most
-        return BYTES_A_PICTURE * len(batch) + BYTES_A_TOKEN * max(TEXT_LENGTH * len(batch), asked)
+        texts = BYTES_A_TOKEN * max(TEXT_LENGTH * len(batch), asked)
+        looks = len(batch) + 1  # one of them at no picture
+        return BYTES_A_SIGHT * looks + max(BYTES_A_LOOK * len(batch), texts)
 
     def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Verdict]:
         model: Captioner | PictureReader = models[self.uses[0]]

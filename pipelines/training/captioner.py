@@ -2,10 +2,10 @@
 
 Cross-entropy on the caption's words, on the one word that answers, and on the words of true facts as they are
 asked about: how likely it would have said them itself tells sooner than the answer whether they are true. In
-training a linear head on the image encoder also names the thing and the colour in every patch, where the
-data knows them: so dense a signal teaches it shapes several times sooner than captions alone. A share of the
-rows sees a blank picture: what the model then expects of a caption is what the likelihood score is measured
-against. Shares no weights with the drafter.
+training a linear head on the image encoder also names what is in every patch, its colour, place and size, and
+the style, where the data knows them: so dense a signal teaches it shapes several times sooner than captions
+alone. A share of the rows sees a blank picture: what the model then expects of a caption is what the likelihood
+score is measured against. Shares no weights with the drafter.
 """
 
 import random
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIDE = 128
 PATCH = 16  # pixels on the side of what the decoder looks at as one: the encoder halves four times
+STEM = 2  # thirds of the first stage's channels: of the convolution before it
 CAPTION_LENGTH = 36
 ASK_LENGTH = 16
 ASKS = 3  # true facts asked of a picture in training, and as many false ones
@@ -52,12 +53,14 @@ class CaptionerTask:
     """A small ResNet (He et al. 2016), which a BERT decoder (Devlin et al. 2019) reads through cross-attention.
 
     Convolutions, because a vision transformer of as many weights learns the world's shapes many times later.
+    Where a place lies in the picture they tell from the padding at its edges, which reaches every place.
 
     Args:
         codebook: previews of drafts are a share of the pictures.
-        channels: of the encoder's three stages, each at half the resolution of the one before.
-        depths: layers of each.
-        text_layers, hidden_size: of the decoder.
+        channels: of the encoder's three stages, each at half the resolution of the one before; the decoder is
+            as wide as the last.
+        depths: residual blocks of each.
+        text_layers: of the decoder.
         blank: share of rows that see no picture.
         previews: share of rows that see what the tokens alone show.
     """
@@ -72,7 +75,6 @@ class CaptionerTask:
         *,
         channels: Sequence[int] = (48, 96, 192),
         depths: Sequence[int] = (1, 1, 2),
-        hidden_size: int = 192,
         text_layers: int = 3,
         blank: float = 0.08,
         previews: float = 0.35,
@@ -90,17 +92,18 @@ class CaptionerTask:
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.blank, self.previews, self.seed = blank, previews, seed
         torch.manual_seed(seed)
+        width = channels[-1]
         vision = ResNetConfig(
-            embedding_size=max(8, channels[0] * 2 // 3),
+            embedding_size=max(8, channels[0] * STEM // 3),
             hidden_sizes=list(channels),
             depths=list(depths),
             layer_type="basic",
-            hidden_size=channels[-1],  # what the library looks for in an encoder
+            hidden_size=width,  # what the library looks for in an encoder
         )
         text = BertConfig(
             vocab_size=len(tokenizer),
-            hidden_size=hidden_size,
-            intermediate_size=3 * hidden_size,
+            hidden_size=width,
+            intermediate_size=3 * width,
             num_hidden_layers=text_layers,
             num_attention_heads=6,
             max_position_embeddings=64,
@@ -123,7 +126,7 @@ class CaptionerTask:
         self.captioner = VisionEncoderDecoderModel(config)
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
-            self.model["classifier"] = torch.nn.Linear(hidden_size, sum(data.patch_classes))
+            self.model["classifier"] = torch.nn.Linear(width, sum(data.patch_classes))
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
 
@@ -207,7 +210,7 @@ class CaptionerTask:
         return losses
 
     def _patch_nats(self, seen: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of each label of the patches, added up; patches of background weigh a fifth."""
+        """Cross-entropy of each label of the patches, added up; saying that there is nothing weighs a fifth."""
         logits = self.model["classifier"](seen).split(list(self.data.patch_classes), -1)
         total = torch.zeros((), device=seen.device)
         for part, wanted in zip(logits, labels.unbind(-1), strict=True):

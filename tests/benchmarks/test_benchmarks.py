@@ -107,7 +107,8 @@ def test_the_full_models_are_of_the_sizes_that_are_claimed(tmp_path: Path) -> No
     captioner = layers(
         seeing, 2 * seeing["hidden_size"] * (seeing["hidden_size"] + seeing["intermediate_size"])
     )
-    crossing = 2 * saying["hidden_size"] * (saying["hidden_size"] + seeing["hidden_size"])
+    assert saying["hidden_size"] == seeing["hidden_size"]
+    crossing = 4 * saying["hidden_size"] ** 2
     inner = 2 * saying["hidden_size"] * (saying["hidden_size"] + saying["intermediate_size"])
     captioner += layers(saying, crossing + inner)
     assert 1.8e9 < captioner < 2.2e9

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.errors import CheckpointError
+from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.calibration import Calibration, FactFit, read_calibration
 from diptych.engine.models.checkpoint import folder_of
-from diptych.engine.models.from_transformers_vision import Captioner, load_captioner
+from diptych.engine.models.from_transformers_vision import Captioner, load_any_captioner, load_captioner
+from diptych.engine.models.registry import Registry
+from diptych.engine.stage import ModelKey
 from diptych.engine.values import Fact
 
 TEXTS = ["a boat", "a big red boat on the left and a small tree on the right, at sunset", "", "two"]
@@ -21,8 +26,8 @@ SIDE = 32
 
 
 @pytest.fixture(scope="module")
-def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
-    """A random model of the pocket captioner's kind, with its tokenizer, loaded as any checkpoint is."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A random model of the pocket captioner's kind, and the folder where it lies with its tokenizer."""
     from transformers import (
         AutoTokenizer,
         BertConfig,
@@ -51,15 +56,24 @@ def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
         pad_token_id=tokenizer.pad_token_id,
     )
     vision = ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", hidden_size=16
+        embedding_size=8, hidden_sizes=[8, 24], depths=[1, 1], layer_type="basic", hidden_size=24
     )
     torch.manual_seed(0)
     model = VisionEncoderDecoderModel(VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text))
+    for name, value in model.named_buffers():
+        if "running" in name:
+            value += 0.3 * torch.rand_like(value)
     folder = tmp_path_factory.mktemp("captioner")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     BlipImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    return load_captioner(folder, torch.float32, torch.device("cpu"))
+    return model.eval(), folder
+
+
+@pytest.fixture(scope="module")
+def captioner(made: tuple[Any, Path]) -> Captioner:
+    """It, loaded as any checkpoint is."""
+    return load_captioner(made[1], torch.float32, torch.device("cpu"))
 
 
 def pictures(count: int) -> list[torch.Tensor]:
@@ -73,7 +87,7 @@ def look(captioner: Captioner, shown: list[torch.Tensor]) -> torch.Tensor:
     images = [picture.numpy() for picture in shown]
     values = captioner.processor(images=images, input_data_format="channels_last", return_tensors="pt")
     seen = captioner.model.encoder(pixel_values=values["pixel_values"]).last_hidden_state
-    return captioner.model.enc_to_dec_proj(torch.stack([row.reshape(row.shape[0], -1).T for row in seen]))
+    return torch.stack([row.reshape(row.shape[0], -1).T for row in seen])
 
 
 def log_probabilities(captioner: Captioner, ids: list[int], seen: torch.Tensor) -> torch.Tensor:
@@ -84,6 +98,31 @@ def log_probabilities(captioner: Captioner, ids: list[int], seen: torch.Tensor) 
 
 def ids_of(captioner: Captioner, text: str) -> list[int]:
     return captioner.tokenizer.encode(text, add_special_tokens=False)
+
+
+def test_what_was_saved_is_loaded_time_and_again(made: tuple[Any, Path]) -> None:
+    """Its running statistics too, which are no parameters: from the file, and after having been evicted."""
+    model, folder = made
+    key, other = ModelKey("image-text-to-text", str(folder)), ModelKey("image-tokenizer", "pocket/tokenizer")
+    registry = Registry()
+    sizes = [registry.weight_bytes(each) for each in (key, other)]
+    memory = DeviceMemory(registry, budget_bytes=max(sizes))
+    wanted = model.state_dict()
+    for _ in range(2):
+        with memory.lease([key]) as models:
+            found = models[key].model.state_dict()
+            assert found.keys() == wanted.keys()
+            assert all(torch.equal(value, wanted[name]) for name, value in found.items())
+        with memory.lease([other]):
+            pass
+
+
+def test_captioners_of_an_earlier_version_are_refused(made: tuple[Any, Path], tmp_path: Path) -> None:
+    shutil.copytree(made[1], tmp_path / "old")
+    config = json.loads((tmp_path / "old" / "config.json").read_text())
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config | {"model_type": "blip"}))
+    with pytest.raises(CheckpointError, match="an earlier version of diptych: train it again"):
+        load_any_captioner(tmp_path / "old", torch.float32, torch.device("cpu"))
 
 
 def test_nats_are_the_mean_surprise_at_the_text_and_its_end(captioner: Captioner) -> None:

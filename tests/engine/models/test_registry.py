@@ -53,7 +53,8 @@ def test_the_bytes_foretold_are_the_bytes_loaded(family: str) -> None:
     foretold = registry.weight_bytes(key)
     handle = registry.load(key, "cpu")
     assert isinstance(handle, kind)
-    assert loaded_bytes(handle) == foretold == 4 * parameter_count(folder_of(checkpoint))
+    assert loaded_bytes(handle) == foretold
+    assert foretold == pytest.approx(4 * parameter_count(folder_of(checkpoint)), abs=100)  # counters take eight
     for module in modules_of(handle):
         parameters = list(module.parameters())  # tables have none
         assert not (parameters and module.training)

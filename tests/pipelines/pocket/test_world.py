@@ -105,6 +105,12 @@ def test_arrangements_are_drawn_as_often_as_they_should_be() -> None:
         assert drawn[name] / 2000 == pytest.approx(share, abs=0.04), name
 
 
+def test_styles_are_drawn_as_often_as_each_other() -> None:
+    drawn = collections.Counter(scene.style for scene in scenes(2000))
+    for name in STYLES:
+        assert drawn[name] / 2000 == pytest.approx(1 / len(STYLES), abs=0.04), name
+
+
 def test_things_that_are_not_a_group_differ_in_kind_and_colour() -> None:
     for arrangement in ("side by side", "stacked", "in a row"):
         for scene in scenes(200, arrangement):

@@ -43,9 +43,8 @@ text_layers = 1
 [refiner.training]
 batch_size = 2
 [captioner]
-channels = [8, 8, 16]
+channels = [8, 8, 48]
 depths = [1, 1, 1]
-hidden_size = 48
 text_layers = 1
 [captioner.training]
 batch_size = 2

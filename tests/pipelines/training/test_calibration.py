@@ -20,9 +20,9 @@ from diptych.pipelines.training.folder_data import open_folder
 @pytest.fixture
 def folder(data: WorldData, book: PatchCodebook, words: Any, tmp_path: Path) -> Path:
     """A captioner that knows nothing, but looks hard."""
-    task = CaptionerTask(data, book, words, hidden_size=48, vision_layers=1, text_layers=1)
+    task = CaptionerTask(data, book, words, channels=(8, 8, 48), depths=(1, 1, 1), text_layers=1)
     for name, value in task.model.named_parameters():
-        if "crossattention" in name or "vision" in name:
+        if "crossattention" in name or (name.startswith("captioner.encoder") and value.ndim > 1):
             torch.nn.init.normal_(value, std=0.3)
     task.save(tmp_path / "captioner")
     return tmp_path / "captioner"

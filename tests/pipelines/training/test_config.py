@@ -6,7 +6,7 @@ import pytest
 
 from diptych import InputError
 from diptych.pipelines.training.config import read_config, sizes_of, training_of
-from diptych.pipelines.training.parts import MODELS
+from diptych.pipelines.training.parts import MODELS, Parts
 
 
 def written(folder: Path, text: str) -> Path:
@@ -27,6 +27,16 @@ def test_the_shipped_config_passes_its_own_checks(tmp_path: Path) -> None:
     from diptych.pipelines.training.config import POCKET
 
     assert read_config(written(tmp_path, POCKET.read_text(encoding="utf-8"))) == read_config()
+
+
+def test_the_example_passes_and_its_sizes_fit_together(tmp_path: Path) -> None:
+    config = read_config(Path(__file__).parents[3] / "examples" / "train_small.toml")
+    config["text"] |= {"sentences": 200, "size": 400}
+    config["tokenizer"] |= {"size": 64, "pictures": 40, "iterations": 1}
+    config["latents"]["pictures"] = 8
+    parts = Parts(tmp_path, config, say=lambda _: None)
+    for name in MODELS:
+        assert parts.task(name).name == name
 
 
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
