@@ -1,139 +1,25 @@
-"""Waves, rounds and candidates, on stages that paint one pixel each."""
+"""Waves, shapes, modes and failures of the runner, on stages that paint one pixel each."""
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import torch
 
 from diptych.engine.chain import Chain
-from diptych.engine.errors import Cancelled, DiptychError, InputError, MemoryBudgetError
+from diptych.engine.errors import Cancelled, InputError, MemoryBudgetError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner, shape_of
-from diptych.engine.stage import ModelKey, Models, Report
 from diptych.engine.values import (
-    Codebook,
-    Draft,
-    Fact,
-    FactAnswer,
     Failure,
     Outcome,
     Picture,
     Plan,
     Request,
-    Settings,
     Verdict,
 )
 from diptych.engine.watch import Quiet
 
 from ..fakes import NameLoader
-
-BOOK = Codebook(name="fake", size=256)
-BOAT = Fact(kind="thing", text="a boat")
-
-
-@dataclasses.dataclass
-class FakeStage:
-    """A stage made of a function of one value; keeps a note of what it was handed."""
-
-    name: str
-    takes: type
-    gives: type
-    make: Callable[[Any], Any]
-    handed: list[list[Any]] = dataclasses.field(default_factory=list)
-
-    @property
-    def uses(self) -> tuple[ModelKey, ...]:
-        return (ModelKey("fake", self.name),)
-
-    def workspace(self, batch: Sequence[Any], /) -> int:
-        return len(batch)
-
-    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
-        self.handed.append(list(batch))
-        made: list[Any] = []
-        for i, value in enumerate(batch):
-            report.step(i + 1, len(batch))
-            made.append(self.make(value))
-        return made
-
-
-def pixel(value: int) -> torch.Tensor:
-    return torch.full((1, 1, 3), value, dtype=torch.uint8)
-
-
-def make_plan(request: Request) -> Plan:
-    if "unplannable" in request.prompt:
-        raise DiptychError("no words that I know")
-    stressed = "".join(f", with {fact.text}" for fact in request.missed)
-    return Plan(request=request, prompt=request.prompt + stressed, facts=(BOAT,))
-
-
-def make_draft(plan: Plan) -> Draft:
-    value = plan.request.seed + plan.request.candidate
-    return Draft(plan=plan, tokens=torch.tensor([[value]]), codebook=BOOK, preview=pixel(value))
-
-
-def make_picture(draft: Draft) -> Picture:
-    if "unpaintable" in draft.plan.prompt:
-        raise ValueError("the paint is dry")
-    return Picture(
-        pixels=torch.full((2, 2, 3), int(draft.tokens[0, 0]), dtype=torch.uint8), plan=draft.plan, draft=draft
-    )
-
-
-def by_brightness(picture: Picture) -> Verdict:
-    """The brighter, the better; a bright picture shows the boat."""
-    score = int(picture.pixels[0, 0, 0]) / 10
-    return Verdict(caption="", score=score, answers=(FactAnswer(fact=BOAT, probability=score),))
-
-
-@dataclasses.dataclass
-class World:
-    """A runner with all that it stands on."""
-
-    plan: FakeStage
-    draft: FakeStage
-    refine: FakeStage
-    judge: FakeStage
-    loader: NameLoader
-    memory: DeviceMemory
-    runner: Runner
-
-    def run(self, *requests: Request) -> list[Outcome | Failure]:
-        return list(self.runner.run(requests))
-
-    def outcome(self, request: Request) -> Outcome:
-        (result,) = self.run(request)
-        assert isinstance(result, Outcome), result
-        return result
-
-
-def world(
-    *,
-    budget: int | None = None,
-    judge: Callable[[Picture], Verdict] = by_brightness,
-    paint: Callable[[Draft], Picture] = make_picture,
-    clock: Callable[[], float] = lambda: 0.0,
-    **how: Any,
-) -> World:
-    stages = [
-        FakeStage("plan", Request, Plan, make_plan),
-        FakeStage("draft", Plan, Draft, make_draft),
-        FakeStage("refine", Draft, Picture, paint),
-        FakeStage("judge", Picture, Verdict, judge),
-    ]
-    loader = NameLoader(10)
-    memory = DeviceMemory(loader, budget_bytes=budget)
-    plan, draft, refine, judging = stages
-    runner = Runner(Chain(stages), memory, clock=clock, **how)
-    return World(plan, draft, refine, judging, loader, memory, runner)
-
-
-def wish(prompt: str = "a boat", *, seed: int = 0, height: int = 8, **settings: Any) -> Request:
-    return Request(prompt=prompt, seed=seed, height=height, width=8, settings=Settings(**settings))
+from .world import FakeStage, by_brightness, make_draft, make_picture, make_plan, wish, world
 
 
 def test_the_plain_chain_makes_one_candidate_with_its_line_of_descent() -> None:
@@ -212,117 +98,6 @@ def test_a_runner_of_nothing_is_refused(micro_batch: int, wave: int) -> None:
         world(micro_batch=micro_batch, wave=wave)
 
 
-def test_candidates_share_a_plan_and_differ_in_their_draws() -> None:
-    it = world()
-    outcome = it.outcome(wish(candidates=4))
-    assert len(it.plan.handed) == 1
-    assert [candidate.index for candidate in outcome.trail] == [0, 1, 2, 3]
-    assert outcome.best.index == 3
-    assert outcome.best.reason == "best of 4: score 0.30, below the 0.50 asked for"
-    assert outcome.trail[0].reason == "lost: score 0.00, candidate 3 has 0.30"
-
-
-def test_candidates_of_all_requests_fill_the_same_micro_batches() -> None:
-    it = world(micro_batch=6)
-    it.run(wish(candidates=4), wish(candidates=2), wish(candidates=6))
-    assert [len(batch) for batch in it.draft.handed] == [6, 6]
-
-
-def test_the_first_candidate_is_the_plain_chains() -> None:
-    plain = world().outcome(wish(seed=5)).best
-    first = world().outcome(wish(seed=5, candidates=3, rounds=2)).trail[0]
-    assert first.plan.request.candidate == plain.plan.request.candidate
-    assert first.picture is not None and plain.picture is not None
-    assert torch.equal(first.picture.pixels, plain.picture.pixels)
-
-
-def test_poor_drafts_are_thrown_out_before_painting() -> None:
-    it = world()
-    outcome = it.outcome(wish(candidates=4, keep=1))
-    assert [len(batch) for batch in it.refine.handed] == [1]
-    assert outcome.best.index == 3
-    assert [candidate.picture is None for candidate in outcome.trail] == [True, True, True, False]
-    assert outcome.trail[0].reason == "thrown out at the draft: preview score 0.00, rank 4 of 4, 1 kept"
-    assert outcome.best.preview_verdict is not None
-    assert set(outcome.timings) == {"plan", "draft", "preview", "refine", "judge"}
-
-
-def test_only_those_that_prune_have_previews_judged() -> None:
-    it = world()
-    it.run(wish(candidates=2), wish(candidates=2, keep=1))
-    assert [len(batch) for batch in it.judge.handed] == [2, 3]
-
-
-def test_previews_that_cannot_be_judged_do_not_lose_the_request() -> None:
-    def judge(picture: Picture) -> Verdict:
-        if picture.pixels.shape[0] == 1:
-            raise ValueError("too small to see")
-        return by_brightness(picture)
-
-    outcome = world(judge=judge).outcome(wish(candidates=3, keep=2))
-    assert [candidate.verdict is not None for candidate in outcome.trail] == [True, True, False]
-
-
-def test_a_scorer_that_gives_nan_is_that_rows_failure() -> None:
-    (failure,) = world(judge=lambda picture: Verdict(caption="", score=math.nan)).run(wish())
-    assert isinstance(failure, Failure) and failure.stage == "judge"
-    assert "score nan outside" in failure.reason
-
-
-def test_a_candidate_that_fails_loses_to_the_others() -> None:
-    def paint(draft: Draft) -> Picture:
-        if draft.plan.request.candidate == 1:
-            raise ValueError("the paint is dry")
-        return make_picture(draft)
-
-    outcome = world(paint=paint).outcome(wish(candidates=2))
-    assert outcome.best.index == 0
-    assert outcome.trail[1].reason == "failed at refine: ValueError: the paint is dry"
-
-
-def test_another_round_plans_again_with_what_was_missed() -> None:
-    it = world()
-    outcome = it.outcome(wish(seed=3, candidates=2, rounds=3, accept=0.6))
-    asked = [request for batch in it.plan.handed for request in batch]
-    assert [(request.candidate, request.missed) for request in asked] == [(0, ()), (2, (BOAT,))]
-    assert outcome.accepted and outcome.best.index == 3
-    assert outcome.plan.prompt == "a boat, with a boat"
-    assert outcome.request.missed == ()
-
-
-def test_those_who_are_done_leave_the_rounds() -> None:
-    it = world()
-    it.run(wish(seed=1, rounds=3), wish(seed=9, rounds=3))
-    assert [len(batch) for batch in it.plan.handed] == [2, 1, 1]
-
-
-def test_the_best_so_far_is_not_replaced_by_a_worse_one() -> None:
-    def judge(picture: Picture) -> Verdict:
-        return Verdict(caption="", score=0.4 - int(picture.pixels[0, 0, 0]) / 100)
-
-    outcome = world(judge=judge).outcome(wish(rounds=3))
-    assert outcome.best.index == 0 and len(outcome.trail) == 3
-    assert not outcome.accepted
-
-
-def test_a_plan_that_fails_in_a_later_round_keeps_the_best_so_far() -> None:
-    it = world()
-    plan = it.plan.make
-    it.plan.make = lambda request: plan(
-        dataclasses.replace(request, prompt="unplannable") if request.missed else request
-    )
-    outcome = it.outcome(wish(seed=2, rounds=3))
-    assert outcome.best.index == 0 and len(outcome.trail) == 1
-    assert len(it.plan.handed) == 2  # and is not asked a third time
-
-
-def test_no_round_is_begun_after_the_time_is_up() -> None:
-    now = iter(range(10_000))
-    it = world(clock=lambda: float(next(now)))
-    outcome = it.outcome(wish(rounds=50, seconds=30.0))
-    assert 1 < len(outcome.trail) < 10
-
-
 def test_a_row_is_charged_its_share_of_each_stage() -> None:
     now = iter(range(10_000))
     it = world(clock=lambda: float(next(now)))
@@ -395,98 +170,3 @@ def test_cancelling_stops_and_releases() -> None:
     with pytest.raises(Cancelled):
         list(it.runner.run([wish()], watch=Stop()))
     assert it.memory.leased == frozenset()
-
-
-def flat(score: float) -> Callable[[Picture], Verdict]:
-    """A scorer to whom all pictures are the same, and who sees no boat."""
-    return lambda picture: Verdict(caption="", score=score, answers=(FactAnswer(fact=BOAT, probability=score),))
-
-
-def told(result: Outcome | Failure) -> Any:
-    """All that came of a request but its times and its place in a batch, down to the bytes."""
-    if isinstance(result, Failure):
-        return result.stage, result.reason
-    rows = [
-        (
-            c.index,
-            c.plan.prompt,
-            c.draft and c.draft.token_hash,
-            c.preview_verdict,
-            c.picture and c.picture.pixels.numpy().tobytes(),
-            c.verdict,
-            c.reason,
-        )
-        for c in result.trail
-    ]
-    return rows, result.best.index, result.accepted
-
-
-def test_a_scorer_that_always_says_no_uses_the_budget_up_and_keeps_the_first() -> None:
-    it = world(judge=flat(0.0))
-    outcome = it.outcome(wish(seed=1, candidates=3, keep=2, rounds=4))
-    assert len(outcome.trail) == 12 and len(it.plan.handed) == 4
-    assert sum(len(batch) for batch in it.refine.handed) == 8
-    assert outcome.best.index == 0 and not outcome.accepted
-    assert outcome.best.reason == "best of 8: score 0.00, below the 0.50 asked for"
-
-
-def test_a_scorer_that_always_says_yes_stops_after_the_first_round() -> None:
-    it = world(judge=flat(1.0))
-    outcome = it.outcome(wish(seed=1, candidates=3, keep=2, rounds=4, accept=1.0))
-    assert [candidate.picture is not None for candidate in outcome.trail] == [True, True, False]
-    assert outcome.best.index == 0 and outcome.accepted and len(it.plan.handed) == 1
-
-
-@pytest.mark.parametrize("score", [math.nan, math.inf, -0.1, 1.5])
-def test_a_scorer_that_gives_no_probability_costs_that_candidate_alone(score: float) -> None:
-    def judge(picture: Picture) -> Verdict:
-        if int(picture.pixels[0, 0, 0]) == 9:  # the best, if it were judged
-            return Verdict(caption="", score=score)
-        return by_brightness(picture)
-
-    spoilt, other = world(judge=judge).run(wish(seed=7, candidates=3), wish(seed=4))
-    assert isinstance(spoilt, Outcome) and isinstance(other, Outcome)
-    assert spoilt.best.index == 1 and other.best.index == 0
-    assert spoilt.trail[2].verdict is None and spoilt.trail[2].picture is not None
-    assert "failed at judge" in spoilt.trail[2].reason and f"score {score} outside" in spoilt.trail[2].reason
-
-
-def test_a_scorer_that_never_gives_a_probability_ends_with_the_rounds() -> None:
-    it = world(judge=lambda picture: Verdict(caption="", score=math.nan))
-    (failure,) = it.run(wish(candidates=4, keep=2, rounds=3))
-    assert isinstance(failure, Failure) and failure.stage == "judge" and "\n" not in failure.reason
-    assert len(it.plan.handed) == 3 and sum(len(batch) for batch in it.refine.handed) == 6
-
-
-def test_a_budget_of_no_seconds_is_one_whole_round() -> None:
-    it = world()
-    outcome = it.outcome(wish(candidates=3, keep=1, rounds=9, seconds=0.0))
-    assert len(it.plan.handed) == 1 and outcome.best.index == 2
-    assert outcome.picture.pixels.shape == (2, 2, 3)
-
-
-def test_one_candidate_is_the_plain_chain_to_the_byte() -> None:
-    def results(**settings: Any) -> list[Any]:
-        it = world()
-        return [told(result) for result in it.run(wish(seed=2, **settings), wish("unpaintable", **settings))]
-
-    plain = results()
-    assert results(candidates=1, rounds=1) == plain
-    assert results(candidates=1, keep=4, rounds=1, seconds=0.0) == plain
-    assert (
-        results(accept=0.0, rounds=7)[0][0][0][:-1] == plain[0][0][0][:-1]
-    )  # good at once: but for the reason
-
-
-def test_a_loops_outcome_is_the_same_alone_and_in_a_batch() -> None:
-    requests = [wish(seed=seed % 3, candidates=2 + seed % 2, keep=1, rounds=1 + seed) for seed in range(5)]
-    requests += [wish("unpaintable", candidates=2), wish(seed=9)]
-    ways: list[dict[str, Any]] = [
-        {},
-        {"micro_batch": 3},
-        {"wave": 2},
-        {"deterministic": True, "micro_batch": 4},
-    ]
-    for how in ways:
-        together = world(**how).run(*requests)
-        assert [told(result) for result in together] == [told(world().run(each)[0]) for each in requests]

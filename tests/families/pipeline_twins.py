@@ -4,36 +4,26 @@ Each paints 64x64 pixels in a fraction of a second. Layouts, classes and scaling
 """
 
 import importlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from . import pipeline_pieces as parts
 from . import pipeline_tokenizers as tokenizers
 
 diffusers: Any = importlib.import_module("diffusers")
-
-WIDTH = 32  # of text encoders' hidden states
-HEADS = {"num_attention_heads": 2, "attention_head_dim": 16}
-VAE: dict[str, Any] = {
-    "block_out_channels": (8, 8, 8, 8),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "layers_per_block": 1,
-    "norm_num_groups": 4,
-}
 
 
 def stable_diffusion(folder: Path) -> None:
     """Stable Diffusion 1.5: a U-Net that predicts noise, guided by CLIP."""
     clip = tokenizers.clip()
     pipeline = diffusers.StableDiffusionPipeline(
-        vae=_vae(scaling_factor=0.18215),
-        text_encoder=_clip_text(clip),
+        vae=parts.vae(scaling_factor=0.18215),
+        text_encoder=parts.clip_text(clip),
         tokenizer=clip,
-        unet=_unet(cross_attention_dim=WIDTH),
+        unet=parts.unet(cross_attention_dim=parts.WIDTH),
         scheduler=diffusers.DDIMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
         ),
@@ -41,25 +31,27 @@ def stable_diffusion(folder: Path) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
     checker = ["stable_diffusion", "StableDiffusionSafetyChecker"]  # as the real one names them
-    _name(folder, safety_checker=checker, feature_extractor=["transformers", "CLIPImageProcessor"])
+    parts.name_components(
+        folder, safety_checker=checker, feature_extractor=["transformers", "CLIPImageProcessor"]
+    )
 
 
 def stable_diffusion_xl(folder: Path) -> None:
     """SDXL: two text encoders, sizes among the conditions; a scheduler that draws at each step, as Turbo's."""
     clip = tokenizers.clip()
     pipeline = diffusers.StableDiffusionXLPipeline(
-        vae=_vae(scaling_factor=0.13025, force_upcast=True),
-        text_encoder=_clip_text(clip),
-        text_encoder_2=_clip_text(clip, projected=True),
+        vae=parts.vae(scaling_factor=0.13025, force_upcast=True),
+        text_encoder=parts.clip_text(clip),
+        text_encoder_2=parts.clip_text(clip, projected=True),
         tokenizer=clip,
         tokenizer_2=clip,
-        unet=_unet(
-            cross_attention_dim=2 * WIDTH,
+        unet=parts.unet(
+            cross_attention_dim=2 * parts.WIDTH,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
-            projection_class_embeddings_input_dim=WIDTH + 6 * 8,
+            projection_class_embeddings_input_dim=parts.WIDTH + 6 * 8,
             transformer_layers_per_block=(1, 2),
             use_linear_projection=True,
         ),
@@ -67,7 +59,7 @@ def stable_diffusion_xl(folder: Path) -> None:
             beta_schedule="scaled_linear", timestep_spacing="trailing"
         ),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def stable_diffusion_3(folder: Path) -> None:
@@ -80,25 +72,25 @@ def stable_diffusion_3(folder: Path) -> None:
         in_channels=4,
         out_channels=4,
         num_layers=2,
-        **HEADS,
-        joint_attention_dim=2 * WIDTH,
+        **parts.HEADS,
+        joint_attention_dim=2 * parts.WIDTH,
         caption_projection_dim=32,
-        pooled_projection_dim=2 * WIDTH,
+        pooled_projection_dim=2 * parts.WIDTH,
         pos_embed_max_size=12,
         qk_norm="rms_norm",
     )
     pipeline = diffusers.StableDiffusion3Pipeline(
         transformer=transformer,
-        scheduler=_flow(shift=3.0),
-        vae=_vae(scaling_factor=1.5305, shift_factor=0.0609),
-        text_encoder=_clip_text(clip, projected=True),
+        scheduler=parts.flow(shift=3.0),
+        vae=parts.vae(scaling_factor=1.5305, shift_factor=0.0609),
+        text_encoder=parts.clip_text(clip, projected=True),
         tokenizer=clip,
-        text_encoder_2=_clip_text(clip, projected=True),
+        text_encoder_2=parts.clip_text(clip, projected=True),
         tokenizer_2=clip,
-        text_encoder_3=_t5_text(len(t5), width=2 * WIDTH),
+        text_encoder_3=parts.t5_text(len(t5), width=2 * parts.WIDTH),
         tokenizer_3=t5,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def flux(folder: Path) -> None:
@@ -109,22 +101,24 @@ def flux(folder: Path) -> None:
         in_channels=16,
         num_layers=1,
         num_single_layers=2,
-        **HEADS,
-        joint_attention_dim=WIDTH,
-        pooled_projection_dim=WIDTH,
+        **parts.HEADS,
+        joint_attention_dim=parts.WIDTH,
+        pooled_projection_dim=parts.WIDTH,
         guidance_embeds=True,
         axes_dims_rope=(4, 4, 8),
     )
     pipeline = diffusers.FluxPipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_vae(scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False),
-        text_encoder=_clip_text(clip),
+        scheduler=parts.flow(use_dynamic_shifting=True),
+        vae=parts.vae(
+            scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
+        ),
+        text_encoder=parts.clip_text(clip),
         tokenizer=clip,
-        text_encoder_2=_t5_text(len(t5), width=WIDTH),
+        text_encoder_2=parts.t5_text(len(t5), width=parts.WIDTH),
         tokenizer_2=t5,
         transformer=transformer,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def flux2(folder: Path) -> None:
@@ -133,7 +127,7 @@ def flux2(folder: Path) -> None:
 
     tokenizer = tokenizers.mistral()
     torch.manual_seed(0)
-    text = _text_config("mistral", len(tokenizer), num_hidden_layers=31)
+    text = parts.text_config("mistral", len(tokenizer), num_hidden_layers=31)
     vision = {
         "model_type": "pixtral",
         "hidden_size": 16,
@@ -147,14 +141,14 @@ def flux2(folder: Path) -> None:
         Mistral3Config(text_config=text, vision_config=vision, image_token_index=0)
     )
     pipeline = diffusers.Flux2Pipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_flux2_vae(),
+        scheduler=parts.flow(use_dynamic_shifting=True),
+        vae=parts.flux2_vae(),
         text_encoder=encoder,
         tokenizer=tokenizer,
-        transformer=_flux2_transformer(),
+        transformer=parts.flux2_transformer(),
     )
-    _save(pipeline, folder)
-    _name(
+    parts.save(pipeline, folder)
+    parts.name_components(
         folder, tokenizer=["transformers", "PixtralProcessor"]
     )  # as the real one; its class needs torchvision
 
@@ -165,15 +159,15 @@ def flux2_klein(folder: Path) -> None:
 
     tokenizer = tokenizers.qwen()
     torch.manual_seed(0)
-    encoder = Qwen3ForCausalLM(Qwen3Config(**_text_config("qwen3", len(tokenizer), num_hidden_layers=28)))
+    encoder = Qwen3ForCausalLM(Qwen3Config(**parts.text_config("qwen3", len(tokenizer), num_hidden_layers=28)))
     pipeline = diffusers.Flux2KleinPipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
-        vae=_flux2_vae(),
+        scheduler=parts.flow(use_dynamic_shifting=True),
+        vae=parts.flux2_vae(),
         text_encoder=encoder,
         tokenizer=tokenizer,
-        transformer=_flux2_transformer(guidance_embeds=False),
+        transformer=parts.flux2_transformer(guidance_embeds=False),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def z_image(folder: Path) -> None:
@@ -182,7 +176,7 @@ def z_image(folder: Path) -> None:
 
     tokenizer = tokenizers.qwen()
     torch.manual_seed(0)
-    encoder = Qwen3Model(Qwen3Config(**_text_config("qwen3", len(tokenizer))))
+    encoder = Qwen3Model(Qwen3Config(**parts.text_config("qwen3", len(tokenizer))))
     transformer = diffusers.ZImageTransformer2DModel(
         in_channels=4,
         dim=32,
@@ -190,18 +184,20 @@ def z_image(folder: Path) -> None:
         n_refiner_layers=1,
         n_heads=2,
         n_kv_heads=2,
-        cap_feat_dim=WIDTH,
+        cap_feat_dim=parts.WIDTH,
         axes_dims=[4, 4, 8],
         axes_lens=[1024, 64, 64],
     )
     pipeline = diffusers.ZImagePipeline(
-        scheduler=_flow(shift=3.0),
-        vae=_vae(scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False),
+        scheduler=parts.flow(shift=3.0),
+        vae=parts.vae(
+            scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
+        ),
         text_encoder=encoder,
         tokenizer=tokenizer,
         transformer=transformer,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def qwen_image(folder: Path) -> None:
@@ -212,13 +208,13 @@ def qwen_image(folder: Path) -> None:
     torch.manual_seed(0)
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]}
     config = Qwen2_5_VLConfig(
-        text_config=_text_config("qwen2_5_vl_text", len(tokenizer), rope_parameters=rope),
+        text_config=parts.text_config("qwen2_5_vl_text", len(tokenizer), rope_parameters=rope),
         vision_config={
             "depth": 1,
             "hidden_size": 16,
             "intermediate_size": 16,
             "num_heads": 2,
-            "out_hidden_size": WIDTH,
+            "out_hidden_size": parts.WIDTH,
             "fullatt_block_indexes": [0],
         },
     )
@@ -234,18 +230,18 @@ def qwen_image(folder: Path) -> None:
         in_channels=16,
         out_channels=4,
         num_layers=2,
-        **HEADS,
-        joint_attention_dim=WIDTH,
+        **parts.HEADS,
+        joint_attention_dim=parts.WIDTH,
         axes_dims_rope=(4, 4, 8),
     )
     pipeline = diffusers.QwenImagePipeline(
-        scheduler=_flow(use_dynamic_shifting=True),
+        scheduler=parts.flow(use_dynamic_shifting=True),
         vae=vae,
         text_encoder=Qwen2_5_VLForConditionalGeneration(config),
         tokenizer=tokenizer,
         transformer=transformer,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def pixart_sigma(folder: Path) -> None:
@@ -254,24 +250,24 @@ def pixart_sigma(folder: Path) -> None:
     t5 = tokenizers.t5_of_sentencepiece(words)
     torch.manual_seed(0)
     transformer = diffusers.PixArtTransformer2DModel(
-        **HEADS,
+        **parts.HEADS,
         in_channels=4,
         out_channels=8,
         num_layers=2,
         cross_attention_dim=32,
-        caption_channels=WIDTH,
+        caption_channels=parts.WIDTH,
         sample_size=8,
         interpolation_scale=1,
         use_additional_conditions=False,
     )
     pipeline = diffusers.PixArtSigmaPipeline(
         tokenizer=t5,
-        text_encoder=_t5_text(len(t5), width=WIDTH),
-        vae=_vae(scaling_factor=0.13025),
+        text_encoder=parts.t5_text(len(t5), width=parts.WIDTH),
+        vae=parts.vae(scaling_factor=0.13025),
         transformer=transformer,
         scheduler=diffusers.DPMSolverMultistepScheduler(),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
     (words / "tokenizer.json").unlink()
     tokenizers.t5_of_sentencepiece(words)
 
@@ -282,7 +278,7 @@ def sana(folder: Path) -> None:
 
     tokenizer = tokenizers.gemma()
     torch.manual_seed(0)
-    text = _text_config("gemma2", len(tokenizer), query_pre_attn_scalar=8)
+    text = parts.text_config("gemma2", len(tokenizer), query_pre_attn_scalar=8)
     vae = diffusers.AutoencoderDC(
         latent_channels=4,
         attention_head_dim=8,
@@ -297,12 +293,12 @@ def sana(folder: Path) -> None:
     transformer = diffusers.SanaTransformer2DModel(
         in_channels=4,
         out_channels=4,
-        **HEADS,
+        **parts.HEADS,
         num_layers=2,
         num_cross_attention_heads=2,
         cross_attention_head_dim=16,
         cross_attention_dim=32,
-        caption_channels=WIDTH,
+        caption_channels=parts.WIDTH,
         sample_size=32,
     )
     pipeline = diffusers.SanaPipeline(
@@ -314,7 +310,7 @@ def sana(folder: Path) -> None:
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
         ),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def glm_image(folder: Path) -> None:
@@ -328,8 +324,8 @@ def glm_image(folder: Path) -> None:
         in_channels=4,
         out_channels=4,
         num_layers=2,
-        **HEADS,
-        text_embed_dim=WIDTH,
+        **parts.HEADS,
+        text_embed_dim=parts.WIDTH,
         time_embed_dim=32,
         condition_dim=8,
         prior_vq_quantizer_codebook_size=64,
@@ -337,29 +333,29 @@ def glm_image(folder: Path) -> None:
     pipeline = diffusers.GlmImagePipeline(
         tokenizer=tokenizer,
         processor=None,
-        text_encoder=_t5_text(len(tokenizer), width=WIDTH),
+        text_encoder=parts.t5_text(len(tokenizer), width=parts.WIDTH),
         vision_language_encoder=None,
-        vae=_vae(latents_mean=[0.1, -0.2, 0.3, 0.0], latents_std=[1.5, 0.7, 1.1, 0.9], scaling_factor=1.0),
+        vae=parts.vae(latents_mean=[0.1, -0.2, 0.3, 0.0], latents_std=[1.5, 0.7, 1.1, 0.9], scaling_factor=1.0),
         transformer=transformer,
-        scheduler=_flow(use_dynamic_shifting=True, base_shift=0.25, max_shift=0.75),
+        scheduler=parts.flow(use_dynamic_shifting=True, base_shift=0.25, max_shift=0.75),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def latent_consistency(folder: Path) -> None:
     """A latent consistency model: no class that is listed; the guidance is told to its U-Net."""
     clip = tokenizers.clip()
     pipeline = diffusers.LatentConsistencyModelPipeline(
-        vae=_vae(scaling_factor=0.18215),
-        text_encoder=_clip_text(clip),
+        vae=parts.vae(scaling_factor=0.18215),
+        text_encoder=parts.clip_text(clip),
         tokenizer=clip,
-        unet=_unet(cross_attention_dim=WIDTH, time_cond_proj_dim=16),
+        unet=parts.unet(cross_attention_dim=parts.WIDTH, time_cond_proj_dim=16),
         scheduler=diffusers.LCMScheduler(beta_schedule="scaled_linear"),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 def aura_flow(folder: Path) -> None:
@@ -368,26 +364,26 @@ def aura_flow(folder: Path) -> None:
 
     t5 = tokenizers.t5()
     torch.manual_seed(0)
-    config = UMT5Config(vocab_size=len(t5), d_model=WIDTH, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
+    config = UMT5Config(vocab_size=len(t5), d_model=parts.WIDTH, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
     transformer = diffusers.AuraFlowTransformer2DModel(
         sample_size=8,
         in_channels=4,
         out_channels=4,
         num_mmdit_layers=1,
         num_single_dit_layers=1,
-        **HEADS,
-        joint_attention_dim=WIDTH,
+        **parts.HEADS,
+        joint_attention_dim=parts.WIDTH,
         caption_projection_dim=32,
         pos_embed_max_size=256,
     )
     pipeline = diffusers.AuraFlowPipeline(
         tokenizer=t5,
         text_encoder=UMT5EncoderModel(config),
-        vae=_vae(scaling_factor=0.13025),
+        vae=parts.vae(scaling_factor=0.13025),
         transformer=transformer,
-        scheduler=_flow(shift=1.73),
+        scheduler=parts.flow(shift=1.73),
     )
-    _save(pipeline, folder)
+    parts.save(pipeline, folder)
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {
@@ -403,98 +399,3 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "Sana": sana,
     "GLM-Image": glm_image,
 }
-
-
-def _vae(**settings: Any) -> Any:
-    torch.manual_seed(1)
-    return diffusers.AutoencoderKL(**{**VAE, "latent_channels": 4, "force_upcast": False, **settings})
-
-
-def _unet(**settings: Any) -> Any:
-    torch.manual_seed(0)
-    return diffusers.UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        norm_num_groups=4,
-        attention_head_dim=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **settings,
-    )
-
-
-def _flux2_vae() -> Any:
-    vae = diffusers.AutoencoderKLFlux2(**VAE, latent_channels=4)
-    vae.bn.running_mean.copy_(torch.linspace(-0.5, 0.5, 16))
-    vae.bn.running_var.copy_(torch.linspace(0.5, 2, 16))
-    return vae
-
-
-def _flux2_transformer(**settings: Any) -> Any:
-    return diffusers.Flux2Transformer2DModel(
-        in_channels=16,
-        num_layers=1,
-        num_single_layers=2,
-        **HEADS,
-        joint_attention_dim=3 * WIDTH,
-        timestep_guidance_channels=16,
-        axes_dims_rope=(4, 4, 4, 4),
-        **settings,
-    )
-
-
-def _clip_text(tokenizer: Any, *, projected: bool = False) -> Any:
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    torch.manual_seed(2)
-    config = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=64,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        projection_dim=WIDTH,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
-
-
-def _t5_text(words: int, *, width: int) -> Any:
-    from transformers import T5Config, T5EncoderModel
-
-    torch.manual_seed(3)
-    return T5EncoderModel(
-        T5Config(vocab_size=words, d_model=width, d_kv=8, d_ff=64, num_layers=2, num_heads=4, dropout_rate=0.0)
-    )
-
-
-def _text_config(model_type: str, words: int, **settings: Any) -> dict[str, Any]:
-    return {
-        "model_type": model_type,
-        "vocab_size": words,
-        "hidden_size": WIDTH,
-        "intermediate_size": 64,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "head_dim": 8,
-        "max_position_embeddings": 2048,
-        **settings,
-    }
-
-
-def _flow(**settings: Any) -> Any:
-    return diffusers.FlowMatchEulerDiscreteScheduler(**settings)
-
-
-def _name(folder: Path, **components: list[str]) -> None:
-    """Change what the pipeline's index says of some components."""
-    path = folder / "model_index.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | components))
-
-
-def _save(pipeline: Any, folder: Path) -> None:
-    pipeline.save_pretrained(folder)
