@@ -36,7 +36,7 @@ CAPTION_LENGTH = 36
 ASK_LENGTH = 16
 ASKS = 5  # true facts asked of a picture in training, and as many false ones
 BINDING = {"colour": 4.0, "place": 4.0, "relation": 2.0}
-"""By how much more often a fact of this kind is asked about: whose colour, whose place, is learnt last of all."""
+"""By how much more often a fact of this kind is asked about: whose colour, whose place, is learnt last."""
 ASK_WEIGHT = 2.0
 
 
@@ -136,8 +136,8 @@ class CaptionerTask:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Pixel values, captions (b, t) with labels; asks (b·k, t) with labels of their words and of their
-        answers, and each ask's picture."""
+        """Pixel values, captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels of
+        their words and of their answers."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         rngs = [random.Random(f"captioner/{self.seed}/{step}/{i}") for i in range(size)]
         preview = torch.tensor([rng.random() < self.previews for rng in rngs])
@@ -163,7 +163,6 @@ class CaptionerTask:
             "ask_ids": ask_ids,
             "ask_labels": ask_labels,
             "fact_labels": labels.where(~answers, IGNORED),
-            "asked": asked,
             "patches": self._patches(large.scenes, blank),
         }
 
@@ -226,8 +225,8 @@ class CaptionerTask:
         return self.captioner.decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
 
     def _answered(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        """As `_logits`, of as many texts (b · n, t) of each picture: read as one text whose parts do not see each
-        other, so that what they look at is computed once."""
+        """As `_logits`, of as many texts (b · n, t) of each picture: read as one text whose parts do not see
+        each other, so that what they look at is computed once."""
         n, length = len(ids) // len(seen), ids.shape[1]
         part = torch.arange(n * length, device=ids.device) // length
         sees = (part[:, None] == part) & torch.ones_like(part[:, None] == part).tril()

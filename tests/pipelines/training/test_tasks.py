@@ -9,7 +9,7 @@ import torch
 from diptych.engine.models.patch_codebook import PatchCodebook
 from diptych.engine.models.patch_latents import PatchLatents
 from diptych.pipelines.pocket.world import KINDS, STYLES, is_held_out
-from diptych.pipelines.training.captioner import CaptionerTask
+from diptych.pipelines.training.captioner import ASKS, CaptionerTask
 from diptych.pipelines.training.data import (
     IGNORED,
     PICTURE_SIDE,
@@ -139,6 +139,14 @@ def test_a_captioner_is_asked_about_true_and_false_facts(make: Make, words: Any)
         place = int((label != IGNORED).nonzero())
         assert words.decode([row[place]]) == "<answer>"  # the answer is foreseen where the question ends
     assert batch["pixels"].shape == (4, 3, 128, 128) and float(batch["pixels"].abs().max()) <= 1
+
+
+def test_what_is_asked_of_a_picture_is_read_as_if_alone(make: Make) -> None:
+    task = make("captioner", blank=0.0)
+    batch = task.batch(0, 3)
+    seen = torch.randn(3, 64, 48, generator=torch.Generator().manual_seed(0))
+    alone = task._logits(batch["ask_ids"], seen.repeat_interleave(2 * ASKS, 0))
+    torch.testing.assert_close(task._answered(batch["ask_ids"], seen), alone)
 
 
 def test_a_captioner_learns_to_say_the_true_facts_that_it_is_asked_about(make: Make) -> None:
