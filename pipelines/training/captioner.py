@@ -136,8 +136,8 @@ class CaptionerTask:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Pixel values, captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels of
-        their words and of their answers."""
+        """Pixel values, captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels
+        of their words and of their answers."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         rngs = [random.Random(f"captioner/{self.seed}/{step}/{i}") for i in range(size)]
         preview = torch.tensor([rng.random() < self.previews for rng in rngs])
