@@ -72,7 +72,7 @@ class Judge:
     def _captions(self, seen: torch.Tensor) -> list[str]:
         stop = int(self.tokenizer.eos_token_id)
         written = self.model.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=seen),  # type: ignore[arg-type]
+            encoder_outputs=BaseModelOutput(last_hidden_state=seen),
             decoder_input_ids=torch.tensor([self.start] * len(seen), device=self.device),
             max_new_tokens=MAX_CAPTION_TOKENS,
             do_sample=False,

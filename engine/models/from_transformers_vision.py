@@ -154,7 +154,8 @@ def seen_by(model: "VisionEncoderDecoderModel", values: torch.Tensor) -> torch.T
 
     A convolutional encoder gives (b, d, y, x), which the library's own `forward` hands to the decoder as it is.
     """
-    seen = model.encoder(pixel_values=values).last_hidden_state
+    encoder: Any = model.encoder
+    seen = encoder(pixel_values=values).last_hidden_state
     return seen.flatten(2).mT if seen.ndim == 4 else seen
 
 

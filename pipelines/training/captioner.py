@@ -95,12 +95,13 @@ class CaptionerTask:
         self.blank, self.previews, self.seed = blank, previews, seed
         torch.manual_seed(seed)
         width = channels[-1]
+        wide: dict[str, Any] = {"hidden_size": width}  # what the library looks for in an encoder
         vision = ResNetConfig(
             embedding_size=max(8, channels[0] * STEM // 3),
             hidden_sizes=list(channels),
             depths=list(depths),
             layer_type="basic",
-            hidden_size=width,  # what the library looks for in an encoder
+            **wide,
         )
         text = BertConfig(
             vocab_size=len(tokenizer),
@@ -126,6 +127,7 @@ class CaptionerTask:
             pad_token_id=id_of(tokenizer, "<pad>"),
         )
         self.captioner = VisionEncoderDecoderModel(config)
+        self._decoder: Any = self.captioner.decoder
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
             self.model["classifier"] = torch.nn.Linear(width, sum(data.patch_classes))
@@ -222,7 +224,7 @@ class CaptionerTask:
 
     def _logits(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """(b, t, v), of each token's next one."""
-        return self.captioner.decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
+        return self._decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False).logits
 
     def _answered(self, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """As `_logits`, of as many texts (b · n, t) of each picture: read as one text whose parts do not see
@@ -231,7 +233,7 @@ class CaptionerTask:
         part = torch.arange(n * length, device=ids.device) // length
         sees = (part[:, None] == part) & torch.ones_like(part[:, None] == part).tril()
         places = torch.arange(length, device=ids.device).repeat(n)
-        logits = self.captioner.decoder(
+        logits = self._decoder(
             input_ids=ids.reshape(len(seen), -1),
             position_ids=places[None].expand(len(seen), -1),
             attention_mask=sees[None, None].expand(len(seen), 1, -1, -1),

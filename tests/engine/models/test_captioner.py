@@ -55,9 +55,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    vision = ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, 24], depths=[1, 1], layer_type="basic", hidden_size=24
-    )
+    wide: dict[str, Any] = {"hidden_size": 24}
+    vision = ResNetConfig(embedding_size=8, hidden_sizes=[8, 24], depths=[1, 1], layer_type="basic", **wide)
     torch.manual_seed(0)
     model = VisionEncoderDecoderModel(VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text))
     for name, value in model.named_buffers():
@@ -86,13 +85,15 @@ def look(captioner: Captioner, shown: list[torch.Tensor]) -> torch.Tensor:
     """What the image encoder sees, (b, s, d), by the library alone."""
     images = [picture.numpy() for picture in shown]
     values = captioner.processor(images=images, input_data_format="channels_last", return_tensors="pt")
-    seen = captioner.model.encoder(pixel_values=values["pixel_values"]).last_hidden_state
+    model: Any = captioner.model
+    seen = model.encoder(pixel_values=values["pixel_values"]).last_hidden_state
     return torch.stack([row.reshape(row.shape[0], -1).T for row in seen])
 
 
 def log_probabilities(captioner: Captioner, ids: list[int], seen: torch.Tensor) -> torch.Tensor:
     """(t, v): of the token after each of `ids`, read alone, by the library alone."""
-    output = captioner.model.decoder(input_ids=torch.tensor([ids]), encoder_hidden_states=seen, use_cache=False)
+    model: Any = captioner.model
+    output = model.decoder(input_ids=torch.tensor([ids]), encoder_hidden_states=seen, use_cache=False)
     return output.logits[0].detach().double().log_softmax(-1)
 
 
@@ -141,9 +142,8 @@ def test_nats_are_the_models_own_loss(captioner: Captioner) -> None:
         ids = torch.tensor([ids_of(captioner, f"<s><caption>{text}</s>")])
         labels = ids.clone()
         labels[0, :2] = -100
-        decoded = captioner.model.decoder(
-            input_ids=ids, encoder_hidden_states=look(captioner, [picture]), labels=labels
-        )
+        model: Any = captioner.model
+        decoded = model.decoder(input_ids=ids, encoder_hidden_states=look(captioner, [picture]), labels=labels)
         assert float(captioner.nats(captioner.look([picture]), [text])) == pytest.approx(
             float(decoded.loss), abs=1e-5
         )
