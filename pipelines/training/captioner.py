@@ -27,7 +27,7 @@ from .texts import id_of
 from .weights import save_image_processor, save_transformers
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast, VisionEncoderDecoderModel
 
 IMAGE_SIDE = 128
 PATCH = 16  # pixels on the side of what the decoder looks at as one: the encoder halves four times
@@ -82,55 +82,16 @@ class CaptionerTask:
         previews: float = 0.35,
         seed: int = 0,
     ) -> None:
-        from transformers import (
-            BertConfig,
-            ResNetConfig,
-            VisionEncoderDecoderConfig,
-            VisionEncoderDecoderModel,
-        )
-
         if not len(channels) == len(depths) == 3:
             raise ValueError(f"channels = {list(channels)}, depths = {list(depths)}: must be three each")
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.blank, self.previews, self.seed = blank, previews, seed
         torch.manual_seed(seed)
-        width = channels[-1]
-        wide: dict[str, Any] = {"hidden_size": width}  # what the library looks for in an encoder
-        vision = ResNetConfig(
-            embedding_size=max(8, channels[0] * STEM // 3),
-            hidden_sizes=list(channels),
-            depths=list(depths),
-            layer_type="basic",
-            **wide,
-        )
-        text = BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=width,
-            intermediate_size=3 * width,
-            num_hidden_layers=text_layers,
-            num_attention_heads=6,
-            max_position_embeddings=64,
-            type_vocab_size=1,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-            is_decoder=True,
-            add_cross_attention=True,
-            bos_token_id=id_of(tokenizer, "<s>"),
-            eos_token_id=id_of(tokenizer, "</s>"),
-            pad_token_id=id_of(tokenizer, "<pad>"),
-        )
-        config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
-            vision,
-            text,
-            decoder_start_token_id=id_of(tokenizer, "<s>"),
-            eos_token_id=id_of(tokenizer, "</s>"),
-            pad_token_id=id_of(tokenizer, "<pad>"),
-        )
-        self.captioner = VisionEncoderDecoderModel(config)
+        self.captioner = _captioner(channels, depths, text_layers, tokenizer)
         self._decoder: Any = self.captioner.decoder
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
-            self.model["classifier"] = torch.nn.Linear(width, sum(data.patch_classes))
+            self.model["classifier"] = torch.nn.Linear(channels[-1], sum(data.patch_classes))
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
 
@@ -260,6 +221,46 @@ class CaptionerTask:
     def save(self, folder: Path) -> None:
         save_transformers(self.captioner, folder, self.tokenizer)
         save_image_processor(folder, IMAGE_SIDE)
+
+
+def _captioner(
+    channels: Sequence[int], depths: Sequence[int], text_layers: int, tokenizer: "PreTrainedTokenizerFast"
+) -> "VisionEncoderDecoderModel":
+    from transformers import BertConfig, ResNetConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
+
+    width = channels[-1]
+    wide: dict[str, Any] = {"hidden_size": width}  # what the library looks for in an encoder
+    vision = ResNetConfig(
+        embedding_size=max(8, channels[0] * STEM // 3),
+        hidden_sizes=list(channels),
+        depths=list(depths),
+        layer_type="basic",
+        **wide,
+    )
+    text = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=text_layers,
+        num_attention_heads=6,
+        max_position_embeddings=64,
+        type_vocab_size=1,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        is_decoder=True,
+        add_cross_attention=True,
+        bos_token_id=id_of(tokenizer, "<s>"),
+        eos_token_id=id_of(tokenizer, "</s>"),
+        pad_token_id=id_of(tokenizer, "<pad>"),
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        vision,
+        text,
+        decoder_start_token_id=id_of(tokenizer, "<s>"),
+        eos_token_id=id_of(tokenizer, "</s>"),
+        pad_token_id=id_of(tokenizer, "<pad>"),
+    )
+    return VisionEncoderDecoderModel(config)
 
 
 def _nats(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

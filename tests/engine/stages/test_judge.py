@@ -169,8 +169,9 @@ def test_a_fact_of_any_length_is_answered(
 
 def test_the_workspace_grows_with_pictures_and_facts(stage: JudgeStage, pictures: list[Picture]) -> None:
     without, with_nine = pictures[0], pictures[3]
-    one = stage.workspace([without])
-    assert stage.workspace([without] * 3) == 3 * one
+    sizes = [stage.workspace([without] * count) for count in (1, 2, 3)]
+    one = sizes[1] - sizes[0]
+    assert sizes[2] - sizes[1] == one > 0 and sizes[0] > one  # no picture is looked at, too
     assert stage.workspace([with_nine]) > 3 * one
     assert stage.workspace([with_nine, without]) > stage.workspace([with_nine])
     most = [stage.workspace([with_nine] * count) for count in (8, 9, 10)]
