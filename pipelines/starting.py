@@ -7,6 +7,7 @@
 Settings, seeds, memory and the loop are those of `TextToImage`, which does the work; `from_pipe` shares one.
 """
 
+import abc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,7 +29,7 @@ REPAINTERS = ("refine", "repaint")
 """Stages of recipes that paint: those that see no picture, and those that may begin with one."""
 
 
-class StartingPipeline(Workflow):
+class StartingPipeline(Workflow, abc.ABC):
     """A pipeline whose requests have a start; a subclass says in `request` what that is.
 
     Raises:
@@ -49,9 +50,9 @@ class StartingPipeline(Workflow):
         """The pipeline that shares another's models, memory and recipe."""
         return cls(pipe.pipe if isinstance(pipe, Workflow) else pipe)
 
+    @abc.abstractmethod
     def request(self, prompt: str, *, image: Any, seed: int = 0, row: int = 0, **options: Any) -> Request:
         """The request for one picture. Errors as `__call__`."""
-        raise NotImplementedError
 
     def __call__(
         self,

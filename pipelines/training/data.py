@@ -31,6 +31,7 @@ from ..pocket.world import (
     render,
     sample_scene,
 )
+from ..pocket.world.words import COLOUR_WORDS, KIND_WORDS, plural
 
 PICTURE_SIDE = 256  # pixels of a finished picture
 DRAFT_SIDE = 48  # pixels of what the tokens show
@@ -151,6 +152,10 @@ class TrainingData(Protocol):
         """What fills each of `cells` by `cells` patches: int64 (b, s, labels), `IGNORED` where unknown."""
         ...
 
+    def names(self) -> dict[str, tuple[int, int]]:
+        """Words that name what fills a patch, each with the number of the patch's label and its value there."""
+        ...
+
     def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
         """The words that carry meaning, and the fillers between them."""
         ...
@@ -228,6 +233,17 @@ class WorldData:
         of_things = names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
         styles = torch.tensor([1 + STYLES.index(scene.style) for scene in scenes])
         return torch.cat([of_things, styles[:, None, None].expand(-1, cells * cells, 1)], 2)
+
+    def names(self) -> dict[str, tuple[int, int]]:
+        """Words for kinds and colours, in the singular and in the plural."""
+        fields = list(ATTRIBUTES)
+        named: dict[str, tuple[int, int]] = {}
+        for field, words in (("kind", KIND_WORDS), ("colour", COLOUR_WORDS)):
+            for value, ways in words.items():
+                label = (fields.index(field), 1 + ATTRIBUTES[field].index(value))
+                for word in ways:
+                    named |= {word: label, plural(word): label}
+        return named
 
     def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
         said = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))

@@ -142,6 +142,9 @@ class FolderData:
     def patch_labels(self, scenes: list[Example], cells: int) -> torch.Tensor:
         return torch.full((len(scenes), cells * cells, 0), IGNORED)
 
+    def names(self) -> dict[str, tuple[int, int]]:
+        return {}
+
     def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
         said = " ".join(caption for example in self.examples for caption in example.captions).lower()
         words = frozenset(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*|\d+", said))

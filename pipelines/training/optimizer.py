@@ -28,12 +28,18 @@ def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
 
 
 def _is_hidden_matrix(name: str, p: torch.Tensor) -> bool:
-    """Muon is for the matrices between hidden layers; embeddings and heads have one-hot inputs or outputs."""
+    """Muon is for the matrices between hidden layers; embeddings and heads have one-hot inputs or outputs.
+
+    Nor is it for a captioner's queries and keys, which look at an image encoder's unnormalised features: it
+    lets them grow until each head sees one place and no gradient tells it of others (Kimi Team 2025, "Kimi
+    K2", section 2.1).
+    """
     outer = any(
         part in name
         for part in ("embed", "lm_head", "cls.", "conv_in", "conv_out", "classifier", "position", "lora")
     )
-    return p.ndim >= 2 and not outer and min(p.shape[0], p[0].numel()) > 1
+    looking = name.endswith(("query.weight", "key.weight"))  # as BERT calls them
+    return p.ndim >= 2 and not outer and not looking and min(p.shape[0], p[0].numel()) > 1
 
 
 class MuonAdamW(torch.optim.Optimizer):

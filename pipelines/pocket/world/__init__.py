@@ -18,12 +18,14 @@ from .scene import (
     is_held_out,
     sample_scene,
 )
-from .words import WORDS
+from .words import COLOUR_WORDS, KIND_WORDS, WORDS, plural
 
 __all__ = [
     "ARRANGEMENTS",
     "COLOURS",
+    "COLOUR_WORDS",
     "KINDS",
+    "KIND_WORDS",
     "PLACES",
     "RGB",
     "SETTINGS",
@@ -40,6 +42,7 @@ __all__ = [
     "facts_of",
     "false_facts_of",
     "is_held_out",
+    "plural",
     "prompt_of",
     "render",
     "sample_scene",

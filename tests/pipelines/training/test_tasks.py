@@ -1,5 +1,6 @@
 """What each trainer learns from: batches of the right shape, that depend on seed and step alone, and a loss."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +9,16 @@ import torch
 
 from diptych.engine.models.patch_codebook import PatchCodebook
 from diptych.engine.models.patch_latents import PatchLatents
-from diptych.pipelines.pocket.world import KINDS, STYLES, is_held_out
-from diptych.pipelines.training.captioner import ASKS, CaptionerTask
+from diptych.pipelines.pocket.world import COLOURS, KINDS, STYLES, is_held_out
+from diptych.pipelines.training.captioner import (
+    ASKS,
+    POINTING_HEADS,
+    CaptionerTask,
+    _looking_nats,
+    _shown,
+)
 from diptych.pipelines.training.data import (
+    ATTRIBUTES,
     IGNORED,
     PICTURE_SIDE,
     WorldData,
@@ -121,6 +129,34 @@ def test_patches_are_told_what_they_show_and_in_which_style(data: WorldData) -> 
         assert not rows[where == 0, 0].any()
 
 
+def test_words_are_known_to_name_what_they_name(make: Make, words: Any) -> None:
+    task = make("captioner")
+    said = words.encode("<s><ask>two scarlet kittens above a blue butterfly<answer>", add_special_tokens=False)
+    kind, colour = list(ATTRIBUTES).index("kind"), list(ATTRIBUTES).index("colour")
+    labels = {
+        "scarlet": (colour, 1 + list(COLOURS).index("red")),
+        "kittens": (kind, 1 + KINDS.index("cat")),
+        "blue": (colour, 1 + list(COLOURS).index("blue")),
+        "butterfly": (kind, 1 + KINDS.index("butterfly")),
+    }
+    named = [tuple(each) for each in task._named(torch.tensor([said]))[0].tolist()]
+    assert list(dict.fromkeys(named)) == [(IGNORED, IGNORED), *labels.values()]  # each until the next
+
+
+def test_heads_are_told_to_look_at_what_is_named() -> None:
+    patches = torch.tensor([[[1, 5], [2, 5], [2, 6], [0, 0]]])  # of four patches: kind, colour
+    names = torch.tensor([[[IGNORED, IGNORED], [0, 2], [1, 5], [0, 9]]])
+    shown = _shown(patches, names)
+    assert shown[0].long().tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    there = (shown.float() / shown.sum(-1, keepdim=True).clamp_min(1))[:, None].repeat(1, 3, 1, 1)
+    even = torch.full((1, 3, 4, 4), 0.25)
+    assert _looking_nats((there,), shown) == 0
+    torch.testing.assert_close(_looking_nats((even, there), shown), torch.tensor(math.log(2) / 2))
+    elsewhere = torch.cat([there[:, :POINTING_HEADS], 1 - there[:, POINTING_HEADS:]], 1)
+    assert _looking_nats((elsewhere,), shown) == 0  # the other heads may look where they like
+    assert _looking_nats((even,), torch.zeros_like(shown)) == 0
+
+
 def test_a_captioner_has_three_stages(make: Make) -> None:
     with pytest.raises(ValueError, match="must be three each"):
         make("captioner", depths=(1, 1))
@@ -145,8 +181,9 @@ def test_what_is_asked_of_a_picture_is_read_as_if_alone(make: Make) -> None:
     task = make("captioner", blank=0.0)
     batch = task.batch(0, 3)
     seen = torch.randn(3, 64, 48, generator=torch.Generator().manual_seed(0))
-    alone = task._logits(batch["ask_ids"], seen.repeat_interleave(2 * ASKS, 0))
-    torch.testing.assert_close(task._answered(batch["ask_ids"], seen), alone)
+    alone = task._read(batch["ask_ids"], seen.repeat_interleave(2 * ASKS, 0)).logits
+    together = task._answered(batch["ask_ids"], seen).logits
+    torch.testing.assert_close(together.view(alone.shape), alone)
 
 
 def test_a_captioner_learns_to_say_the_true_facts_that_it_is_asked_about(make: Make) -> None:
