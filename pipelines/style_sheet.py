@@ -58,13 +58,15 @@ class StyleSheet(Workflow):
 
         Raises:
             InputError: no subject; too many styles; a prompt or setting that is wrong.
-            DiptychError: no picture could be made.
+            DiptychError: no picture could be made; the subject cannot be planned.
         """
         if not subject.strip():
             raise InputError("the subject is empty: say what the pictures should show")
         chosen = tuple(styles) or pocket_styles()
         if len(chosen) > MAX_STYLES:
             raise InputError(f"{len(chosen)} styles: a sheet has room for {MAX_STYLES}")
+        by_itself = self.pipe.request(subject, seed=seed, **wishes)  # a style's words must not make up for it
+        self.done(self.pipe.runner.chain.stages[0], [by_itself])
         requests = [
             self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **wishes)
             for row, style in enumerate(chosen, start=1)

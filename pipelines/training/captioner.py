@@ -69,6 +69,8 @@ class CaptionerTask:
         text_layers: of the decoder.
         blank: share of rows that see no picture.
         previews: share of rows that see what the tokens alone show.
+        between: share of rows that see something between that and the picture, as refiners paint that are not
+            sure of details.
     """
 
     name = "captioner"
@@ -83,13 +85,14 @@ class CaptionerTask:
         depths: Sequence[int] = (1, 1, 2),
         text_layers: int = 3,
         blank: float = 0.08,
-        previews: float = 0.35,
+        previews: float = 0.3,
+        between: float = 0.3,
         seed: int = 0,
     ) -> None:
         if not len(channels) == len(depths) == 3:
             raise ValueError(f"channels = {list(channels)}, depths = {list(depths)}: must be three each")
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
-        self.blank, self.previews, self.seed = blank, previews, seed
+        self.blank, self.previews, self.between, self.seed = blank, previews, between, seed
         torch.manual_seed(seed)
         self.captioner = _captioner(channels, depths, text_layers, tokenizer)
         self._decoder: Any = self.captioner.decoder
@@ -108,13 +111,14 @@ class CaptionerTask:
         of their words and of their answers."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         rngs = [random.Random(f"captioner/{self.seed}/{step}/{i}") for i in range(size)]
-        preview = torch.tensor([rng.random() < self.previews for rng in rngs])
+        sharpness = torch.tensor([self._sharpness(rng) for rng in rngs])
         blank = torch.tensor([rng.random() < self.blank for rng in rngs])
         large = self.data.take(indices, PICTURE_SIDE)
         pixels = pixel_values(large.pixels)
-        if preview.any():
-            small = large[preview].smaller(DRAFT_SIDE)
-            pixels[preview] = pixel_values(self.codebook.decode(self.codebook.encode(small.pixels)))
+        if (unsharp := sharpness < 1).any():
+            small = large[unsharp].smaller(DRAFT_SIDE)
+            previews = pixel_values(self.codebook.decode(self.codebook.encode(small.pixels)))
+            pixels[unsharp] = previews.lerp(pixels[unsharp], sharpness[unsharp][:, None, None, None])
         pixels[blank] = 0
         captions = [self._caption(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
         asks = [self._asks(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
@@ -135,6 +139,13 @@ class CaptionerTask:
             "caption_names": self._named(caption_ids),
             "ask_names": self._named(ask_ids),
         }
+
+    def _sharpness(self, rng: random.Random) -> float:
+        """Of what a row sees: 0, what the tokens alone show, to 1, the picture."""
+        drawn = rng.random()
+        if drawn < self.previews:
+            return 0.0
+        return rng.uniform(0.1, 0.9) if drawn < self.previews + self.between else 1.0
 
     def _patches(self, scenes: list[Any], blank: torch.Tensor) -> torch.Tensor:
         """What fills each patch, as the data knows it: int64 (b, s, labels)."""

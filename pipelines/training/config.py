@@ -18,6 +18,7 @@ SPREADS = ("noisy", "even", "middle")  # of the refiner's noise levels in traini
 MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
 
 _SHARES = (
+    "between",
     "blank",
     "cooldown",
     "drop",

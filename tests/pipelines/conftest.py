@@ -1,7 +1,7 @@
 """A chain of fakes that makes pictures in no time, to test pipelines, batches and the command line with.
 
-A prompt with the word 'poison' fails at the refine stage. A picture's grey, and so its score, comes from its
-seed.
+A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish' at the plan. A picture's grey,
+and so its score, comes from its seed.
 """
 
 import dataclasses
@@ -55,6 +55,8 @@ class FakeStage:
 
 
 def plan(request: Request) -> Plan:
+    if request.prompt == "gibberish":
+        raise ValueError("knows no word of it")
     facts = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
     return Plan(request=request, prompt=f"{request.prompt}, in the middle, medium", facts=facts)
 

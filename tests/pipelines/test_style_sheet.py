@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from diptych import InputError, StyleSheet, TextToImage
+from diptych import DiptychError, InputError, StyleSheet, TextToImage
 from diptych.pipelines.style_sheet import MAX_STYLES
 
 
@@ -36,3 +36,8 @@ def test_too_many_styles_are_refused(style_sheet: StyleSheet) -> None:
         style_sheet("a boat", styles=["in ink"] * (MAX_STYLES + 1))
     with pytest.raises(InputError, match="the subject is empty"):
         style_sheet(" ")
+
+
+def test_a_subject_that_cannot_be_planned_is_not_made_up_for_by_the_styles(style_sheet: StyleSheet) -> None:
+    with pytest.raises(DiptychError, match=r"^plan: knows no word of it"):
+        style_sheet("gibberish")
