@@ -65,6 +65,10 @@ class PatchLatents(torch.nn.Module):
         x = x.reshape(b, h, w, p, p, 3).permute(0, 1, 3, 2, 4, 5).reshape(b, h * p, w * p, 3)
         return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
+    def pixels_of(self, difference: torch.Tensor) -> torch.Tensor:
+        """What a difference of latents (b, c, h, w) is in pixels of [-1, 1]: (b, patch · patch · 3, h, w)."""
+        return torch.einsum("bchw,pc->bphw", difference, self.basis.to(difference))
+
     def save_pretrained(self, folder: Path) -> None:
         """Write `config.json` and `model.safetensors`."""
         folder.mkdir(parents=True, exist_ok=True)

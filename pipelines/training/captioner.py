@@ -42,6 +42,7 @@ BINDING = {"thing": 3.0, "colour": 3.0, "place": 3.0, "relation": 3.0}
 """By how much more often a fact of this kind is asked about: whose colour, whose place, is learnt last."""
 POINTING_HEADS = 2  # of each layer's cross-attention: look at what the last name in the text names
 ASK_WEIGHT = 2.0
+LOOK_WEIGHT = 2.0
 
 
 def pixel_values(pixels: torch.Tensor) -> torch.Tensor:
@@ -181,18 +182,19 @@ class CaptionerTask:
         return ids[:, :longest], labels[:, :longest]
 
     def _named(self, ids: torch.Tensor) -> torch.Tensor:
-        """Of each token (b, t) what the last name up to it names: int64 (b, t, 2), the number of a patch's
-        label and its value; `IGNORED`, both, before the first name."""
+        """What tokens (b, t) name that end a name, and, where a question ends, what its last name names:
+        int64 (b, t, 2), the number of a patch's label and its value; of other tokens `IGNORED` twice."""
         names = self.data.names()
         named = torch.full((*ids.shape, 2), IGNORED)
         for row, tokens in zip(named, ids.tolist(), strict=True):
             pieces = self.tokenizer.convert_ids_to_tokens(tokens)
-            word = ""
+            word, last = "", (IGNORED, IGNORED)
             for i, (piece, following) in enumerate(zip(pieces, [*pieces[1:], "<"], strict=True)):
                 word = piece.removeprefix("▁") if piece.startswith(("▁", "<")) else word + piece
-                row[i] = row[i - 1] if i else row[i]
-                if word in names and following.startswith(("▁", "<", ",", ".")):
-                    row[i] = torch.tensor(names[word])
+                ends = word in names and following.startswith(("▁", "<", ",", "."))
+                last = names[word] if ends else last
+                if ends or piece == "<answer>":
+                    row[i] = torch.tensor(last)
         return named
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -209,7 +211,7 @@ class CaptionerTask:
             losses["look"] = _looking_nats(
                 captioned.cross_attentions, _shown(batch["patches"], batch["caption_names"])
             ) + _looking_nats(asked.cross_attentions, _shown(batch["patches"], names))
-            losses["loss"] = losses["loss"] + losses["patch"] + losses["look"]
+            losses["loss"] = losses["loss"] + losses["patch"] + LOOK_WEIGHT * losses["look"]
         return losses
 
     def _patch_nats(self, seen: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from ..toml_file import read_toml
 from .trainer import PRECISIONS, TrainSettings
 
 POCKET = Path(__file__).with_name("pocket.toml")
+ERRORS = ("absolute", "squared")  # that the refiner is trained to make small
 SPREADS = ("noisy", "even", "middle")  # of the refiner's noise levels in training
 MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
 
@@ -34,6 +35,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "path": tuple(PREDICTIONS),
     "prediction": tuple(dict.fromkeys(name for names in PREDICTIONS.values() for name in names)),
     "sigmas": SPREADS,
+    "error": ERRORS,
     "precision": PRECISIONS,
 }
 _FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "thing_weight")

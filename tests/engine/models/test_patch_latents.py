@@ -48,6 +48,13 @@ def test_with_fewer_dimensions_a_latent_still_comes_back() -> None:
     torch.testing.assert_close(codec.encode(decoded), z, rtol=0, atol=0.05)
 
 
+def test_a_difference_of_latents_is_one_of_pixels() -> None:
+    codec = latents(patch=4, channels=24)
+    one, other = 0.1 * torch.randn(2, 1, 24, 2, 3, generator=torch.Generator().manual_seed(5))
+    apart = codec.patches(codec.decode(one)) - codec.patches(codec.decode(other))
+    torch.testing.assert_close(codec.pixels_of(one - other).permute(0, 2, 3, 1), apart, rtol=0, atol=0.01)
+
+
 def test_lengths_are_kept() -> None:
     """An orthonormal change of basis: noise of unit variance stays so, and errors weigh the same in pixels."""
     codec = latents(patch=4)

@@ -51,7 +51,7 @@ def make(data: WorldData, book: PatchCodebook, latents: PatchLatents, words: Any
                 return DrafterTask(data, book, words, hidden_size=48, layers=1, heads=2, seed=seed)
             case "refiner":
                 sizes: dict[str, Any] = {"channels": (32, 32), "text_size": 32, "text_layers": 1}
-                return RefinerTask(data, book, latents, words, seed=seed, **sizes)
+                return RefinerTask(data, book, latents, words, seed=seed, **sizes, **options)
             case "captioner":
                 sizes = {"channels": (8, 8, 48), "depths": (1, 1, 1), "text_layers": 1}
                 return CaptionerTask(data, book, words, seed=seed, **sizes | options)
@@ -116,6 +116,23 @@ def test_a_refiner_batch_adds_up(make: Make, latents: PatchLatents) -> None:
     )  # this one sees all of the picture
 
 
+def test_a_refiners_error_is_the_pixels_or_the_latents(make: Make) -> None:
+    """Of a net that says nothing: the mean of what there was to say, or of its square, over sigma to match."""
+    losses = {}
+    for error in ("absolute", "squared"):
+        task = make("refiner", error=error)
+        torch.nn.init.zeros_(task.model["unet"].conv_out.weight)
+        torch.nn.init.zeros_(task.model["unet"].conv_out.bias)
+        batch = task.batch(1, 4)
+        batch["sigma"] = torch.full((4,), 0.5)
+        batch["weight"] = torch.ones_like(batch["weight"])
+        losses[error] = float(task.loss(batch)["loss"].detach())
+        clean = batch["clean"]
+    pixels = torch.einsum("bchw,pc->bphw", clean, task.latents.basis)
+    assert losses["absolute"] == pytest.approx(float(pixels.abs().mean() / 0.5), rel=1e-4)
+    assert losses["squared"] == pytest.approx(float(clean.square().mean() / 0.25), rel=1e-4)
+
+
 def test_patches_are_told_what_they_show_and_in_which_style(data: WorldData) -> None:
     scenes = data.scenes(range(12))
     labels, cells = data.patch_labels(scenes, 8), things_in_cells(scenes, 8).flatten(1)
@@ -140,7 +157,8 @@ def test_words_are_known_to_name_what_they_name(make: Make, words: Any) -> None:
         "butterfly": (kind, 1 + KINDS.index("butterfly")),
     }
     named = [tuple(each) for each in task._named(torch.tensor([said]))[0].tolist()]
-    assert list(dict.fromkeys(named)) == [(IGNORED, IGNORED), *labels.values()]  # each until the next
+    told = [each for each in named if each != (IGNORED, IGNORED)]
+    assert told == [*labels.values(), labels["butterfly"]] and named[-1] == told[-1]  # again where it ends
 
 
 def test_heads_are_told_to_look_at_what_is_named() -> None:
