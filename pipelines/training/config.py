@@ -15,7 +15,7 @@ from .trainer import PRECISIONS, TrainSettings
 
 POCKET = Path(__file__).with_name("pocket.toml")
 ERRORS = ("absolute", "squared")  # that the refiner is trained to make small
-SPREADS = ("noisy", "even", "middle")  # of the refiner's noise levels in training
+SPREADS = ("first", "noisy", "even", "middle")  # of the refiner's noise levels in training
 MAX_TRAIN_SEED = 2**32 - 1  # numpy's generators take no larger one
 
 _SHARES = (

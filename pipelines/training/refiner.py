@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 UNTOLD_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
 
+FIRST = 0.7  # share of rows that are pure noise, where these are most
 LEAST_SIGMA = 0.22  # the weight of errors grows as noise gets less, down to this
 WHOLE_EVERY = 4  # steps; the others see only what is around a thing, where most is to be learnt
 SHOWN_STEPS = 6  # of denoising, where samples are shown
@@ -87,6 +88,8 @@ def _times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
     match spread:
         case "noisy":  # more of them at the noisy end
             return torch.rand(size, generator=g).sqrt()
+        case "first":  # most of them where the first step is, the longest by far in a run of few
+            return torch.where(torch.rand(size, generator=g) < FIRST, 1.0, torch.rand(size, generator=g))
         case "even":
             return torch.rand(size, generator=g)
         case "middle":  # logit-normal (Esser et al. 2024, section 3.1)

@@ -70,7 +70,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ("[refiner]\nchannels = [96, -1]", "must lie between"),
         ("[captioner]\nblank = 1.5", "must lie between 0.0 and 1.0"),
         ("precision = 'half'", "must be one of auto, float32, bfloat16"),
-        ("[refiner]\nsigmas = 'many'", "must be one of noisy, even, middle"),
+        ("[refiner]\nsigmas = 'many'", "must be one of first, noisy, even, middle"),
         ("[refiner.objective]\npath = 'vp'", "must be one of flow, ddpm"),
         ("[refiner.objective]\nprediction = 3", "must be of kind str"),
         ("seed = -1", "must lie between 0"),

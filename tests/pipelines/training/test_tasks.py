@@ -29,7 +29,7 @@ from diptych.pipelines.training.data import (
 from diptych.pipelines.training.drafter import DrafterTask
 from diptych.pipelines.training.inspector import InspectorTask
 from diptych.pipelines.training.planner import PlannerTask
-from diptych.pipelines.training.refiner import RefinerTask, fit_latents
+from diptych.pipelines.training.refiner import FIRST, RefinerTask, _times, fit_latents
 
 Make = Callable[..., Any]
 
@@ -114,6 +114,17 @@ def test_a_refiner_batch_adds_up(make: Make, latents: PatchLatents) -> None:
     assert (
         task.batch(0, 2)["clean"].shape[-1] == PICTURE_SIDE // latents.patch
     )  # this one sees all of the picture
+
+
+@pytest.mark.parametrize(
+    ("spread", "mean", "at_pure_noise"),
+    [("first", FIRST + (1 - FIRST) / 2, FIRST), ("noisy", 2 / 3, 0), ("even", 0.5, 0), ("middle", 0.5, 0)],
+)
+def test_noise_levels_are_spread_as_asked(spread: str, mean: float, at_pure_noise: float) -> None:
+    times = _times(spread, 20_000, torch.Generator().manual_seed(0))
+    assert float(times.min()) >= 0 and float(times.max()) <= 1
+    assert float(times.mean()) == pytest.approx(mean, abs=0.01)
+    assert float((times == 1).float().mean()) == pytest.approx(at_pure_noise, abs=0.01)
 
 
 def test_a_refiners_error_is_the_pixels_or_the_latents(make: Make) -> None:
