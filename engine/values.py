@@ -216,6 +216,11 @@ class Picture:
         _check_pixels(self.pixels)
 
     @property
+    def is_preview(self) -> bool:
+        """Whether it is a draft as its tokens show it, unpainted: judged like a picture, but none."""
+        return self.draft is not None and self.pixels is self.draft.preview
+
+    @property
     def image(self) -> "PIL.Image.Image":
         """The picture as a PIL picture."""
         return _to_image(self.pixels)
@@ -238,7 +243,7 @@ class Verdict:
     """The captioner's judgement of one picture.
 
     Args:
-        caption: what the captioner sees, in its own words.
+        caption: what the captioner sees, in its own words; empty for a preview, of which nobody reads one.
         score: probability in [0, 1] that the picture shows what was asked.
         answers: one for each fact asked about.
     """

@@ -64,7 +64,8 @@ class JudgeStage:
         fixed = report.fixed_shapes
         sight = model.look([picture.pixels for picture in batch])
         report.step(1, 4)
-        captions = model.captions(sight, fixed_shapes=fixed)
+        unread = all(picture.is_preview for picture in batch)
+        captions = [""] * len(batch) if unread else model.captions(sight, fixed_shapes=fixed)
         report.step(2, 4)
         texts = [p.plan.prompt if p.plan else caption for p, caption in zip(batch, captions, strict=True)]
         answers = _answers(model, sight, batch, fixed)

@@ -37,7 +37,7 @@ def verdicts(
     """What the model makes of each picture; where nothing was asked, of its own caption."""
     found: list[Verdict] = []
     for i, picture in enumerate(batch):
-        caption = model.caption(picture.pixels, max_tokens=CAPTION_TOKENS)
+        caption = "" if picture.is_preview else model.caption(picture.pixels, max_tokens=CAPTION_TOKENS)
         facts = picture.plan.facts if picture.plan else ()
         texts = [picture.plan.prompt if picture.plan else caption, *(fact.text for fact in facts)]
         score, *answers = probabilities(model, picture, texts, sharpness=sharpness)

@@ -14,7 +14,7 @@ from diptych.engine.models.from_transformers_vision import Captioner
 from diptych.engine.stage import ModelKey, Models, Silent
 from diptych.engine.stages import judge as judge_module
 from diptych.engine.stages.judge import JudgeStage
-from diptych.engine.values import Fact, Picture, Plan, Verdict
+from diptych.engine.values import Codebook, Draft, Fact, Picture, Plan, Verdict
 
 Run = Callable[..., list[Verdict]]
 SIDES = [(48, 48), (256, 256), (64, 64), (100, 31), (48, 48)]
@@ -79,6 +79,22 @@ def test_a_row_is_the_same_alone_in_a_batch_and_again(
         assert alone.score == pytest.approx(verdict.score, abs=1e-5)
         probabilities = [answer.probability for answer in verdict.answers]
         assert [answer.probability for answer in alone.answers] == pytest.approx(probabilities, abs=1e-5)
+
+
+def test_previews_are_judged_like_pictures_but_nothing_is_written_about_them(
+    run: Run, make_plan: Callable[..., Plan]
+) -> None:
+    book = Codebook(name="some", size=4)
+    plan = dataclasses.replace(make_plan("a cat"), facts=(Fact(kind="thing", text="a cat"),))
+    grey = torch.full((48, 48, 3), 99, dtype=torch.uint8)
+    draft = Draft(plan=plan, tokens=torch.zeros(12, 12, dtype=torch.long), codebook=book, preview=grey)
+    preview = Picture(pixels=draft.preview, plan=plan, draft=draft)
+    picture = Picture(pixels=draft.preview.clone(), plan=plan, draft=draft)
+    (unread,), (read,) = run([preview]), run([picture])
+    assert preview.is_preview and not picture.is_preview
+    assert unread.caption == "" and read.caption
+    assert dataclasses.replace(read, caption="") == unread
+    assert run([preview, picture])[1].caption == read.caption
 
 
 def test_in_fixed_shapes_a_row_has_the_same_bits(
