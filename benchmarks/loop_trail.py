@@ -94,7 +94,7 @@ def _trail(pipe: TextToImage, look: Look, scene: Scene, outcome: Outcome) -> Tra
 def _judge_previews(pipe: TextToImage, drafted: Sequence[Candidate]) -> tuple[dict[int, Verdict], float]:
     """As the runner does before pruning: verdicts by candidate, of those that could be judged; seconds."""
     values = {
-        each.index: Picture(pixels=each.draft.preview, plan=each.plan, draft=each.draft)
+        each.index: Picture(pixels=each.draft.preview, plan=each.plan, draft=each.draft, is_preview=True)
         for each in drafted
         if each.draft is not None
     }

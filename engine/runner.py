@@ -309,7 +309,7 @@ def given_plan(request: Request) -> Plan | None:
 
 
 def _preview(draft: Draft) -> Picture:
-    return Picture(pixels=draft.preview, plan=draft.plan, draft=draft)
+    return Picture(pixels=draft.preview, plan=draft.plan, draft=draft, is_preview=True)
 
 
 def shape_of(value: Any) -> Hashable:

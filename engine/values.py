@@ -206,19 +206,16 @@ class Picture:
         pixels: uint8 on the CPU, (h, w, 3), RGB.
         plan: what it should show; `None` for a picture that came from outside.
         draft: the tokens it was painted from; `None` where there were none.
+        is_preview: it shows what the tokens alone show, to be judged before anything is painted.
     """
 
     pixels: "torch.Tensor"
     plan: Plan | None = None
     draft: Draft | None = None
+    is_preview: bool = False
 
     def __post_init__(self) -> None:
         _check_pixels(self.pixels)
-
-    @property
-    def is_preview(self) -> bool:
-        """Whether it is a draft as its tokens show it, unpainted: judged like a picture, but none."""
-        return self.draft is not None and self.pixels is self.draft.preview
 
     @property
     def image(self) -> "PIL.Image.Image":

@@ -84,16 +84,10 @@ class Storyboard(Workflow):
         ]
         ready = [
             _with_cast(request, plan, [cast[name] for name in cast if _named(name).search(scene)])
-            for request, plan, scene in zip(requests, self._plans(requests, watch), scenes, strict=True)
+            for request, plan, scene in zip(requests, self.plans(requests, watch), scenes, strict=True)
         ]
         result = self.result(ready, watch)
         return Story(result.outcomes, result.failures, title=title, captions=tuple(scenes))
-
-    def _plans(self, requests: Sequence[Request], watch: Watcher | None) -> list[Plan]:
-        values: list[Request] | list[Plan] = list(requests)
-        for stage in self.pipe.runner.chain.between(Request, Plan):
-            values = [each.value for each in self.done(stage, values, watch)]
-        return [value for value in values if isinstance(value, Plan)]
 
 
 def told(scene: str, cast: Mapping[str, str]) -> str:

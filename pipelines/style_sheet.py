@@ -65,8 +65,8 @@ class StyleSheet(Workflow):
         chosen = tuple(styles) or pocket_styles()
         if len(chosen) > MAX_STYLES:
             raise InputError(f"{len(chosen)} styles: a sheet has room for {MAX_STYLES}")
-        by_itself = self.pipe.request(subject, seed=seed, **wishes)  # a style's words must not make up for it
-        self.done(self.pipe.runner.chain.stages[0], [by_itself])
+        by_itself = self.pipe.request(subject, seed=seed, **wishes)
+        self.plans([by_itself], watch)  # a style's words must not make up for a subject that means nothing
         requests = [
             self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **wishes)
             for row, style in enumerate(chosen, start=1)

@@ -62,6 +62,13 @@ class Workflow:
                 raise DiptychError(f"{stage.name}: {result.reason}")
         return [result for result in results if isinstance(result, Done)]
 
+    def plans(self, requests: Sequence[Request], watch: Watcher | None = None) -> list[Plan]:
+        """What the planner makes of requests. Raises `DiptychError` with the first reason why it cannot."""
+        values: list[Request] | list[Plan] = list(requests)
+        for stage in self.pipe.runner.chain.between(Request, Plan):
+            values = [each.value for each in self.done(stage, values, watch)]
+        return [value for value in values if isinstance(value, Plan)]
+
     def result(self, requests: Iterable[Request], watch: Watcher | None = None) -> RenderResult:
         """Carry out requests, of which some may fail. Raises `DiptychError` where all do."""
         return gathered(self.pipe.run(requests, watch=watch))

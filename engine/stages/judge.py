@@ -64,8 +64,7 @@ class JudgeStage:
         fixed = report.fixed_shapes
         sight = model.look([picture.pixels for picture in batch])
         report.step(1, 4)
-        unread = all(picture.is_preview for picture in batch)
-        captions = [""] * len(batch) if unread else model.captions(sight, fixed_shapes=fixed)
+        captions = _captions(model, sight, batch, fixed)
         report.step(2, 4)
         texts = [p.plan.prompt if p.plan else caption for p, caption in zip(batch, captions, strict=True)]
         answers = _answers(model, sight, batch, fixed)
@@ -77,6 +76,14 @@ class JudgeStage:
             Verdict(caption=caption, score=score, answers=row)
             for caption, score, row in zip(captions, scores, answers, strict=True)
         ]
+
+
+def _captions(model: Captioner, sight: Sight, batch: Sequence[Picture], fixed: bool) -> list[str]:
+    """Of each picture, but not of previews, of which nobody reads one."""
+    if all(picture.is_preview for picture in batch):
+        return [""] * len(batch)
+    said = model.captions(sight, fixed_shapes=fixed)
+    return ["" if picture.is_preview else caption for picture, caption in zip(batch, said, strict=True)]
 
 
 def _scores(

@@ -39,10 +39,12 @@ CAPTION_LENGTH = 36
 ASK_LENGTH = 16
 ASKS = 5  # true facts asked of a picture in training, and as many false ones
 BINDING = {"thing": 3.0, "colour": 3.0, "place": 3.0, "relation": 3.0}
-"""By how much more often a fact of this kind is asked about: whose colour, whose place, is learnt last."""
+"""By how much more often a fact of this kind is asked about: what is said of one of several things is learnt
+last."""
 POINTING_HEADS = 2  # of each layer's cross-attention: look at what the last name in the text names
 ASK_WEIGHT = 2.0
 LOOK_WEIGHT = 2.0
+NEXT_TO_NOTHING = 1e-30  # of attention
 
 
 def pixel_values(pixels: torch.Tensor) -> torch.Tensor:
@@ -92,12 +94,15 @@ class CaptionerTask:
     ) -> None:
         if not len(channels) == len(depths) == 3:
             raise ValueError(f"channels = {list(channels)}, depths = {list(depths)}: must be three each")
+        if previews + between > 1:
+            raise ValueError(f"previews = {previews}, between = {between}: must be at most 1 together")
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.blank, self.previews, self.between, self.seed = blank, previews, between, seed
         torch.manual_seed(seed)
         self.captioner = _captioner(channels, depths, text_layers, tokenizer)
         self._decoder: Any = self.captioner.decoder
-        self._decoder.set_attn_implementation("eager")  # the one that tells where it looks
+        if data.patch_classes:
+            self._decoder.set_attn_implementation("eager")  # the one that tells where it looks
         self.model = torch.nn.ModuleDict({"captioner": self.captioner})
         if data.patch_classes:
             self.model["classifier"] = torch.nn.Linear(channels[-1], sum(data.patch_classes))
@@ -190,7 +195,8 @@ class CaptionerTask:
             pieces = self.tokenizer.convert_ids_to_tokens(tokens)
             word, last = "", (IGNORED, IGNORED)
             for i, (piece, following) in enumerate(zip(pieces, [*pieces[1:], "<"], strict=True)):
-                word = piece.removeprefix("▁") if piece.startswith(("▁", "<")) else word + piece
+                begins, control = piece.startswith("▁"), piece.startswith("<")
+                word = "" if control else piece[1:] if begins else word + piece
                 ends = word in names and following.startswith(("▁", "<", ",", "."))
                 last = names[word] if ends else last
                 if ends or piece == "<answer>":
@@ -225,9 +231,14 @@ class CaptionerTask:
         return total
 
     def _read(self, ids: torch.Tensor, seen: torch.Tensor, **how: Any) -> Any:
-        """The decoder's output: logits (b, t, v) of each token's next one, and cross-attentions."""
+        """The decoder's output: logits (b, t, v) of each token's next one; where the data knows what is in a
+        patch, cross-attentions."""
         return self._decoder(
-            input_ids=ids, encoder_hidden_states=seen, use_cache=False, output_attentions=True, **how
+            input_ids=ids,
+            encoder_hidden_states=seen,
+            use_cache=False,
+            output_attentions=bool(self.data.patch_classes),
+            **how,
         )
 
     def _answered(self, ids: torch.Tensor, seen: torch.Tensor) -> Any:
@@ -321,5 +332,5 @@ def _looking_nats(attentions: tuple[torch.Tensor, ...], shown: torch.Tensor) -> 
     should, (b, t, s); the mean over what should fall anywhere."""
     wanted = shown.any(-1)  # (b, t)
     layers = torch.stack([layer[:, :POINTING_HEADS] for layer in attentions])
-    nats = -(layers * shown[:, None]).sum(-1).clamp_min(1e-6).log()  # (layers, b, heads, t)
+    nats = -((layers * shown[:, None]).sum(-1) + NEXT_TO_NOTHING).log()  # (layers, b, heads, t)
     return nats.mean((0, 2))[wanted].sum() / wanted.sum().clamp_min(1)

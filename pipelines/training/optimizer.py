@@ -1,4 +1,4 @@
-"""Muon for matrices, AdamW for the rest: the optimizer of every trainer.
+"""Muon for most matrices, AdamW for the rest: the optimizer of every trainer.
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of a weight
 matrix by a few Newton-Schulz iterations. On our small models it reaches a loss in about half of AdamW's steps.
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+_KEPT = {"muon": {"momentum"}, "adamw": {"step", "mean", "square"}}  # by rule, of each parameter
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration, from the Muon post
 
 
@@ -30,9 +31,9 @@ def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
 def _is_hidden_matrix(name: str, p: torch.Tensor) -> bool:
     """Muon is for the matrices between hidden layers; embeddings and heads have one-hot inputs or outputs.
 
-    Nor is it for a captioner's queries and keys, which look at an image encoder's unnormalised features: it
-    lets them grow until each head sees one place and no gradient tells it of others (Kimi Team 2025, "Kimi
-    K2", section 2.1).
+    Nor is it for queries and keys of BERT's attention, which here looks at an image encoder's unnormalised
+    features: it lets them grow until each head sees one place and no gradient tells it of others (so the Kimi
+    Team 2025 saw it, "Kimi K2", section 2.1, who clip them).
     """
     outer = any(
         part in name
@@ -47,10 +48,10 @@ class MuonAdamW(torch.optim.Optimizer):
 
     Args:
         named_parameters: of the model.
-        lr: AdamW's learning rate, for embeddings, heads, norms and biases.
+        lr: AdamW's learning rate, for embeddings, heads, norms, biases, and queries and keys of BERT's.
         matrix_lr: Muon's, in units of the update's root mean square.
         momentum: Muon's, Nesterov.
-        weight_decay: decoupled, on matrices only.
+        weight_decay: decoupled, on Muon's matrices only.
     """
 
     def __init__(
@@ -79,6 +80,15 @@ class MuonAdamW(torch.optim.Optimizer):
         """Set every group's learning rate to `factor` times its peak."""
         for group in self.param_groups:
             group["lr"] = group["peak_lr"] * factor
+
+    def knows_its_state(self) -> bool:
+        """Whether what was put into `state` is what each parameter's rule keeps there."""
+        return all(
+            set(self.state[p]) == _KEPT[group["rule"]]
+            for group in self.param_groups
+            for p in group["params"]
+            if p in self.state
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -199,10 +199,12 @@ class Parts:
         if not (self.out / name).exists():
             return
         now = self._named(sizes)
-        for key, before in ({"data": "world"} | _read_sizes(self.out).get(name, now)).items():
-            if now.get(key) != before:
+        before = {"data": "world"} | _read_sizes(self.out).get(name, now)
+        for key in {**before, **now}:
+            was, wanted = before.get(key), now.get(key)
+            if was != wanted:
                 raise InputError(
-                    f"{self.out / name}: was begun with {key} = {before}, which is now {now.get(key)}: "
+                    f"{self.out / name}: was begun with {key} = {was}, which is now {wanted}: "
                     f"take another --out, or remove the folder"
                 )
 

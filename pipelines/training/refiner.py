@@ -7,9 +7,10 @@ predicts the clean latents, not noise or velocity: most of them are zero, while 
 and a net this small that has to let noise through leaves grain (Li & He 2025, "Back to Basics: Let
 Denoising Generative Models Denoise"). What counts is the absolute error of the pixels (as in Saharia et al.
 2022, "Palette", section 4.1): drawn things have sharp edges, wherever they are, and the median of many such is
-sharp, too, while their mean is a blur that a few steps do not resolve. Other errors, paths and predictions can
-be chosen (see `Objective`). Text and tokens are dropped at times, so that guidance has named branches, and some
-tokens are replaced, so that a drafter's slips are painted over.
+sharp, too, while their mean is a blur that a few steps do not resolve. Paths and predictions can be chosen
+(see `Objective`), and the squared error of latents, which goes with predictions other than the latents. Text
+and tokens are dropped at times, so that guidance has named branches, and some tokens are replaced, so that a
+drafter's slips are painted over.
 """
 
 import copy
@@ -125,7 +126,7 @@ class RefinerTask:
         thing_weight: float = 3.0,
         drops: Drops | None = None,
         objective: Objective | None = None,
-        sigmas: str = "noisy",
+        sigmas: str = "first",
         error: str = "absolute",
         seed: int = 0,
     ) -> None:
@@ -214,15 +215,19 @@ class RefinerTask:
         target = objective.target(batch["clean"], batch["noise"], sigma)
         wrong = predicted.float() - target
         squared = wrong.square().mean(1, keepdim=True)
-        absolute = self.latents.pixels_of(wrong).abs().mean(1, keepdim=True)
-        error = squared if self.error == "squared" else absolute
+        error = squared if self.error == "squared" else self._in_pixels(wrong)
         even = torch.ones_like(error)
         if objective.prediction == "sample":  # the error of the velocity, (x - x_sigma) / sigma
             even = sigma.clamp_min(LEAST_SIGMA)[:, None, None, None]
             even = even.square() if self.error == "squared" else even
         loss = (error / even * batch["weight"]).sum() / batch["weight"].sum()
         told = batch["told"]
-        return {"loss": loss, "error": (squared * told).sum() / squared[0].numel() / told.sum()}
+        return {"loss": loss, "squared": (squared * told).sum() / squared[0].numel() / told.sum()}
+
+    def _in_pixels(self, wrong: torch.Tensor) -> torch.Tensor:
+        """The absolute error of the pixels that latents wrong by so much come to: (b, 1, h, w)."""
+        with torch.autocast(wrong.device.type, enabled=False):
+            return self.latents.pixels_of(wrong).abs().mean(1, keepdim=True)
 
     def show(self) -> list[Column]:
         """Held-out pictures: the preview that their own tokens give, what is painted from it, and the truth."""

@@ -252,9 +252,9 @@ def _forget_after(path: Path, step: int) -> None:
 def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average: Average) -> None:
     tensors = {f"model/{k}": v.detach().clone().contiguous() for k, v in task.model.state_dict().items()}
     tensors |= {f"average/{k}": v.clone().contiguous() for k, v in average.weights.items()}
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for i, p in enumerate(parameters):
-        tensors |= {f"optimizer/{i}/{k}": v.clone().contiguous() for k, v in optimizer.state[p].items()}
+    for name, p in task.model.named_parameters():
+        kept = optimizer.state[p].items() if p in optimizer.state else ()
+        tensors |= {f"optimizer/{name}/{k}": v.clone().contiguous() for k, v in kept}
     part = work / "state.part"
     save_file(tensors, part, metadata={"step": str(step)})
     if (work / STATE).exists():
@@ -314,7 +314,7 @@ def _resume(
     if path is None:
         return 0
     device = next(model.parameters()).device
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = dict(model.named_parameters())
     weights: dict[str, torch.Tensor] = {}
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 - not a dict
@@ -325,10 +325,18 @@ def _resume(
             elif what == "average":
                 average.weights[rest] = value
             else:
-                i, _, key = rest.partition("/")
-                optimizer.state[parameters[int(i)]][key] = value
+                of, _, key = rest.rpartition("/")
+                if of not in parameters:
+                    raise _of_another_version(work)
+                optimizer.state[parameters[of]][key] = value
+    if not optimizer.knows_its_state():
+        raise _of_another_version(work)
     model.load_state_dict(weights)
     return step
+
+
+def _of_another_version(work: Path) -> CheckpointError:
+    return CheckpointError(f"{work}: was begun by another version of diptych: remove the folder to begin anew")
 
 
 def _clock(seconds: float) -> str:

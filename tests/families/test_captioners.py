@@ -13,7 +13,7 @@ from diptych.engine.models.picture_reader import ASK, DESCRIBE, CaptionReader, C
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, Silent
 from diptych.engine.stages.judge import JudgeStage
-from diptych.engine.values import Codebook, Draft, Fact, Picture, Plan, Request, Verdict
+from diptych.engine.values import Fact, Picture, Plan, Request, Verdict
 
 from .captioner_twins import CAPTIONERS, blip, qwen2_5_vl
 from .planner_twins import smollm
@@ -152,14 +152,7 @@ def test_a_verdict_has_a_score_and_an_answer_for_each_fact_and_no_neighbours(twi
 
 def test_a_preview_is_judged_but_not_captioned(twin: Twin) -> None:
     picture = planned(next(iter(pictures())), TEXTS[0])
-    assert picture.plan is not None
-    draft = Draft(
-        plan=picture.plan,
-        tokens=torch.zeros(2, 2, dtype=torch.long),
-        codebook=Codebook(name="some", size=4),
-        preview=picture.pixels,
-    )
-    read, unread = verdicts(twin, "blip", [picture, dataclasses.replace(picture, draft=draft)])
+    read, unread = verdicts(twin, "blip", [picture, dataclasses.replace(picture, is_preview=True)])
     assert read.caption and not unread.caption
     assert dataclasses.replace(read, caption="") == unread
 

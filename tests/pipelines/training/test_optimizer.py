@@ -29,11 +29,12 @@ def test_hidden_matrices_get_muon_and_the_rest_adamw() -> None:
         "lm_head.weight": (9, 4),
         "crossattention.self.query.weight": (4, 4),
         "crossattention.self.value.weight": (4, 4),
+        "attention.self.key.weight": (4, 4),
     }
     named = [(name, torch.nn.Parameter(torch.ones(shape))) for name, shape in parts.items()]
     optimizer = MuonAdamW(named)
     rules = {id(p): group["rule"] for group in optimizer.param_groups for p in group["params"]}
-    assert [rules[id(p)] for _, p in named] == ["adamw", "muon", "adamw", "adamw", "adamw", "muon"]
+    assert [rules[id(p)] for _, p in named] == ["adamw", "muon", "adamw", "adamw", "adamw", "muon", "adamw"]
 
 
 def test_scaling_is_of_the_peak_and_not_of_what_was_there() -> None:

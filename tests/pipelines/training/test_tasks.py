@@ -16,9 +16,11 @@ from diptych.pipelines.training.captioner import (
     CaptionerTask,
     _looking_nats,
     _shown,
+    pixel_values,
 )
 from diptych.pipelines.training.data import (
     ATTRIBUTES,
+    DRAFT_SIDE,
     IGNORED,
     PICTURE_SIDE,
     WorldData,
@@ -61,6 +63,11 @@ def make(data: WorldData, book: PatchCodebook, latents: PatchLatents, words: Any
     return made
 
 
+SHARPNESS = {
+    "previews": {"previews": 1.0, "between": 0.0},
+    "between": {"previews": 0.0, "between": 1.0},
+    "pictures": {"previews": 0.0, "between": 0.0},
+}
 NAMES = ("planner", "drafter", "refiner", "captioner", "inspector")
 
 
@@ -159,7 +166,7 @@ def test_patches_are_told_what_they_show_and_in_which_style(data: WorldData) -> 
 
 def test_words_are_known_to_name_what_they_name(make: Make, words: Any) -> None:
     task = make("captioner")
-    said = words.encode("<s><ask>two scarlet kittens above a blue butterfly<answer>", add_special_tokens=False)
+    said = words.encode("<s><ask>scarlet kittens above a blue butterfly<answer>", add_special_tokens=False)
     kind, colour = list(ATTRIBUTES).index("kind"), list(ATTRIBUTES).index("colour")
     labels = {
         "scarlet": (colour, 1 + list(COLOURS).index("red")),
@@ -184,6 +191,31 @@ def test_heads_are_told_to_look_at_what_is_named() -> None:
     elsewhere = torch.cat([there[:, :POINTING_HEADS], 1 - there[:, POINTING_HEADS:]], 1)
     assert _looking_nats((elsewhere,), shown) == 0  # the other heads may look where they like
     assert _looking_nats((even,), torch.zeros_like(shown)) == 0
+
+
+def test_a_captioner_sees_previews_pictures_and_what_lies_between(make: Make, book: PatchCodebook) -> None:
+    tasks = {name: make("captioner", blank=0.0, **shares) for name, shares in SHARPNESS.items()}
+    batches = {name: task.batch(5, 3) for name, task in tasks.items()}
+    whole = tasks["pictures"].data.take(
+        indices_of(5, 3, count=WorldData().count, seed=0, what="captioner"), 256
+    )
+    assert torch.equal(batches["pictures"]["pixels"], pixel_values(whole.pixels))
+    previews = book.decode(book.encode(whole.smaller(DRAFT_SIDE).pixels))
+    assert torch.equal(batches["previews"]["pixels"], pixel_values(previews))
+    low, high = (batches[name]["pixels"] for name in ("previews", "pictures"))
+    shares = (batches["between"]["pixels"] - low).flatten(1).norm(dim=1) / (high - low).flatten(1).norm(dim=1)
+    assert bool(((shares > 0.09) & (shares < 0.91)).all())
+
+
+def test_a_captioner_is_not_told_where_to_look_in_no_picture(make: Make) -> None:
+    for blank, told in ((0.0, True), (1.0, False)):
+        task = make("captioner", blank=blank)
+        assert bool(task.loss(task.batch(0, 4))["look"] > 0) == told
+
+
+def test_shares_of_what_a_captioner_sees_are_shares(make: Make) -> None:
+    with pytest.raises(ValueError, match=r"previews = 0\.8, between = 0\.3: must be at most 1 together"):
+        make("captioner", previews=0.8, between=0.3)
 
 
 def test_a_captioner_has_three_stages(make: Make) -> None:

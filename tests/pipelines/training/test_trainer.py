@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from diptych import CheckpointError, InputError
 from diptych.pipelines.training.trainer import Average, TrainingDiverged, TrainSettings, train
@@ -170,3 +170,16 @@ def test_the_average_follows_slowly_and_can_be_put_back() -> None:
     assert torch.allclose(model.weight, before + 0.1, atol=1e-6)
     restore()
     assert torch.allclose(model.weight, before + 1)
+
+
+def test_a_state_of_another_version_is_refused(tmp_path: Path, line_task: Any) -> None:
+    train(stopped_after(line_task(), 3), SETTINGS, tmp_path, say=quiet)
+    path = tmp_path / "state.safetensors"
+    kept = load_file(path)
+    name = next(key for key in kept if key.startswith("optimizer/") and key.endswith("/mean"))
+    whole = {"optimizer/0/mean": kept[name], **kept}
+    partly = {key: value for key, value in kept.items() if key != name}
+    for state in (whole, partly):
+        save_file(state, path, metadata={"step": "4"})
+        with pytest.raises(CheckpointError, match="was begun by another version of diptych"):
+            train(line_task(), SETTINGS, tmp_path, say=quiet)
