@@ -196,9 +196,8 @@ def test_heads_are_told_to_look_at_what_is_named() -> None:
 def test_a_captioner_sees_previews_pictures_and_what_lies_between(make: Make, book: PatchCodebook) -> None:
     tasks = {name: make("captioner", blank=0.0, **shares) for name, shares in SHARPNESS.items()}
     batches = {name: task.batch(5, 3) for name, task in tasks.items()}
-    whole = tasks["pictures"].data.take(
-        indices_of(5, 3, count=WorldData().count, seed=0, what="captioner"), 256
-    )
+    data = tasks["pictures"].data
+    whole = data.take(indices_of(5, 3, count=data.count, seed=0, what="captioner"), PICTURE_SIDE)
     assert torch.equal(batches["pictures"]["pixels"], pixel_values(whole.pixels))
     previews = book.decode(book.encode(whole.smaller(DRAFT_SIDE).pixels))
     assert torch.equal(batches["previews"]["pixels"], pixel_values(previews))
