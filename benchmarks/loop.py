@@ -2,7 +2,7 @@
 
     alignment                 by setting: overall (mean of the categories), by category, seconds a prompt
     lift_points               of the whole loop, drafts pruned and planned again once, over the plain chain
-    pruned_share_of_full_lift lift of N drafts pruned to `KEEP`, over the lift of N that are all painted
+    pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (or to 1, where N is no more), over the lift of N that are all painted
     pruned_cost               time of a prompt so pruned over the plain chain's; median of pairs, rendered alone
     preview_rank_correlation  Spearman's, of previews' scores and their pictures'
     scorer_auc                of right and wrong prompts of held-out renders, by kind of mismatch, and overall
@@ -43,7 +43,7 @@ from .report import Report, number, table
 from .timing import Ratio, run_in_pairs
 
 KEEPS = (1, 2)  # drafts that are painted where they are pruned
-KEEP = 1  # of the figures
+KEEP = 2  # of the figures
 ROUNDS = 2
 MOST = 32  # candidates of one panel alone
 TIMED = 4  # prompts
@@ -68,6 +68,11 @@ class Bench:
     @property
     def most(self) -> int:
         return self.counts[-1]
+
+    @property
+    def keep(self) -> int:
+        """Drafts that are painted, in the figures."""
+        return KEEP if self.most > KEEP else 1
 
     def read(self, pipe: TextToImage, trails: Sequence[Trail], count: int, keep: int | None = None) -> Point:
         """What a loop of one round would come out with."""
@@ -116,7 +121,7 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
     lines[AGAIN] = [_rounds(bench, count) for count in dict.fromkeys((1, bench.most))]
     plain = lines[FULL][0]
     points = list({each.name: each for line in lines.values() for each in line}.values())
-    full, pruned, looped = lines[FULL][-1], lines[PRUNED.format(KEEP)][-1], lines[AGAIN][-1]
+    full, pruned, looped = lines[FULL][-1], lines[PRUNED.format(bench.keep)][-1], lines[AGAIN][-1]
     panels, minus = _panels(bench, trails, pruned)
     cost = _costs(bench)
     lifts = {each.name: each.over(plain).to_json() for each in points}
@@ -128,7 +133,7 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
             "alignment": {each.name: each.to_json() for each in points},
             "lift_points": 100 * (looped.overall - plain.overall),
             "pruned_share_of_full_lift": share,
-            "pruned_cost": cost[named(bench.most, KEEP)].median if bench.most > KEEP else 1.0,
+            "pruned_cost": cost[named(bench.most, bench.keep)].median if bench.most > bench.keep else 1.0,
             **scorer.figures,
             **{name: 100 * each.value for name, each in minus.items()},
             "preview_rank_correlation": correlation,
@@ -165,7 +170,7 @@ def _read_off(bench: Bench, trails: Sequence[Trail]) -> dict[str, list[Point]]:
 
 def _rounds(bench: Bench, count: int) -> Point:
     """Rounds cannot be read off a trail: what the second plan says depends on what the first came to."""
-    keep = min(KEEP, count)
+    keep = min(bench.keep, count)
     seen: list[Sighting | None] = [None] * len(bench.scenes)
     seconds = 0.0
     prompts = [prompt_of(scene) for scene in bench.scenes]
@@ -181,7 +186,7 @@ def _panels(
     bench: Bench, trails: Sequence[Trail], hybrid: Point
 ) -> tuple[dict[str, list[Point]], dict[str, Any]]:
     """Each panel alone, best of as many as `hybrid` takes the time of; and by how much `hybrid` is above it."""
-    lines = {"hybrid, pruned": _read_off(bench, trails)[PRUNED.format(KEEP)]}
+    lines = {"hybrid, pruned": _read_off(bench, trails)[PRUNED.format(bench.keep)]}
     minus = {}
     for panel in ("tokens", "diffusion"):
         pipe = alone(bench.pipe, panel)
