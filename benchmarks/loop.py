@@ -2,7 +2,7 @@
 
     alignment                 by setting: overall (mean of the categories), by category, seconds a prompt
     lift_points               of the whole loop, drafts pruned and planned again once, over the plain chain
-    pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (or to 1, where N is no more), over the lift of N that are all painted
+    pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (1, where N is no more), over that of all N
     pruned_cost               time of a prompt so pruned over the plain chain's; median of pairs, rendered alone
     preview_rank_correlation  Spearman's, of previews' scores and their pictures'
     scorer_auc                of right and wrong prompts of held-out renders, by kind of mismatch, and overall
