@@ -18,14 +18,12 @@ from .scene import (
     is_held_out,
     sample_scene,
 )
-from .words import COLOUR_WORDS, KIND_WORDS, WORDS, plural
+from .words import WORDS
 
 __all__ = [
     "ARRANGEMENTS",
     "COLOURS",
-    "COLOUR_WORDS",
     "KINDS",
-    "KIND_WORDS",
     "PLACES",
     "RGB",
     "SETTINGS",
@@ -42,7 +40,6 @@ __all__ = [
     "facts_of",
     "false_facts_of",
     "is_held_out",
-    "plural",
     "prompt_of",
     "render",
     "sample_scene",
