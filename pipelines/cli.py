@@ -291,6 +291,14 @@ def train(
     ] = None,
     base: Annotated[Path | None, typer.Option(help="lora: the diffusers folder to fine-tune.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, max=1024, help="lora: of the added matrices.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Train each model for so long, in place of a number of steps.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, max=256, help="Processes that make each model's batches ready; for a GPU.")
+    ] = 0,
+    cache: Annotated[bool, typer.Option(help="Keep the drawn pictures in OUT, 256 KiB each.")] = False,
+    together: Annotated[bool, typer.Option(help="all: the models at the same time; for a large GPU.")] = False,
 ) -> None:
     """Train the pocket models, going on where it was stopped; `ship` puts the results into the package."""
     from .training.command import run_training
@@ -308,6 +316,10 @@ def train(
             data=data,
             base=base,
             rank=rank,
+            minutes=minutes,
+            workers=workers,
+            cache=cache,
+            together=together,
         )
     except KeyboardInterrupt:
         done = False

@@ -24,7 +24,8 @@ from PIL import Image
 from ...engine.models.calibration import Calibration
 from ...engine.models.from_transformers_vision import Captioner, seen_by
 from ...engine.models.patch_codebook import PatchCodebook
-from .data import DRAFT_SIDE, IGNORED, PICTURE_SIDE, TrainingData, indices_of
+from .data import DRAFT_SIDE, IGNORED, PICTURE_SIDE, Batch, TrainingData, indices_of
+from .placement import copy_on, in_float32
 from .samples import COUNT, Column
 from .texts import id_of
 from .weights import save_image_processor, save_transformers
@@ -47,11 +48,16 @@ LOOK_WEIGHT = 2.0
 NEXT_TO_NOTHING = 1e-30  # of attention
 
 
-def pixel_values(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 (b, h, w, 3) to float32 (b, 3, 128, 128) in [-1, 1], as the image processor does it."""
+def seen_at(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 (b, h, w, 3) to uint8 (b, 128, 128, 3), as the image processor does it."""
     size = (IMAGE_SIDE, IMAGE_SIDE)
     small = [np.asarray(Image.fromarray(p.numpy()).resize(size, Image.Resampling.BICUBIC)) for p in pixels]
-    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.stack(small))
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 (b, h, w, 3) to float32 (b, 3, h, w) in [-1, 1]."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def ask_text(fact: str) -> str:
@@ -108,24 +114,20 @@ class CaptionerTask:
             self.model["classifier"] = torch.nn.Linear(channels[-1], sum(data.patch_classes))
         yes, no = (self._ids(word)[-1] for word in ("<answer> yes", "<answer> no"))
         self.answers = (no, yes)
+        self._names = data.names()
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Pixel values, captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels
+        """Pictures, uint8 (b, h, w, 3), as the encoder and as the tokens are to show them, how sharp each is seen
+        and whether at all; captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels
         of their words and of their answers."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         rngs = [random.Random(f"captioner/{self.seed}/{step}/{i}") for i in range(size)]
         sharpness = torch.tensor([self._sharpness(rng) for rng in rngs])
         blank = torch.tensor([rng.random() < self.blank for rng in rngs])
         large = self.data.take(indices, PICTURE_SIDE)
-        pixels = pixel_values(large.pixels)
-        if (unsharp := sharpness < 1).any():
-            small = large[unsharp].smaller(DRAFT_SIDE)
-            previews = pixel_values(self.codebook.decode(self.codebook.encode(small.pixels)))
-            pixels[unsharp] = previews.lerp(pixels[unsharp], sharpness[unsharp][:, None, None, None])
-        pixels[blank] = 0
         captions = [self._caption(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
         asks = [self._asks(scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
         caption_ids, caption_labels = self._rows(captions, CAPTION_LENGTH)
@@ -135,13 +137,16 @@ class CaptionerTask:
         asked = torch.arange(size).repeat_interleave(2 * ASKS)
         ask_labels = labels.where(answers & ~blank[asked][:, None], IGNORED)  # unseen, there is no answer
         return {
-            "pixels": pixels,
+            "pictures": seen_at(large.pixels),
+            "small": large.smaller(DRAFT_SIDE).pixels,
+            "sharpness": sharpness,
+            "blank": blank,
             "caption_ids": caption_ids,
             "caption_labels": caption_labels,
             "ask_ids": ask_ids,
             "ask_labels": ask_labels,
             "fact_labels": labels.where(~answers, IGNORED),
-            "patches": self._patches(large.scenes, blank),
+            "patches": self._patches(large, blank),
             "caption_names": self._named(caption_ids),
             "ask_names": self._named(ask_ids),
         }
@@ -153,9 +158,22 @@ class CaptionerTask:
             return 0.0
         return rng.uniform(0.1, 0.9) if drawn < self.previews + self.between else 1.0
 
-    def _patches(self, scenes: list[Any], blank: torch.Tensor) -> torch.Tensor:
+    def pixels(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What each row sees: float32 (b, 3, 128, 128) in [-1, 1], zeros where it sees nothing."""
+        device = batch["pictures"].device
+        with in_float32(device):
+            codebook = copy_on(device, self.codebook)
+            previews = codebook.decode(codebook.encode(batch["small"])).permute(0, 3, 1, 2).float()
+            side = (IMAGE_SIDE, IMAGE_SIDE)
+            previews = F.interpolate(previews, side, mode="bicubic", antialias=True)  # as Pillow does it
+            sharp = normalised(batch["pictures"])
+            blurred = previews.round().clamp(0, 255) / 127.5 - 1
+            seen = blurred.lerp(sharp, batch["sharpness"][:, None, None, None])
+            return seen.masked_fill(batch["blank"][:, None, None, None], 0)
+
+    def _patches(self, pictures: Batch, blank: torch.Tensor) -> torch.Tensor:
         """What fills each patch, as the data knows it: int64 (b, s, labels)."""
-        labels = self.data.patch_labels(scenes, IMAGE_SIDE // PATCH)
+        labels = self.data.patch_labels(pictures, IMAGE_SIDE // PATCH)
         labels[blank] = IGNORED
         return labels
 
@@ -189,7 +207,7 @@ class CaptionerTask:
     def _named(self, ids: torch.Tensor) -> torch.Tensor:
         """What tokens (b, t) name that end a name, and, where a question ends, what its last name names:
         int64 (b, t, 2), the number of a patch's label and its value; of other tokens `IGNORED` twice."""
-        names = self.data.names()
+        names = self._names
         named = torch.full((*ids.shape, 2), IGNORED)
         for row, tokens in zip(named, ids.tolist(), strict=True):
             pieces = self.tokenizer.convert_ids_to_tokens(tokens)
@@ -204,7 +222,7 @@ class CaptionerTask:
         return named
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        seen = seen_by(self.captioner, batch["pixels"])
+        seen = seen_by(self.captioner, self.pixels(batch))
         captioned = self._read(batch["caption_ids"], seen)
         asked = self._answered(batch["ask_ids"], seen)
         caption = _nats(captioned.logits, batch["caption_labels"])
@@ -268,7 +286,7 @@ class CaptionerTask:
             text_length=CAPTION_LENGTH,
             calibration=Calibration(),
         )
-        seen = captioner.encode(pixel_values(pixels))
+        seen = captioner.encode(normalised(seen_at(pixels)))
         return [((row,), text) for row, text in zip(pixels, captioner.captions(seen), strict=True)]
 
     def save(self, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What `diptych train` does: fits the parts, trains the models one after the other, ships them."""
 
+import dataclasses
 import difflib
 import shlex
 import sys
@@ -14,6 +15,7 @@ from .data import PICTURE_SIDE
 from .lora import check_base
 from .parts import MODELS, WORLD_ONLY, Parts, check_data, read_data
 from .shipping import ship, write_recipe
+from .together import train_together
 from .trainer import train
 from .weights import quiet_libraries
 
@@ -33,6 +35,10 @@ def run_training(
     base: Path | None = None,
     rank: int | None = None,
     into: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 0,
+    cache: bool = False,
+    together: bool = False,
 ) -> bool:
     """Train one model, or all of them, in `out`, or ship what was trained there; goes on where it was stopped.
 
@@ -47,6 +53,10 @@ def run_training(
         base: of `lora`: the folder of the diffusers pipeline to fine-tune.
         rank: of `lora`, in place of what the config says.
         into: where `ship` puts the models; the package's own weights, if not given.
+        minutes: of each model, in place of any number of steps.
+        workers: processes that make batches ready, for each model; 0 for none beside the training itself.
+        cache: keep the world's pictures in `out` once they are drawn.
+        together: of `all`: the models train at the same time, each in a process of its own.
 
     Returns:
         Whether it is done; not so where Ctrl-C or a polite kill stopped it.
@@ -55,7 +65,7 @@ def run_training(
         InputError: an argument, the config or the data is wrong, or a folder cannot be written.
         TrainingDiverged: the loss became NaN or infinite.
     """
-    _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into)
+    _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into, together=together)
     quiet_libraries()
     table = read_config(config)
     if seed is not None:
@@ -70,24 +80,43 @@ def run_training(
         torch.set_num_threads(threads)
     side = check_base(base) if base else PICTURE_SIDE
     refuse_if_not_a_folder(out)
-    shown = read_data(data, out, table, side=side, say=_say)
+    shown = read_data(data, out, table, side=side, cache=cache, say=_say)
     prepare_folder(out)
     parts = Parts(out, table, data=shown, beginning=_beginning(beginning), base=base, say=_say)
-    return _train(what, parts, steps)
-
-
-def _train(what: str, parts: Parts, steps: int | None) -> bool:
+    lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
     if what == "tokenizer":
         parts.codebook()
         print(parts.out / "tokenizer")
         return True
-    everything = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
-    for name in everything if what == "all" else [what]:
-        settings = training_of(parts.config, name, steps=steps)
-        if not train(parts.task(name), settings, parts.out / name, say=_say):
-            return False
-    print(_gather(parts, say=_say) if what == "all" else parts.out / what / "model")
-    return True
+    if what != "all":
+        if train_one(what, parts, lasting, say=_say):
+            print(parts.out / what / "model")
+            return True
+        return False
+    names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
+    if together:
+        alike = {"data": data, "config": config, "seed": seed, "beginning": beginning, "cache": cache}
+        done = train_together(names, parts, {**alike, **dataclasses.asdict(lasting), "threads": threads})
+    else:
+        done = all(train_one(name, parts, lasting, say=_say) for name in names)
+    if done:
+        print(_gather(parts, say=_say))
+    return done
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lasting:
+    """How long models are trained, where not as the config says, and with how many workers each."""
+
+    steps: int | None = None
+    minutes: float | None = None
+    workers: int = 0
+
+
+def train_one(name: str, parts: Parts, lasting: Lasting, *, say: Callable[[str], None]) -> bool:
+    """Train model `name`; whether it is done, see `run_training`."""
+    settings = training_of(parts.config, name, steps=lasting.steps, minutes=lasting.minutes)
+    return train(parts.task(name), settings, parts.out / name, workers=lasting.workers, say=say)
 
 
 def _ship(out: Path, into: Path, data: str, table: Table) -> bool:
@@ -106,12 +135,15 @@ def _check(
     base: Path | None,
     rank: int | None,
     into: Path | None,
+    together: bool,
 ) -> None:
     """Raises `InputError` where the arguments do not go together; reads and writes nothing."""
     if what not in WHAT:
         near = difflib.get_close_matches(what, WHAT, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise InputError(f"train {what!r}: not known{hint}; known are {', '.join(WHAT)}")
+    if together and what != "all":
+        raise InputError(f"train {what}: --together goes with all alone")
     if into is not None and what != "ship":
         raise InputError(f"train {what}: --into goes with ship alone: train first, then ship")
     if data != "world" and what in WORLD_ONLY:

@@ -55,11 +55,15 @@ def read_config(path: Path | None = None) -> Table:
     return _over(read_toml(path, "config"), shipped, f"config {path}")
 
 
-def training_of(config: Table, name: str, *, steps: int | None = None) -> TrainSettings:
-    """How long and how fast model `name` is trained; `steps` in place of what the config says."""
+def training_of(
+    config: Table, name: str, *, steps: int | None = None, minutes: float | None = None
+) -> TrainSettings:
+    """How long and how fast model `name` is trained; `steps`, or `minutes`, in place of what the config says."""
     table = dict(config[name]["training"])
     if steps is not None:
         table["steps"] = steps
+    if minutes is not None:
+        table["minutes"] = minutes
     return TrainSettings(seed=config["seed"], precision=config["precision"], **table)
 
 

@@ -1,17 +1,19 @@
 """Where training pictures come from: what every source of them can do, and the illustrated world, which is one.
 
-The world is rendered as it is needed; scene i of a split is a function of (split, i) alone. A user's own
-pictures are in `folder_data`.
+The world is rendered as it is needed; scene i of a split is a function of (split, i) alone. What was drawn can
+be kept (`drawn`). A user's own pictures are in `folder_data`.
 """
 
 import dataclasses
 import random
 import re
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from ..pocket.world import (
@@ -32,9 +34,10 @@ from ..pocket.world import (
     sample_scene,
 )
 from ..pocket.world.words import COLOUR_WORDS, KIND_WORDS, plural
+from .drawn import Drawing, DrawnPictures
 
 PICTURE_SIDE = 256  # pixels of a finished picture
-DRAFT_SIDE = 48  # pixels of what the tokens show
+DRAFT_SIDE = 64  # pixels of what the tokens show
 IGNORED = -100  # a label from which nothing is to be learnt
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "kind": KINDS,
@@ -44,7 +47,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 """What is known of the thing in a patch of the world: field of a `Thing` to its values."""
 SEVERAL = 0.4  # share of scenes to plan that are sure to have two or three things, which are the harder ones
-_INSIDE = [0] + [255] * 255  # from thing numbers to a mask
+CELL_SAMPLES = 8  # points looked at on a cell's side
+Grid = TypeVar("Grid", np.ndarray, torch.Tensor)
+LEAST_SHARE = 0.1  # of a cell: a thing that fills less is not in it
 
 
 def scene_of(split: str, index: int, arrangement: str | None = None, *, style: str | None = None) -> Scene:
@@ -56,28 +61,33 @@ def scene_of(split: str, index: int, arrangement: str | None = None, *, style: s
     return sample_scene(rng, arrangement, style=style, held_out=split == "held-out")
 
 
-def picture_of(scene: Scene, side: int = PICTURE_SIDE) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, uint8 (side, side, 3), and where its things are, uint8 (side, side), 0 to 255.
-
-    A smaller picture is the area average of the one of 256 pixels, as when a finished picture is looked at.
-    Any `side` up to 256.
-    """
+def picture_of(scene: Scene) -> Drawing:
+    """The picture, uint8 (256, 256, 3), and which of its things, from 1, each pixel shows, uint8 (256, 256)."""
     rendered = render(scene, PICTURE_SIDE)
-    image, mask = np.asarray(rendered.image), np.asarray(rendered.mask.point(_INSIDE))
-    return (image, mask) if side == PICTURE_SIDE else (smaller(image, side), smaller(mask, side))
+    return np.asarray(rendered.image), np.asarray(rendered.mask)
 
 
 def smaller(image: np.ndarray, side: int) -> np.ndarray:
-    """uint8 (h, w, 3) or (h, w), as the area average of `side` pixels."""
+    """uint8 (h, w, 3), as the area average of `side` pixels, as when a finished picture is looked at."""
+    if side == image.shape[0] == image.shape[1]:
+        return image
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
+
+
+def sampled(masks: Grid, side: int) -> Grid:
+    """Masks (…, h, h) at `side` by `side` points of theirs."""
+    if masks.shape[-1] == side:
+        return masks
+    places = ((np.arange(side) + 0.5) * (masks.shape[-1] / side)).astype(int)
+    return masks[..., places[:, None], places]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Pictures uint8 (b, h, w, 3), where their things are, uint8 (b, h, w) 0 to 255, and what they show.
+    """Pictures uint8 (b, h, w, 3), which thing each pixel shows, uint8 (b, h, w), and what all of it shows.
 
-    Masks are 0 throughout where nobody knows what is a thing. What is shown is a `Scene` each, or whatever the
-    data has in place of one.
+    Masks number a picture's things from 1; they are 0 elsewhere, and throughout where nobody knows what is a
+    thing. What is shown is a `Scene` each, or whatever the data has in place of one.
     """
 
     pixels: torch.Tensor
@@ -88,14 +98,9 @@ class Batch:
         """The same pictures, `side` pixels high and wide: what `take` gives at that side."""
         return Batch(
             pixels=torch.from_numpy(np.stack([smaller(p.numpy(), side) for p in self.pixels])),
-            masks=torch.from_numpy(np.stack([smaller(m.numpy(), side) for m in self.masks])),
+            masks=sampled(self.masks, side),
             scenes=self.scenes,
         )
-
-    def __getitem__(self, rows: torch.Tensor) -> "Batch":
-        """The rows where `rows`, bool (b,), is true."""
-        scenes = [scene for scene, wanted in zip(self.scenes, rows.tolist(), strict=True) if wanted]
-        return Batch(pixels=self.pixels[rows], masks=self.masks[rows], scenes=scenes)
 
 
 class TrainingData(Protocol):
@@ -148,7 +153,7 @@ class TrainingData(Protocol):
         """Whether whoever is asked about this false fact in training learns to say no without looking."""
         ...
 
-    def patch_labels(self, scenes: list[Any], cells: int) -> torch.Tensor:
+    def patch_labels(self, batch: Batch, cells: int) -> torch.Tensor:
         """What fills each of `cells` by `cells` patches: int64 (b, s, labels), `IGNORED` where unknown."""
         ...
 
@@ -163,10 +168,22 @@ class TrainingData(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class WorldData:
-    """The first `count` scenes of a split. Rendering takes about a millisecond, so nothing is cached."""
+    """The first `count` scenes of a split, drawn when they are asked for, unless `drawn` keeps them."""
 
     split: str = "train"
     count: int = 1_000_000
+    drawn: DrawnPictures | None = None
+
+    def keeping(self, folder: Path) -> "WorldData":
+        """The same, with what is drawn kept in `folder`.
+
+        Raises:
+            InputError: see `DrawnPictures`.
+        """
+        drawn = DrawnPictures(
+            folder, self.count, side=PICTURE_SIDE, draw=lambda i: picture_of(scene_of(self.split, i))
+        )
+        return dataclasses.replace(self, drawn=drawn)
 
     @property
     def name(self) -> str:
@@ -185,16 +202,15 @@ class WorldData:
 
     def take(self, indices: Iterable[int], side: int) -> Batch:
         """These scenes, as pictures `side` pixels high and wide (at most 256)."""
-        return self.render(self.scenes(indices), side)
+        numbers = [int(i) for i in indices]
+        scenes = self.scenes(numbers)
+        if self.drawn is None:
+            return self.render(scenes, side)
+        return _batch([self.drawn[number % self.count] for number in numbers], scenes, side)
 
     def render(self, scenes: list[Scene], side: int) -> Batch:
         """Any scenes, likewise."""
-        pairs = [picture_of(scene, side) for scene in scenes]
-        return Batch(
-            pixels=torch.from_numpy(np.stack([p for p, _ in pairs])),
-            masks=torch.from_numpy(np.stack([m for _, m in pairs])),
-            scenes=scenes,
-        )
+        return _batch([picture_of(scene) for scene in scenes], scenes, side)
 
     def to_plan(self, index: int, rng: random.Random) -> Scene:
         several = rng.choice(("side by side", "side by side", "stacked", "in a row"))
@@ -220,9 +236,9 @@ class WorldData:
             return any(is_held_out(words[-1], thing.colour, scene.setting) for thing in scene.things)
         return about == "colour" and is_held_out(words[-1], words[-2], scene.setting)
 
-    def patch_labels(self, scenes: list[Scene], cells: int) -> torch.Tensor:
+    def patch_labels(self, batch: Batch, cells: int) -> torch.Tensor:
         """Of each of `ATTRIBUTES` its value, from 1, or 0 for none; the style, which all patches have."""
-        where = things_in_cells(scenes, cells).flatten(1)
+        scenes, where = batch.scenes, things_in_cells(batch.masks, cells).flatten(1)
         most = max(len(scene.things) for scene in scenes)
         names = torch.zeros(len(scenes), 1 + most, len(ATTRIBUTES), dtype=torch.long)
         for i, scene in enumerate(scenes):
@@ -255,20 +271,32 @@ def indices_of(step: int, size: int, *, count: int, seed: int, what: str) -> np.
     return np.random.default_rng([seed, step, *what.encode()]).integers(0, count, size)
 
 
-def shows_thing(masks: torch.Tensor, patch: int) -> torch.Tensor:
-    """1.0 where a patch shows some of a thing, else 0.0: masks (b, h·patch, w·patch) to float32 (b, h, w)."""
-    share = masks.unfold(1, patch, patch).unfold(2, patch, patch).float().mean((-1, -2)) / 255
-    return (share > 0.02).float()
+def cover_of(masks: torch.Tensor, cells: int) -> torch.Tensor:
+    """How much of each of `cells` by `cells` cells is things: masks (b, h, w) to float32 (b, cells, cells)."""
+    return F.adaptive_avg_pool2d((masks > 0).float(), (cells, cells))
 
 
-def things_in_cells(scenes: list[Scene], cells: int) -> torch.Tensor:
-    """Which thing fills most of each cell of a coarse grid: int64 (b, cells, cells), 0 none, i for thing i."""
-    side = cells * 8
-    flat = [dataclasses.replace(scene, style="flat") for scene in scenes]  # styles cost time, and move nothing
-    masks = np.stack([np.asarray(render(scene, side).mask) for scene in flat])  # (b, side, side)
-    cut = torch.from_numpy(masks).reshape(len(scenes), cells, 8, cells, 8).permute(0, 1, 3, 2, 4).flatten(3)
-    shares = torch.stack(
-        [(cut == i).float().mean(-1) for i in range(int(masks.max()) + 1)]
-    )  # (things + 1, b, …)
-    shares[0] = 0.1  # a thing that fills less than this of a cell is not in it
+def shows_thing(masks: torch.Tensor, cells: int) -> torch.Tensor:
+    """1.0 where a cell shows some of a thing, else 0.0: masks (b, h, w) to float32 (b, cells, cells)."""
+    return (cover_of(masks, cells) > 0.02).float()
+
+
+def things_in_cells(masks: torch.Tensor, cells: int) -> torch.Tensor:
+    """Which thing fills most of each cell of a coarse grid: int64 (b, cells, cells), 0 none, i for thing i.
+
+    Args:
+        masks: thing numbers, uint8 (b, h, w).
+    """
+    looked_at = sampled(masks, cells * CELL_SAMPLES)
+    cut = looked_at.reshape(len(masks), cells, CELL_SAMPLES, cells, CELL_SAMPLES).permute(0, 1, 3, 2, 4)
+    shares = torch.stack([(cut == i).float().mean((3, 4)) for i in range(int(masks.max()) + 1)])
+    shares[0] = LEAST_SHARE
     return shares.argmax(0)
+
+
+def _batch(drawings: Sequence[Drawing], scenes: list[Scene], side: int) -> Batch:
+    return Batch(
+        pixels=torch.from_numpy(np.stack([smaller(pixels, side) for pixels, _ in drawings])),
+        masks=torch.from_numpy(np.stack([sampled(things, side) for _, things in drawings])),
+        scenes=scenes,
+    )

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from ...engine.models.patch_codebook import PatchCodebook
 from .data import DRAFT_SIDE, TrainingData, indices_of, shows_thing
+from .placement import copy_on, in_float32
 from .samples import COUNT, Column
 from .texts import id_of, padded
 from .weights import save_transformers
@@ -81,21 +82,27 @@ class DrafterTask:
         config.image_codebook = codebook.codebook.name
         self.model = LlamaForCausalLM(config)
 
-    def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Input ids int64 (b, t + s), targets int64 (b, s) and weights float32 (b, s)."""
+    def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
+        """Pictures as the tokens are to show them, uint8 (b, h, w, 3), text ids (b, t) that end where the
+        picture begins, and a weight for each token (b, s)."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         batch = self.data.take(indices, DRAFT_SIDE)
         rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
         texts = [wording_of(self.data, scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
-        text_ids = torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH))
-        tokens = self.codebook.encode(batch.pixels).flatten(1)
-        weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.patch).flatten(1)
-        start = torch.full((size, 1), id_of(self.tokenizer, "<image>"))
-        ids = torch.cat([text_ids, start, tokens[:, :-1] + self.offset], 1)
-        return ids, tokens, weights
+        start = id_of(self.tokenizer, "<image>")
+        rows = [[*ids, start] for ids in padded(self.tokenizer, texts, TEXT_LENGTH)]
+        weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.grid[0]).flatten(1)
+        return {"pixels": batch.pixels, "text": torch.tensor(rows), "weights": weights}
 
-    def loss(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
-        ids, targets, weights = batch
+    def rows(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the model reads, int64 (b, t + s - 1), and the tokens that it is to foresee, int64 (b, s)."""
+        device = batch["pixels"].device
+        with in_float32(device):
+            tokens = copy_on(device, self.codebook).encode(batch["pixels"]).flatten(1)
+        return torch.cat([batch["text"], tokens[:, :-1] + self.offset], 1), tokens
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        (ids, targets), weights = self.rows(batch), batch["weights"]
         logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=targets.shape[1]).logits
         logits = logits[..., self.offset :].float().transpose(1, 2)  # (b, v, s)
         nats = F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)

@@ -102,9 +102,7 @@ class FolderData:
         """These pictures, from the first again after the last, at any side up to the array's."""
         examples = self.scenes(indices)
         squares = [self.pixels[example.place] for example in examples]
-        if side != self.pixels.shape[1]:
-            squares = [smaller(square, side) for square in squares]
-        pixels = torch.from_numpy(np.stack(squares))
+        pixels = torch.from_numpy(np.stack([smaller(square, side) for square in squares]))
         return Batch(
             pixels=pixels, masks=torch.zeros(len(examples), side, side, dtype=torch.uint8), scenes=examples
         )
@@ -139,8 +137,8 @@ class FolderData:
     def teaches_prejudice(self, scene: Example, false_fact: Fact) -> bool:
         return False
 
-    def patch_labels(self, scenes: list[Example], cells: int) -> torch.Tensor:
-        return torch.full((len(scenes), cells * cells, 0), IGNORED)
+    def patch_labels(self, batch: Batch, cells: int) -> torch.Tensor:
+        return torch.full((len(batch.scenes), cells * cells, 0), IGNORED)
 
     def names(self) -> dict[str, tuple[int, int]]:
         return {}

@@ -3,7 +3,8 @@
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) orthogonalises the momentum of a weight
 matrix by a few Newton-Schulz iterations. On our small models it reaches a loss in about half of AdamW's steps.
 It is written out here because `torch.optim.Muon` computes in bfloat16, which a CPU without bfloat16 arithmetic
-does a hundred times slower; this one computes in the weights' own dtype.
+does a hundred times slower, and one matrix after the other, which leaves a GPU waiting for small kernels: this
+one computes in the weights' own dtype on a CPU, in bfloat16 on a GPU, and all matrices of one shape at once.
 """
 
 import math
@@ -15,17 +16,27 @@ import torch
 _KEPT = {"muon": {"momentum"}, "adamw": {"step", "mean", "square"}}  # by rule, of each parameter
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration, from the Muon post
 
+Tensors = list[torch.Tensor]
+_torch: Any = torch  # whose operations on lists of tensors have no types
+
 
 def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
-    """The nearest (semi-)orthogonal matrix to `g` (r, c), roughly: singular values end up near [0.7, 1.2]."""
+    """The nearest (semi-)orthogonal matrix to `g` (r, c), roughly: singular values end up near [0.7, 1.2].
+
+    Of a stack (n, r, c), that of each matrix. The result has the dtype of `g`; a GPU computes in bfloat16.
+    """
+    if g.ndim == 2:
+        return orthogonalise(g[None], iterations)[0]
     a, b, c = _COEFFICIENTS
-    tall = g.shape[0] > g.shape[1]
-    x = g.T if tall else g
-    x = x / (x.norm() + 1e-7)
+    tall = g.shape[1] > g.shape[2]
+    x = g.mT if tall else g
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    if g.is_cuda:
+        x = x.bfloat16()
     for _ in range(iterations):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+        gram = torch.bmm(x, x.mT)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).to(g.dtype)
 
 
 def _is_hidden_matrix(name: str, p: torch.Tensor) -> bool:
@@ -41,6 +52,24 @@ def _is_hidden_matrix(name: str, p: torch.Tensor) -> bool:
     )
     looking = name.endswith(("query.weight", "key.weight"))  # as BERT calls them
     return p.ndim >= 2 and not outer and not looking and min(p.shape[0], p[0].numel()) > 1
+
+
+def _rows_last(p: torch.Tensor) -> bool:
+    """Whether a convolution's weight (o, i, h, w) lies in memory as (o, h, w, i)."""
+    return p.ndim == 4 and not p.is_contiguous() and p.is_contiguous(memory_format=torch.channels_last)
+
+
+def _matrix_of(g: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """`g` as a matrix (r, c), its columns in the order in which `p` has them in memory: any order will do."""
+    return (g.permute(0, 2, 3, 1) if _rows_last(p) else g).reshape(g.shape[0], -1)
+
+
+def _shaped_as(p: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """The inverse of `_matrix_of`, laid out as `p` is."""
+    if not _rows_last(p):
+        return matrix.reshape(p.shape)
+    o, i, h, w = p.shape
+    return matrix.reshape(o, h, w, i).permute(0, 3, 1, 2)
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -95,31 +124,43 @@ class MuonAdamW(torch.optim.Optimizer):
         assert closure is None, "this optimizer takes no closure"
         for group in self.param_groups:
             update = self._muon if group["rule"] == "muon" else self._adamw
-            for p in group["params"]:
-                if p.grad is not None:
-                    update(p, p.grad, group)
+            moving = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            if moving:
+                update([p for p, _ in moving], [grad for _, grad in moving], group)
 
-    def _muon(self, p: torch.Tensor, grad: torch.Tensor, group: dict[str, Any]) -> None:
-        state = self.state[p]
-        if not state:
-            state["momentum"] = torch.zeros_like(p)
-        state["momentum"].lerp_(grad, 1 - group["momentum"])
-        g = grad.lerp(state["momentum"], group["momentum"])  # Nesterov
-        update = orthogonalise(g.reshape(g.shape[0], -1)).reshape(p.shape)
-        rows, columns = p.shape[0], p[0].numel()
-        scale = math.sqrt(max(1.0, rows / columns))
-        p.mul_(1 - group["lr"] * group["weight_decay"])
-        p.add_(update, alpha=-group["lr"] * scale)
+    def _muon(self, ps: Tensors, grads: Tensors, group: dict[str, Any]) -> None:
+        for p in ps:
+            if not self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+        momenta = [self.state[p]["momentum"] for p in ps]
+        _torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
+        aims = _torch._foreach_lerp(grads, momenta, group["momentum"])  # Nesterov
+        _torch._foreach_mul_(ps, 1 - group["lr"] * group["weight_decay"])
+        alike: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        for p, aim in zip(ps, aims, strict=True):
+            matrix = _matrix_of(aim, p)
+            alike.setdefault(matrix.shape, []).append((p, matrix))
+        for (rows, columns), pairs in alike.items():
+            stack = orthogonalise(torch.stack([matrix for _, matrix in pairs]))  # (n, r, c)
+            updates = [_shaped_as(p, matrix) for (p, _), matrix in zip(pairs, stack, strict=True)]
+            scale = math.sqrt(max(1.0, rows / columns))
+            _torch._foreach_add_([p for p, _ in pairs], updates, alpha=-group["lr"] * scale)
 
-    def _adamw(self, p: torch.Tensor, grad: torch.Tensor, group: dict[str, Any]) -> None:
-        state = self.state[p]
-        if not state:
-            state["step"] = torch.zeros(())
-            state["mean"] = torch.zeros_like(p)
-            state["square"] = torch.zeros_like(p)
-        state["step"] += 1
-        n = int(state["step"])
-        state["mean"].lerp_(grad, 0.1)
-        state["square"].mul_(0.98).addcmul_(grad, grad, value=0.02)
-        denominator = (state["square"] / (1 - 0.98**n)).sqrt_().add_(1e-8)
-        p.addcdiv_(state["mean"], denominator, value=-group["lr"] / (1 - 0.9**n))
+    def _adamw(self, ps: Tensors, grads: Tensors, group: dict[str, Any]) -> None:
+        for p in ps:
+            if not self.state[p]:
+                self.state[p]["step"] = torch.zeros(
+                    (), device="cpu"
+                )  # read at each step: a GPU would be waited for
+                self.state[p]["mean"] = torch.zeros_like(p)
+                self.state[p]["square"] = torch.zeros_like(p)
+        steps, means, squares = ([self.state[p][key] for p in ps] for key in ("step", "mean", "square"))
+        _torch._foreach_add_(steps, 1)
+        counts = [int(step) for step in steps]
+        _torch._foreach_lerp_(means, grads, 0.1)
+        _torch._foreach_mul_(squares, 0.98)
+        _torch._foreach_addcmul_(squares, grads, grads, 0.02)
+        denominators = _torch._foreach_div(squares, [1 - 0.98**n for n in counts])
+        _torch._foreach_sqrt_(denominators)
+        _torch._foreach_add_(denominators, 1e-8)
+        _torch._foreach_addcdiv_(ps, means, denominators, [-group["lr"] / (1 - 0.9**n) for n in counts])

@@ -5,6 +5,7 @@ the trainers themselves, at the sizes that a config says.
 """
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,19 +29,27 @@ WORLD_ONLY = ("inspector",)  # what needs to know where each thing of a picture 
 
 
 def read_data(
-    name: str, out: Path, config: Table, *, side: int = PICTURE_SIDE, say: Callable[[str], None] = print
+    name: str,
+    out: Path,
+    config: Table,
+    *,
+    side: int = PICTURE_SIDE,
+    cache: bool = False,
+    say: Callable[[str], None] = print,
 ) -> TrainingData:
     """The world, or a user's folder of pictures with captions, made ready in `out`.
 
     Args:
         name: "world", or the folder's.
         side: of the pictures that a folder gives, at most, in pixels.
+        cache: keep the world's pictures in `out` once they are drawn; a folder's are, in any case.
 
     Raises:
-        InputError: see `open_folder`.
+        InputError: see `open_folder`, and `DrawnPictures`.
     """
     if name == "world":
-        return WorldData(count=config["pictures"])
+        world = WorldData(count=config["pictures"])
+        return world.keeping(out / "drawn") if cache else world
     return open_folder(Path(name), out / "pictures", side=side, say=say)
 
 
@@ -91,11 +100,13 @@ class Parts:
         seed = self.config["seed"]
         sizes = {**self.config["tokenizer"], "seed": seed}
         start = PatchCodebook.from_pretrained(self.beginning / "tokenizer") if self.beginning else None
-        folder = self._fitted(
-            "tokenizer",
-            sizes,
-            lambda part: train_tokenizer(self.data, part, **sizes, start=start, say=self._say),
-        )
+
+        def fit(part: Path) -> None:
+            if isinstance(self.data, WorldData) and self.data.drawn:
+                self.data.drawn.draw_ahead(sizes["pictures"], processes=os.cpu_count() or 1)
+            train_tokenizer(self.data, part, **sizes, start=start, say=self._say)
+
+        folder = self._fitted("tokenizer", sizes, fit)
         book = PatchCodebook.from_pretrained(folder)
         sheet = self.out / f"tokenizer-{SAMPLES}.png"
         if not sheet.exists():

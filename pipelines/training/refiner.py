@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 
 from ...engine.diffusion.denoising import denoise, even_sigmas
 from ...engine.diffusion.objective import TRAIN_TIMESTEPS, Objective
 from ...engine.models.from_diffusers import TokenRefiner
 from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
-from .data import DRAFT_SIDE, PICTURE_SIDE, TrainingData, indices_of
+from .data import DRAFT_SIDE, PICTURE_SIDE, TrainingData, cover_of, indices_of
 from .drafter import TEXT_LENGTH, wording_of
+from .placement import copy_on, in_float32
 from .samples import COUNT, Column
 from .texts import id_of, padded
 from .weights import halved
@@ -39,31 +39,42 @@ if TYPE_CHECKING:
 
 UNTOLD_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
 
-FIRST = 0.7  # share of rows that are pure noise, where these are most
+FAR = 0.3  # of the tokens that are replaced, by any other
+FIRST = 0.4  # share of rows that are pure noise, where these are most
 LEAST_SIGMA = 0.22  # the weight of errors grows as noise gets less, down to this
-WHOLE_EVERY = 4  # steps; the others see only what is around a thing, where most is to be learnt
-SHOWN_STEPS = 6  # of denoising, where samples are shown
-CROP = 20  # cells of latents on such a window's side
+WHOLE_EVERY = 4  # steps; the others see only what is around the things, where most is to be learnt
+WINDOW = 5 / 8  # of the picture's side: such a window's
+WINDOW_CELLS = 8  # by so many of latents such a window grows
+SHOWN_STEPS = 4  # of denoising, where samples are shown
 
 
-def _around_thing(*maps: torch.Tensor, g: torch.Generator) -> tuple[torch.Tensor, ...]:
-    """The window of `CROP` cells around a thing, cut out of each (c, h, w); the last map is the mask.
+def _around_thing(cover: torch.Tensor, side: int, rng: random.Random) -> tuple[int, int]:
+    """Top and left of the window of `side` cells around the things of a picture, which fill (h, w) like that.
 
-    Where the mask knows no thing, it is any window.
+    Where there is none, it is any window.
     """
-    inside = (maps[-1][0] > 0).nonzero()  # (n, 2)
-    sides = torch.tensor(maps[-1].shape[1:])
-    centre = inside.float().mean(0) if len(inside) else torch.rand(2, generator=g) * sides
-    top, left = (centre - CROP / 2).round().long().clamp_min(0).minimum(sides - CROP).tolist()
-    return tuple(each[:, top : top + CROP, left : left + CROP] for each in maps)
+    inside = (cover > 0).nonzero().float()  # (n, 2)
+    middle = inside.mean(0).tolist() if len(inside) else [rng.uniform(0, size) for size in cover.shape]
+    top, left = (
+        min(max(round(at - side / 2), 0), size - side) for at, size in zip(middle, cover.shape, strict=True)
+    )
+    return top, left
+
+
+def _windows(maps: torch.Tensor, at: torch.Tensor, side: int) -> torch.Tensor:
+    """Of each of (b, c, h, w) the window of `side` cells at `at`, (b, 2): (b, c, side, side)."""
+    along = torch.arange(side, device=maps.device)
+    rows, columns = (at[:, i, None] + along for i in (0, 1))  # (b, side)
+    which = torch.arange(len(maps), device=maps.device)[:, None, None]
+    return maps[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def fit_latents(
     data: TrainingData,
     codebook: PatchCodebook,
     *,
-    patch: int = 8,
-    channels: int = 64,
+    patch: int = 4,
+    channels: int = 48,
     pictures: int = 600,
     say: Callable[[str], None] = print,
 ) -> PatchLatents:
@@ -86,15 +97,19 @@ def fit_latents(
 
 def _times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
     """When on the path, from 0 (clean) to 1 (noise), the rows of a batch are: float32 (size,)."""
+
+    def uniform() -> torch.Tensor:
+        return torch.rand(size, generator=g, device=g.device)
+
     match spread:
         case "noisy":  # more of them at the noisy end
-            return torch.rand(size, generator=g).sqrt()
+            return uniform().sqrt()
         case "first":  # most of them where the first step is, the longest by far in a run of few
-            return torch.where(torch.rand(size, generator=g) < FIRST, 1.0, torch.rand(size, generator=g))
+            return torch.where(uniform() < FIRST, 1.0, uniform())
         case "even":
-            return torch.rand(size, generator=g)
+            return uniform()
         case "middle":  # logit-normal (Esser et al. 2024, section 3.1)
-            return torch.randn(size, generator=g).sigmoid()
+            return torch.randn(size, generator=g, device=g.device).sigmoid()
         case _:
             raise AssertionError(f"no spread {spread!r}")
 
@@ -120,7 +135,7 @@ class RefinerTask:
         latents: PatchLatents,
         tokenizer: "PreTrainedTokenizerFast",
         *,
-        channels: tuple[int, ...] = (96, 128, 160),
+        channels: tuple[int, ...] = (64, 96, 160),
         text_size: int = 128,
         text_layers: int = 2,
         thing_weight: float = 3.0,
@@ -167,52 +182,82 @@ class RefinerTask:
         near = torch.cdist(codebook.centroids, codebook.centroids).topk(17, largest=False).indices[:, 1:]
         self.neighbours = near  # (v, 16)
 
-    def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Clean latents, their condition, text ids, weights, sigmas and noise of one step."""
+    def batch(self, step: int, size: int) -> dict[str, Any]:
+        """Pictures, uint8 (b, h, w, 3), or windows `at` cells (b, 2) of them; how much things `cover` of each
+        of their cells; the whole pictures as the tokens are to show them; text ids; a seed for all else."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         large = self.data.take(indices, PICTURE_SIDE)
-        small = large.smaller(DRAFT_SIDE)
         rngs = [random.Random(f"refiner/{self.seed}/{step}/{i}") for i in range(size)]
         texts = [wording_of(self.data, scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
-        g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        tokens = self._spoil(self.codebook.encode(small.pixels), g)
-        condition = self.latents.encode_previews(self.codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
-        told = (torch.rand(size, 1, 1, 1, generator=g) >= self.drops.tokens).float()
-        condition = condition * told
-        clean = self.latents.encode(large.pixels)
-        cover = F.avg_pool2d(large.masks[:, None].float() / 255, self.latents.patch)
-        if step % WHOLE_EVERY:
-            rows = zip(clean, condition, cover, strict=True)
-            windows = [_around_thing(*row, g=g) for row in rows]
-            clean, condition, cover = (torch.stack(maps) for maps in zip(*windows, strict=True))
+        patch, cells = self.latents.patch, PICTURE_SIDE // self.latents.patch
+        cover, side = cover_of(large.masks, cells), self._window(step)
+        at = [_around_thing(each, side, rng) for each, rng in zip(cover, rngs, strict=True)]
+        cut = [(slice(patch * y, patch * (y + side)), slice(patch * x, patch * (x + side))) for y, x in at]
+        windows = torch.tensor(at)
         return {
-            "clean": (clean - condition) / self.latents.residual_scale,
-            "condition": condition,
+            "pixels": torch.stack([picture[part] for picture, part in zip(large.pixels, cut, strict=True)]),
+            "cover": _windows(cover[:, None], windows, side),
+            "at": windows,
+            "small": large.smaller(DRAFT_SIDE).pixels,
             "text": torch.tensor(padded(self.tokenizer, texts, TEXT_LENGTH)),
-            "weight": (1 + self.thing_weight * cover) * told.clamp_min(UNTOLD_WEIGHT),
+            "seed": self.seed * 1_000_003 + step,
+        }
+
+    def _window(self, step: int) -> int:
+        """Cells on the side of what is seen at `step`."""
+        cells = PICTURE_SIDE // self.latents.patch
+        return int(cells * WINDOW) // WINDOW_CELLS * WINDOW_CELLS if step % WHOLE_EVERY else cells
+
+    def prepared(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Clean latents and their condition, (b, c, h, w), weights, sigmas and noise, on the batch's device.
+
+        The draws are functions of the batch's seed and of the kind of device.
+        """
+        device, size = batch["pixels"].device, len(batch["pixels"])
+        latents, codebook = copy_on(device, self.latents), copy_on(device, self.codebook)
+        g = torch.Generator(device).manual_seed(batch["seed"])
+        with in_float32(device):
+            tokens = self._spoil(codebook.encode(batch["small"]), g)
+            condition = latents.encode_previews(codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
+            condition = _windows(condition, batch["at"], batch["cover"].shape[-1])
+            told = (torch.rand(size, 1, 1, 1, generator=g, device=device) >= self.drops.tokens).float()
+            condition = condition * told
+            clean = latents.encode(batch["pixels"])
+        return {
+            "clean": (clean - condition) / latents.residual_scale,
+            "condition": condition,
+            "weight": (1 + self.thing_weight * batch["cover"]) * told.clamp_min(UNTOLD_WEIGHT),
             "told": told,
             "sigma": self.objective.sigma(_times(self.sigmas, size, g)),
-            "noise": torch.randn(clean.shape, generator=g),
+            "noise": torch.randn(clean.shape, generator=g, device=device),
         }
 
     def _spoil(self, tokens: torch.Tensor, g: torch.Generator) -> torch.Tensor:
         """Replace some tokens (b, h, w) by near ones of the codebook, or by any that the batch holds."""
-        rows = (torch.rand(tokens.shape[0], 1, 1, generator=g) < self.drops.spoilt_rows).float()
-        share = rows * torch.rand(tokens.shape[0], 1, 1, generator=g) * 2 * self.drops.spoilt_tokens
-        hit = torch.rand(tokens.shape, generator=g) < share
-        pick = torch.randint(self.neighbours.shape[1], tokens.shape, generator=g)
-        near = self.neighbours[tokens].gather(-1, pick[..., None])[..., 0]
-        others = tokens.flatten()[torch.randint(tokens.numel(), tokens.shape, generator=g)]
-        far = torch.rand(tokens.shape, generator=g) < 0.3
-        return torch.where(hit, torch.where(far, others, near), tokens)
 
-    def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        sigma, objective = batch["sigma"], self.objective
-        noisy = objective.noisy(batch["clean"], batch["noise"], sigma)
-        text = self.model["text_encoder"](input_ids=batch["text"]).last_hidden_state
-        entering = torch.cat([noisy, batch["condition"]], 1)
+        def uniform(*shape: int) -> torch.Tensor:
+            return torch.rand(*shape, generator=g, device=tokens.device)
+
+        near = self.neighbours.to(tokens.device)[tokens]  # (b, h, w, k)
+        rows = (uniform(len(tokens), 1, 1) < self.drops.spoilt_rows).float()
+        share = rows * uniform(len(tokens), 1, 1) * 2 * self.drops.spoilt_tokens
+        pick = (uniform(*tokens.shape) * near.shape[-1]).long()
+        near = near.gather(-1, pick[..., None])[..., 0]
+        others = tokens.flatten()[(uniform(*tokens.shape) * tokens.numel()).long()]
+        spoilt = torch.where(uniform(*tokens.shape) < FAR, others, near)
+        return torch.where(uniform(*tokens.shape) < share, spoilt, tokens)
+
+    def loss(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        return self.error_of(self.prepared(batch), batch["text"])
+
+    def error_of(self, rows: dict[str, torch.Tensor], text_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The loss of rows that are `prepared`, and their mean squared error."""
+        sigma, objective = rows["sigma"], self.objective
+        noisy = objective.noisy(rows["clean"], rows["noise"], sigma)
+        text = self.model["text_encoder"](input_ids=text_ids).last_hidden_state
+        entering = torch.cat([noisy, rows["condition"]], 1)
         predicted = self.model["unet"](entering, objective.timestep(sigma), text).sample
-        target = objective.target(batch["clean"], batch["noise"], sigma)
+        target = objective.target(rows["clean"], rows["noise"], sigma)
         wrong = predicted.float() - target
         squared = wrong.square().mean(1, keepdim=True)
         error = squared if self.error == "squared" else self._in_pixels(wrong)
@@ -220,14 +265,14 @@ class RefinerTask:
         if objective.prediction == "sample":  # the error of the velocity, (x - x_sigma) / sigma
             even = sigma.clamp_min(LEAST_SIGMA)[:, None, None, None]
             even = even.square() if self.error == "squared" else even
-        loss = (error / even * batch["weight"]).sum() / batch["weight"].sum()
-        told = batch["told"]
-        return {"loss": loss, "squared": (squared * told).sum() / squared[0].numel() / told.sum()}
+        loss = (error / even * rows["weight"]).sum() / rows["weight"].sum()
+        told = rows["told"]
+        return {"loss": loss, "squared": (squared * told).sum() / squared[0].numel() / told.sum().clamp_min(1)}
 
     def _in_pixels(self, wrong: torch.Tensor) -> torch.Tensor:
         """The absolute error of the pixels that latents wrong by so much come to: (b, 1, h, w)."""
-        with torch.autocast(wrong.device.type, enabled=False):
-            return self.latents.pixels_of(wrong).abs().mean(1, keepdim=True)
+        with in_float32(wrong.device):
+            return copy_on(wrong.device, self.latents).pixels_of(wrong).abs().mean(1, keepdim=True)
 
     def show(self) -> list[Column]:
         """Held-out pictures: the preview that their own tokens give, what is painted from it, and the truth."""

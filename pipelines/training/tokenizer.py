@@ -42,7 +42,7 @@ def train_tokenizer(
     x = empty.patches(batch.pixels).flatten(0, 2)  # (n, d)
     if len(x) < size:
         raise InputError(f"config: [tokenizer]: size = {size}: the data has no more than {len(x)} patches")
-    weight = 1 + thing_weight * shows_thing(batch.masks, patch).flatten()
+    weight = 1 + thing_weight * shows_thing(batch.masks, side).flatten()
     generator = torch.Generator().manual_seed(seed)
     if start is None:
         centroids = x[torch.multinomial(weight, size, generator=generator)].clone()
@@ -53,7 +53,8 @@ def train_tokenizer(
                 f" {start.codebook.size} and {start.patch}"
             )
         centroids = start.centroids.clone()
-    centroids = _kmeans(x, weight, centroids, iterations, generator, say).half()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    centroids = kmeans(*(t.to(device) for t in (x, weight, centroids)), iterations, generator, say).cpu().half()
     name = f"patches-{patch}px-{size}-{zlib.crc32(centroids.numpy().tobytes()):08x}"
     book = PatchCodebook(centroids.float(), patch=patch, grid=(side, side), name=name)
     sample = batch.pixels[:512]
@@ -71,7 +72,7 @@ def show_codebook(data: TrainingData, book: PatchCodebook) -> list[Column]:
     return [((before, after), "") for before, after in zip(pixels, shown, strict=True)]
 
 
-def _kmeans(
+def kmeans(
     x: torch.Tensor,
     weight: torch.Tensor,
     centroids: torch.Tensor,
@@ -82,7 +83,8 @@ def _kmeans(
     """Lloyd's algorithm with weights; an entry that wins nothing restarts at a badly served patch.
 
     Args:
-        x: float32 (n, d). weight: float32 (n,). centroids: float32 (size, d), where to begin.
+        x: float32 (n, d). weight: float32 (n,). centroids: float32 (size, d), where to begin; on one device.
+        generator: of the CPU.
 
     Returns:
         float32 (size, d).
@@ -94,13 +96,13 @@ def _kmeans(
         parts = [(half - part @ centroids.T).min(1) for part in x.split(8192)]
         winner = torch.cat([p.indices for p in parts])
         cost = (norms + 2 * torch.cat([p.values for p in parts])).clamp_min(0) * weight
-        mass = torch.zeros(size).index_add_(0, winner, weight)
+        mass = torch.zeros(size, device=x.device).index_add_(0, winner, weight)
         total = torch.zeros_like(centroids).index_add_(0, winner, x * weight[:, None])
         used = mass > 0
         centroids[used] = total[used] / mass[used, None]
         lost = int((~used).sum())
         if lost:
-            centroids[~used] = x[torch.multinomial(cost, lost, generator=generator)]
+            centroids[~used] = x[torch.multinomial(cost.cpu(), lost, generator=generator).to(x.device)]
         if i % 5 == 4:
             mean = float(cost.mean())
             say(f"tokenizer: iteration {i + 1}/{iterations}, mean cost {mean:.5f}, {lost} restarted")

@@ -5,8 +5,8 @@ that was stopped goes on exactly where it was; the whole state is one safetensor
 while writing loses nothing.
 """
 
+import contextlib
 import csv
-import dataclasses
 import json
 import math
 import os
@@ -19,49 +19,22 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device, set_seed
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from accelerate.utils import set_seed
 
-from ...engine.errors import CheckpointError, DiptychError, InputError
+from ...engine.errors import DiptychError, InputError
 from ..rendering.output import write_atomically
+from .batches import batches_of
 from .curve import draw_curve
 from .folders import replacing
 from .optimizer import MuonAdamW
+from .pace import Pace, Reached, TrainSettings
 from .samples import write_samples
+from .state import STATE, Average, load_state, save_state
 from .weights import quiet_libraries
 
 LOSSES = "loss.csv"
-STATE = "state.safetensors"
-BEFORE = "state-before.safetensors"
 PROGRESS = "progress.json"
 PRECISIONS = ("auto", "float32", "bfloat16")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainSettings:
-    """How long and how fast.
-
-    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run
-    can be made longer until the cooldown has begun.
-    """
-
-    steps: int
-    batch_size: int
-    lr: float = 2e-3
-    matrix_lr: float = 0.01
-    warmup: int = 100
-    cooldown: float = 0.3
-    ema: float = 0.998
-    seed: int = 0
-    checkpoint_minutes: float = 5.0
-    log_every: int = 25
-    precision: str = "auto"  # of the arithmetic, one of `PRECISIONS`; weights and averages are float32
-
-    def lr_factor(self, step: int) -> float:
-        """Of the peak learning rate at `step` (from 0)."""
-        fall = self.steps * self.cooldown
-        return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall if fall else 1.0)
 
 
 class Task(Protocol):
@@ -78,35 +51,28 @@ class Task(Protocol):
         ...
 
     def loss(self, batch: Any) -> dict[str, torch.Tensor]:
-        """Scalars by name; the one called 'loss' is minimised."""
+        """Scalars by name, the same names at every step; the one called 'loss' is minimised."""
         ...
 
     def save(self, folder: Path) -> None: ...
 
 
-class Average:
-    """Exponential moving average of a model's weights, with the usual warm-up of the decay."""
+class _Losses:
+    """Running averages of the losses, kept where those are: to read them is to wait for a GPU."""
 
-    def __init__(self, model: torch.nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.weights = {k: v.detach().clone() for k, v in model.state_dict().items() if v.is_floating_point()}
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._averages = torch.empty(0)
 
-    @torch.no_grad()
-    def update(self, model: torch.nn.Module, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            if name in self.weights:
-                self.weights[name].lerp_(value, 1 - decay)
+    def add(self, losses: dict[str, torch.Tensor]) -> None:
+        new = torch.stack([value.detach().float() for value in losses.values()])
+        if not self._names:
+            self._names, self._averages = list(losses), new
+        assert list(losses) == self._names, f"losses {list(losses)}: were {self._names} at the step before"
+        self._averages.lerp_(new, 0.02)  # what was not a number stays none
 
-    def swapped_into(self, model: torch.nn.Module) -> Callable[[], None]:
-        """Put the average into `model`; the returned function puts the trained weights back."""
-        kept = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        model.load_state_dict(self.weights, strict=False)
-
-        def restore() -> None:
-            model.load_state_dict(kept)
-
-        return restore
+    def read(self) -> dict[str, float]:
+        return dict(zip(self._names, self._averages.tolist(), strict=True))
 
 
 class _StopSignal:
@@ -138,11 +104,56 @@ class TrainingDiverged(DiptychError):
     """The loss is not a number; the last checkpoint is whole."""
 
 
-def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str], None] = print) -> bool:
+class _Learner:
+    """A task's model on its device, what moves its weights, and their average."""
+
+    def __init__(self, task: Task, settings: TrainSettings) -> None:
+        self._task = task
+        self._accelerator = Accelerator(mixed_precision=_mixed(settings.precision))
+        self.device = self._accelerator.device
+        if self.device.type == "cuda":
+            _lay_out_convolutions(task.model)
+        self.optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
+        self._model, self._prepared = self._accelerator.prepare(task.model, self.optimizer)
+        self._parameters = list(self._model.parameters())
+        self.average = Average(task.model, settings.ema)
+
+    def learn(self, step: int, batch: Any, *, lr_factor: float) -> dict[str, torch.Tensor]:
+        """One step; the losses are on the device, and it is not waited for."""
+        self.optimizer.scale_lr(lr_factor)
+        with self._accelerator.autocast():
+            losses = self._task.loss(batch)
+        self._accelerator.backward(losses["loss"])
+        self._accelerator.clip_grad_norm_(self._parameters, 1.0)
+        self._prepared.step()
+        self._prepared.zero_grad()
+        self.average.update(step)
+        return losses
+
+
+def _lay_out_convolutions(model: torch.nn.Module) -> None:
+    """Channels last, as a GPU's fast convolutions want them."""
+    if any(isinstance(part, torch.nn.Conv2d) for part in model.modules()):
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def train(
+    task: Task,
+    settings: TrainSettings,
+    work: Path,
+    *,
+    workers: int = 0,
+    clock: Callable[[], float] = time.monotonic,
+    say: Callable[[str], None] = print,
+) -> bool:
     """Train `task`, going on from `work/state.safetensors` where there is one.
 
     Writes into `work`: `loss.csv`, and at each checkpoint the state (the one before is kept), `loss.png`,
     `model/` (the average, in shipping format) and samples of what that can do.
+
+    Args:
+        workers: processes that prepare batches ahead of time; 0 prepares each when it is needed.
+        clock: seconds from any origin.
 
     Returns:
         Whether all steps are done; not so where Ctrl-C or a polite kill stopped it.
@@ -155,47 +166,53 @@ def train(task: Task, settings: TrainSettings, work: Path, *, say: Callable[[str
     work.mkdir(parents=True, exist_ok=True)
     quiet_libraries()
     set_seed(settings.seed)
-    accelerator = Accelerator(mixed_precision=_mixed(settings.precision))
-    optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
-    model, prepared = accelerator.prepare(task.model, optimizer)
-    average = Average(task.model, settings.ema)
-    done = _resume(work, task.model, optimizer, average, say)
-    if done:
-        _forget_after(work / LOSSES, done)
-        state = "going on from" if done < settings.steps else "is trained,"
-        say(f"{task.name}: {state} step {done} of {settings.steps}")
-    if done and _exported(work) != done:  # it was stopped between the two halves of a checkpoint
+    learner = _Learner(task, settings)
+    reached = load_state(work, task.model, learner.optimizer, learner.average, say=say)
+    pace = Pace(settings, reached, clock=clock)
+    if reached.step:
+        _go_on(work, reached.step, task, learner.average, pace=pace, say=say)
+    task.model.train()
+    losses, done, saved = _Losses(), reached.step, clock()
+    batches = batches_of(task, settings.batch_size, pace.coming(), workers=workers, device=learner.device)
+    with _StopSignal() as stop, contextlib.closing(batches):
+        for step, batch in enumerate(batches, done):
+            losses.add(learner.learn(step, batch, lr_factor=pace.lr_factor(step)))
+            done = step + 1
+            settled = pace.after(done)
+            last = done == pace.steps or stop.asked
+            logs = last or done % settings.log_every == 0
+            saves = last or settled or clock() - saved > settings.checkpoint_minutes * 60
+            if logs or saves or learner.device.type == "cpu":  # elsewhere it is a wait
+                figures = _checked(losses.read(), task.name, step, work)
+                if logs:
+                    _log(work, done, figures)
+                    say(_progress(task.name, done, figures, pace))
+            if saves:
+                _checkpoint(work, task, learner, pace.reached())
+                saved = clock()
+            if last:
+                break
+    if pace.steps is not None and done >= pace.steps:
+        return True
+    say(f"{task.name}: stopped after step {done}; the same command goes on from there")
+    return False
+
+
+def _go_on(
+    work: Path, done: int, task: Task, average: Average, *, pace: Pace, say: Callable[[str], None]
+) -> None:
+    """Put in order what a run left that was stopped after `done` steps."""
+    _forget_after(work / LOSSES, done)
+    state = "is trained," if pace.steps is not None and done >= pace.steps else "going on from"
+    say(f"{task.name}: {state} step {done}{f' of {pace.steps}' if pace.steps is not None else ''}")
+    if _exported(work) != done:  # it was stopped between the two halves of a checkpoint
         _export(work, done, task, average)
-    model.train()
-    began = saved = time.monotonic()
-    running: dict[str, float] = {}
-    with _StopSignal() as stop:
-        for step in range(done, settings.steps):
-            optimizer.scale_lr(settings.lr_factor(step))
-            batch = send_to_device(task.batch(step, settings.batch_size), accelerator.device)
-            with accelerator.autocast():
-                losses = task.loss(batch)
-            accelerator.backward(losses["loss"])
-            accelerator.clip_grad_norm_(model.parameters(), 1.0)
-            prepared.step()
-            prepared.zero_grad()
-            average.update(task.model, step)
-            _blend(running, losses)
-            if not math.isfinite(running["loss"]):
-                raise _diverged(task.name, step, work)
-            last = step + 1 == settings.steps or stop.asked
-            if (step + 1) % settings.log_every == 0 or last:
-                _log(work, step + 1, running)
-                left = (time.monotonic() - began) / (step + 1 - done) * (settings.steps - step - 1)
-                figures = "  ".join(f"{k} {v:.4f}" for k, v in running.items())
-                say(f"{task.name}  step {step + 1}/{settings.steps}  {figures}  {_clock(left)} left")
-            if last or time.monotonic() - saved > settings.checkpoint_minutes * 60:
-                _checkpoint(work, step + 1, task, optimizer, average)
-                saved = time.monotonic()
-            if stop.asked and step + 1 < settings.steps:
-                say(f"{task.name}: stopped after step {step + 1}; the same command goes on from there")
-                return False
-    return True
+
+
+def _progress(name: str, done: int, figures: dict[str, float], pace: Pace) -> str:
+    of = f"/{pace.steps}" if pace.steps is not None else ""
+    losses = "  ".join(f"{k} {v:.4f}" for k, v in figures.items())
+    return f"{name}  step {done}{of}  {losses}  {pace.speed():.1f} steps/s  {_clock(pace.left())} left"
 
 
 def _mixed(precision: str) -> str:
@@ -209,15 +226,11 @@ def _mixed(precision: str) -> str:
     return "bf16" if able and precision != "float32" else "no"
 
 
-def _blend(running: dict[str, float], losses: dict[str, torch.Tensor]) -> None:
-    for name, value in losses.items():
-        new = float(value.detach())
-        running[name] = new if name not in running else running[name] + 0.02 * (new - running[name])
-
-
-def _diverged(name: str, step: int, work: Path) -> TrainingDiverged:
+def _checked(figures: dict[str, float], name: str, step: int, work: Path) -> dict[str, float]:
+    if math.isfinite(figures["loss"]):
+        return figures
     kept = f"{work / STATE} holds the last good state" if (work / STATE).exists() else "nothing was saved yet"
-    return TrainingDiverged(
+    raise TrainingDiverged(
         f"{name}: the loss is not a number at step {step}; lower the learning rate and start again: {kept}"
     )
 
@@ -249,18 +262,9 @@ def _forget_after(path: Path, step: int) -> None:
         write_atomically(path, ("\n".join([header, *kept]) + "\n").encode())
 
 
-def _checkpoint(work: Path, step: int, task: Task, optimizer: MuonAdamW, average: Average) -> None:
-    tensors = {f"model/{k}": v.detach().clone().contiguous() for k, v in task.model.state_dict().items()}
-    tensors |= {f"average/{k}": v.clone().contiguous() for k, v in average.weights.items()}
-    for name, p in task.model.named_parameters():
-        kept = optimizer.state[p].items() if p in optimizer.state else ()
-        tensors |= {f"optimizer/{name}/{k}": v.clone().contiguous() for k, v in kept}
-    part = work / "state.part"
-    save_file(tensors, part, metadata={"step": str(step)})
-    if (work / STATE).exists():
-        os.replace(work / STATE, work / BEFORE)
-    os.replace(part, work / STATE)
-    _export(work, step, task, average)
+def _checkpoint(work: Path, task: Task, learner: _Learner, reached: Reached) -> None:
+    save_state(work, reached, task.model, learner.optimizer, learner.average)
+    _export(work, reached.step, task, learner.average)
 
 
 def _export(work: Path, step: int, task: Task, average: Average) -> None:
@@ -283,60 +287,6 @@ def _exported(work: Path) -> int:
     """The step of the model in shipping format; 0 if there is none."""
     path = work / PROGRESS
     return int(json.loads(path.read_text(encoding="utf-8"))["step"]) if path.exists() else 0
-
-
-def _last_whole_state(work: Path, say: Callable[[str], None]) -> tuple[Path | None, int]:
-    """The newest state that can be read, and its step; (`None`, 0) where there never was one.
-
-    Raises:
-        CheckpointError: there are states, and all are damaged.
-    """
-    paths = [path for path in (work / STATE, work / BEFORE) if path.exists()]
-    for path in paths:
-        try:
-            with safe_open(path, framework="pt") as file:
-                return path, int(file.metadata()["step"])
-        except (SafetensorError, OSError, KeyError, TypeError):
-            say(f"{path}: is damaged; what was saved before it is looked for")
-    if paths:
-        raise CheckpointError(f"{work}: every state in it is damaged: remove the folder to begin anew")
-    return None, 0
-
-
-def _resume(
-    work: Path,
-    model: torch.nn.Module,
-    optimizer: MuonAdamW,
-    average: Average,
-    say: Callable[[str], None],
-) -> int:
-    path, step = _last_whole_state(work, say)
-    if path is None:
-        return 0
-    device = next(model.parameters()).device
-    parameters = dict(model.named_parameters())
-    weights: dict[str, torch.Tensor] = {}
-    with safe_open(path, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - not a dict
-            what, _, rest = name.partition("/")
-            value = file.get_tensor(name).to(device)
-            if what == "model":
-                weights[rest] = value
-            elif what == "average":
-                average.weights[rest] = value
-            else:
-                of, _, key = rest.rpartition("/")
-                if of not in parameters:
-                    raise _of_another_version(work)
-                optimizer.state[parameters[of]][key] = value
-    if not optimizer.knows_its_state():
-        raise _of_another_version(work)
-    model.load_state_dict(weights)
-    return step
-
-
-def _of_another_version(work: Path) -> CheckpointError:
-    return CheckpointError(f"{work}: was begun by another version of diptych: remove the folder to begin anew")
 
 
 def _clock(seconds: float) -> str:

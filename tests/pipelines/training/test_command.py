@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diptych import CheckpointError, InputError, TextToImage
+from diptych import CheckpointError, DiptychError, InputError, TextToImage
 from diptych.engine.models.checkpoint import parameter_count
 from diptych.pipelines import cli
 from diptych.pipelines.build import build_chain, registry
@@ -137,6 +137,7 @@ def test_a_prediction_that_is_not_of_the_path_is_refused(run, tmp_path: Path, ti
         ("lora", {}, "--base"),
         ("lora", {"base": Path("nowhere")}, "has no model_index.json"),
         ("drafter", {"rank": 4}, "go with lora alone"),
+        ("drafter", {"together": True}, "--together goes with all alone"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_written(
@@ -233,3 +234,31 @@ def test_a_stopped_training_ends_with_130_and_says_how_to_go_on(
     monkeypatch.setattr("diptych.pipelines.training.command.run_training", lambda *_, **__: False)
     status, _, err = diptych("train", "planner", "-o", tmp_path / "run")
     assert status == 130 and "the same command goes on" in err
+
+
+def test_models_that_train_together_become_what_they_become_one_after_the_other(
+    tmp_path: Path, tiny_config: Path
+) -> None:
+    how = {"config": tiny_config, "steps": 2, "threads": 1}
+    assert run_training("all", tmp_path / "apart", **how)
+    assert run_training("all", tmp_path / "together", together=True, cache=True, workers=1, **how)
+    for name in SHIPPED:
+        for apart in sorted((tmp_path / "apart" / "weights" / name).rglob("*.safetensors")):
+            together = tmp_path / "together" / apart.relative_to(tmp_path / "apart")
+            assert apart.read_bytes() == together.read_bytes(), apart
+
+
+def test_one_of_several_that_fails_leaves_the_others_whole(
+    tmp_path: Path, tiny_config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    how = {"config": tiny_config, "steps": 1, "threads": 1}
+    (tmp_path / "drafter").mkdir()
+    (tmp_path / "drafter" / "state.safetensors").write_bytes(b"nothing")
+    with pytest.raises(DiptychError, match="drafter failed; the same command goes on"):
+        run_training("all", tmp_path, together=True, **how)
+    assert "diptych: drafter: " in (said := capfd.readouterr().err) and "is damaged" in said
+    assert "Traceback" not in said
+    for name in ("planner", "refiner", "captioner", "inspector"):
+        assert json.loads((tmp_path / name / "progress.json").read_text()) == {"step": 1}
+    shutil.rmtree(tmp_path / "drafter")
+    assert run_training("all", tmp_path, together=True, **how)

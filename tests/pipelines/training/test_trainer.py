@@ -1,18 +1,26 @@
 """The training loop: it goes on exactly where it was stopped, and never saves what is not a number."""
 
 import dataclasses
+import itertools
+import multiprocessing
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from diptych import CheckpointError, InputError
-from diptych.pipelines.training.trainer import Average, TrainingDiverged, TrainSettings, train
+from diptych.pipelines.training.optimizer import MuonAdamW
+from diptych.pipelines.training.pace import Reached
+from diptych.pipelines.training.state import Average, load_state, save_state
+from diptych.pipelines.training.trainer import TrainingDiverged, TrainSettings, train
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 SETTINGS = TrainSettings(steps=9, batch_size=4, warmup=2, log_every=2)
 
 
@@ -164,7 +172,7 @@ def test_the_average_follows_slowly_and_can_be_put_back() -> None:
     before = model.weight.detach().clone()
     with torch.no_grad():
         model.weight += 1
-    average.update(model, 10_000)
+    average.update(10_000)
     assert torch.allclose(average.weights["weight"], before + 0.1, atol=1e-6)
     restore = average.swapped_into(model)
     assert torch.allclose(model.weight, before + 0.1, atol=1e-6)
@@ -183,3 +191,101 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path, line_task: Any) -
         save_file(state, path, metadata={"step": "4"})
         with pytest.raises(CheckpointError, match="was begun by another version of diptych"):
             train(line_task(), SETTINGS, tmp_path, say=quiet)
+
+
+@linux
+def test_workers_change_nothing(tmp_path: Path, line_task: Any) -> None:
+    train(line_task(), SETTINGS, tmp_path / "none", say=quiet)
+    train(line_task(), SETTINGS, tmp_path / "two", workers=2, say=quiet)
+    alone, helped = weights(tmp_path / "none"), weights(tmp_path / "two")
+    assert alone.keys() == helped.keys()
+    for name, value in alone.items():
+        assert torch.equal(value, helped[name]), name
+    assert not multiprocessing.active_children()
+
+
+@linux
+def test_workers_end_with_a_run_that_fails(tmp_path: Path, line_task: Any) -> None:
+    with pytest.raises(TrainingDiverged, match="step 4"):
+        train(line_task(spoilt_at=4), SETTINGS, tmp_path, workers=2, say=quiet)
+    assert not multiprocessing.active_children()
+
+
+MINUTE = dataclasses.replace(SETTINGS, minutes=1, cooldown=0.5, log_every=10)
+
+
+class Watch:
+    """A clock that a task's batches turn on by a second each."""
+
+    def __init__(self, task: Any) -> None:
+        self.now = 0.0
+        self.task, self._batch = task, task.batch
+        task.batch = self._turned
+
+    def __call__(self) -> float:
+        return self.now
+
+    def _turned(self, step: int, size: int) -> Any:
+        self.now += 1
+        return self._batch(step, size)
+
+
+def test_a_run_of_a_minute_ends_before_it_and_goes_on_as_if_it_had_not_been_stopped(
+    tmp_path: Path, line_task: Any
+) -> None:
+    said: list[str] = []
+    watch = Watch(line_task())
+    assert train(watch.task, MINUTE, tmp_path / "whole", clock=watch, say=said.append) is True
+    assert 57 <= watch.now <= 60
+    assert (tmp_path / "whole" / "progress.json").read_text().strip() == '{"step": 58}'
+    assert "step 10  loss" in said[0] and said[0].endswith("1.0 steps/s  1 min left")
+    assert "step 58/58" in said[-1]
+    work = tmp_path / "parts"
+    for steps in (20, 41):  # before and after the number of steps is known
+        watch = Watch(stopped_after(line_task(), steps))
+        assert train(watch.task, MINUTE, work, clock=watch, say=quiet) is False
+    watch = Watch(line_task())
+    said.clear()
+    assert train(watch.task, MINUTE, work, clock=watch, say=said.append) is True
+    assert said[0] == "line: going on from step 42 of 58"
+    whole, parts = weights(tmp_path / "whole"), weights(work)
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_the_state_is_saved_when_the_number_of_steps_is_known(tmp_path: Path, line_task: Any) -> None:
+    watch = Watch(line_task(spoilt_at=31))
+    with pytest.raises(TrainingDiverged):
+        train(watch.task, MINUTE, tmp_path, clock=watch, say=quiet)
+    with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
+        assert file.metadata() == {"step": "30", "seconds": "30.0", "steps": "58"}
+
+
+@linux
+def test_workers_do_not_know_when_a_run_of_a_minute_ends(tmp_path: Path, line_task: Any) -> None:
+    seconds = itertools.count()
+    settings = dataclasses.replace(MINUTE, minutes=0.5)
+    assert train(line_task(), settings, tmp_path, workers=1, clock=lambda: float(next(seconds)), say=quiet)
+    assert not multiprocessing.active_children()
+
+
+def test_a_state_is_laid_out_as_the_model_is(tmp_path: Path) -> None:
+    def made() -> tuple[torch.nn.Module, MuonAdamW, Average]:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return model, MuonAdamW(model.named_parameters()), Average(model, 0.5)
+
+    model, optimizer, average = made()
+    model(torch.randn(2, 3, 5, 5)).square().sum().backward()
+    optimizer.step()
+    average.update(100)
+    save_state(tmp_path, Reached(step=1), model, optimizer, average)
+    again = made()
+    assert load_state(tmp_path, *again, say=quiet) == Reached(step=1)
+    weight = next(again[0].parameters())
+    momentum = again[1].state[weight]["momentum"]
+    assert weight.stride() == momentum.stride() == again[2].weights["0.weight"].stride()
+    assert torch.equal(momentum, optimizer.state[next(model.parameters())]["momentum"])
+    assert torch.equal(again[2].weights["0.weight"], average.weights["0.weight"])
+    assert torch.equal(again[0].state_dict()["1.running_mean"], model.state_dict()["1.running_mean"])

@@ -1,0 +1,82 @@
+"""Batches of coming steps, prepared one after the other or by workers ahead of time. Knows nothing of training.
+
+A batch is a function of its step alone, so who prepares it changes nothing.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterable
+from typing import Any, Protocol
+
+import torch
+from accelerate.utils import send_to_device
+from torch.utils.data import DataLoader, Dataset
+
+AHEAD = 4  # batches that each worker prepares before they are asked for
+
+
+class MakesBatches(Protocol):
+    def batch(self, step: int, size: int) -> Any: ...
+
+
+class _ByStep(Dataset[Any]):
+    def __init__(self, task: MakesBatches, size: int) -> None:
+        self._task, self._size = task, size
+
+    def __getitem__(self, index: int) -> Any:
+        return self._task.batch(index, self._size)
+
+
+def batches_of(
+    task: MakesBatches, size: int, steps: Iterable[int], *, workers: int = 0, device: torch.device
+) -> Generator[Any, None, None]:
+    """The batches of `steps`, in order, on `device`. Closing it ends the workers; `steps` may have no end.
+
+    Without workers each is made when it is asked for, and so is the next of `steps`; with workers `AHEAD` times
+    as many sooner. Workers are forked on Linux, where the task need not be picklable; what makes batches must
+    then lie on the CPU.
+
+    Raises:
+        what `task.batch` raises, also in a worker.
+    """
+    if workers:
+        yield from _prepared_ahead(_ByStep(task, size), steps, workers=workers, device=device)
+    else:
+        for step in steps:
+            yield send_to_device(task.batch(step, size), device)
+
+
+def _prepared_ahead(
+    batches: Dataset[Any], steps: Iterable[int], *, workers: int, device: torch.device
+) -> Generator[Any, None, None]:
+    pinned = device.type == "cuda"
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        collate_fn=_as_it_is,
+        pin_memory=pinned,
+        worker_init_fn=_leave_signals_to_the_trainer,
+        multiprocessing_context="fork" if sys.platform == "linux" else None,
+        generator=torch.Generator(),  # else it draws from the one that dropout draws from
+    )
+    iterator: Any = iter(loader)
+    try:
+        for batch in iterator:
+            yield send_to_device(batch, device, non_blocking=pinned)
+    finally:
+        iterator._shutdown_workers()  # else that waits for its last reference, which a traceback may hold
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _leave_signals_to_the_trainer(_: int) -> None:
+    """Ctrl-C and polite kills reach all processes of a terminal: the trainer ends, and with it its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads do not survive a fork; it would warn
