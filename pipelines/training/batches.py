@@ -59,7 +59,7 @@ def _prepared_ahead(
         prefetch_factor=AHEAD,
         collate_fn=_as_it_is,
         pin_memory=pinned,
-        worker_init_fn=_leave_signals_to_the_trainer,
+        worker_init_fn=_come_second,
         multiprocessing_context="fork" if sys.platform == "linux" else None,
         generator=torch.Generator(),  # else it draws from the one that dropout draws from
     )
@@ -75,8 +75,11 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_the_trainer(_: int) -> None:
-    """Ctrl-C and polite kills reach all processes of a terminal: the trainer ends, and with it its workers."""
+def _come_second(_: int) -> None:
+    """The trainer goes first where cores are few: what it waits for is ready sooner than it asks. And Ctrl-C
+    and polite kills, which reach all processes of a terminal, are for it: it ends, and with it its workers."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads do not survive a fork; it would warn

@@ -120,9 +120,9 @@ class CaptionerTask:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Pictures, uint8 (b, h, w, 3), as the encoder and as the tokens are to show them, how sharp each is seen
-        and whether at all; captions (b, t) with labels; asks (b · k, t), those of a picture together, with labels
-        of their words and of their answers."""
+        """Pictures, uint8 (b, h, w, 3), as the encoder and as the tokens are to show them, how sharp each is
+        seen and whether at all; captions (b, t) with labels; asks (b · k, t), those of a picture together, with
+        labels of their words and of their answers."""
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         rngs = [random.Random(f"captioner/{self.seed}/{step}/{i}") for i in range(size)]
         sharpness = torch.tensor([self._sharpness(rng) for rng in rngs])
@@ -351,4 +351,4 @@ def _looking_nats(attentions: tuple[torch.Tensor, ...], shown: torch.Tensor) -> 
     wanted = shown.any(-1)  # (b, t)
     layers = torch.stack([layer[:, :POINTING_HEADS] for layer in attentions])
     nats = -((layers * shown[:, None]).sum(-1) + NEXT_TO_NOTHING).log()  # (layers, b, heads, t)
-    return nats.mean((0, 2))[wanted].sum() / wanted.sum().clamp_min(1)
+    return (nats.mean((0, 2)) * wanted).sum() / wanted.sum().clamp_min(1)

@@ -38,7 +38,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "error": ERRORS,
     "precision": PRECISIONS,
 }
-_FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "thing_weight")
+_FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "minutes", "thing_weight")
 
 Table = dict[str, Any]
 
@@ -58,10 +58,10 @@ def read_config(path: Path | None = None) -> Table:
 def training_of(
     config: Table, name: str, *, steps: int | None = None, minutes: float | None = None
 ) -> TrainSettings:
-    """How long and how fast model `name` is trained; `steps`, or `minutes`, in place of what the config says."""
+    """How long and how fast model `name` is trained; `steps`, or `minutes`, not as the config says."""
     table = dict(config[name]["training"])
     if steps is not None:
-        table["steps"] = steps
+        table |= {"steps": steps, "minutes": 0.0}
     if minutes is not None:
         table["minutes"] = minutes
     return TrainSettings(seed=config["seed"], precision=config["precision"], **table)

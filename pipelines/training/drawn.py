@@ -63,7 +63,7 @@ class DrawnPictures:
         return pixels, things
 
     def draw_ahead(self, count: int, *, processes: int) -> None:
-        """Draw those of the first `count` that were not drawn yet, in so many processes where these can fork."""
+        """Draw those of the first `count` that were not drawn yet, in so many processes where they can fork."""
         missing = [number for number in range(min(count, self.count)) if not self._is_drawn[number]]
         if processes < 2 or "fork" not in multiprocessing.get_all_start_methods():
             return  # each is drawn when it is asked for

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-Module = TypeVar("Module", bound=torch.nn.Module)
+Part = TypeVar("Part", torch.Tensor, torch.nn.Module)
 
 
 def in_float32(device: torch.device) -> torch.autocast:
@@ -15,8 +15,10 @@ def in_float32(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
 
 
-@functools.lru_cache(maxsize=8)
-def copy_on(device: torch.device, module: Module) -> Module:
-    """`module`, if it is on that device, or a copy of it there, made once."""
-    here = next(itertools.chain(module.parameters(), module.buffers())).device
-    return module if here == device else copy.deepcopy(module).to(device)
+@functools.lru_cache(maxsize=16)
+def copy_on(device: torch.device, part: Part) -> Part:
+    """`part`, if it is on that device, or a copy of it there, made once."""
+    if isinstance(part, torch.Tensor):
+        return part.to(device)
+    here = next(itertools.chain(part.parameters(), part.buffers())).device
+    return part if here == device else copy.deepcopy(part).to(device)

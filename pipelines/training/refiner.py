@@ -238,7 +238,7 @@ class RefinerTask:
         def uniform(*shape: int) -> torch.Tensor:
             return torch.rand(*shape, generator=g, device=tokens.device)
 
-        near = self.neighbours.to(tokens.device)[tokens]  # (b, h, w, k)
+        near = copy_on(tokens.device, self.neighbours)[tokens]  # (b, h, w, k)
         rows = (uniform(len(tokens), 1, 1) < self.drops.spoilt_rows).float()
         share = rows * uniform(len(tokens), 1, 1) * 2 * self.drops.spoilt_tokens
         pick = (uniform(*tokens.shape) * near.shape[-1]).long()

@@ -5,10 +5,13 @@ always being made ready.
 """
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -53,10 +56,9 @@ def train_together(names: Sequence[str], parts: Parts, options: Mapping[str, Any
 
 def _train(name: str, out: str, options: dict[str, Any]) -> None:
     """What each process does."""
-    from pathlib import Path
-
     from .command import run_training
 
+    _stand_alone()
     try:
         done = run_training(name, Path(out), **options)
     except KeyboardInterrupt:
@@ -65,6 +67,20 @@ def _train(name: str, out: str, options: dict[str, Any]) -> None:
         print(f"diptych: {name}: {error}", file=sys.stderr, flush=True)
         sys.exit(FAILED)
     sys.exit(0 if done else STOPPED)
+
+
+def _stand_alone() -> None:
+    """Leave the terminal's group, so that Ctrl-C comes once, from the parent; stop if that was killed."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Passing:

@@ -112,6 +112,7 @@ class _Learner:
         self._accelerator = Accelerator(mixed_precision=_mixed(settings.precision))
         self.device = self._accelerator.device
         if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # pictures come in few shapes
             _lay_out_convolutions(task.model)
         self.optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
         self._model, self._prepared = self._accelerator.prepare(task.model, self.optimizer)
