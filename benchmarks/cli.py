@@ -23,6 +23,10 @@ def bench(
     clock: Annotated[str, typer.Option(help="wall; or processor, where a CPU has other work to do.")] = "wall",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder where results are kept.")] = None,
     candidates: Annotated[str, typer.Option(help="loop: numbers of them to compare.")] = "1,2,4,8",
+    first: Annotated[int, typer.Option(help="loop: number of the first of the held-out prompts.")] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="loop: of the drafts; the recipe's, if not given.", min=0.0, max=5.0)
+    ] = None,
     only: Annotated[str, typer.Option(help="loop: scorer, for how well the score tells alone.")] = "",
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
     size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
@@ -40,6 +44,8 @@ def bench(
         prompts=prompts,
         repeats=repeats,
         candidates=candidates,
+        first=first,
+        temperature=temperature,
         only=only,
         inspector=inspector,
     )

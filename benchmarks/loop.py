@@ -74,6 +74,10 @@ class Bench:
         """Drafts that are painted, in the figures."""
         return KEEP if self.most > KEEP else 1
 
+    def render(self, pipe: TextToImage, scenes: Sequence[Scene], candidates: int) -> list[Trail]:
+        temperature = self.options.temperature
+        return render_trails(pipe, self.look, scenes, candidates=candidates, temperature=temperature)
+
     def read(self, pipe: TextToImage, trails: Sequence[Trail], count: int, keep: int | None = None) -> Point:
         """What a loop of one round would come out with."""
         policy = policy_of(count, keep)
@@ -89,7 +93,8 @@ def named(count: int, keep: int | None = None, rounds: int = 1) -> str:
 
 
 def measure(options: Options) -> Report:
-    """Heeds recipe, device, clock, prompts, repeats, candidates, inspector and only (`scorer`)."""
+    """Heeds recipe, device, clock, prompts, first, temperature, repeats, candidates, inspector and only
+    (`scorer`)."""
     pipe = Engine(options.read_recipe(), device=options.device, clock=options.clock).pipe
     looker = Inspector.from_checkpoint(options.inspector) if options.only != "scorer" else None
     options.say(f"scorer: {options.prompts} held-out renders, each with prompts that are wrong in one respect")
@@ -105,7 +110,7 @@ def measure(options: Options) -> Report:
     bench = Bench(
         pipe=pipe,
         look=looker.look,
-        scenes=held_out_scenes(options.prompts),
+        scenes=held_out_scenes(options.first + options.prompts)[options.first :],
         counts=options.counts,
         options=options,
     )
@@ -115,7 +120,7 @@ def measure(options: Options) -> Report:
 def _with_loop(bench: Bench, scorer: Report) -> Report:
     options = bench.options
     options.say(f"{len(bench.scenes)} prompts, {bench.most} candidates each, all painted")
-    trails = render_trails(bench.pipe, bench.look, bench.scenes, candidates=bench.most)
+    trails = bench.render(bench.pipe, bench.scenes, bench.most)
     lines = _read_off(bench, trails)
     options.say(f"the same, pruned, and planned again: {ROUNDS} rounds at most")
     lines[AGAIN] = [_rounds(bench, count) for count in dict.fromkeys((1, bench.most))]
@@ -174,7 +179,8 @@ def _rounds(bench: Bench, count: int) -> Point:
     seen: list[Sighting | None] = [None] * len(bench.scenes)
     seconds = 0.0
     prompts = [prompt_of(scene) for scene in bench.scenes]
-    for result in bench.pipe.stream(prompts, candidates=count, keep=keep, rounds=ROUNDS):
+    loop = {"candidates": count, "keep": keep, "rounds": ROUNDS, "temperature": bench.options.temperature}
+    for result in bench.pipe.stream(prompts, **loop):
         if isinstance(result, Outcome):
             (seen[result.request.row - 1],) = bench.look(result.picture.pixels[None])
             seconds += sum(result.timings.values())
@@ -191,10 +197,10 @@ def _panels(
     for panel in ("tokens", "diffusion"):
         pipe = alone(bench.pipe, panel)
         pipe.runner.batching = bench.pipe.runner.batching  # and with it the clock
-        one = seconds_of(pipe, render_trails(pipe, bench.look, bench.scenes[:2], candidates=2), policy_of(1))
+        one = seconds_of(pipe, bench.render(pipe, bench.scenes[:2], 2), policy_of(1))
         count = min(MOST, max(1, math.ceil(1.25 * hybrid.seconds / one)))
         bench.options.say(f"{panel} only: {count} candidates each")
-        found = render_trails(pipe, bench.look, bench.scenes, candidates=count)
+        found = bench.render(pipe, bench.scenes, count)
         line = [bench.read(pipe, found, k) for k in _doubled(count)]
         in_time = [bench.read(pipe, found, k) for k in range(1, count + 1)]
         equal = max((p for p in in_time if p.seconds <= hybrid.seconds), key=_seconds, default=in_time[0])
@@ -212,7 +218,8 @@ def _costs(bench: Bench) -> dict[str, Ratio]:
 
     def render(count: int, keep: int) -> None:
         for i, prompt in enumerate(prompts):
-            list(bench.pipe.stream(prompt, seed=i, candidates=count, keep=keep, rounds=1))
+            loop = {"candidates": count, "keep": keep, "rounds": 1, "temperature": bench.options.temperature}
+            list(bench.pipe.stream(prompt, seed=i, **loop))
 
     bench.options.say(f"{len(prompts)} prompts, one at a time, {bench.options.repeats} times each")
     rivals = {name: functools.partial(render, *each) for name, each in wishes.items()}

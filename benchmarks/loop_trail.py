@@ -49,11 +49,14 @@ def policy_of(candidates: int, keep: int | None = None) -> Policy:
     return Policy.of(Settings(candidates=candidates, keep=keep))
 
 
-def render_trails(pipe: TextToImage, look: Look, scenes: Sequence[Scene], *, candidates: int) -> list[Trail]:
+def render_trails(
+    pipe: TextToImage, look: Look, scenes: Sequence[Scene], *, candidates: int, temperature: float | None = None
+) -> list[Trail]:
     """Paint and judge so many candidates of the full wording of each scene, and judge their previews too."""
     trails = [Trail(scene=scene) for scene in scenes]
     prompts = [prompt_of(scene) for scene in scenes]
-    for result in pipe.stream(prompts, candidates=candidates, keep=candidates, rounds=1):
+    loop = {"candidates": candidates, "keep": candidates, "rounds": 1}
+    for result in pipe.stream(prompts, temperature=temperature, **loop):
         if isinstance(result, Outcome):
             place = result.request.row - 1
             trails[place] = _trail(pipe, look, scenes[place], result)

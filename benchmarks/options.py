@@ -26,6 +26,8 @@ class Options:
         repeats: how often each pair is run.
         clock_name: `wall`, or `processor` for a CPU that other processes use too (see `timing`).
         candidates: numbers of them, parted by commas; heeded by `loop` only.
+        first: number of the first of the held-out prompts; heeded by `loop` only.
+        temperature: of the drafts, where not the recipe's; heeded by `loop` only.
         only: the part to be measured; heeded by `loop` only, whose `scorer` is quick.
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
         size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
@@ -42,6 +44,8 @@ class Options:
     repeats: int = 3
     clock_name: str = "wall"
     candidates: str = "1,2,4,8"
+    first: int = 0
+    temperature: float | None = None
     only: str = ""
     inspector: str = "pocket/inspector"
     size: str = "full"
@@ -52,6 +56,8 @@ class Options:
         for name, count in (("prompts", self.prompts), ("repeats", self.repeats)):
             if count < 1:
                 raise InputError(f"{name} = {count}: must be at least 1")
+        if self.first < 0:
+            raise InputError(f"first = {self.first}: must be at least 0")
         _ = self.counts
         chosen = (
             ("clock", self.clock_name, CLOCK_NAMES),
@@ -64,7 +70,9 @@ class Options:
 
     def told(self) -> dict[str, Any]:
         """What was asked for, for a report."""
-        return {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
+        told: dict[str, Any] = {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
+        told |= {"first": self.first} if self.first else {}
+        return told | ({"temperature": self.temperature} if self.temperature is not None else {})
 
     @property
     def counts(self) -> tuple[int, ...]:

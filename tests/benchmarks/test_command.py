@@ -64,6 +64,8 @@ def test_a_wrong_name_or_number_is_refused(tmp_path: Path) -> None:
         known("decoed")
     with pytest.raises(InputError, match="repeats = 0"):
         Options(repeats=0)
+    with pytest.raises(InputError, match="first = -1"):
+        Options(first=-1)
     with pytest.raises(InputError, match="size 'huge': not known: choose one of full, tiny"):
         Options(size="huge")
     with pytest.raises(InputError, match="clock 'sun'"):

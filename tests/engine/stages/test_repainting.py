@@ -100,8 +100,8 @@ def test_fewer_steps_are_taken_from_less_noise(
 def test_nothing_outside_of_the_mask_changes(paint: Paint, picture: torch.Tensor) -> None:
     mask = torch.zeros(256, 256, dtype=torch.bool)
     mask[91:150, 40:133] = True
-    changed = torch.zeros(12, 12, dtype=torch.bool)
-    changed[4:8, 1:7] = True
+    changed = torch.zeros(16, 16, dtype=torch.bool)
+    changed[5:10, 2:9] = True
     painted = paint(picture=picture, mask=mask, changed=changed).pixels
     assert torch.equal(painted[~mask], picture[~mask])
     assert far(painted[mask], picture[mask]) > 1
@@ -111,10 +111,10 @@ def test_nothing_outside_of_the_mask_changes(paint: Paint, picture: torch.Tensor
 
 def test_where_tokens_are_drawn_anew_painting_begins_with_noise(paint: Paint, picture: torch.Tensor) -> None:
     """And where they are kept, the picture is hardly changed at a low strength."""
-    changed = torch.zeros(12, 12, dtype=torch.bool)
-    changed[2:6, 2:6] = True
+    changed = torch.zeros(16, 16, dtype=torch.bool)
+    changed[3:8, 3:8] = True
     painted = paint(picture=picture, strength=0.1, changed=changed).pixels
-    inside = (slice(48, 122), slice(48, 122))
+    inside = (slice(52, 124), slice(52, 124))
     assert far(painted[inside], picture[inside]) > 3 * far(painted[180:], picture[180:])
 
 
