@@ -5,7 +5,8 @@
 #   make check      linter, formatter, type checker
 #   make examples   run every script of examples/
 #   make bench      measure speed and memory, into benchmarks/results/   (make bench BENCH="chain --prompts 16")
-#   make train      train the pocket models anew, into runs/pocket/   (hours on a CPU; resumes where it was stopped)
+#   make train      train the pocket models anew, into runs/pocket/   (minutes on a large GPU with
+#                   TRAIN="--together --workers 4 --cache", days on a CPU; resumes where it was stopped)
 #   make clean      remove what building left behind; `make distclean` the environment and out/, too
 #
 # PYTHON chooses the interpreter that .venv is made with: make demo PYTHON=python3.12
@@ -15,6 +16,7 @@ VENV   ?= .venv
 OUT    ?= out/demo
 RUN    ?= runs/pocket
 TESTS  ?=
+TRAIN  ?=
 BENCH  ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -80,7 +82,7 @@ bench: $(VENV)/.installed
 	$(BIN)/diptych bench $(BENCH) --out benchmarks/results
 
 train: $(VENV)/.installed
-	$(BIN)/diptych train all --out $(RUN)
+	$(BIN)/diptych train all --out $(RUN) $(TRAIN)
 
 clean:
 	rm -rf $(LEFTOVERS) dist .pytest_cache .ruff_cache .hypothesis

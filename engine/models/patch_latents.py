@@ -1,9 +1,10 @@
 """A linear autoencoder of square patches: the latent space in which the pocket refiner paints.
 
-Principal components of 8 x 8 pixel patches (Pearson 1901), in closed form: encoding and decoding are one small
+Principal components of patches (Pearson 1901), in closed form: encoding and decoding are one small
 matrix product each, so nothing of a picture's second is spent on them. Knows nothing of diffusion.
 """
 
+import functools
 import json
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class PatchLatents(torch.nn.Module):
     def encode_previews(self, previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Previews uint8 (b, h', w', 3), enlarged to (height, width) bicubically, to latents (b, c, h, w)."""
         x = previews.permute(0, 3, 1, 2).float()  # (b, 3, h', w')
-        rows, columns = _enlarging(x.shape[2], height).to(x), _enlarging(x.shape[3], width).to(x)
+        rows = _enlarging(x.shape[2], height, x.device)
+        columns = _enlarging(x.shape[3], width, x.device)
         x = (rows @ x @ columns.T).clamp(0, 255)
         return self.encode(x.permute(0, 2, 3, 1))
 
@@ -85,9 +87,10 @@ class PatchLatents(torch.nn.Module):
         )
 
 
-def _enlarging(size: int, to: int) -> torch.Tensor:
-    """The matrix (to, size) that enlarges one side bicubically (Keys 1981, as torch does it: a = -0.75), so
-    that a
-    picture's enlargement is two small products."""
-    eye = torch.eye(size)[None, None]
-    return F.interpolate(eye, (to, size), mode="bicubic", align_corners=False)[0, 0]
+@functools.lru_cache(maxsize=16)
+def _enlarging(size: int, to: int, device: torch.device) -> torch.Tensor:
+    """The float32 matrix (to, size) that enlarges one side bicubically (Keys 1981, as torch does it: a = -0.75),
+    so that a picture's enlargement is two small products."""
+    with torch.inference_mode(False):  # else training could not use what inference kept
+        eye = torch.eye(size)[None, None]
+        return F.interpolate(eye, (to, size), mode="bicubic", align_corners=False)[0, 0].to(device)

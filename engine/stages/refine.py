@@ -15,7 +15,7 @@ from ..values import Draft, Picture, Settings
 from .repainting import Repainting, repainting_of
 
 DEFAULTS = Settings(num_inference_steps=8, guidance_scale=1.0)
-BYTES_A_PIXEL = 100  # of activations, one branch; measured on the pocket refiner at its peak, 91 to 95
+BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refiner at its peak, 242 to 246
 
 
 class RefineStage:

@@ -234,7 +234,8 @@ def test_a_streamed_refiner_fits_a_budget_that_is_too_small_for_it_whole() -> No
     assert least < whole / 3
     memory = DeviceMemory(registry, budget_bytes=whole // 2)
     torch.manual_seed(0)
-    inputs = torch.randn(1, 64, 32, 32), torch.ones(1), torch.randn(1, 24, 128), torch.randn(1, 64, 32, 32)
+    latents, condition = torch.randn(2, 1, 48, 16, 16)
+    inputs = latents, torch.ones(1), torch.randn(1, 24, 128), condition
     with memory.lease([key]) as models:
         streamed = models[key].predict(*inputs)
         assert sum(tensor.nbytes for tensor in state_of(models[key]).values() if not tensor.is_meta) < least
