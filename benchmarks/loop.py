@@ -145,6 +145,8 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
         },
         details={
             **scorer.details,
+            "first": options.first,
+            "temperature": options.temperature,
             "settings": {"loop": looped.name, "pruned": pruned.name, "full": full.name},
             "lift_over_plain": lifts,
             "cost_over_plain": {name: [ratio.median, *ratio.spread] for name, ratio in cost.items()},

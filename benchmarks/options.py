@@ -26,7 +26,8 @@ class Options:
         repeats: how often each pair is run.
         clock_name: `wall`, or `processor` for a CPU that other processes use too (see `timing`).
         candidates: numbers of them, parted by commas; heeded by `loop` only.
-        first: number of the first of the held-out prompts; heeded by `loop` only.
+        first: number of the first of the held-out prompts; heeded by `loop` only, whose scorer's renders are
+            the same in any case.
         temperature: of the drafts, where not the recipe's; heeded by `loop` only.
         only: the part to be measured; heeded by `loop` only, whose `scorer` is quick.
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
@@ -70,9 +71,7 @@ class Options:
 
     def told(self) -> dict[str, Any]:
         """What was asked for, for a report."""
-        told: dict[str, Any] = {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
-        told |= {"first": self.first} if self.first else {}
-        return told | ({"temperature": self.temperature} if self.temperature is not None else {})
+        return {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
 
     @property
     def counts(self) -> tuple[int, ...]:

@@ -89,8 +89,8 @@ class PatchLatents(torch.nn.Module):
 
 @functools.lru_cache(maxsize=16)
 def _enlarging(size: int, to: int, device: torch.device) -> torch.Tensor:
-    """The float32 matrix (to, size) that enlarges one side bicubically (Keys 1981, as torch does it: a = -0.75),
-    so that a picture's enlargement is two small products."""
+    """The matrix (to, size) that enlarges one side bicubically (Keys 1981, as torch does it: a = -0.75), so
+    that a picture's enlargement is two small products; float32, made once."""
     with torch.inference_mode(False):  # else training could not use what inference kept
         eye = torch.eye(size)[None, None]
         return F.interpolate(eye, (to, size), mode="bicubic", align_corners=False)[0, 0].to(device)

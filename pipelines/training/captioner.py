@@ -245,7 +245,7 @@ class CaptionerTask:
         for part, wanted in zip(logits, labels.unbind(-1), strict=True):
             weight = torch.ones(part.shape[-1], device=seen.device)
             weight[0] = 0.2
-            total = total + F.cross_entropy(part.transpose(1, 2), wanted, weight=weight, ignore_index=IGNORED)
+            total = total + _nats(part, wanted, weight)
         return total
 
     def _read(self, ids: torch.Tensor, seen: torch.Tensor, **how: Any) -> Any:
@@ -334,8 +334,15 @@ def _captioner(
     return VisionEncoderDecoderModel(config)
 
 
-def _nats(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    return F.cross_entropy(logits.transpose(1, 2).float(), labels, ignore_index=IGNORED)
+def _nats(logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+    """The mean cross-entropy of labels (b, t) that are not `IGNORED`, 0 where all are; `weight` of a value."""
+    if weight is None:
+        weight = torch.ones(logits.shape[-1], device=logits.device)
+    nats = F.cross_entropy(
+        logits.transpose(1, 2).float(), labels, weight=weight, ignore_index=IGNORED, reduction="sum"
+    )
+    weights = weight[labels.clamp_min(0)] * (labels != IGNORED)
+    return nats / weights.sum().clamp_min(weight.min())
 
 
 def _shown(patches: torch.Tensor, names: torch.Tensor) -> torch.Tensor:

@@ -1,25 +1,28 @@
 """What `diptych train` does: fits the parts, trains the models one after the other, ships them."""
 
-import dataclasses
 import difflib
+import functools
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from ...engine.errors import InputError
 from ..recipes.reader import POCKET_WEIGHTS
-from ..rendering.output import prepare_folder, refuse_if_not_a_folder
-from .config import Table, read_config, training_of
+from ..rendering.output import refuse_if_not_a_folder
+from .batches import CAN_FORK
+from .config import Table, read_config
 from .data import PICTURE_SIDE
 from .lora import check_base
-from .parts import MODELS, WORLD_ONLY, Parts, check_data, read_data
+from .one import Lasting, say, train_one
+from .parts import MODELS, WORLD_ONLY, Parts, check_data, open_parts, read_data
 from .shipping import ship, write_recipe
 from .together import train_together
-from .trainer import train
 from .weights import quiet_libraries
 
 WHAT = ("tokenizer", *MODELS, "all", "lora", "ship")
+WITHOUT_KEPT_PICTURES = ("planner", "inspector", "ship")
 
 
 def run_training(
@@ -65,64 +68,54 @@ def run_training(
         InputError: an argument, the config or the data is wrong, or a folder cannot be written.
         TrainingDiverged: the loss became NaN or infinite.
     """
+    lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
     _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into, together=together)
+    _check_how(what, lasting, data=data, cache=cache)
     quiet_libraries()
+    table = _table(config, seed=seed, rank=rank)
+    if what == "ship":
+        return _ship(out, into or POCKET_WEIGHTS, data, table)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    refuse_if_not_a_folder(out)
+    side = check_base(base) if base else PICTURE_SIDE
+    begun = {"beginning": _beginning(beginning), "base": base, "side": side}
+    opened = functools.partial(open_parts, out, table, data=data, cache=cache, **begun, say=say)
+    made = _train(what, opened, lasting, together=together)
+    if made:
+        print(made)
+    return made is not None
+
+
+def _table(config: Path | None, *, seed: int | None, rank: int | None) -> Table:
     table = read_config(config)
     if seed is not None:
         table["seed"] = seed
     if rank is not None:
         table["lora"] = {**table["lora"], "rank": rank}
-    if what == "ship":
-        return _ship(out, into or POCKET_WEIGHTS, data, table)
-    if threads is not None:
-        import torch
+    return table
 
-        torch.set_num_threads(threads)
-    side = check_base(base) if base else PICTURE_SIDE
-    refuse_if_not_a_folder(out)
-    shown = read_data(data, out, table, side=side, cache=cache, say=_say)
-    prepare_folder(out)
-    parts = Parts(out, table, data=shown, beginning=_beginning(beginning), base=base, say=_say)
-    lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
+
+def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together: bool) -> Path | None:
+    """Where that lies which was trained; `None` where it was stopped."""
+    parts = opened()
     if what == "tokenizer":
         parts.codebook()
-        print(parts.out / "tokenizer")
-        return True
+        return parts.out / "tokenizer"
     if what != "all":
-        if train_one(what, parts, lasting, say=_say):
-            print(parts.out / what / "model")
-            return True
-        return False
+        return parts.out / what / "model" if train_one(what, parts, lasting, say=say) else None
     names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
     if together:
-        alike = {"data": data, "config": config, "seed": seed, "beginning": beginning, "cache": cache}
-        done = train_together(names, parts, {**alike, **dataclasses.asdict(lasting), "threads": threads})
+        done = train_together(names, parts, opened, lasting)
     else:
-        done = all(train_one(name, parts, lasting, say=_say) for name in names)
-    if done:
-        print(_gather(parts, say=_say))
-    return done
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lasting:
-    """How long models are trained, where not as the config says, and with how many workers each."""
-
-    steps: int | None = None
-    minutes: float | None = None
-    workers: int = 0
-
-
-def train_one(name: str, parts: Parts, lasting: Lasting, *, say: Callable[[str], None]) -> bool:
-    """Train model `name`; whether it is done, see `run_training`."""
-    settings = training_of(parts.config, name, steps=lasting.steps, minutes=lasting.minutes)
-    return train(parts.task(name), settings, parts.out / name, workers=lasting.workers, say=say)
+        done = all(train_one(name, parts, lasting, say=say) for name in names)
+    return _gather(parts) if done else None
 
 
 def _ship(out: Path, into: Path, data: str, table: Table) -> bool:
-    shown = read_data(data, out, table, say=_say)
+    shown = read_data(data, out, table, say=say)
     check_data(out, shown)
-    ship(out, into, data=shown, calibration_scenes=table["calibration"]["scenes"], say=_say)
+    ship(out, into, data=shown, calibration_scenes=table["calibration"]["scenes"], say=say)
     print(into)
     return True
 
@@ -160,6 +153,18 @@ def _check(
         raise InputError("train lora: --start-from does not go with it: what it begins with is --base")
 
 
+def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool) -> None:
+    """Likewise."""
+    if lasting.steps is not None and lasting.minutes is not None:
+        raise InputError(f"train {what}: --steps and --minutes do not go together: name one of them")
+    if lasting.workers and not CAN_FORK:
+        raise InputError(f"train {what}: --workers are forked, which goes on Linux alone: leave it out")
+    if cache and data != "world":
+        raise InputError(f"train {what}: a folder's pictures are kept in any case: leave --cache out")
+    if cache and what in WITHOUT_KEPT_PICTURES:
+        raise InputError(f"train {what}: takes none of the pictures that --cache keeps: leave it out")
+
+
 def _beginning(name: str | None) -> Path | None:
     if name is None:
         return None
@@ -169,7 +174,7 @@ def _beginning(name: str | None) -> Path | None:
     return folder
 
 
-def _gather(parts: Parts, *, say: Callable[[str], None]) -> Path:
+def _gather(parts: Parts) -> Path:
     """Put all models into `OUT/weights`, with a recipe that renders with them; returns the recipe's path."""
     weights = parts.out / "weights"
     scenes = parts.config["calibration"]["scenes"]
@@ -181,7 +186,3 @@ def _gather(parts: Parts, *, say: Callable[[str], None]) -> Path:
         say(f"measure them:            diptych evaluate --recipe {recipe} --inspector {weights / 'inspector'}")
         say(f"put them in the package: diptych train ship --out {parts.out}")
     return recipe
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -11,7 +11,8 @@ from typing import Any
 from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
 from ..toml_file import read_toml
-from .trainer import PRECISIONS, TrainSettings
+from .pace import TrainSettings
+from .trainer import PRECISIONS
 
 POCKET = Path(__file__).with_name("pocket.toml")
 ERRORS = ("absolute", "squared")  # that the refiner is trained to make small

@@ -181,7 +181,11 @@ class WorldData:
             InputError: see `DrawnPictures`.
         """
         drawn = DrawnPictures(
-            folder, self.count, side=PICTURE_SIDE, draw=lambda i: picture_of(scene_of(self.split, i))
+            folder,
+            self.count,
+            side=PICTURE_SIDE,
+            draw=lambda i: picture_of(scene_of(self.split, i)),
+            scene=lambda i: scene_of(self.split, i),
         )
         return dataclasses.replace(self, drawn=drawn)
 
@@ -203,10 +207,14 @@ class WorldData:
     def take(self, indices: Iterable[int], side: int) -> Batch:
         """These scenes, as pictures `side` pixels high and wide (at most 256)."""
         numbers = [int(i) for i in indices]
-        scenes = self.scenes(numbers)
-        if self.drawn is None:
+        scenes, drawn = self.scenes(numbers), self.drawn
+        if drawn is None:
             return self.render(scenes, side)
-        return _batch([self.drawn[number % self.count] for number in numbers], scenes, side)
+        kept = [
+            drawn[number] if number < self.count else picture_of(scene)
+            for number, scene in zip(numbers, scenes, strict=True)
+        ]
+        return _batch(kept, scenes, side)
 
     def render(self, scenes: list[Scene], side: int) -> Batch:
         """Any scenes, likewise."""

@@ -86,7 +86,7 @@ class InspectorTask:
         maps: Maps = self.model(batch["pixels"])
         centre = focal_loss(maps.centre, batch["centre"])
         at = batch["centre"] == 1
-        place = (maps.offset - batch["offset"])[at].abs().mean()
+        place = _mean_at((maps.offset - batch["offset"]).abs().mean(-1), at)
         kind = _cells_nats(maps.kind, batch["kind"], at)
         colour = _cells_nats(maps.colour, batch["colour"], at)
         setting = F.cross_entropy(maps.setting.float(), batch["setting"])
@@ -167,5 +167,12 @@ def _named(which: torch.Tensor, values: list[list[int]]) -> torch.Tensor:
 def _cells_nats(logits: torch.Tensor, wanted: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of all cells that show a thing, and once more of those that hold a centre (b, y, x)."""
     asked = wanted != NOTHING
-    nats = F.cross_entropy(logits[asked].float(), wanted[asked], reduction="none")
-    return nats.mean() + nats[at[asked]].mean()
+    nats = F.cross_entropy(
+        logits.movedim(-1, 1).float(), wanted, ignore_index=NOTHING, reduction="none"
+    )  # (b, y, x)
+    return _mean_at(nats, asked) + _mean_at(nats, asked & at)
+
+
+def _mean_at(values: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """The mean of those values that are asked for, 0 where none are; a GPU is not asked how many there are."""
+    return (values * at).sum() / at.sum().clamp_min(1)

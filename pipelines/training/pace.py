@@ -8,7 +8,10 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from ...engine.errors import InputError
+
 MARGIN = 0.03  # of the minutes: so much sooner a run is meant to end
+LEAST_OPEN = 0.1  # of the minutes, whatever the cooldown: the first steps are slow
 LEAST_WINDOW = 30.0  # seconds over which the speed is measured, where there were so many
 MARK_EVERY = 1.0  # seconds between what is remembered of the speed
 
@@ -48,6 +51,7 @@ class Reached:
     step: int = 0  # steps done
     seconds: float = 0.0  # that they took, in all parts of the run
     steps: int | None = None  # the number that a run of so many minutes has settled on
+    minutes: float | None = None  # for which it did
 
     def as_metadata(self) -> dict[str, str]:
         fields = dataclasses.asdict(self)
@@ -60,6 +64,7 @@ class Reached:
             step=int(metadata["step"]),
             seconds=float(metadata.get("seconds", 0)),
             steps=int(metadata["steps"]) if "steps" in metadata else None,
+            minutes=float(metadata["minutes"]) if "minutes" in metadata else None,
         )
 
 
@@ -73,6 +78,9 @@ class Pace:
     Args:
         reached: where the run goes on; a number of steps that it had settled on stays.
         clock: seconds from any origin.
+
+    Raises:
+        InputError: the run has used up its minutes, so that none are left for a cooldown.
     """
 
     def __init__(
@@ -87,6 +95,12 @@ class Pace:
         self.steps = reached.steps if settings.minutes else settings.steps
         self._begin(self.steps)
         self._total = settings.minutes * 60
+        if self.steps is None and reached.seconds >= self._total * (1 - MARGIN):
+            raise InputError(
+                f"this run has already taken {reached.seconds / 60:.0f} minutes of its {settings.minutes:g}:"
+                " name more with --minutes, or --steps"
+            )
+        self._minutes = reached.minutes if reached.steps is not None else settings.minutes
         self._clock, self._began = clock, clock()
         self._done, self._before = reached.step, reached.seconds
         self._marks = [(0.0, 0), (reached.seconds, reached.step)] if reached.seconds else [(0.0, reached.step)]
@@ -114,7 +128,9 @@ class Pace:
         if now - self._marks[-1][0] >= MARK_EVERY:
             self._marks.append((now, done))
         self._done = done
-        if self.steps is not None or now < self._total * min(1 - self._settings.cooldown, 1 - MARGIN):
+        if self.steps is not None:
+            return False
+        if now < self._total * min(max(1 - self._settings.cooldown, LEAST_OPEN), 1 - MARGIN):
             return False
         left = max(0.0, self._total * (1 - MARGIN) - now)
         self._begin(done + round(left * self.speed()))
@@ -148,6 +164,12 @@ class Pace:
         speed = self.speed()
         return (self.steps - self._done) / speed if speed else 0.0
 
+    def settled_for(self) -> float | None:
+        """Other minutes than it has now, for which the run settled on its number of steps; else `None`."""
+        other = self._total and self._minutes not in (None, self._settings.minutes)
+        return self._minutes if other else None
+
     def reached(self) -> Reached:
-        settled = self.steps if self._total else None
-        return Reached(step=self._done, seconds=self.seconds(), steps=settled)
+        if not self._total or self.steps is None:
+            return Reached(step=self._done, seconds=self.seconds())
+        return Reached(step=self._done, seconds=self.seconds(), steps=self.steps, minutes=self._minutes)

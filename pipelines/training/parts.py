@@ -5,16 +5,17 @@ the trainers themselves, at the sizes that a config says.
 """
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ...engine.diffusion.objective import Objective
 from ...engine.errors import InputError
 from ...engine.models.patch_codebook import PatchCodebook
 from ...engine.models.patch_latents import PatchLatents
-from ..rendering.output import write_atomically
+from ..rendering.output import prepare_folder, write_atomically
 from .config import Table, sizes_of
 from .data import PICTURE_SIDE, TrainingData, WorldData
 from .folder_data import open_folder
@@ -103,7 +104,7 @@ class Parts:
 
         def fit(part: Path) -> None:
             if isinstance(self.data, WorldData) and self.data.drawn:
-                self.data.drawn.draw_ahead(sizes["pictures"], processes=os.cpu_count() or 1)
+                self.data.drawn.draw_ahead(sizes["pictures"], processes=torch.get_num_threads())
             train_tokenizer(self.data, part, **sizes, start=start, say=self._say)
 
         folder = self._fitted("tokenizer", sizes, fit)
@@ -226,3 +227,20 @@ class Parts:
     def _named(self, sizes: Table) -> Table:
         """The sizes, and the name of the data that goes with them."""
         return {**sizes, "data": self.data.name}
+
+
+def open_parts(
+    out: Path,
+    config: Table,
+    *,
+    data: str,
+    cache: bool,
+    beginning: Path | None,
+    base: Path | None,
+    side: int,
+    say: Callable[[str], None],
+) -> Parts:
+    """The parts of folder `out`, which is made, and of what is trained on: see `read_data` and `Parts`."""
+    shown = read_data(data, out, config, side=side, cache=cache, say=say)
+    prepare_folder(out)
+    return Parts(out, config, data=shown, beginning=beginning, base=base, say=say)

@@ -89,7 +89,8 @@ class PlannerTask:
         before_facts = inside & ((wanted == self._facts_begin).cumsum(1) == 0)  # they only repeat the prompt
         weights = inside.float() + (PROMPT_WEIGHT - 1) * before_facts.float()
         loss = (nats * weights).sum() / weights.sum()
-        return {"loss": loss, "prompt": nats[before_facts].mean(), "all": nats[inside].mean()}
+        prompt = (nats * before_facts).sum() / before_facts.sum().clamp_min(1)
+        return {"loss": loss, "prompt": prompt, "all": nats.sum() / inside.sum()}
 
     def show(self) -> str:
         """Held-out wordings and what is planned for them, word by word the likeliest, under no grammar."""

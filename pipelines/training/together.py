@@ -9,24 +9,26 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from ...engine.errors import DiptychError
+from .one import Lasting, say, train_one
 from .parts import Parts
+from .stopping import StopSignal
 
 STOPPED, FAILED = 130, 2  # exit statuses
+ENDED_BY_A_STOP = (STOPPED, -signal.SIGTERM, -signal.SIGINT)  # the last two before it heard of signals
 
 
-def train_together(names: Sequence[str], parts: Parts, options: Mapping[str, Any]) -> bool:
-    """Train these models, all at once; what they stand on is fitted first.
+def train_together(names: Sequence[str], parts: Parts, opened: Callable[[], Parts], lasting: Lasting) -> bool:
+    """Train these models, all at once; what they stand on is fitted first. They share out the threads.
 
     Args:
-        options: what `run_training` takes beside a model's name and the folder. `threads` are shared out.
+        parts: of the folder that they are trained in.
+        opened: gives the same anew, in another process.
 
     Returns:
         Whether all are done; not so where Ctrl-C or a polite kill stopped them.
@@ -36,41 +38,54 @@ def train_together(names: Sequence[str], parts: Parts, options: Mapping[str, Any
     """
     for name in names:
         parts.task(name)  # fits what is missing, and notes the sizes
-    threads = options.get("threads") or max(1, torch.get_num_threads() // len(names))
-    start = multiprocessing.get_context("spawn")
-    running = {
-        name: start.Process(target=_train, args=(name, str(parts.out), {**options, "threads": threads}))
-        for name in names
-    }
-    with _Passing(running.values()):
-        for process in running.values():
-            process.start()
-        for process in running.values():
-            process.join()
-    ended = {name: process.exitcode for name, process in running.items()}
-    failed = [name for name, code in ended.items() if code not in (0, STOPPED)]
+    threads = max(1, torch.get_num_threads() // len(names))
+    started: dict[str, BaseProcess] = {}
+
+    def pass_on() -> None:
+        for process in started.values():
+            if process.is_alive():
+                process.terminate()
+
+    with StopSignal(then=pass_on) as stop:
+        try:
+            for name in names:
+                if stop.asked:
+                    break
+                process = multiprocessing.get_context("spawn").Process(
+                    target=_train, args=(name, opened, lasting, threads)
+                )
+                started[name] = process
+                with stop.deaf_to_ctrl_c():
+                    process.start()
+                if stop.asked:  # while it started
+                    process.terminate()
+            for process in started.values():
+                process.join()
+        finally:
+            pass_on()  # where a second Ctrl-C came: they then wait no longer either
+    ended = {name: process.exitcode for name, process in started.items()}
+    failed = [name for name, code in ended.items() if code not in (0, *ENDED_BY_A_STOP)]
     if failed:
         raise DiptychError(f"train all: {', '.join(failed)} failed; the same command goes on with what is left")
-    return all(code == 0 for code in ended.values())
+    return [ended.get(name) for name in names] == [0] * len(names)
 
 
-def _train(name: str, out: str, options: dict[str, Any]) -> None:
+def _train(name: str, opened: Callable[[], Parts], lasting: Lasting, threads: int) -> None:
     """What each process does."""
-    from .command import run_training
-
     _stand_alone()
+    torch.set_num_threads(threads)
     try:
-        done = run_training(name, Path(out), **options)
+        done = train_one(name, opened(), lasting, say=say)
     except KeyboardInterrupt:
         done = False
     except DiptychError as error:
-        print(f"diptych: {name}: {error}", file=sys.stderr, flush=True)
+        say(f"diptych: {error}")
         sys.exit(FAILED)
     sys.exit(0 if done else STOPPED)
 
 
 def _stand_alone() -> None:
-    """Leave the terminal's group, so that Ctrl-C comes once, from the parent; stop if that was killed."""
+    """Leave the terminal's group, so that signals come once, from the parent; stop if that was killed."""
     if hasattr(os, "setsid"):
         os.setsid()
     parent = multiprocessing.parent_process()
@@ -81,24 +96,3 @@ def _stand_alone() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-class _Passing:
-    """Passes Ctrl-C and a polite kill on to the processes, and waits for them to end by themselves."""
-
-    def __init__(self, processes: Any) -> None:
-        self._processes: list[BaseProcess] = list(processes)
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._pass)
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    def _pass(self, *_: object) -> None:
-        for process in self._processes:
-            if process.is_alive():
-                process.terminate()

@@ -10,8 +10,6 @@ import csv
 import json
 import math
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +21,14 @@ from accelerate.utils import set_seed
 
 from ...engine.errors import DiptychError, InputError
 from ..rendering.output import write_atomically
-from .batches import batches_of
+from .batches import batches_of, worker_deaths
 from .curve import draw_curve
 from .folders import replacing
 from .optimizer import MuonAdamW
 from .pace import Pace, Reached, TrainSettings
 from .samples import write_samples
 from .state import STATE, Average, load_state, save_state
+from .stopping import StopSignal
 from .weights import quiet_libraries
 
 LOSSES = "loss.csv"
@@ -75,31 +74,6 @@ class _Losses:
         return dict(zip(self._names, self._averages.tolist(), strict=True))
 
 
-class _StopSignal:
-    """Whether Ctrl-C or a polite kill asked this run to stop; it then ends after a last checkpoint.
-
-    A second one is not waited for: it does what it always does.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_StopSignal":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while self._before:
-            signal.signal(*self._before.popitem())
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True
-        self.__exit__()
-
-
 class TrainingDiverged(DiptychError):
     """The loss is not a number; the last checkpoint is whole."""
 
@@ -120,7 +94,10 @@ class _Learner:
         self.average = Average(task.model, settings.ema)
 
     def learn(self, step: int, batch: Any, *, lr_factor: float) -> dict[str, torch.Tensor]:
-        """One step; the losses are on the device, and it is not waited for."""
+        """One step; the losses are on the device.
+
+        Nothing here waits for it. A task may: transformers' Llama looks once a step whether rows were packed.
+        """
         self.optimizer.scale_lr(lr_factor)
         with self._accelerator.autocast():
             losses = self._task.loss(batch)
@@ -161,7 +138,8 @@ def train(
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
-        InputError: the device has no such precision.
+        InputError: the device has no such precision, or the run has already taken its minutes.
+        DiptychError: a worker was killed.
         CheckpointError: all states in `work` are damaged.
     """
     work.mkdir(parents=True, exist_ok=True)
@@ -169,13 +147,13 @@ def train(
     set_seed(settings.seed)
     learner = _Learner(task, settings)
     reached = load_state(work, task.model, learner.optimizer, learner.average, say=say)
-    pace = Pace(settings, reached, clock=clock)
+    pace = _pace(work, settings, reached, clock=clock)
     if reached.step:
         _go_on(work, reached.step, task, learner.average, pace=pace, say=say)
     task.model.train()
     losses, done, saved = _Losses(), reached.step, clock()
     batches = batches_of(task, settings.batch_size, pace.coming(), workers=workers, device=learner.device)
-    with _StopSignal() as stop, contextlib.closing(batches):
+    with worker_deaths(task.name, workers), StopSignal() as stop, contextlib.closing(batches):
         for step, batch in enumerate(batches, done):
             losses.add(learner.learn(step, batch, lr_factor=pace.lr_factor(step)))
             done = step + 1
@@ -199,6 +177,13 @@ def train(
     return False
 
 
+def _pace(work: Path, settings: TrainSettings, reached: Reached, *, clock: Callable[[], float]) -> Pace:
+    try:
+        return Pace(settings, reached, clock=clock)
+    except InputError as error:
+        raise InputError(f"{work}: {error}") from None
+
+
 def _go_on(
     work: Path, done: int, task: Task, average: Average, *, pace: Pace, say: Callable[[str], None]
 ) -> None:
@@ -206,6 +191,8 @@ def _go_on(
     _forget_after(work / LOSSES, done)
     state = "is trained," if pace.steps is not None and done >= pace.steps else "going on from"
     say(f"{task.name}: {state} step {done}{f' of {pace.steps}' if pace.steps is not None else ''}")
+    if (other := pace.settled_for()) is not None:
+        say(f"{task.name}: its {pace.steps} steps are those of {other:g} minutes: --steps N changes that")
     if _exported(work) != done:  # it was stopped between the two halves of a checkpoint
         _export(work, done, task, average)
 

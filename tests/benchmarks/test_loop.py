@@ -133,7 +133,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_promised_figures_are_printed(tiny: Options, blind: None) -> None:
-    report = loop.measure(dataclasses.replace(tiny, candidates="1,2"))
+    report = loop.measure(dataclasses.replace(tiny, candidates="1,2", first=3))
     body: dict[str, Any] = json.loads(dump(report.to_json({"device": "none"})))
     assert set(body["alignment"]) == {"plain chain", "best of 2", "2 drafts, 1 painted", *ROUNDS}
     for found in body["alignment"].values():
@@ -144,6 +144,7 @@ def test_the_promised_figures_are_printed(tiny: Options, blind: None) -> None:
     for name in ("lift_points", "hybrid_minus_tokens_only", "hybrid_minus_diffusion_only"):
         assert -100 <= body[name] <= 100
     assert "preview_rank_correlation" in body
+    assert body["details"]["first"] == 3 and body["details"]["temperature"] is None
     assert {name: data[:4] for name, data in report.pictures.items()} == {
         "loop.png": b"\x89PNG",
         "loop-panels.png": b"\x89PNG",
@@ -154,8 +155,9 @@ ROUNDS = ("plain chain, 2 rounds", "2 drafts, 1 painted, 2 rounds")
 
 
 def test_the_scorer_alone_needs_no_inspector(tiny: Options) -> None:
-    report = loop.measure(dataclasses.replace(tiny, only="scorer", inspector="/nowhere"))
+    report = loop.measure(dataclasses.replace(tiny, only="scorer", inspector="/nowhere", first=3))
     assert set(report.figures) == {"scorer_auc", "calibration_error"} and not report.pictures
+    assert set(report.details) == {"prompts", "repeats", "clock"}  # others do not bear on it
 
 
 @pytest.mark.parametrize("candidates", ["", "1,two", "0", "1,99999", "4;8"])

@@ -60,6 +60,19 @@ def test_workers_leave_signals_to_the_trainer() -> None:
 
 
 @linux
+def test_a_worker_that_is_stuck_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
+    batches = batches_of(Counting(), 1, itertools.count(), workers=1, device=CPU)
+    stuck = next(batches)["pid"]
+    os.kill(stuck, signal.SIGSTOP)
+    batches.close()
+    left = multiprocessing.active_children()
+    for worker in left:
+        worker.kill()
+    assert not left
+
+
+@linux
 def test_workers_take_nothing_from_the_draws_of_training() -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)

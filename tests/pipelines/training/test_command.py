@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from diptych.pipelines import cli
 from diptych.pipelines.build import build_chain, registry
 from diptych.pipelines.pocket.world import WORDS
 from diptych.pipelines.recipes.reader import read_recipe
+from diptych.pipelines.training.batches import CAN_FORK
 from diptych.pipelines.training.command import run_training
 from diptych.pipelines.training.folders import replacing
 from diptych.pipelines.training.shipping import SHIPPED, ship
@@ -138,6 +140,11 @@ def test_a_prediction_that_is_not_of_the_path_is_refused(run, tmp_path: Path, ti
         ("lora", {"base": Path("nowhere")}, "has no model_index.json"),
         ("drafter", {"rank": 4}, "go with lora alone"),
         ("drafter", {"together": True}, "--together goes with all alone"),
+        ("drafter", {"steps": 5, "minutes": 1.0}, "--steps and --minutes do not go together"),
+        ("drafter", {"cache": True, "data": "pictures"}, "are kept in any case: leave --cache out"),
+        ("planner", {"cache": True}, "none of the pictures that --cache keeps"),
+        ("inspector", {"cache": True}, "none of the pictures that --cache keeps"),
+        ("ship", {"cache": True}, "none of the pictures that --cache keeps"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_written(
@@ -145,6 +152,15 @@ def test_wrong_wishes_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(InputError, match=message):
         run_training(what, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_workers_are_refused_where_processes_cannot_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diptych.pipelines.training.command.CAN_FORK", False)
+    with pytest.raises(InputError, match="--workers are forked"):
+        run_training("drafter", tmp_path / "run", workers=1)
     assert not (tmp_path / "run").exists()
 
 
@@ -245,11 +261,14 @@ def two_models(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 
 def test_models_that_train_together_become_what_they_become_one_after_the_other(
-    two_models: tuple[str, ...], tmp_path: Path, tiny_config: Path
+    two_models: tuple[str, ...], tmp_path: Path, tiny_config: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    how = {"config": tiny_config, "steps": 2, "threads": 1}
+    how: dict[str, Any] = {"config": tiny_config, "steps": 2, "threads": 1}
     assert run_training("all", tmp_path / "apart", **how)
-    assert run_training("all", tmp_path / "together", together=True, cache=True, workers=1, **how)
+    capfd.readouterr()
+    helped = {"cache": True, "workers": int(CAN_FORK)}
+    assert run_training("all", tmp_path / "together", together=True, **helped, **how)
+    assert capfd.readouterr().out.split() == [str(tmp_path / "together" / "weights" / "recipe.toml")]
     for name in two_models:
         path = Path("weights", name, "model.safetensors")
         apart, together = ((tmp_path / way / path).read_bytes() for way in ("apart", "together"))
@@ -263,6 +282,7 @@ def test_one_of_several_that_fails_leaves_the_others_whole(
     (tmp_path / "captioner" / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(DiptychError, match="captioner failed; the same command goes on"):
         run_training("all", tmp_path, together=True, config=tiny_config, steps=1, threads=1)
-    assert "diptych: captioner: " in (said := capfd.readouterr().err) and "is damaged" in said
+    said = capfd.readouterr().err
+    assert f"diptych: {tmp_path / 'captioner'}: every state in it is damaged" in said
     assert "Traceback" not in said
     assert json.loads((tmp_path / "planner" / "progress.json").read_text()) == {"step": 1}

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from diptych import TextToImage
+from diptych.pipelines.training.batches import CAN_FORK
 from diptych.pipelines.training.command import run_training
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("together", [False, True])
 def test_models_are_trained_with_workers_and_a_cache(tmp_path: Path, tiny_config: Path, together: bool) -> None:
-    assert run_training("all", tmp_path, config=tiny_config, steps=3, workers=2, cache=True, together=together)
+    assert run_training(
+        "all", tmp_path, config=tiny_config, steps=3, cache=True, workers=2 * CAN_FORK, together=together
+    )
     pipe = TextToImage.from_recipe(tmp_path / "weights" / "recipe.toml", device="cuda")
     assert pipe("a boat", seed=1).images[0].size == (256, 256)

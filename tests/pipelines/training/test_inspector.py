@@ -17,6 +17,7 @@ from diptych.pipelines.training.inspector import (
     NOTHING,
     UNSEEN,
     InspectorTask,
+    _cells_nats,
     focal_loss,
     load_inspector,
     targets_of,
@@ -96,6 +97,17 @@ def test_focal_loss_is_least_where_centres_are_found() -> None:
     assert 1e-4 < float(focal_loss(beside, wanted)) < 0.1 * float(focal_loss(elsewhere, wanted))
     p = torch.tensor(2.0).sigmoid()
     assert float(focal_loss(elsewhere, wanted)) == pytest.approx(float(-(p**2) * (1 - p).log()), abs=1e-3)
+
+
+def test_cells_are_asked_about_what_they_show_and_centres_once_more() -> None:
+    logits = torch.randn(2, 3, 3, 4, generator=torch.Generator().manual_seed(0))
+    wanted = torch.full((2, 3, 3), NOTHING)
+    wanted[0, 1, 1], wanted[1, 0, 2], wanted[1, 2, 2] = 3, 0, 1
+    at = torch.zeros(2, 3, 3, dtype=torch.bool)
+    at[0, 1, 1] = at[0, 0, 0] = True  # of the second it is not known what it shows
+    nats = torch.nn.functional.cross_entropy(logits[wanted >= 0], wanted[wanted >= 0], reduction="none")
+    torch.testing.assert_close(_cells_nats(logits, wanted, at), nats.mean() + nats[0])
+    assert float(_cells_nats(logits, torch.full_like(wanted, NOTHING), at)) == 0
 
 
 def test_spoilt_pictures_are_still_pictures_of_the_same_size() -> None:

@@ -1,9 +1,11 @@
 """How long a run is: so many steps, or as many as fit into so many minutes."""
 
+import dataclasses
 import itertools
 
 import pytest
 
+from diptych import InputError
 from diptych.pipelines.training.pace import Pace, Reached, TrainSettings
 
 MINUTE = TrainSettings(steps=7, batch_size=1, warmup=10, cooldown=0.5, minutes=1)
@@ -83,6 +85,35 @@ def test_a_stop_changes_nothing(stop: int) -> None:
 def test_a_number_once_settled_stays() -> None:
     pace = Pace(MINUTE, Reached(step=40, seconds=9999, steps=44), clock=Watch())
     assert list(pace.coming()) == [40, 41, 42, 43]
+
+
+def test_a_run_that_has_used_up_its_minutes_is_refused_and_more_are_taken() -> None:
+    used = Reached(step=900, seconds=7200)
+    with pytest.raises(
+        InputError, match="already taken 120 minutes of its 1: name more with --minutes, or --steps"
+    ):
+        Pace(MINUTE, used)
+    assert Pace(dataclasses.replace(MINUTE, minutes=130), used, clock=Watch()).steps is None
+    assert list(Pace(dataclasses.replace(MINUTE, minutes=0, steps=902), used).coming()) == [900, 901]
+
+
+def test_a_number_that_was_settled_for_other_minutes_is_told() -> None:
+    watch = Watch()
+    pace = Pace(MINUTE, clock=watch)
+    run(pace, watch, {ALWAYS: 1.0}, stop=40)
+    reached = Reached.from_metadata(pace.reached().as_metadata())
+    assert reached.minutes == 1 and Pace(MINUTE, reached).settled_for() is None
+    more = Pace(dataclasses.replace(MINUTE, minutes=2), reached)
+    assert more.settled_for() == 1 and more.reached().minutes == 1
+    assert Pace(dataclasses.replace(MINUTE, minutes=0), reached).settled_for() is None
+    assert Pace(MINUTE, Reached(step=40, steps=58)).settled_for() is None  # nobody noted for how many
+
+
+def test_a_cooldown_of_all_minutes_does_not_begin_with_the_first_step() -> None:
+    watch = Watch()
+    pace = Pace(dataclasses.replace(MINUTE, cooldown=1.0), clock=watch)
+    run(pace, watch, {range(1): 2.5, ALWAYS: 0.1})
+    assert 57 <= watch.now - 1000 <= 60
 
 
 def test_without_a_cooldown_the_minutes_end_it() -> None:

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from diptych.engine.models.patch_codebook import PatchCodebook
-from diptych.engine.models.patch_latents import PatchLatents
+from diptych.engine.models.patch_latents import PatchLatents, _enlarging
 from diptych.pipelines.pocket.world import COLOURS, KINDS, STYLES, is_held_out
 from diptych.pipelines.training.captioner import (
     ASKS,
     POINTING_HEADS,
     CaptionerTask,
     _looking_nats,
+    _nats,
     _shown,
     normalised,
     seen_at,
@@ -98,6 +100,30 @@ def test_every_weight_is_reached_by_the_loss(make: Make, name: str) -> None:
     losses["loss"].backward()
     still = [n for n, p in task.model.named_parameters() if p.grad is None]
     assert not still
+
+
+class PicksNothing(TorchDispatchMode):
+    """Refuses what is as long as a mask has places: a GPU is waited for until that is known."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        masks = [i for i in args[1] if i is not None and i.dtype == torch.bool] if "index" in str(func) else []
+        assert not masks and "nonzero" not in str(func), func
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_does_not_ask_how_many_places_a_mask_has(make: Make, name: str) -> None:
+    task = make(name)
+    batch = task.batch(0, 2)
+    with PicksNothing():
+        task.loss(batch)
+
+
+def test_what_enlarges_previews_is_made_once() -> None:
+    cpu = torch.device("cpu")
+    with torch.inference_mode():
+        made = _enlarging(5, 9, cpu)
+    assert _enlarging(5, 9, cpu) is made and not made.is_inference()
 
 
 def test_a_drafters_targets_are_its_inputs_one_later(make: Make, book: PatchCodebook) -> None:
@@ -292,6 +318,16 @@ def test_a_blank_picture_is_asked_nothing(make: Make) -> None:
     task = make("captioner", blank=1.0)
     batch = task.batch(0, 3)
     assert bool((task.pixels(batch) == 0).all()) and bool((batch["ask_labels"] == IGNORED).all())
+    losses = {name: float(value.detach()) for name, value in task.loss(batch).items()}
+    assert losses["ask"] == losses["patch"] == 0 and math.isfinite(losses["loss"])
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.2, 1.0, 3.0])])
+def test_a_captioners_losses_are_means_of_what_is_asked(weight: torch.Tensor | None) -> None:
+    logits = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([[0, 1, IGNORED, 2], [IGNORED, IGNORED, 0, 0]])
+    mean = torch.nn.functional.cross_entropy(logits.mT, labels, weight=weight, ignore_index=IGNORED)
+    torch.testing.assert_close(_nats(logits, labels, weight), mean)
 
 
 def test_training_never_draws_a_held_out_combination() -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from diptych import CheckpointError, InputError
+from diptych import CheckpointError, DiptychError, InputError
 from diptych.pipelines.training.optimizer import MuonAdamW
-from diptych.pipelines.training.pace import Reached
+from diptych.pipelines.training.pace import Reached, TrainSettings
 from diptych.pipelines.training.state import Average, load_state, save_state
-from diptych.pipelines.training.trainer import TrainingDiverged, TrainSettings, train
+from diptych.pipelines.training.trainer import TrainingDiverged, train
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 SETTINGS = TrainSettings(steps=9, batch_size=4, warmup=2, log_every=2)
@@ -211,6 +212,28 @@ def test_workers_end_with_a_run_that_fails(tmp_path: Path, line_task: Any) -> No
     assert not multiprocessing.active_children()
 
 
+def spoilt_in_a_worker(task: Any, spoil: Callable[[], Any]) -> Any:
+    """`task`, whose batch of step 4 is no batch: `spoil` is called in its place."""
+    batch = task.batch
+    task.batch = lambda step, size: batch(step, size) if step < 4 else spoil()
+    return task
+
+
+@linux
+def test_a_worker_that_was_killed_is_told_of_in_a_line(tmp_path: Path, line_task: Any) -> None:
+    task = spoilt_in_a_worker(line_task(), lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(DiptychError, match="train line: a worker process was killed") as caught:
+        train(task, SETTINGS, tmp_path, workers=1, say=quiet)
+    assert "\n" not in str(caught.value) and not multiprocessing.active_children()
+
+
+@linux
+def test_what_a_batch_itself_raises_in_a_worker_is_raised(tmp_path: Path, line_task: Any) -> None:
+    task = spoilt_in_a_worker(line_task(), lambda: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="Caught RuntimeError"):
+        train(task, SETTINGS, tmp_path, workers=1, say=quiet)
+
+
 MINUTE = dataclasses.replace(SETTINGS, minutes=1, cooldown=0.5, log_every=10)
 
 
@@ -251,6 +274,19 @@ def test_a_run_of_a_minute_ends_before_it_and_goes_on_as_if_it_had_not_been_stop
     whole, parts = weights(tmp_path / "whole"), weights(work)
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+    said.clear()
+    assert train(line_task(), dataclasses.replace(MINUTE, minutes=2), work, say=said.append)
+    assert said[1:] == ["line: its 58 steps are those of 1 minutes: --steps N changes that"]
+
+
+def test_a_run_that_has_used_up_its_minutes_is_left_as_it_was(tmp_path: Path, line_task: Any) -> None:
+    watch = Watch(stopped_after(line_task(), 20))
+    assert train(watch.task, MINUTE, tmp_path, clock=watch, say=quiet) is False
+    before = (tmp_path / "state.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"already taken 0 minutes of its 0\.2: name more") as caught:
+        train(line_task(), dataclasses.replace(MINUTE, minutes=0.2), tmp_path, say=quiet)
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / "state.safetensors").read_bytes() == before
 
 
 def test_the_state_is_saved_when_the_number_of_steps_is_known(tmp_path: Path, line_task: Any) -> None:
@@ -258,7 +294,7 @@ def test_the_state_is_saved_when_the_number_of_steps_is_known(tmp_path: Path, li
     with pytest.raises(TrainingDiverged):
         train(watch.task, MINUTE, tmp_path, clock=watch, say=quiet)
     with safe_open(tmp_path / "state.safetensors", framework="pt") as file:
-        assert file.metadata() == {"step": "30", "seconds": "30.0", "steps": "58"}
+        assert file.metadata() == {"step": "30", "seconds": "30.0", "steps": "58", "minutes": "1"}
 
 
 @linux
