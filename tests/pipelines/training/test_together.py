@@ -96,6 +96,8 @@ def test_a_stop_while_they_are_started_reaches_those_that_were_and_no_more_are(
 
 
 def test_a_second_ctrl_c_is_not_held_back(processes: type[Process]) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in a shell's background
+
     def twice(name: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         for each in processes.started:
@@ -103,8 +105,11 @@ def test_a_second_ctrl_c_is_not_held_back(processes: type[Process]) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     processes.while_waited_for, processes.code = staticmethod(twice), 130
-    with pytest.raises(KeyboardInterrupt):
-        trained()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [each.told for each in processes.started] == [2, 2, 2]
 
 
