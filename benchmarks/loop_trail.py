@@ -9,6 +9,7 @@ those of the trail's stages.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..engine import loop
 from ..engine.chain import PREVIEW
@@ -55,8 +56,8 @@ def render_trails(
     """Paint and judge so many candidates of the full wording of each scene, and judge their previews too."""
     trails = [Trail(scene=scene) for scene in scenes]
     prompts = [prompt_of(scene) for scene in scenes]
-    loop = {"candidates": candidates, "keep": candidates, "rounds": 1}
-    for result in pipe.stream(prompts, temperature=temperature, **loop):
+    settings: dict[str, Any] = {"candidates": candidates, "keep": candidates, "rounds": 1}
+    for result in pipe.stream(prompts, temperature=temperature, **settings):
         if isinstance(result, Outcome):
             place = result.request.row - 1
             trails[place] = _trail(pipe, look, scenes[place], result)
