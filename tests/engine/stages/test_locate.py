@@ -56,9 +56,8 @@ def test_a_thing_is_found_where_it_is(found: dict[str, Found]) -> None:
     mask = torch.tensor(np.array(render(SCENE).mask))
     for number, name in enumerate(("cat", "tree"), start=1):
         assert found[name].seen
-        truth = torch.nn.functional.adaptive_avg_pool2d(
-            (mask == number)[None].float(), found[name].cells.shape
-        )[0]
+        height, width = found[name].cells.shape
+        truth = torch.nn.functional.adaptive_avg_pool2d((mask == number)[None].float(), (height, width))[0]
         inside = float((truth * found[name].box).sum() / truth.sum())
         assert inside > 0.9, f"{name}: {inside:.2f} of it lie in the box"
     assert not (found["cat"].cells & found["tree"].cells).any()
