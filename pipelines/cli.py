@@ -275,7 +275,10 @@ app.command()(bench)
 @app.command()
 def train(
     what: Annotated[
-        str, typer.Argument(help="tokenizer, planner, drafter, refiner, captioner, inspector, all, lora; ship.")
+        str,
+        typer.Argument(
+            help="tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora; ship."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
     data: Annotated[
@@ -298,7 +301,7 @@ def train(
         int, typer.Option(min=0, max=256, help="Processes that make each model's batches ready; for a GPU.")
     ] = 0,
     cache: Annotated[bool, typer.Option(help="Keep the drawn pictures in OUT, 256 KiB each.")] = False,
-    together: Annotated[bool, typer.Option(help="all: the models at the same time; for a large GPU.")] = False,
+    together: Annotated[bool, typer.Option(help="all: the models at the same time, a process each.")] = False,
 ) -> None:
     """Train the pocket models, going on where it was stopped; `ship` puts the results into the package."""
     from .training.command import run_training

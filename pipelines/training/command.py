@@ -21,8 +21,8 @@ from .shipping import ship, write_recipe
 from .together import train_together
 from .weights import quiet_libraries
 
-WHAT = ("tokenizer", *MODELS, "all", "lora", "ship")
-WITHOUT_KEPT_PICTURES = ("planner", "inspector", "ship")
+WHAT = ("tokenizer", *MODELS, "all", "preference", "lora", "ship")
+WITHOUT_KEPT_PICTURES = ("planner", "inspector", "preference", "ship")
 
 
 def run_training(
@@ -103,7 +103,10 @@ def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together
         parts.codebook()
         return parts.out / "tokenizer"
     if what != "all":
-        return parts.out / what / "model" if train_one(what, parts, lasting, say=say) else None
+        done = train_one(what, parts, lasting, say=say)
+        if done and what == "preference":
+            say(f"put it where it came from: diptych train ship --out {parts.out} --into {parts.beginning}")
+        return parts.out / what / "model" if done else None
     names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
     if together:
         done = train_together(names, parts, opened, lasting)
@@ -147,6 +150,11 @@ def _check(
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
+    if what == "preference" and beginning is None:
+        raise InputError(
+            "train preference: tunes a drafter that there is: name its weights with --start-from: pocket, or a"
+            " folder of shipped ones"
+        )
     if what != "lora" and (base is not None or rank is not None):
         raise InputError(f"train {what}: --base and --rank go with lora alone")
     if what == "lora" and beginning is not None:

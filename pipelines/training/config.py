@@ -39,7 +39,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "error": ERRORS,
     "precision": PRECISIONS,
 }
-_FROM_ZERO = ("checkpoint_minutes", "lr", "matrix_lr", "minutes", "thing_weight")
+_FROM_ZERO = ("checkpoint_minutes", "divergence", "lr", "matrix_lr", "minutes", "temperature", "thing_weight")
 
 Table = dict[str, Any]
 

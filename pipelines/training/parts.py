@@ -148,6 +148,8 @@ class Parts:
         begun_with = {**sizes, "batch_size": batch_size, "seed": self.config["seed"]}
         if name == "lora":
             begun_with["base"] = str(self.base)
+        if name == "preference":
+            begun_with["beginning"] = str(self.beginning)
         self._check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
@@ -156,7 +158,7 @@ class Parts:
         except (ValueError, AssertionError, StrictDataclassError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise InputError(f"config: [{name}]: these sizes do not fit together: {reason}") from error
-        if self.beginning and not (self.out / name / STATE).exists():
+        if self.beginning and name != "preference" and not (self.out / name / STATE).exists():
             begun = start_from(task, self.beginning)
             self._say(f"{name}: {begun:,} weights begin as those of {self.beginning}")
         self._remember(name, begun_with)
@@ -188,6 +190,11 @@ class Parts:
                 if not isinstance(self.data, WorldData):
                     raise InputError("train inspector: is trained on the world alone: leave --data out")
                 return InspectorTask(self.data, **sizes)
+            case "preference":
+                from .preference import PreferenceTask
+
+                assert self.beginning is not None, "what is to be preferred goes on from weights"
+                return PreferenceTask(self.data, self.beginning, **sizes)
             case "lora":
                 from .lora import LoraTask
 

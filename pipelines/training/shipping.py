@@ -69,8 +69,14 @@ def write_recipe(weights: Path) -> Path:
     return path
 
 
+def _training_of(out: Path, name: str) -> Path:
+    """Where in `out` model `name` was trained last: a drafter that was tuned goes before one that was not."""
+    tuned = out / "preference"
+    return tuned if name == "drafter" and (tuned / "model").is_dir() else out / name
+
+
 def _folder(out: Path, name: str) -> Path:
-    return out / name if name == "tokenizer" else out / name / "model"
+    return out / name if name == "tokenizer" else _training_of(out, name) / "model"
 
 
 def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
@@ -84,10 +90,12 @@ def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
 
 
 def _steps(out: Path, name: str) -> str:
-    path = out / name / "progress.json"
+    training = _training_of(out, name)
+    path = training / "progress.json"
     try:
-        return f", after {json.loads(path.read_text(encoding='utf-8'))['step']} steps"
+        steps = json.loads(path.read_text(encoding="utf-8"))["step"]
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DiptychError(f"{path}: cannot be read ({error}): remove it") from None
+    return f", after {steps} steps" if training.name == name else f", after {steps} steps of {training.name}"

@@ -1,7 +1,8 @@
 """Trains several models at the same time, each in a process of its own.
 
 On a data-centre GPU one small model leaves most of the time unused: its steps are short, and the next one is
-always being made ready.
+always being made ready. On two CPU cores two small models with a thread each do about half as much again as one
+with two.
 """
 
 import multiprocessing
