@@ -17,7 +17,7 @@ from .data import PICTURE_SIDE
 from .lora import check_base
 from .one import Lasting, say, train_one
 from .parts import MODELS, WORLD_ONLY, Parts, check_data, open_parts, read_data
-from .shipping import ship, write_recipe
+from .shipping import ship, with_another, write_recipe
 from .together import train_together
 from .weights import quiet_libraries
 
@@ -103,16 +103,25 @@ def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together
         parts.codebook()
         return parts.out / "tokenizer"
     if what != "all":
-        done = train_one(what, parts, lasting, say=say)
-        if done and what == "preference":
-            say(f"put it where it came from: diptych train ship --out {parts.out} --into {parts.beginning}")
-        return parts.out / what / "model" if done else None
+        if not train_one(what, parts, lasting, say=say):
+            return None
+        return _beside_the_others(parts) if what == "preference" else parts.out / what / "model"
     names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
     if together:
         done = train_together(names, parts, opened, lasting)
     else:
         done = all(train_one(name, parts, lasting, say=say) for name in names)
     return _gather(parts) if done else None
+
+
+def _beside_the_others(parts: Parts) -> Path:
+    """Put the tuned drafter beside the models that it was tuned with; returns the recipe's path."""
+    assert parts.beginning is not None, "what is to be preferred goes on from weights"
+    folder = parts.out / "preference"
+    recipe = with_another("drafter", folder / "model", parts.beginning, folder / "weights")
+    if parts.data.name == "world":
+        say(f"measure it beside what it was: diptych evaluate --recipe {shlex.quote(str(recipe))}")
+    return recipe
 
 
 def _ship(out: Path, into: Path, data: str, table: Table) -> bool:

@@ -149,7 +149,7 @@ class Parts:
         if name == "lora":
             begun_with["base"] = str(self.base)
         if name == "preference":
-            begun_with["beginning"] = str(self.beginning)
+            begun_with["beginning"] = self._beginnings_name()
         self._check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
@@ -163,6 +163,12 @@ class Parts:
             self._say(f"{name}: {begun:,} weights begin as those of {self.beginning}")
         self._remember(name, begun_with)
         return task
+
+    def _beginnings_name(self) -> str:
+        from .preference import fingerprint
+
+        assert self.beginning is not None, "what is to be preferred goes on from weights"
+        return fingerprint(self.beginning)
 
     def _task(self, name: str, sizes: Table) -> Task:
         match name:

@@ -1,15 +1,17 @@
 """Trains a drafter on what the captioner thinks of its own drafts (preference tuning).
 
-Policy gradient on groups (GRPO, Shao et al. 2024, "DeepSeekMath"; advantages are not divided by their spread, as
-in Liu et al. 2025, "Understanding R1-Zero-Like Training"): several drafts of each prompt are drawn by the stage
-that draws them in the chain, and their facts answered by the stage that judges them there. Tokens of drafts that
-are better than their group's mean become likelier, those of worse ones less likely, and a Kullback-Leibler term
-holds the drafter near what it began as. Each draft teaches once, so nothing needs to be clipped.
+Policy gradient on groups (GRPO, Shao et al. 2024, "DeepSeekMath"; advantages are not divided by their spread,
+as in Liu et al. 2025, "Understanding R1-Zero-Like Training"): several drafts of each prompt are drawn by the
+stage that draws them in the chain, and their facts answered by the stage that judges them there. The tokens of
+those that are better than their group become likelier, those of worse ones less likely, and a Kullback-Leibler
+term holds the drafter near what it began as. Each draft teaches once, so nothing needs to be clipped.
 
 Whether it draws better then is for the inspector to say, which takes no part: `diptych evaluate`.
 """
 
+import copy
 import dataclasses
+import hashlib
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +19,10 @@ from typing import Any
 
 import torch
 
-from ...engine.models.from_transformers import ImageTokenModel, load_image_token_model, text_ids
-from ...engine.models.from_transformers_vision import load_captioner
-from ...engine.models.patch_codebook import PatchCodebook
+from ...engine.errors import InputError
+from ...engine.models.from_transformers import ImageTokenModel, text_ids
+from ...engine.models.from_transformers_vision import Captioner
+from ...engine.models.registry import Registry
 from ...engine.randomness import derive_seed
 from ...engine.stage import ModelKey, Silent
 from ...engine.stages.draft import DraftStage
@@ -30,25 +33,25 @@ from .placement import copy_on, in_float32
 from .samples import COUNT, Column
 from .weights import save_transformers
 
-DRAFTER, TOKENIZER, CAPTIONER = (
-    ModelKey(family, f"pocket/{name}")  # of which the stages here are handed others
-    for family, name in (
-        ("image-token-lm", "drafter"),
-        ("image-tokenizer", "tokenizer"),
-        ("image-text-to-text", "captioner"),
-    )
-)
+FAMILIES = {"drafter": "image-token-lm", "tokenizer": "image-tokenizer", "captioner": "image-text-to-text"}
+"""What is read of a folder of shipped weights."""
+
 LEAST_SPREAD = 0.02  # of the scores in a group, between the best and the worst: below it nothing is learnt
+MAX_TEMPERATURE = 5.0
 
 
 class PreferenceTask:
     """A drafter that goes on from a folder of shipped weights, whose captioner scores what it draws.
 
     Args:
-        weights: of the folder: `drafter`, `tokenizer` and `captioner` are read.
+        weights: the folder, see `FAMILIES`.
         candidates: drafts of each prompt, at least two.
         temperature: at which they are drawn; the drafter is trained as what it is at this temperature.
-        divergence: the weight of the Kullback-Leibler term, in score for each nat a token.
+        divergence: what a nat by which a whole draft has become likelier or less likely costs, in score.
+
+    Raises:
+        InputError: the folder lacks one of the models, or they do not go together.
+        CheckpointError: one of them cannot be loaded.
     """
 
     name = "preference"
@@ -67,13 +70,19 @@ class PreferenceTask:
             "candidates = 1: with nothing to compare it with, no draft is better than another"
         )
         assert temperature > 0, "temperature = 0: then all drafts of a prompt are the same"
-        cpu = torch.device("cpu")
+        assert temperature <= MAX_TEMPERATURE, f"temperature = {temperature}: is at most {MAX_TEMPERATURE:g}"
         self.data, self.seed = data, seed
         self.candidates, self.temperature, self.divergence = candidates, temperature, divergence
-        self.drafter = load_image_token_model(weights / "drafter", torch.float32, cpu)
-        self.before = load_image_token_model(weights / "drafter", torch.float32, cpu)
-        self.codebook = PatchCodebook.from_pretrained(weights / "tokenizer")
-        self.captioner = load_captioner(weights / "captioner", torch.float32, cpu)
+        self._keys = keys_of(weights)
+        registry = Registry()
+        self.before: ImageTokenModel = registry.load(self._keys["drafter"], "cpu")
+        self.codebook = registry.load(self._keys["tokenizer"], "cpu")
+        self.captioner = registry.load(self._keys["captioner"], "cpu")
+        if self.before.codebook != self.codebook.codebook or self.before.grid != self.codebook.grid:
+            raise InputError(f"{weights}: its drafter writes tokens of another tokenizer than its own")
+        if not isinstance(self.captioner, Captioner):
+            raise InputError(f"{weights / 'captioner'}: was not trained to answer facts: name other weights")
+        self.drafter = dataclasses.replace(self.before, model=copy.deepcopy(self.before.model))
         self.model: Any = self.drafter.model.requires_grad_(True)
 
     def batch(self, step: int, size: int) -> list[Plan]:
@@ -90,13 +99,12 @@ class PreferenceTask:
         was, in nats a token."""
         drafts = self._drafted(batch, self.drafter)
         scores = torch.tensor(self._scored(drafts)).view(-1, self.candidates)
-        advantages = (scores - scores.mean(1, keepdim=True)).flatten()
-        telling = (scores.amax(1) - scores.amin(1) > LEAST_SPREAD).repeat_interleave(self.candidates)
-        rows = telling.nonzero()[:, 0].tolist() or [0]  # one at least, so that there is a loss
-        likely, distance = self._compared([drafts[row] for row in rows])
-        gains = advantages[rows].to(likely.device) * likely.mean(1)
+        telling = scores.amax(1, keepdim=True) - scores.amin(1, keepdim=True) > LEAST_SPREAD
+        advantages = ((scores - scores.mean(1, keepdim=True)) * telling).flatten()
+        likely, distance = self._compared(drafts)
+        gains = advantages.to(likely.device) * likely.mean(1)
         return {
-            "loss": (self.divergence * distance - gains).sum() / len(drafts),
+            "loss": (self.divergence * distance - gains).mean(),
             "score": scores.mean().to(likely.device),
             "divergence": distance.detach().mean(),
         }
@@ -121,20 +129,20 @@ class PreferenceTask:
         return Plan(request=request, prompt=prompt, facts=facts)
 
     def _drafted(self, plans: Sequence[Plan], drafter: ImageTokenModel) -> list[Draft]:
-        device = self.drafter.device
+        device, (model, codebook) = self.drafter.device, (self._keys["drafter"], self._keys["tokenizer"])
         drafter = dataclasses.replace(drafter, model=copy_on(device, drafter.model))
-        models = {DRAFTER: drafter, TOKENIZER: copy_on(device, self.codebook)}
+        models = {model: drafter, codebook: copy_on(device, self.codebook)}
         with in_float32(device):
-            return DraftStage(model=DRAFTER, codebook=TOKENIZER).run(plans, models, Silent())
+            return DraftStage(model=model, codebook=codebook).run(plans, models, Silent())
 
     def _scored(self, drafts: Sequence[Draft]) -> list[float]:
         """How many of its facts each draft shows, as a share: one that is half right is better than one that is
         all wrong, between which the loop's own score hardly tells. That score, where there are no facts."""
-        device = self.drafter.device
-        models = {CAPTIONER: dataclasses.replace(self.captioner, model=copy_on(device, self.captioner.model))}
+        device, key = self.drafter.device, self._keys["captioner"]
+        models = {key: dataclasses.replace(self.captioner, model=copy_on(device, self.captioner.model))}
         seen = [Picture(pixels=each.preview, plan=each.plan, draft=each, is_preview=True) for each in drafts]
         with in_float32(device):
-            verdicts = JudgeStage(model=CAPTIONER).run(seen, models, Silent())
+            verdicts = JudgeStage(model=key).run(seen, models, Silent())
         answers = [[answer.probability for answer in verdict.answers] for verdict in verdicts]
         return [
             statistics.fmean(each) if each else verdict.score
@@ -163,3 +171,28 @@ class PreferenceTask:
         logits = model(input_ids=ids, use_cache=False, logits_to_keep=tokens.shape[1]).logits
         logits = logits[..., drafter.legal].float() / self.temperature
         return logits.log_softmax(-1).gather(2, tokens[..., None])[..., 0]
+
+
+def keys_of(weights: Path) -> dict[str, ModelKey]:
+    """The models of `FAMILIES` in a folder of shipped weights, by name.
+
+    Raises:
+        InputError: one of them is not there.
+    """
+    for name in FAMILIES:
+        if not (weights / name / "config.json").is_file():
+            raise InputError(f"{weights}: holds no {name}: --start-from takes a folder of shipped weights")
+    return {name: ModelKey(family, str(weights / name)) for name, family in FAMILIES.items()}
+
+
+def fingerprint(weights: Path) -> str:
+    """Sixteen hex digits that name the models which a tuning rests on, wherever their folder lies.
+
+    Raises:
+        InputError: see `keys_of`.
+    """
+    digest = hashlib.sha256()
+    for key in keys_of(weights).values():
+        for path in sorted(Path(key.checkpoint).glob("*.safetensors")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -45,7 +45,7 @@ def ship(
         into.mkdir(parents=True, exist_ok=True)
         for name, folder in found.items():
             with replacing(into / name) as part:
-                shutil.copytree(folder, part, dirs_exist_ok=True, copy_function=shutil.copyfile)
+                _copy(folder, part)
                 count = parameter_count(part)
                 if name == "planner":
                     _write_words(out, part, data or WorldData())
@@ -61,6 +61,18 @@ def ship(
     return list(found)
 
 
+def with_another(name: str, folder: Path, weights: Path, into: Path) -> Path:
+    """Copy the shipped models of folder `weights` into `into`, but model `name` from `folder`, with a recipe
+    that renders with them; returns the recipe's path."""
+    into.mkdir(parents=True, exist_ok=True)
+    for each in SHIPPED:
+        source = folder if each == name else weights / each
+        if source.is_dir():
+            with replacing(into / each) as part:
+                _copy(source, part)
+    return write_recipe(into)
+
+
 def write_recipe(weights: Path) -> Path:
     """Write a recipe that renders with the models of this folder, and is otherwise the pocket recipe."""
     text = (RECIPES / "pocket.toml").read_text(encoding="utf-8").replace('"pocket/', '"./')
@@ -69,14 +81,12 @@ def write_recipe(weights: Path) -> Path:
     return path
 
 
-def _training_of(out: Path, name: str) -> Path:
-    """Where in `out` model `name` was trained last: a drafter that was tuned goes before one that was not."""
-    tuned = out / "preference"
-    return tuned if name == "drafter" and (tuned / "model").is_dir() else out / name
+def _copy(folder: Path, into: Path) -> None:
+    shutil.copytree(folder, into, dirs_exist_ok=True, copy_function=shutil.copyfile)
 
 
 def _folder(out: Path, name: str) -> Path:
-    return out / name if name == "tokenizer" else _training_of(out, name) / "model"
+    return out / name if name == "tokenizer" else out / name / "model"
 
 
 def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
@@ -90,12 +100,10 @@ def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
 
 
 def _steps(out: Path, name: str) -> str:
-    training = _training_of(out, name)
-    path = training / "progress.json"
+    path = out / name / "progress.json"
     try:
-        steps = json.loads(path.read_text(encoding="utf-8"))["step"]
+        return f", after {json.loads(path.read_text(encoding='utf-8'))['step']} steps"
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DiptychError(f"{path}: cannot be read ({error}): remove it") from None
-    return f", after {steps} steps" if training.name == name else f", after {steps} steps of {training.name}"

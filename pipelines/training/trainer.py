@@ -62,13 +62,15 @@ class _Losses:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._averages = torch.empty(0)
+        self._count = 0
 
     def add(self, losses: dict[str, torch.Tensor]) -> None:
         new = torch.stack([value.detach().float() for value in losses.values()])
         if not self._names:
             self._names, self._averages = list(losses), new
         assert list(losses) == self._names, f"losses {list(losses)}: were {self._names} at the step before"
-        self._averages.lerp_(new, 0.02)  # what was not a number stays none
+        self._count += 1
+        self._averages.lerp_(new, max(0.02, 1 / self._count))  # what was not a number stays none
 
     def read(self) -> dict[str, float]:
         return dict(zip(self._names, self._averages.tolist(), strict=True))
