@@ -10,7 +10,7 @@ import torch
 from diptych import InputError, TextToImage
 from diptych.engine.ar.decoding import likelihoods
 from diptych.engine.stage import Silent
-from diptych.engine.values import Draft
+from diptych.engine.values import Draft, Outcome
 from diptych.pipelines.recipes.reader import POCKET_WEIGHTS
 from diptych.pipelines.training.command import run_training
 from diptych.pipelines.training.data import WorldData
@@ -50,7 +50,7 @@ def test_drafts_are_those_of_the_chain(task: PreferenceTask) -> None:
     pipe = TextToImage.from_recipe("pocket", device="cpu")
     asked = task.batch(0, 1)[0].request
     (there,) = pipe.run([asked])
-    assert there.draft is not None
+    assert isinstance(there, Outcome) and there.draft is not None
     (here,) = task._drafted([there.plan], task.drafter)
     assert here.token_hash == there.draft.token_hash
     assert torch.equal(here.preview, there.draft.preview)
