@@ -9,6 +9,7 @@ import torch
 
 from diptych import InputError, TextToImage
 from diptych.engine.ar.decoding import likelihoods
+from diptych.engine.errors import DiptychError
 from diptych.engine.stage import Silent
 from diptych.engine.values import Draft, Outcome
 from diptych.pipelines.recipes.reader import POCKET_WEIGHTS
@@ -64,20 +65,23 @@ def test_a_draft_is_scored_by_its_own_facts(task: PreferenceTask) -> None:
     assert 0 <= false < right <= 1
 
 
-@pytest.mark.parametrize("temperature", [1.0, 2.5])
-def test_likelihoods_are_those_of_decoding(task: PreferenceTask, temperature: float) -> None:
+def test_likelihoods_are_those_of_decoding(task: PreferenceTask) -> None:
     drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
-    task.temperature = temperature
     with torch.no_grad():
         found = task._likely(task.model, drafts)
     tokens = torch.stack([draft.tokens.flatten() for draft in drafts])
-    prompts = [draft.plan.prompt for draft in drafts]
-    if temperature == 1:
-        decoded = likelihoods(task.drafter.begin(prompts, guided=False), tokens, Silent())
-        assert torch.allclose(found, decoded, atol=1e-3)
-        return
-    first = task.drafter.begin(prompts, guided=False).logits.float() / temperature
-    assert torch.allclose(found[:, 0], first.log_softmax(-1).gather(1, tokens[:, :1])[:, 0], atol=1e-3)
+    decoding = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False)
+    assert torch.allclose(found, likelihoods(decoding, tokens, Silent()), atol=1e-3)
+
+
+def test_likelihoods_are_those_at_the_temperature(task: PreferenceTask) -> None:
+    drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
+    task.temperature = 2.5
+    with torch.no_grad():
+        found = task._likely(task.model, drafts)[:, 0]
+    first = torch.stack([draft.tokens.flatten()[:1] for draft in drafts])
+    logits = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False).logits
+    assert torch.allclose(found, (logits / 2.5).log_softmax(-1).gather(1, first)[:, 0], atol=1e-3)
 
 
 def test_what_was_scored_better_becomes_likelier(task: PreferenceTask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,8 +203,6 @@ def cut_off(weights: Path) -> None:
     ],
 )
 def test_weights_that_do_not_do_are_refused_in_one_line(spoil: Any, message: str, tmp_path: Path) -> None:
-    from diptych.engine.errors import DiptychError
-
     weights = tmp_path / "weights"
     shutil.copytree(POCKET_WEIGHTS, weights)
     spoil(weights)
