@@ -17,6 +17,7 @@ from .data import PICTURE_SIDE
 from .lora import check_base
 from .one import Lasting, say, train_one
 from .parts import MODELS, WORLD_ONLY, Parts, check_data, open_parts, read_data
+from .preference import keys_of
 from .shipping import ship, with_another, write_recipe
 from .together import train_together
 from .weights import quiet_libraries
@@ -79,7 +80,7 @@ def run_training(
         torch.set_num_threads(threads)
     refuse_if_not_a_folder(out)
     side = check_base(base) if base else PICTURE_SIDE
-    begun = {"beginning": _beginning(beginning), "base": base, "side": side}
+    begun = {"beginning": _beginning(beginning, what), "base": base, "side": side}
     opened = functools.partial(open_parts, out, table, data=data, cache=cache, **begun, say=say)
     made = _train(what, opened, lasting, together=together)
     if made:
@@ -116,7 +117,7 @@ def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together
 
 def _beside_the_others(parts: Parts) -> Path:
     """Put the tuned drafter beside the models that it was tuned with; returns the recipe's path."""
-    assert parts.beginning is not None, "what is to be preferred goes on from weights"
+    assert parts.beginning is not None, "what is tuned goes on from weights"
     folder = parts.out / "preference"
     recipe = with_another("drafter", folder / "model", parts.beginning, folder / "weights")
     if parts.data.name == "world":
@@ -182,12 +183,14 @@ def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool) -> None:
         raise InputError(f"train {what}: takes none of the pictures that --cache keeps: leave it out")
 
 
-def _beginning(name: str | None) -> Path | None:
+def _beginning(name: str | None, what: str) -> Path | None:
     if name is None:
         return None
     folder = POCKET_WEIGHTS if name == "pocket" else Path(name)
     if not folder.is_dir():
         raise InputError(f"--start-from {name}: there is no such folder: name 'pocket' or a folder of weights")
+    if what == "preference":
+        keys_of(folder)  # says what is not there
     return folder
 
 

@@ -149,7 +149,7 @@ class Parts:
         if name == "lora":
             begun_with["base"] = str(self.base)
         if name == "preference":
-            begun_with["beginning"] = self._beginnings_name()
+            begun_with["beginning"] = self._fingerprint()
         self._check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
@@ -158,16 +158,16 @@ class Parts:
         except (ValueError, AssertionError, StrictDataclassError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise InputError(f"config: [{name}]: these sizes do not fit together: {reason}") from error
-        if self.beginning and name != "preference" and not (self.out / name / STATE).exists():
-            begun = start_from(task, self.beginning)
-            self._say(f"{name}: {begun:,} weights begin as those of {self.beginning}")
+        beginning = None if (self.out / name / STATE).exists() else self.beginning
+        if beginning is not None and (begun := start_from(task, beginning)):
+            self._say(f"{name}: {begun:,} weights begin as those of {beginning}")
         self._remember(name, begun_with)
         return task
 
-    def _beginnings_name(self) -> str:
+    def _fingerprint(self) -> str:
         from .preference import fingerprint
 
-        assert self.beginning is not None, "what is to be preferred goes on from weights"
+        assert self.beginning is not None, "what is tuned goes on from weights"
         return fingerprint(self.beginning)
 
     def _task(self, name: str, sizes: Table) -> Task:
@@ -199,7 +199,7 @@ class Parts:
             case "preference":
                 from .preference import PreferenceTask
 
-                assert self.beginning is not None, "what is to be preferred goes on from weights"
+                assert self.beginning is not None, "what is tuned goes on from weights"
                 return PreferenceTask(self.data, self.beginning, **sizes)
             case "lora":
                 from .lora import LoraTask

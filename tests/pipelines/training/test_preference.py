@@ -209,6 +209,9 @@ def test_weights_that_do_not_do_are_refused_in_one_line(spoil: Any, message: str
     with pytest.raises(DiptychError, match=message) as refusal:
         run_training("preference", tmp_path / "run", beginning=str(weights))
     assert "\n" not in str(refusal.value)
+    assert (tmp_path / "run").exists() == (
+        spoil is not without_captioner
+    )  # what is missing is seen first of all
     assert not (tmp_path / "run" / "sizes.json").exists()
 
 
