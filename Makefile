@@ -1,8 +1,8 @@
 # What people type. The first call of each makes the environment it needs; later calls find it made.
 #
 #   make demo       render prompts/library/demo.txt into out/demo/
-#   make test       pass the tests    (make test TESTS="tests/engine -k loop" for some of them, JOBS=2 for two files
-#                   at a time)
+#   make test       pass the tests, two files at a time   (make test TESTS="tests/engine -k loop" for some of them,
+#                   JOBS=0 for one after the other)
 #   make check      linter, formatter, type checker
 #   make examples   run every script of examples/
 #   make bench      measure speed and memory, into benchmarks/results/   (make bench BENCH="chain --prompts 16")
@@ -18,7 +18,7 @@ OUT    ?= out/demo
 RUN    ?= runs/pocket
 TESTS  ?=
 TRAIN  ?=
-JOBS   ?= 0
+JOBS   ?= 2
 BENCH  ?=
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -70,7 +70,7 @@ demo: $(VENV)/.installed
 	$(BIN)/diptych render prompts/library/demo.txt -o $(OUT)
 
 test: $(VENV)/.test $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 check: $(VENV)/.check $(VENV)/.installed
 	$(BIN)/ruff check .
