@@ -27,7 +27,7 @@ def bench(
     temperature: Annotated[
         float | None, typer.Option(help="loop: of the drafts; the recipe's, if not given.", min=0.0, max=5.0)
     ] = None,
-    only: Annotated[str, typer.Option(help="loop: scorer, for how well the score tells alone.")] = "",
+    only: Annotated[str, typer.Option(help="loop: scorer or repairs: that part alone.")] = "",
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
     size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
     models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,

@@ -176,7 +176,7 @@ def _refuses(call: Callable[[], object]) -> bool:
 
 
 def _judge(pipe: TextToImage) -> PictureJudge:
-    return PictureJudge(pipe.runner.chain.stages[-1], pipe.runner.memory)
+    return PictureJudge.of_chain(pipe.runner.chain, pipe.runner.memory)
 
 
 def _mask(outcome: Outcome) -> torch.Tensor:

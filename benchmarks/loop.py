@@ -1,10 +1,14 @@
 """The closed loop: what it lifts alignment by, and at what cost; and how well its score tells right from wrong.
 
-    alignment                 by setting: overall (mean of the categories), by category, seconds a prompt
+    alignment                 by setting: overall (mean of the categories), by category, atoms and whole prompts
+                              (see `loop_atoms`), seconds a prompt
     lift_points               of the whole loop, drafts pruned and planned again once, over the plain chain
     pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (1, where N is no more), over that of all N
     pruned_cost               time of a prompt so pruned over the plain chain's; median of pairs, rendered alone
     preview_rank_correlation  Spearman's, of previews' scores and their pictures'
+    repair_minus_pruned       whole prompts, in points: a plain chain whose pictures are mended where they miss
+                              something, over pruned drafts that take as long, or the next longer
+    repair_broken             of the atoms that were right before a picture was mended, those that are no more
     scorer_auc                of right and wrong prompts of held-out renders, by kind of mismatch, and overall
     calibration_error         of the score on them; they are not those that it was calibrated on
     hybrid_minus_tokens_only, hybrid_minus_diffusion_only
@@ -14,7 +18,7 @@ The prompts are the held-out ones of `diptych evaluate`, and its inspector is th
 no part in the loop. N candidates of each prompt are painted and judged once; what best-of-k and pruned loops
 come out with, for k up to N, is read off that trail, which is exact (see `loop_trail`), and their seconds are
 put together from those of its stages. `pruned_cost`, and the settings with several rounds, are measured on
-loops that really ran.
+loops that really ran; so are those with repairs.
 """
 
 import dataclasses
@@ -30,13 +34,14 @@ from ..pipelines.evaluation.ablation import alone
 from ..pipelines.evaluation.alignment import Look, held_out_scenes
 from ..pipelines.evaluation.captioner import judge_with
 from ..pipelines.evaluation.inspector import Inspector, Sighting
+from ..pipelines.evaluation.score_statistics import spearman
 from ..pipelines.pocket.world import Scene, prompt_of
 from ..pipelines.text_to_image import TextToImage
 from .engine import Engine
 from .loop_alignment import Point, point
 from .loop_plot import draw_alignment
+from .loop_repair import Repaired, Repairs, at_equal_time, render_repaired
 from .loop_scorer import figures_of, measure_scorer
-from .loop_statistics import spearman
 from .loop_trail import Trail, policy_of, render_trails, seconds_of
 from .options import Options
 from .report import Report, number, table
@@ -45,10 +50,11 @@ from .timing import Ratio, run_in_pairs
 KEEPS = (1, 2)  # drafts that are painted where they are pruned
 KEEP = 2  # of the figures
 ROUNDS = 2
+REPAIRS = 2  # of a picture
 MOST = 32  # candidates of one panel alone
 TIMED = 4  # prompts
 PLAIN = "plain chain"
-FULL, PRUNED, AGAIN = "best of N", "pruned to {}", "rounds"
+FULL, PRUNED, AGAIN, MENDED = "best of N", "pruned to {}", "rounds", "repairs"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,18 +91,21 @@ class Bench:
         return point(named(count, keep), seconds_of(pipe, trails, policy), seen, self.scenes)
 
 
-def named(count: int, keep: int | None = None, rounds: int = 1) -> str:
+def named(count: int, keep: int | None = None, rounds: int = 1, repairs: int = 0) -> str:
     """What a setting is called."""
     name = f"best of {count}" if keep is None else f"{count} drafts, {keep} painted"
     name = PLAIN if count == 1 else name
+    name = f"{name}, {repairs} repairs" if repairs else name
     return name if rounds == 1 else f"{name}, {rounds} rounds"
 
 
 def measure(options: Options) -> Report:
     """Heeds recipe, device, clock, prompts, first, temperature, repeats, candidates, inspector and only
-    (`scorer`)."""
+    (`scorer`, `repairs`)."""
     pipe = Engine(options.read_recipe(), device=options.device, clock=options.clock).pipe
     looker = Inspector.from_checkpoint(options.inspector) if options.only != "scorer" else None
+    if looker is not None and options.only == "repairs":
+        return _of_repairs(_bench(pipe, looker, options))
     options.say(f"scorer: {options.prompts} held-out renders, each with prompts that are wrong in one respect")
     judge = judge_with(pipe.runner.chain.stages[-1], pipe.runner.memory)
     scored = figures_of(measure_scorer(judge, count=options.prompts))
@@ -107,14 +116,34 @@ def measure(options: Options) -> Report:
     report = Report(name="loop", figures=scored, details=options.told(), tables={"scorer": scorer_table})
     if looker is None:
         return report
-    bench = Bench(
+    return _with_loop(_bench(pipe, looker, options), report)
+
+
+def _bench(pipe: TextToImage, looker: Inspector, options: Options) -> Bench:
+    return Bench(
         pipe=pipe,
         look=looker.look,
         scenes=held_out_scenes(options.first + options.prompts)[options.first :],
         counts=options.counts,
         options=options,
     )
-    return _with_loop(bench, report)
+
+
+def _of_repairs(bench: Bench) -> Report:
+    """Repairs, and what they are compared with, alone."""
+    bench.options.say(f"{len(bench.scenes)} prompts, {bench.most} candidates each, all painted")
+    trails = bench.render(bench.pipe, bench.scenes, bench.most)
+    repairs = _repairs(bench, trails)
+    lines = {**_read_off(bench, trails), MENDED: [each.point for each in repairs.mended]}
+    points = list({each.name: each for line in lines.values() for each in line}.values())
+    return Report(
+        name="loop",
+        figures={"alignment": {each.name: each.to_json() for each in points}, **repairs.figures},
+        details={**bench.options.told(), **_drawn(bench), "repairs": repairs.to_json()},
+        tables={"alignment": _table(points, points[0]), "repairs": repairs.table()},
+        notes=repairs.notes,
+        pictures={"loop-repairs.png": draw_alignment(lines, "What repairs are worth: alignment over time")},
+    )
 
 
 def _with_loop(bench: Bench, scorer: Report) -> Report:
@@ -124,6 +153,8 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
     lines = _read_off(bench, trails)
     options.say(f"the same, pruned, and planned again: {ROUNDS} rounds at most")
     lines[AGAIN] = [_rounds(bench, count) for count in dict.fromkeys((1, bench.most))]
+    repairs = _repairs(bench, trails)
+    lines[MENDED] = [each.point for each in repairs.mended]
     plain = lines[FULL][0]
     points = list({each.name: each for line in lines.values() for each in line}.values())
     full, pruned, looped = lines[FULL][-1], lines[PRUNED.format(bench.keep)][-1], lines[AGAIN][-1]
@@ -138,6 +169,7 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
             "alignment": {each.name: each.to_json() for each in points},
             "lift_points": 100 * (looped.overall - plain.overall),
             "pruned_share_of_full_lift": share,
+            **repairs.figures,
             "pruned_cost": cost[named(bench.most, bench.keep)].median if bench.most > bench.keep else 1.0,
             **scorer.figures,
             **{name: 100 * each.value for name, each in minus.items()},
@@ -145,19 +177,19 @@ def _with_loop(bench: Bench, scorer: Report) -> Report:
         },
         details={
             **scorer.details,
-            "first": options.first,
-            "temperature": options.temperature,
+            **_drawn(bench),
             "settings": {"loop": looped.name, "pruned": pruned.name, "full": full.name},
             "lift_over_plain": lifts,
             "cost_over_plain": {name: [ratio.median, *ratio.spread] for name, ratio in cost.items()},
             "preview_rank_correlation_within_prompts": within,
             "panels": {name: {p.name: p.to_json() for p in line} for name, line in panels.items()},
             "hybrid_minus": {name: each.to_json() for name, each in minus.items()},
+            "repairs": repairs.to_json(),
             "failed_prompts": sum(not trail.candidates for trail in trails),
             "plans_in_the_words_of_the_prompt": sum(map(_as_asked, trails)),
         },
-        tables={**scorer.tables, "alignment": _table(points, plain)},
-        notes=_notes(full, plain),
+        tables={**scorer.tables, "alignment": _table(points, plain), "repairs": repairs.table()},
+        notes=[*_notes(full, plain), *repairs.notes],
         pictures={
             "loop.png": draw_alignment(lines, "What the loop is worth: alignment over time"),
             "loop-panels.png": draw_alignment(panels, "Both panels, and each alone: alignment over time"),
@@ -188,6 +220,32 @@ def _rounds(bench: Bench, count: int) -> Point:
             seconds += sum(result.timings.values())
     name = named(count, keep if keep < count else None, ROUNDS)
     return point(name, seconds / len(prompts), seen, bench.scenes)
+
+
+def _repairs(bench: Bench, trails: Sequence[Trail]) -> Repairs:
+    """Repairs of the plain chain's picture, and of the best of some drafts, each against rivals in its time."""
+    bench.options.say(f"the same, mended where something is missing: {REPAIRS} repairs at most")
+    mended = [_repaired(bench, count) for count in dict.fromkeys((1, max(1, bench.most // 2)))]
+    rivals = _rivals(bench, trails)
+    return Repairs(mended=mended, against=[at_equal_time(each.point, rivals) for each in mended])
+
+
+def _drawn(bench: Bench) -> dict[str, Any]:
+    """Which prompts, and how they were drawn."""
+    return {"first": bench.options.first, "temperature": bench.options.temperature}
+
+
+def _repaired(bench: Bench, count: int) -> Repaired:
+    """Of several drafts one is painted, and then mended: as time is best spent."""
+    loop = {"candidates": count, "keep": 1, "repairs": REPAIRS, "temperature": bench.options.temperature}
+    name = named(count, 1 if count > 1 else None, repairs=REPAIRS)
+    return render_repaired(bench.pipe, bench.look, bench.scenes, name=name, **loop)
+
+
+def _rivals(bench: Bench, trails: Sequence[Trail]) -> list[Point]:
+    """Pruned drafts, of every number; and the plain chain."""
+    wishes = [(count, keep) for keep in KEEPS for count in range(keep + 1, bench.most + 1)]
+    return [bench.read(bench.pipe, trails, 1)] + [bench.read(bench.pipe, trails, *each) for each in wishes]
 
 
 def _panels(
@@ -268,11 +326,12 @@ def _notes(full: Point, plain: Point) -> list[str]:
 
 
 def _table(points: Sequence[Point], plain: Point) -> Any:
-    shown = table("setting", "alignment", "interval", "lift", "all right", "seconds")
+    shown = table("setting", "alignment", "interval", "lift", "all right", "atoms", "whole prompts", "seconds")
     for each in points:
         measured: Mapping[str, Any] = each.to_json()
         interval = f"± {100 * each.measure.half_width:.1f}"
         lift = f"{100 * (each.overall - plain.overall):+.1f}"
         numbers = (number(100 * each.overall, 1), interval, lift, number(100 * measured["all_right"], 1))
-        shown.add_row(each.name, *numbers, number(each.seconds))
+        whole = f"{100 * each.whole_prompts.value:.1f} ± {100 * each.whole_prompts.half_width:.1f}"
+        shown.add_row(each.name, *numbers, number(100 * each.atoms_right.value, 1), whole, number(each.seconds))
     return shown

@@ -5,9 +5,7 @@ prompt for it can be wrong (see `pipelines/training/mismatch`). They are other r
 calibrated on. The score is the judge stage's own, whatever it is made of.
 """
 
-import dataclasses
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,29 +13,13 @@ import torch
 
 from ..engine.values import Fact, Picture, Plan, Request
 from ..pipelines.evaluation.captioner import Judge
+from ..pipelines.evaluation.scored import MATCHED, Scored, auc_by_kind, error_of
 from ..pipelines.pocket.world import Scene, facts_of, prompt_of
 from ..pipelines.training.data import PICTURE_SIDE, WorldData
-from ..pipelines.training.mismatch import MISMATCHES, mismatched, mismatches_of, without_sizes
-from .loop_statistics import auc, calibration_error
+from ..pipelines.training.mismatch import mismatched, mismatches_of, without_sizes
 
 FIRST = 800_000  # of the held-out scenes used here: far from those of the calibration and of `evaluate`
 BATCH = 16
-MATCHED = ""
-OVERALL = "overall"
-
-
-@dataclasses.dataclass(frozen=True)
-class Scored:
-    """One text about one picture.
-
-    Args:
-        mismatch: in what respect the text is wrong; `MATCHED` for none.
-        weight: of a picture's wrong texts together as much as of its right one.
-    """
-
-    mismatch: str
-    weight: float
-    score: float
 
 
 def measure_scorer(judge: Judge, *, count: int) -> list[Scored]:
@@ -56,20 +38,9 @@ def measure_scorer(judge: Judge, *, count: int) -> list[Scored]:
 def figures_of(scored: Sequence[Scored]) -> dict[str, Any]:
     """`scorer_auc`, by kind of mismatch and overall, and `calibration_error`.
 
-    A kind's AUC is that of all matched texts against its mismatched ones; kinds never tried are left out.
+    See `scored.auc_by_kind` and `scored.error_of`.
     """
-    scores: dict[str, list[float]] = defaultdict(list)
-    for row in scored:
-        scores[row.mismatch].append(row.score)
-    matched = scores.pop(MATCHED, [])
-    found = {kind: auc(matched, scores[kind]) for kind in MISMATCHES if kind in scores}
-    found[OVERALL] = auc(matched, [score for each in scores.values() for score in each])
-    error = calibration_error(
-        [row.score for row in scored],
-        [row.mismatch == MATCHED for row in scored],
-        [row.weight for row in scored],
-    )
-    return {"scorer_auc": found, "calibration_error": error}
+    return {"scorer_auc": auc_by_kind(scored), "calibration_error": error_of(scored)}
 
 
 def _pairs(count: int) -> Iterator[tuple[str, float, Picture]]:

@@ -10,7 +10,7 @@ from ..pipelines.recipes.reader import Recipe, read_recipe
 from .timing import CLOCKS, Clock
 
 SIZES = ("full", "tiny")
-PARTS = ("", "scorer")
+PARTS = ("", "scorer", "repairs")
 MOST_CANDIDATES = 64
 CLOCK_NAMES = tuple(CLOCKS)
 
@@ -29,7 +29,8 @@ class Options:
         first: number of the first of the held-out prompts; heeded by `loop` only, whose scorer's renders are
             the same in any case.
         temperature: of the drafts, where not the recipe's; heeded by `loop` only.
-        only: the part to be measured; heeded by `loop` only, whose `scorer` is quick.
+        only: the part to be measured; heeded by `loop` only, whose `scorer` is quick, and whose `repairs` are
+            measured against pruned drafts and nothing else.
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
         size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
         folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.

@@ -14,6 +14,10 @@ PREVIEW = "preview"
 """What judging the drafts' previews is called in progress, events and timings."""
 
 
+LOOK = "look"
+"""What captioning the pictures is called that requests start from."""
+
+
 class Chain:
     """Stages from a Request to a Verdict, each taking what the one before gives.
 

@@ -1,14 +1,56 @@
-"""What a picture must show, thing by thing: the smallest value of all. Imports nothing."""
+"""What a picture must show, thing by thing, and which of the user's words say so: the smallest values of all.
+
+Imports nothing.
+"""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 FactKind = Literal["thing", "colour", "size", "place", "setting", "count", "style", "relation", "other"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, order=True)
+class Span:
+    """Some words of a prompt: `prompt[start:end] == text`."""
+
+    start: int
+    end: int
+    text: str
+
+    @classmethod
+    def of(cls, prompt: str, start: int, end: int) -> "Span":
+        """The words of `prompt` from `start` to `end`."""
+        return cls(start=start, end=end, text=prompt[start:end])
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One thing that the picture must show, e.g. `Fact(kind="colour", text="a red boat")`."""
+    """One thing that the picture must show, e.g. `Fact(kind="colour", text="a red boat")`.
+
+    Args:
+        asked: the user asked for it; else the planner added it, to fill the scene, and no picture is turned
+            down for the want of it.
+        span: the words of the user's prompt that it stands for, where they are known; added facts have none.
+    """
 
     kind: FactKind
     text: str
+    asked: bool = True
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        assert self.asked or self.span is None, f"{self.text!r} was added, and yet stands for {self.span}"
+
+    @property
+    def claim(self) -> tuple[FactKind, str]:
+        """What it says, whoever wants it."""
+        return self.kind, self.text
+
+
+def said(spans: Sequence[Span]) -> str:
+    """Words of a prompt as people are told of them: `wearing, hat`."""
+    return ", ".join(" ".join(span.text.split()) for span in spans)

@@ -2,14 +2,17 @@
 
 Pure: values in, values out; no models, no torch, no clock. The runner asks, and does the work.
 
-Scores are compared with NaN as the worst of all, so that a scorer that fails loses and stops nothing; among
-equals the earliest wins, so that the best so far is replaced by a better one only.
+Scores are of what was asked, and compared to the hundredth, as people see them, with NaN as the worst of all,
+so that a scorer that fails loses and stops nothing. Where they are equal, the number of asked facts that are
+missed decides, then what the planner added; among equals in that, too, the earliest wins, so that the best so
+far is replaced by a better one only. A repair that breaks what was right loses, whatever its score.
 """
 
 import dataclasses
 import math
 from collections.abc import Sequence
 
+from .fact import said
 from .values import Candidate, Fact, Settings, Verdict
 
 
@@ -23,6 +26,8 @@ class Policy:
         rounds: how often a request is planned, at most.
         accept: the score at which a picture is taken at once.
         seconds: no new round is begun after this much time.
+        repairs: how often the best picture of a plan is mended, before it is planned anew.
+        ignore_left_out: accept a picture although its plan left out some of what was asked.
     """
 
     candidates: int = 1
@@ -30,6 +35,8 @@ class Policy:
     rounds: int = 1
     accept: float = 0.5
     seconds: float = math.inf
+    repairs: int = 0
+    ignore_left_out: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
@@ -42,6 +49,8 @@ class Policy:
             rounds=settings.rounds or 1,
             accept=0.5 if settings.accept is None else settings.accept,
             seconds=math.inf if settings.seconds is None else settings.seconds,
+            repairs=settings.repairs or 0,
+            ignore_left_out=bool(settings.ignore_left_out),
         )
 
     @property
@@ -51,11 +60,37 @@ class Policy:
 
     def candidates_of_round(self, index: int) -> range:
         """The candidates that round `index`, from 0, is made of."""
-        return range(index * self.candidates, (index + 1) * self.candidates)
+        first = index * (self.candidates + self.repairs)
+        return range(first, first + self.candidates)
+
+    def repairs_of_round(self, index: int) -> range:
+        """The candidates that mend what there is after round `index`: they come after the round's own."""
+        first = self.candidates_of_round(index).stop
+        return range(first, first + self.repairs)
 
 
-def accepts(policy: Policy, verdict: Verdict | None) -> bool:
-    """Whether a picture so judged is good enough to stop."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Repair:
+    """A picture that is to be mended.
+
+    Args:
+        candidate: whose picture it is: the best so far.
+        facts: what it misses of what was asked, the worst first.
+    """
+
+    candidate: Candidate
+    facts: tuple[Fact, ...]
+
+
+def accepts(policy: Policy, candidate: Candidate | None) -> bool:
+    """Whether a candidate's picture shows what was asked: all of it, and surely enough."""
+    if candidate is None or not good_enough(policy, candidate.verdict):
+        return False
+    return policy.ignore_left_out or not candidate.plan.left_out
+
+
+def good_enough(policy: Policy, verdict: Verdict | None) -> bool:
+    """Whether a picture so judged is good enough to stop: what its plan left out, no other one would mend."""
     return verdict is not None and verdict.score >= policy.accept  # false for NaN
 
 
@@ -80,15 +115,54 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
 
 
 def best_of(trail: Sequence[Candidate]) -> Candidate | None:
-    """The finished candidate with the highest score; `None` where none was finished."""
-    finished = [candidate for candidate in trail if candidate.verdict is not None]
+    """The finished candidate with the highest score; `None` where none was finished. What was right stays
+    right: a repair that breaks something is never the best."""
+    finished = [each for each in trail if each.verdict is not None and not broken_by(each, trail)]
     return min(finished, key=lambda candidate: _rank(candidate.verdict), default=None)
+
+
+def broken_by(candidate: Candidate, trail: Sequence[Candidate]) -> tuple[Fact, ...]:
+    """The asked facts that a repair lacks, but the picture that it mends shows."""
+    if candidate.verdict is None or candidate.repairs is None:
+        return ()
+    origin = next((each for each in trail if each.index == candidate.repairs), None)
+    if origin is None or origin.verdict is None:
+        return ()
+    shown = {answer.fact for answer in origin.verdict.answers if answer.shown}
+    return tuple(fact for fact in candidate.verdict.missed if fact in shown)
+
+
+def repair_of(
+    policy: Policy, trail: Sequence[Candidate], *, repairs_done: int, seconds: float
+) -> Repair | None:
+    """What to mend, before all is planned anew; `None` where nothing is to be mended: the best so far is good
+    enough, misses nothing that could be aimed at, or could not be mended when it was tried; or the round's
+    repairs, or `seconds`, are used up.
+
+    Args:
+        repairs_done: of the present round.
+    """
+    best = best_of(trail)
+    if best is None or good_enough(policy, best.verdict):
+        return None
+    if repairs_done >= policy.repairs or seconds >= policy.seconds:
+        return None
+    failed = any(each.repairs == best.index and each.verdict is None for each in trail)
+    facts = _worst_first(best)
+    return Repair(candidate=best, facts=facts) if facts and not failed else None
+
+
+def _worst_first(candidate: Candidate) -> tuple[Fact, ...]:
+    """The asked facts that a candidate's picture misses, or else the one that it shows the least surely."""
+    answers = candidate.verdict.answers if candidate.verdict is not None else ()
+    asked = sorted((each for each in answers if each.fact.asked), key=lambda answer: answer.probability)
+    return tuple(each.fact for each in asked if not each.shown) or tuple(each.fact for each in asked[:1])
 
 
 def another_round(policy: Policy, trail: Sequence[Candidate], *, rounds_done: int, seconds: float) -> bool:
     """Whether to plan again: nothing is good enough yet, and neither rounds nor `seconds` are used up."""
     best = best_of(trail)
-    if best is not None and accepts(policy, best.verdict):
+    if best is not None and good_enough(policy, best.verdict):
         return False
     return rounds_done < policy.rounds and seconds < policy.seconds
 
@@ -104,30 +178,61 @@ def explain(policy: Policy, trail: Sequence[Candidate]) -> tuple[Candidate, ...]
     """The trail with a reason for each candidate: why the best won, and why each of the others lost."""
     best = best_of(trail)
     finished = sum(candidate.verdict is not None for candidate in trail)
-    return tuple(
-        candidate
-        if candidate.reason or best is None
-        else dataclasses.replace(candidate, reason=_reason(policy, candidate, best, finished))
-        for candidate in trail
-    )
+    explained: list[Candidate] = []
+    for candidate in trail:
+        reason = candidate.reason
+        if not reason and best is not None:
+            reason = _reason(policy, candidate, best, finished, broken_by(candidate, trail))
+        if candidate.repairs is not None:
+            reason = f"repair of candidate {candidate.repairs}: {_named(candidate.mends)}; {reason}"
+        explained.append(dataclasses.replace(candidate, reason=reason))
+    return tuple(explained)
 
 
-def _reason(policy: Policy, candidate: Candidate, best: Candidate, finished: int) -> str:
+def _reason(
+    policy: Policy, candidate: Candidate, best: Candidate, finished: int, broken: Sequence[Fact] = ()
+) -> str:
     score = _score(candidate.verdict)
+    if broken:
+        return f"lost: it broke {_named(broken)}"
     if candidate is not best:
-        return f"lost: score {score}, candidate {best.index} has {_score(best.verdict)}"
+        return f"lost: {_difference(candidate, best)}"
     place = "the only one" if finished == 1 else f"best of {finished}"
-    if accepts(policy, candidate.verdict):
-        return f"{place}: score {score}"
-    return f"{place}: score {score}, below the {policy.accept:.2f} asked for"
+    if not good_enough(policy, candidate.verdict):
+        return f"{place}: score {score}, below the {policy.accept:.2f} asked for"
+    if not accepts(policy, candidate):
+        return f"{place}: score {score}, but not drawn: {said(candidate.plan.left_out)}"
+    return f"{place}: score {score}"
 
 
-def _rank(verdict: Verdict | None) -> float:
+def _difference(candidate: Candidate, best: Candidate) -> str:
+    """What tells a candidate from the best, in words."""
+    mine, theirs = candidate.verdict, best.verdict
+    if mine is None or theirs is None or _score(mine) != _score(theirs):
+        return f"score {_score(mine)}, candidate {best.index} has {_score(theirs)}"
+    equal = f"score {_score(mine)} like candidate {best.index}"
+    if len(mine.missed) > len(theirs.missed):
+        return f"{equal}, but misses {len(mine.missed)} of what was asked, not {len(theirs.missed)}"
+    if mine.weakest_addition < theirs.weakest_addition:
+        (doubtful,) = [a for a in mine.answers if not a.fact.asked and a.probability == mine.weakest_addition][
+            :1
+        ]
+        return (
+            f"{equal}, but {doubtful.fact.text!r}, which was added, is less sure ({doubtful.probability:.2f})"
+        )
+    return f"{equal}, which was there before"
+
+
+def _rank(verdict: Verdict | None) -> tuple[float, int, float]:
     """Sorts the best first, NaN and no verdict last; sorting and `min` keep the earliest of equals first."""
     if verdict is None or math.isnan(verdict.score):
-        return math.inf
-    return -verdict.score
+        return math.inf, 0, 0.0
+    return -round(verdict.score, 2), len(verdict.missed), -verdict.weakest_addition
 
 
 def _score(verdict: Verdict | None) -> str:
     return "unknown" if verdict is None else f"{verdict.score:.2f}"
+
+
+def _named(facts: Sequence[Fact]) -> str:
+    return ", ".join(fact.text for fact in facts)

@@ -14,14 +14,19 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from . import loop
-from .chain import PREVIEW, Chain
+from .chain import LOOK, PREVIEW, Chain
 from .errors import InputError
 from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
 from .mode import Mode, Pace, choose
+from .quest import CandidateRow, Quest, Row
+from .repair import Aim, Flaw
 from .stage import Stage
-from .values import Candidate, Draft, Fact, Failure, Outcome, Picture, Plan, Request, Verdict
+from .start import Start
+from .values import Candidate, Draft, Failure, Outcome, Picture, Plan, Request, Verdict
 from .watch import Quiet, Watcher
+
+NO_REPAIRS = "no repairs: this chain cannot begin with a picture"
 
 
 class Runner:
@@ -30,6 +35,8 @@ class Runner:
     Args:
         chain: the stages.
         memory: where their models are leased.
+        aim: says where a picture is to be mended; `None` for a chain that cannot begin with a picture, which
+            makes no repairs.
         micro_batch: rows that a stage runs at once, at most; fewer where the memory budget says so.
         wave: requests under way at a time, at most.
         deterministic: the same bits whatever the neighbours, at the price of padding (see `Batching`).
@@ -41,6 +48,7 @@ class Runner:
         chain: Chain,
         memory: DeviceMemory,
         *,
+        aim: Stage[Flaw, Aim] | None = None,
         micro_batch: int = 16,
         wave: int = 64,
         deterministic: bool = False,
@@ -51,6 +59,7 @@ class Runner:
                 raise InputError(f"{name} = {count}: must be at least 1")
         self.chain = chain
         self.memory = memory
+        self.aim = aim
         self.wave = wave
         self.batching = Batching(
             micro_batch=micro_batch, deterministic=deterministic, alike=shape_of, clock=clock
@@ -68,7 +77,7 @@ class Runner:
                 fit the budget, or cannot be found.
             Cancelled: while iterating: the watcher said so.
         """
-        for uses in self.chain.uses_in_order():
+        for uses in (*self.chain.uses_in_order(), *([self.aim.uses] if self.aim else [])):
             self.memory.check(uses)
         return self._waves(iter(requests), watch or Quiet())
 
@@ -82,7 +91,7 @@ class Runner:
             ahead += itertools.islice(requests, max(0, mode.wave - len(ahead)))
             wave, ahead = ahead[: mode.wave], ahead[mode.wave :]
             begun = len(self.memory.events)
-            yield from _Wave(self.chain, self.memory, self.batching, watch, wave).run()
+            yield from _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave).run()
             pace = Pace.of(self.memory.events[begun:], len(wave))
             ahead = ahead or list(itertools.islice(requests, 1))
 
@@ -102,68 +111,7 @@ class Runner:
         return mode
 
 
-@dataclasses.dataclass(eq=False)
-class _Quest:
-    """One request under way, with what came of it so far."""
-
-    request: Request
-    policy: loop.Policy
-    rounds_done: int = 0
-    missed: tuple[Fact, ...] = ()
-    trail: list[Candidate] = dataclasses.field(default_factory=list)
-    timings: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
-    failure: Failure | None = None  # the latest; it is the request's own if no candidate is finished
-    result: Outcome | Failure | None = None
-
-    def candidates(self) -> list[int]:
-        """The candidates of the coming round."""
-        return [self.request.candidate + i for i in self.policy.candidates_of_round(self.rounds_done)]
-
-    def finish(self) -> None:
-        trail = loop.explain(self.policy, self.trail)
-        best = loop.best_of(trail)
-        if best is None:
-            assert self.failure is not None, "a request without a finished candidate has a failure"
-            self.result = self.failure
-            return
-        self.result = Outcome(
-            request=self.request,
-            best=best,
-            accepted=loop.accepts(self.policy, best.verdict),
-            trail=trail,
-            timings=dict(self.timings),
-        )
-
-
-@dataclasses.dataclass
-class _Row:
-    """A value on its way through the stages, on behalf of a quest."""
-
-    quest: _Quest
-    value: Any  # what the next stage takes
-    lost: bool = False
-
-    def fail(self, stage: str, reason: str) -> None:
-        self.lost = True
-        self.quest.failure = Failure(request=self.quest.request, stage=stage, reason=reason)
-
-
-@dataclasses.dataclass
-class _CandidateRow(_Row):
-    """A candidate on its way from its plan to its verdict."""
-
-    candidate: Candidate = dataclasses.field(kw_only=True)
-
-    def note(self, **fields: Any) -> None:
-        """Write down what became of the candidate."""
-        self.candidate = dataclasses.replace(self.candidate, **fields)
-
-    def fail(self, stage: str, reason: str) -> None:
-        super().fail(stage, reason)
-        self.note(reason=f"failed at {stage}: {reason}")
-
-
-_AnyRow = TypeVar("_AnyRow", bound=_Row)
+_AnyRow = TypeVar("_AnyRow", bound=Row)
 
 
 class _Wave:
@@ -172,51 +120,61 @@ class _Wave:
     def __init__(
         self,
         chain: Chain,
+        aim: Stage[Flaw, Aim] | None,
         memory: DeviceMemory,
         batching: Batching,
         watch: Watcher,
         requests: Sequence[Request],
     ) -> None:
         self.chain = chain
+        self.aim = aim
         self.memory = memory
         self.batching = batching
         self.watch = watch
-        self.quests = [_Quest(request, loop.Policy.of(request.settings)) for request in requests]
+        self.quests = [Quest(request, loop.Policy.of(request.settings)) for request in requests]
+        if aim is None and any(quest.policy.repairs for quest in self.quests):
+            self._do_without_repairs()
 
     def run(self) -> Iterator[Outcome | Failure]:
         started = self.batching.clock()
         waiting = deque(self.quests)
         while waiting:
             live = [quest for quest in waiting if quest.result is None]
-            self._round(live)
+            if mending := [quest for quest in live if quest.mending]:
+                self._repair(mending)  # before anybody's next round, so that all of them fill the same batches
+            else:
+                self._round(live)
             seconds = self.batching.clock() - started
             for quest in live:
-                self._conclude(quest, seconds)
+                quest.conclude(seconds)
             while waiting and (result := waiting[0].result) is not None:
                 waiting.popleft()
                 yield result
 
-    def _round(self, live: Sequence[_Quest]) -> None:
+    def _round(self, live: Sequence[Quest]) -> None:
         """Take one round of candidates of every live quest as far as it goes, and add them to the trails."""
-        self._foresee(any(quest.policy.prunes for quest in live))
+        self._foresee(self.chain.round(previews=any(quest.policy.prunes for quest in live)))
         rows = self._plan(live)
         self._judge(self._paint(self._prune(self._draft(rows))))
+        for quest in live:
+            quest.close_round([row.candidate for row in rows if row.quest is quest])
+
+    def _repair(self, mending: Sequence[Quest]) -> None:
+        """Mend one picture of each of these quests, and add what comes of it to the trails."""
+        assert self.aim is not None, "without an aim nothing is to be mended"
+        rows = [quest.repair_row() for quest in mending]
+        self._foresee([(stage.name, stage) for stage in (self.aim, *self.chain.between(Plan, Verdict))])
+        aimed = self._carry([self.aim], rows)
+        for row in aimed:
+            row.value = row.value.started(row.candidate.plan)
+            row.note(plan=row.value)
+        self._judge(self._paint(self._draft(aimed)))
         for row in rows:
             row.quest.trail.append(row.candidate)
 
-    def _conclude(self, quest: _Quest, seconds: float) -> None:
-        """After a round: another one for this quest, or the end. A quest that could not be planned is over."""
-        planned = any(candidate.index in quest.candidates() for candidate in quest.trail)
-        quest.rounds_done += 1
-        again = loop.another_round(quest.policy, quest.trail, rounds_done=quest.rounds_done, seconds=seconds)
-        if planned and again:
-            quest.missed = loop.facts_to_stress(quest.missed, quest.trail)
-        else:
-            quest.finish()
-
     # The steps of a round
 
-    def _plan(self, live: Sequence[_Quest]) -> list[_CandidateRow]:
+    def _plan(self, live: Sequence[Quest]) -> list[CandidateRow]:
         """Plan once for each quest that does not start from a plan; its candidates share the plan and differ in
         their draws."""
         wishes = [
@@ -225,34 +183,48 @@ class _Wave:
             )
             for quest in live
         ]
-        asked = [_Row(quest, given_plan(wish) or wish) for quest, wish in zip(live, wishes, strict=True)]
-        self._carry(self.chain.between(Request, Plan), [row for row in asked if isinstance(row.value, Request)])
-        rows: list[_CandidateRow] = []
+        asked = [Row(quest, given_plan(wish) or wish) for quest, wish in zip(live, wishes, strict=True)]
+        open_rows = [row for row in asked if isinstance(row.value, Request)]
+        self._look(open_rows)
+        self._carry(self.chain.between(Request, Plan), [row for row in open_rows if not row.lost])
+        rows: list[CandidateRow] = []
         for planned in (row for row in asked if not row.lost):
             for candidate in planned.quest.candidates():
                 request = dataclasses.replace(planned.value.request, candidate=candidate)
                 plan = dataclasses.replace(planned.value, request=request)
-                rows.append(_CandidateRow(planned.quest, plan, candidate=Candidate(plan=plan)))
+                rows.append(CandidateRow(planned.quest, plan, candidate=Candidate(plan=plan)))
         return rows
 
-    def _draft(self, rows: Sequence[_CandidateRow]) -> list[_CandidateRow]:
+    def _look(self, rows: Sequence[Row]) -> None:
+        """Have the captioner say what the pictures show that requests start from: plans keep of them what the
+        prompts leave open."""
+        starting = [row for row in rows if shows_unknown(row.value.start)]
+        looks = [Row(row.quest, Picture(pixels=row.value.start.picture)) for row in starting]
+        self._carry(self.chain.between(Picture, Verdict), looks, label=LOOK)
+        for row, look in zip(starting, looks, strict=True):
+            row.lost = look.lost
+            if not look.lost:
+                start = dataclasses.replace(row.value.start, shows=look.value.caption)
+                row.value = dataclasses.replace(row.value, start=start)
+
+    def _draft(self, rows: Sequence[CandidateRow]) -> list[CandidateRow]:
         drafted = self._carry(self.chain.between(Plan, Draft), rows)
         for row in drafted:
             if isinstance(row.value, Draft):  # not so in a chain without a drafter
                 row.note(draft=row.value)
         return drafted
 
-    def _prune(self, rows: Sequence[_CandidateRow]) -> list[_CandidateRow]:
+    def _prune(self, rows: Sequence[CandidateRow]) -> list[CandidateRow]:
         """Where fewer are kept than drafted, judge the previews and throw out the poor ones.
 
         A preview that cannot be judged counts as the worst, but is no reason to give the candidate up.
         """
-        rivals: defaultdict[_Quest, list[_CandidateRow]] = defaultdict(list)
+        rivals: defaultdict[Quest, list[CandidateRow]] = defaultdict(list)
         for row in rows:
             if row.quest.policy.prunes and isinstance(row.value, Draft):
                 rivals[row.quest].append(row)
         doubtful = [row for group in rivals.values() for row in group]
-        previews = [_Row(row.quest, _preview(row.value)) for row in doubtful]
+        previews = [Row(row.quest, _preview(row.value)) for row in doubtful]
         self._carry(self.chain.between(Picture, Verdict), previews, label=PREVIEW)
         for row, preview in zip(doubtful, previews, strict=True):
             if not preview.lost:
@@ -263,13 +235,13 @@ class _Wave:
                 row.candidate = candidate
         return [row for row in rows if not row.candidate.reason]
 
-    def _paint(self, rows: Sequence[_CandidateRow]) -> list[_CandidateRow]:
+    def _paint(self, rows: Sequence[CandidateRow]) -> list[CandidateRow]:
         painted = self._carry(self.chain.between(Draft, Picture), rows)
         for row in painted:
             row.note(picture=row.value)
         return painted
 
-    def _judge(self, rows: Sequence[_CandidateRow]) -> None:
+    def _judge(self, rows: Sequence[CandidateRow]) -> None:
         for row in self._carry(self.chain.between(Picture, Verdict), rows):
             row.note(verdict=row.value)
 
@@ -297,15 +269,28 @@ class _Wave:
             alive = [row for row in alive if not row.lost]
         return alive
 
-    def _foresee(self, previews: bool) -> None:
-        """Tell memory what this round will lease, and the next, for which a new wave or round stands."""
-        self.memory.foresee([stage.uses for _, stage in self.chain.round(previews=previews)] * 2)
+    def _foresee(self, steps: Sequence[tuple[str, Stage[Any, Any]]]) -> None:
+        """Tell memory what these steps will lease, and the next round, for which they stand."""
+        self.memory.foresee([stage.uses for _, stage in steps] * 2)
+
+    def _do_without_repairs(self) -> None:
+        for quest in self.quests:
+            quest.policy = dataclasses.replace(quest.policy, repairs=0)
+        if not any(event.note == NO_REPAIRS for event in self.memory.events):
+            self.memory.record("choose", note=NO_REPAIRS)
+
+
+def shows_unknown(start: Start | None) -> bool:
+    """Whether there is a picture to start from of which nobody has said what it shows."""
+    return start is not None and start.picture is not None and not start.shows
 
 
 def given_plan(request: Request) -> Plan | None:
     """The plan that a request starts from; `None` where the planner is to be asked."""
     wording = request.start and request.start.wording
-    return wording and Plan(request=request, prompt=wording.prompt, facts=wording.facts)
+    if wording is None:
+        return None
+    return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
 
 
 def _preview(draft: Draft) -> Picture:

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from .errors import InputError
-from .fact import Fact
+from .fact import Fact, Span
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a planner would say, said already."""
+    """What a planner would say, said already; see `values.Plan`."""
 
     prompt: str
     facts: tuple[Fact, ...] = ()
+    left_out: tuple[Span, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +42,8 @@ class Start:
         former: what the tokens show, in words; those that are about as likely after the plan as after these
             words are kept. Empty, where that is not asked.
         wording: the plan, which is then not asked of the planner.
+        shows: what the picture shows, in words, where that is known: what the prompt leaves open, the plan keeps
+            of it.
 
     Raises:
         InputError: neither a picture nor tokens nor a wording; a number outside of its range; tensors whose
@@ -54,6 +57,7 @@ class Start:
     redraw: "torch.Tensor | float" = 1.0
     former: str = ""
     wording: Wording | None = None
+    shows: str = ""
 
     def __post_init__(self) -> None:
         if self.picture is None and self.tokens is None and self.wording is None:
@@ -88,7 +92,8 @@ class Start:
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that name all that it holds."""
-        whole = hashlib.sha256(repr((self.strength, self.former, self.wording)).encode())
+        told = (self.strength, self.former, self.wording, *([self.shows] if self.shows else []))
+        whole = hashlib.sha256(repr(told).encode())
         for part in (self.picture, self.mask, self.tokens, self.redraw):
             if part is None or isinstance(part, (int, float)):
                 whole.update(repr(part).encode())

@@ -12,14 +12,15 @@ Axis glossary, for the whole project:
 
 import dataclasses
 import hashlib
-import math
-import operator
 import re
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 from .fact import Fact as Fact
 from .fact import FactKind as FactKind
+from .fact import Span as Span
+from .settings import NO_SETTINGS, shown, whole_number
+from .settings import Settings as Settings
 from .start import Start
 
 if TYPE_CHECKING:
@@ -31,70 +32,6 @@ MAX_SIDE = 4096  # pixels; larger pictures are made by tiling, not in one go
 MAX_PROMPT_CHARACTERS = 20_000
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and half surrogate pairs
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a request is to be carried out; `None` means 'what the recipe says'.
-
-    Args:
-        num_inference_steps: denoising steps, 1 to 1000.
-        guidance_scale: classifier-free guidance of the refiner, 0 to 50; 1 is none.
-        temperature: of the draft's tokens, 0 (greedy) to 5.
-        top_k: the draft keeps the k likeliest tokens; 0 keeps all.
-        top_p: the draft keeps the smallest set of tokens of this probability, 0 to 1.
-        draft_guidance_scale: classifier-free guidance of the drafter, 0 to 50; 1 is none.
-        candidates: drafts made in a round.
-        keep: drafts of a round that are painted (the others are thrown out by their previews' scores).
-        rounds: how often a request may be planned anew.
-        accept: the score, 0 to 1, at which a picture is taken at once.
-        seconds: no new round is begun after this much time on the request's batch.
-
-    Raises:
-        InputError: a value is of the wrong kind, or lies outside its range.
-    """
-
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    draft_guidance_scale: float | None = None
-    candidates: int | None = None
-    keep: int | None = None
-    rounds: int | None = None
-    accept: float | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, (low, high) in _SETTING_RANGES.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            value = _whole(name, value) if type(low) is int else _number(name, value)
-            if not low <= value <= high:  # also false for NaN
-                raise InputError(f"{name} = {value}: must lie between {low} and {high}")
-            object.__setattr__(self, name, value)
-
-    def over(self, defaults: "Settings") -> "Settings":
-        """These settings where they say something, `defaults` where they do not."""
-        mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return dataclasses.replace(defaults, **mine)
-
-
-_SETTING_RANGES: dict[str, tuple[float, float]] = {
-    "num_inference_steps": (1, 1000),
-    "guidance_scale": (0.0, 50.0),
-    "temperature": (0.0, 5.0),
-    "top_k": (0, 1_000_000),
-    "top_p": (0.0, 1.0),
-    "draft_guidance_scale": (0.0, 50.0),
-    "candidates": (1, 4096),
-    "keep": (1, 4096),
-    "rounds": (1, 100),
-    "accept": (0.0, 1.0),
-    "seconds": (0.0, math.inf),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +58,7 @@ class Request:
     height: int = 256
     width: int = 256
     negative_prompt: str = ""
-    settings: Settings = Settings()
+    settings: Settings = NO_SETTINGS
     row: int = 0
     candidate: int = 0
     missed: tuple[Fact, ...] = ()
@@ -133,7 +70,7 @@ class Request:
         if not self.prompt.strip():
             raise InputError("the prompt is empty: say what the picture should show")
         for name in ("seed", "height", "width", "row", "candidate"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"seed = {self.seed}: must lie between 0 and {MAX_SEED}")
         for name, side in (("height", self.height), ("width", self.width)):
@@ -145,11 +82,22 @@ class Request:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the planner made of a request: the wording for the models, and the facts to be checked."""
+    """What the planner made of a request: the wording for the models, and the facts to be checked.
+
+    Args:
+        facts: asked or added; what the prompt of the plan says agrees with them.
+        left_out: words of the request's prompt that ask for something which no fact carries.
+    """
 
     request: Request
     prompt: str
     facts: tuple[Fact, ...]
+    left_out: tuple[Span, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Fact, ...]:
+        """The facts that the user asked for."""
+        return tuple(fact for fact in self.facts if fact.asked)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -241,20 +189,29 @@ class Verdict:
 
     Args:
         caption: what the captioner sees, in its own words; empty for a preview, of which nobody reads one.
-        score: probability in [0, 1] that the picture shows what was asked.
-        answers: one for each fact asked about.
+        score: probability in [0, 1] that the picture shows all that was asked: of the asked facts alone.
+        answers: one for each fact of the plan, asked or added.
+        likelihood: where it was wished for, how much likelier the picture makes the prompt: nats a token (a
+            pointwise mutual information); it takes no part in the score.
     """
 
     caption: str
     score: float
     answers: tuple[FactAnswer, ...] = ()
+    likelihood: float | None = None
 
     def __post_init__(self) -> None:
         assert 0.0 <= self.score <= 1.0, f"score {self.score} outside [0, 1]"
 
     @property
     def missed(self) -> tuple[Fact, ...]:
-        return tuple(answer.fact for answer in self.answers if not answer.shown)
+        """The asked facts that the picture does not show."""
+        return tuple(answer.fact for answer in self.answers if answer.fact.asked and not answer.shown)
+
+    @property
+    def weakest_addition(self) -> float:
+        """The probability of the least sure of the added facts: what tells equal scores apart; 1 of none."""
+        return min((a.probability for a in self.answers if not a.fact.asked), default=1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -263,6 +220,8 @@ class Candidate:
 
     `preview_verdict` is the judgement of the draft's preview, where drafts were judged; `picture` and `verdict`
     are `None` for a draft that was thrown out before painting. A chain without a drafter has no `draft`.
+    `repairs` is the index of the candidate whose picture this one mends, if it is such a repair, and `mends`
+    the facts that the other one misses.
     """
 
     plan: Plan
@@ -271,6 +230,8 @@ class Candidate:
     picture: Picture | None = None
     verdict: Verdict | None = None
     reason: str = ""
+    repairs: int | None = None
+    mends: tuple[Fact, ...] = ()
 
     @property
     def index(self) -> int:
@@ -306,6 +267,11 @@ class Outcome:
         return self.best.verdict
 
     @property
+    def left_out(self) -> tuple[Span, ...]:
+        """Words of the prompt that ask for something which the picture was not made to show."""
+        return self.plan.left_out
+
+    @property
     def image(self) -> "PIL.Image.Image":
         return self.picture.image
 
@@ -319,25 +285,9 @@ class Failure:
     reason: str
 
 
-def _whole(name: str, value: Any) -> int:
-    """The value as an int, whoever made it (numpy, say), but a fraction or a bool is none."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputError(f"{name} = {_shown(value)}: must be a whole number")
-    return operator.index(value)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise InputError(f"{name} = {_shown(value)}: must be a number")
-    try:
-        return float(value)
-    except (OverflowError, TypeError, ValueError):
-        raise InputError(f"{name} = {_shown(value)}: must be a number") from None
-
-
 def _check_text(name: str, text: Any) -> None:
     if not isinstance(text, str):
-        raise InputError(f"the {name} is {_shown(text)}: must be text")
+        raise InputError(f"the {name} is {shown(text)}: must be text")
     if len(text) > MAX_PROMPT_CHARACTERS:
         raise InputError(f"the {name} has {len(text)} characters: at most {MAX_PROMPT_CHARACTERS} are read")
     if found := _CONTROL.search(text):
@@ -345,12 +295,6 @@ def _check_text(name: str, text: Any) -> None:
         raise InputError(
             f"the {name} has a control character ({code}) at place {found.start() + 1}: take it out"
         )
-
-
-def _shown(value: Any) -> str:
-    """The value as a message shows it: on one line, and not too long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_pixels(pixels: "torch.Tensor") -> None:

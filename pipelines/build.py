@@ -18,6 +18,7 @@ from .recipes.reader import Recipe, StageRecipe, refuse_code
 
 if TYPE_CHECKING:
     from ..engine.memory import Loader
+    from ..engine.repair import Aim, Flaw
 
 STAGES = {
     "plan": ("plan", "PlanStage"),
@@ -30,6 +31,9 @@ STAGES = {
     "judge": ("judge", "JudgeStage"),
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
+
+REPAINTERS = ("refine", "repaint")
+"""Stages of recipes that may begin with a picture when they paint."""
 
 OF_FAMILY = {
     ("plan", "none"): ("pass_on", "PassOnStage"),
@@ -51,6 +55,19 @@ def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
     if not trust_remote_code:
         refuse_code(recipe)
     return Chain([each for stage in recipe.stages.values() for each in build_stages(recipe, stage)])
+
+
+def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
+    """What says where pictures of this recipe are to be mended; `None` where its painter begins with none."""
+    if not any(name in recipe.stages for name in REPAINTERS):
+        return None
+    from ..engine.stages.aim import AimStage
+    from ..engine.stages.locate import LocateStage
+
+    draft = recipe.stages.get("draft")
+    if draft is None or draft.model.family != "image-token-lm":
+        return AimStage()
+    return AimStage(locate=LocateStage(model=draft.model, **draft.models))
 
 
 def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], ...]:

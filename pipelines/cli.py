@@ -6,7 +6,6 @@ by SIGTERM.
 """
 
 import io
-import json
 import os
 import sys
 import warnings
@@ -20,8 +19,11 @@ from ..engine.errors import DiptychError, InputError
 from ..engine.values import MAX_SEED
 from ..prompts.row import PromptFileError
 from ..prompts.variants import MAX_VARIANTS
+from .caption_command import caption as caption_command
+from .evaluate_command import evaluate
 from .recipes_command import recipes
 from .rendering.ray_option import with_ray_address
+from .score_command import score as score_command
 from .story_commands import interpolate, storyboard, style_sheet
 from .upscale_command import upscale as upscale_command
 
@@ -63,6 +65,12 @@ ExplainOption = Annotated[bool, typer.Option("--explain", help="A sheet on how e
 TrustOption = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
 ]
+RepairsOption = Annotated[
+    int | None, typer.Option(help="How often the best picture may be mended where it misses something.")
+]
+IgnoreLeftOutOption = Annotated[
+    bool | None, typer.Option(help="Accept pictures although some words of their prompt are not drawn.")
+]
 RayOption = Annotated[
     str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one begun here.")
 ]
@@ -79,6 +87,8 @@ def render(
     keep: Annotated[int | None, typer.Option(help="Drafts of a round that are painted.")] = None,
     rounds: Annotated[int | None, typer.Option(help="How often a prompt may be planned anew.")] = None,
     accept: Annotated[float | None, typer.Option(help="Score, 0 to 1, at which a picture is taken.")] = None,
+    repairs: RepairsOption = None,
+    ignore_left_out: IgnoreLeftOutOption = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale of the refiner; 1 is none.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
@@ -109,8 +119,9 @@ def render(
     options |= _on_ray(ray, workers, explain) | ({"trust_remote_code": True} if trust_remote_code else {})
     reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
     reading |= {"max_variants": max_variants, "literal": literal}
-    wishes: dict[str, Any] = {"candidates": candidates, "keep": keep, "rounds": rounds, "accept": accept}
-    wishes |= {"num_inference_steps": steps, "guidance_scale": guidance}
+    wishes = {"candidates": candidates, "keep": keep, "rounds": rounds, "accept": accept, "repairs": repairs}
+    wishes |= {"num_inference_steps": steps, "guidance_scale": guidance, "ignore_left_out": ignore_left_out}
+    switches = {"retry_failed": retry_failed, "fresh": fresh, "stats": stats, "explain": explain}
     status = run_render(
         lambda: _text_to_image(_upscaling(recipe, upscale), **options),
         source=source,
@@ -121,11 +132,8 @@ def render(
         reading=Reading(**reading),
         limit=limit,
         only=only,
-        retry_failed=retry_failed,
-        fresh=fresh,
-        stats=stats,
-        explain=explain,
         sweep=sweep or (),
+        **switches,
     )
     raise typer.Exit(status)
 
@@ -179,38 +187,8 @@ def rerender(
     raise typer.Exit(run_rerender(images, out, device=device))
 
 
-@app.command()
-def caption(
-    image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP.")],
-    recipe: RecipeOption = "pocket",
-    device: DeviceOption = "auto",
-    memory: MemoryOption = None,
-) -> None:
-    """Say what a picture shows."""
-    from .picture_judge import PictureJudge, open_picture
-
-    picture = open_picture(image)
-    print(PictureJudge.from_recipe(recipe, device=device, memory=memory).caption(picture))
-
-
-@app.command()
-def score(
-    image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP.")],
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="What it should show.")],
-    recipe: RecipeOption = "pocket",
-    device: DeviceOption = "auto",
-    memory: MemoryOption = None,
-) -> None:
-    """Say how well a picture shows what a prompt asks for: one JSON object."""
-    from .picture_judge import PictureJudge, open_picture
-
-    picture = open_picture(image)
-    verdict = PictureJudge.from_recipe(recipe, device=device, memory=memory).score(picture, prompt)
-    report = {"picture": str(image), "prompt": prompt}
-    report |= {"score": round(verdict.score, 6), "caption": verdict.caption}
-    print(json.dumps(report, ensure_ascii=False))
-
-
+app.command("caption")(caption_command)
+app.command("score")(score_command)
 app.add_typer(recipes, name="recipes")
 
 
@@ -228,43 +206,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
-def evaluate(
-    recipe: RecipeOption = "pocket",
-    prompts: Annotated[int, typer.Option(min=1, help="Held-out prompts that are rendered.")] = 200,
-    renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
-    only: Annotated[str, typer.Option(help="hybrid; or one panel alone: tokens, diffusion.")] = "hybrid",
-    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
-    sheet: Annotated[Path | None, typer.Option(help="A PNG for the judged pictures.")] = None,
-    failures: Annotated[Path | None, typer.Option(help="A PNG for those that are not all right.")] = None,
-    check_sheet: Annotated[Path | None, typer.Option(help="A PNG to check the inspector by hand with.")] = None,
-    checked: Annotated[Path | None, typer.Option(help="The table of a check sheet, filled in.")] = None,
-    card: Annotated[Path | None, typer.Option(help="A model card to write the figures into.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Show this earlier --json; measure nothing.")] = None,
-    inspector: Annotated[str, typer.Option(help="The inspector's checkpoint.")] = "pocket/inspector",
-    device: DeviceOption = "auto",
-    memory: MemoryOption = None,
-) -> None:
-    """Measure a recipe on prompts and pictures that training never saw, with 95 % intervals."""
-    from .evaluation.command import Outputs, run_evaluation, run_report
-    from .evaluation.evaluation import Extent
-
-    outputs = Outputs(as_json=as_json, sheet=sheet, failures=failures, check_sheet=check_sheet, card=card)
-    if figures is not None:
-        run_report(figures, outputs, checked=checked)
-        return
-    run_evaluation(
-        lambda: _text_to_image(recipe, device=device, memory=memory),
-        Extent(prompts=prompts, renders=renders, seed=seed, steps=steps),
-        outputs,
-        inspector=inspector,
-        panel=only,
-        checked=checked,
-    )
-
-
+app.command()(evaluate)
 app.command("upscale")(upscale_command)
 app.command()(storyboard)
 app.command()(style_sheet)

@@ -5,6 +5,7 @@ boat = pipe("a red boat at sunset", seed=7).outcomes[0]
 Edit.from_pipe(pipe)("make the boat blue", image=boat).images[0].save("blue.png")
 """
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -26,7 +27,7 @@ PLANNER, WORDS = "causal-lm", "words.json"  # the family of planners; beside one
 INSTRUCTIONS = (
     "You are given the description of a picture, and a change that is wanted. Write the description of the"
     " changed picture: one full sentence, the same words where nothing changes. Then list the facts that the"
-    " changed picture must show. Answer in JSON."
+    " changed picture must show."
 )
 
 
@@ -73,10 +74,12 @@ class Edit(StartingPipeline):
         plan = self.pipe.recipe.stages.get("plan")
         if plan is None or plan.model.family != PLANNER or (folder_of(plan.model.checkpoint) / WORDS).exists():
             return None
-        stage = PlanStage(model=plan.model, **{**plan.settings, "instructions": INSTRUCTIONS})
+        told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
+        stage = PlanStage(model=plan.model, **{**plan.settings, **told})
         asked = Request(prompt=f"Description: {wording.prompt}\nChange: {instruction}")
         (done,) = self.done(stage, [asked])
-        new = Wording(prompt=done.value.prompt, facts=done.value.facts)
+        facts = tuple(dataclasses.replace(fact, span=None) for fact in done.value.facts)  # of another prompt
+        new = Wording(prompt=done.value.prompt, facts=facts)
         return Change(wording=new, where="around things")
 
     def _start(self, original: Original, wording: Wording, change: Change) -> Start:

@@ -48,7 +48,7 @@ class Original:
     def wording(self) -> Wording | None:
         """The plan that it was made by."""
         plan = self.outcome and self.outcome.plan
-        return Wording(prompt=plan.prompt, facts=plan.facts) if plan else None
+        return Wording(prompt=plan.prompt, facts=plan.facts, left_out=plan.left_out) if plan else None
 
     def start(self, **more: Any) -> Start:
         """What begins with this picture, and with its tokens where they are known."""

@@ -1,12 +1,21 @@
-"""The judge by itself: captions and scores for pictures that came from anywhere."""
+"""The judge by itself: captions and scores for pictures that came from anywhere.
 
+What a prompt asks for, the recipe's own planner says: the judge is asked about the asked facts of its plan
+alone.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.errors import InputError
+from ..engine.chain import Chain
+from ..engine.errors import DiptychError, InputError
 from ..engine.memory import DeviceMemory
-from ..engine.stage import Silent, Stage
-from ..engine.values import Fact, Picture, Plan, Request, Verdict
+from ..engine.microbatch import Done, Failed, run_stage
+from ..engine.stage import Stage
+from ..engine.values import Fact, Failure, Picture, Plan, Request, Verdict
+from ..engine.watch import Watcher
 from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
 from .units import parse_bytes
@@ -15,47 +24,189 @@ if TYPE_CHECKING:
     import PIL.Image
 
 MAX_SIDE = 8192  # pixels
+WAVE = 64  # pictures in memory at a time, at most,
+WAVE_PIXELS = 2**26  # but for one that is larger by itself
+MAX_PLANS = 10_000  # that are kept, should their prompts come again
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A picture's verdict on a prompt.
+
+    Args:
+        plan: the prompt in its own words; the facts that it asks for, and what of it no fact carries.
+    """
+
+    plan: Plan
+    verdict: Verdict
 
 
 class PictureJudge:
-    """The last stage of a recipe's chain, for pictures from outside. `from_recipe` is the usual way to one."""
+    """The last stage of a recipe's chain, for pictures from outside. `from_recipe` is the usual way to one.
 
-    def __init__(self, stage: Stage[Any, Any], memory: DeviceMemory) -> None:
+    Args:
+        planners: what makes plans of requests; without any, a prompt's phrases are its facts.
+    """
+
+    def __init__(
+        self, stage: Stage[Any, Any], memory: DeviceMemory, *, planners: Sequence[Stage[Any, Any]] = ()
+    ) -> None:
+        from ..engine.stages.pass_on import PassOnStage
+
         self.stage = stage
         self.memory = memory
+        self.planners = tuple(planners) or (PassOnStage(),)
 
     @classmethod
     def from_recipe(
-        cls, recipe: str | Path | Recipe = "pocket", *, device: str = "auto", memory: str | int | None = None
+        cls,
+        recipe: str | Path | Recipe = "pocket",
+        *,
+        device: str = "auto",
+        memory: str | int | None = None,
+        likelihood: bool = False,
     ) -> "PictureJudge":
-        """The judge of a recipe; arguments and errors as `TextToImage.from_recipe`."""
+        """The judge of a recipe; arguments and errors as `TextToImage.from_recipe`.
+
+        Args:
+            likelihood: verdicts say, too, how much likelier the picture makes the prompt.
+        """
         from .build import build_chain, registry
 
         read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
         budget = parse_bytes(memory) if isinstance(memory, str) else memory
         where = choose_device(device)
-        chain = build_chain(read)
-        judge = cls(chain.stages[-1], DeviceMemory(registry(), device=where, budget_bytes=budget))
+        chain = build_chain(_with_likelihood(read) if likelihood else read)
+        judge = cls.of_chain(chain, DeviceMemory(registry(), device=where, budget_bytes=budget))
         judge.memory.check(judge.stage.uses)
         return judge
 
+    @classmethod
+    def of_chain(cls, chain: Chain, memory: DeviceMemory) -> "PictureJudge":
+        """The judge at a chain's end, with the planner at its beginning."""
+        return cls(chain.stages[-1], memory, planners=chain.between(Request, Plan))
+
     def caption(self, image: "PIL.Image.Image") -> str:
         """What the picture shows, in the captioner's words."""
-        return self._verdict(Picture(pixels=pixels_of(image))).caption
+        (caption,) = self.captions([image])
+        if isinstance(caption, Failed):
+            raise DiptychError(f"{self.stage.name}: {caption.reason}")
+        return caption
+
+    def captions(
+        self, images: "Iterable[PIL.Image.Image]", *, watch: Watcher | None = None
+    ) -> Iterator[str | Failed]:
+        """The caption of each picture, or why there is none; pictures are asked for a wave at a time."""
+        for wave in _waves((image, image) for image in images):
+            pictures = [Picture(pixels=pixels_of(image)) for image, _ in wave]
+            for result in run_stage(self.stage, pictures, memory=self.memory, watch=watch):
+                yield result.value.caption if isinstance(result, Done) else result
 
     def score(self, image: "PIL.Image.Image", prompt: str, *, facts: tuple[Fact, ...] = ()) -> Verdict:
-        """How well the picture shows what `prompt` asks for.
+        """How well the picture shows what `prompt` asks for: an answer to each fact, and the probability that
+        all are shown.
+
+        Args:
+            facts: what is asked, in place of what the planner reads in the prompt.
 
         Raises:
             InputError: the prompt is empty or too long.
+            DiptychError: the planner can make nothing of it.
         """
+        if not facts:
+            (verdict,) = self.scores([(image, prompt)])
+            return verdict
         plan = Plan(request=Request(prompt=prompt), prompt=prompt, facts=facts)
-        return self._verdict(Picture(pixels=pixels_of(image), plan=plan))
+        (result,) = self._verdicts([(image, plan)])
+        if isinstance(result, Failed):
+            raise DiptychError(f"{self.stage.name}: {result.reason}")
+        return result.value
 
-    def _verdict(self, picture: Picture) -> Verdict:
-        with self.memory.lease(self.stage.uses, self.stage.workspace([picture])) as models:
-            (verdict,) = self.stage.run([picture], models, Silent())
-        return verdict
+    def scores(self, pairs: "Iterable[tuple[PIL.Image.Image, str]]") -> list[Verdict]:
+        """As `score`, of many pictures, each with its prompt; raises the first error of any."""
+        verdicts: list[Verdict] = []
+        for result in self.judged(pairs):
+            if isinstance(result, Failure):
+                raise DiptychError(f"{result.stage}: {result.reason}")
+            verdicts.append(result.verdict)
+        return verdicts
+
+    def judged(
+        self, pairs: "Iterable[tuple[PIL.Image.Image, str]]", *, watch: Watcher | None = None
+    ) -> Iterator[Judged | Failure]:
+        """What the judge says to each picture and its prompt, in order; pairs are asked for a wave at a time.
+
+        Raises:
+            InputError: a prompt is empty or too long.
+        """
+        plans: dict[str, Plan | Failure] = {}
+        for wave in _waves(pairs):
+            prompts = dict.fromkeys(prompt for _, prompt in wave)
+            if len(plans) > MAX_PLANS:
+                plans = {prompt: plans[prompt] for prompt in prompts if prompt in plans}
+            plans |= self._plans([prompt for prompt in prompts if prompt not in plans], watch)
+            read = [(image, plans[prompt]) for image, prompt in wave]
+            asked = [(image, plan) for image, plan in read if isinstance(plan, Plan)]
+            verdicts = iter(self._verdicts(asked, watch))
+            for _, plan in read:
+                yield plan if isinstance(plan, Failure) else _judged(plan, next(verdicts), self.stage.name)
+
+    def _plans(self, prompts: Sequence[str], watch: Watcher | None) -> dict[str, Plan | Failure]:
+        """What each prompt asks for, or why the planner cannot say."""
+        requests = {prompt: Request(prompt=prompt) for prompt in prompts}
+        values: dict[str, Any] = dict(requests)
+        failures: dict[str, Failure] = {}
+        for stage in self.planners:
+            results = run_stage(stage, list(values.values()), memory=self.memory, watch=watch)
+            for prompt, result in zip(list(values), results, strict=True):
+                if isinstance(result, Done):
+                    values[prompt] = result.value
+                else:
+                    del values[prompt]
+                    request = requests[prompt]
+                    failures[prompt] = Failure(request=request, stage=stage.name, reason=result.reason)
+        plans = {
+            prompt: dataclasses.replace(plan, prompt=prompt, facts=plan.asked)
+            for prompt, plan in values.items()
+        }
+        return plans | failures
+
+    def _verdicts(
+        self, asked: "Sequence[tuple[PIL.Image.Image, Plan]]", watch: Watcher | None = None
+    ) -> list[Done | Failed]:
+        pictures = [Picture(pixels=pixels_of(image), plan=plan) for image, plan in asked]
+        return run_stage(self.stage, pictures, memory=self.memory, watch=watch)
+
+
+def _judged(plan: Plan, result: Done | Failed, stage: str) -> Judged | Failure:
+    if isinstance(result, Done):
+        return Judged(plan=plan, verdict=result.value)
+    return Failure(request=plan.request, stage=stage, reason=result.reason)
+
+
+def _waves(pairs: "Iterable[tuple[PIL.Image.Image, Any]]") -> "Iterator[list[tuple[PIL.Image.Image, Any]]]":
+    """The pairs, as many at a time as may be in memory together."""
+    wave: list[tuple[PIL.Image.Image, Any]] = []
+    pixels = 0
+    for image, other in pairs:
+        wave.append((image, other))
+        pixels += image.width * image.height
+        if len(wave) == WAVE or pixels >= WAVE_PIXELS:
+            yield wave
+            wave, pixels = [], 0
+    if wave:
+        yield wave
+
+
+def _with_likelihood(recipe: Recipe) -> Recipe:
+    """The recipe, with a judge that says how likely prompts are."""
+    stages = {
+        name: dataclasses.replace(stage, settings={**stage.settings, "likelihood": True})
+        if name == "judge"
+        else stage
+        for name, stage in recipe.stages.items()
+    }
+    return dataclasses.replace(recipe, stages=stages)
 
 
 def open_picture(path: Path) -> "PIL.Image.Image":

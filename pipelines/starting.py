@@ -16,6 +16,7 @@ from ..engine.errors import InputError
 from ..engine.randomness import derive_seed
 from ..engine.values import Outcome, Request
 from ..engine.watch import Watcher
+from .build import REPAINTERS
 from .originals import Original, original_of
 from .text_to_image import RenderResult, TextToImage
 from .workflow import Workflow
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 
 PAINTERS = ("paint", "paint_tokens")
-REPAINTERS = ("refine", "repaint")
-"""Stages of recipes that paint: those that see no picture, and those that may begin with one."""
+"""Stages of recipes that paint, and see no picture."""
 
 
 class StartingPipeline(Workflow, abc.ABC):

@@ -88,7 +88,8 @@ class Lines(Quiet):
 
 
 def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
-    """Row, prompt, caption and score of each record; for a failed row, why it failed. `more` were left out."""
+    """Row, prompt, caption and score of each record, and what of the prompt is not drawn; for a failed row, why
+    it failed. `more` records are not in it."""
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     table.add_column("row", justify="right", style="dim")
     table.add_column("prompt", ratio=1, overflow="fold")
@@ -98,11 +99,19 @@ def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
         if record.score is None:
             seen, score = Text(_short(record.error or ""), style="red"), Text("failed", style="red")
         else:
-            seen, score = Text(_short(record.caption or "")), _score(record)
+            seen, score = _seen(record), _score(record)
         table.add_row(str(record.row), Text(_short(record.prompt)), seen, score)
     if more > 0:
         table.add_row("", Text(f"... and {more} more in results.jsonl", style="dim"), "", "")
     return table
+
+
+def _seen(record: Record) -> Text:
+    """What the captioner sees, and below it what it need not look for."""
+    seen = Text(_short(record.caption or ""))
+    if record.left_out:
+        seen.append(f"\nnot drawn: {_short(record.not_drawn)}", style="yellow")
+    return seen
 
 
 def _score(record: Record) -> Text:

@@ -47,6 +47,8 @@ class Wishes(TypedDict, total=False):
     rounds: int | None
     accept: float | None
     seconds: float | None
+    repairs: int | None
+    ignore_left_out: bool | None
 
 
 _FRAME = ("height", "width", "negative_prompt")  # fields of a Request; the other wishes are its settings
@@ -123,14 +125,21 @@ class TextToImage:
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """
-        from .build import build_chain, registry
+        from .build import build_aim, build_chain, registry
 
         read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
         budget = parse_bytes(memory) if isinstance(memory, str) else memory
         where = choose_device(device)
         device_memory = DeviceMemory(registry(), device=where, budget_bytes=budget)
         chain = build_chain(read, trust_remote_code=trust_remote_code)
-        runner = Runner(chain, device_memory, micro_batch=micro_batch, wave=wave, deterministic=deterministic)
+        runner = Runner(
+            chain,
+            device_memory,
+            aim=build_aim(read),
+            micro_batch=micro_batch,
+            wave=wave,
+            deterministic=deterministic,
+        )
         pipe = cls(runner, read)
         pipe.check()
         return pipe

@@ -5,13 +5,13 @@ larger.images[0].save("large.png")
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import InputError
 from ..engine.microbatch import Done, Failed
 from ..engine.stage import Stage
-from ..engine.values import MAX_SIDE, Failure, Outcome, Picture, Plan, Request
+from ..engine.values import MAX_SIDE, Fact, Failure, Outcome, Picture, Plan, Request, Span
 from ..engine.watch import Watcher
 from .picture_judge import pixels_of
 from .recipes.reader import Recipe, StageRecipe
@@ -43,7 +43,8 @@ class Upscale(Workflow):
         Args:
             image: one, or a list of them; a Picture that knows its plan is painted by that.
             scale: 2 or 4.
-            prompt: what each shows; the captioner's words, if not given.
+            prompt: what each shows; the captioner's words, if not given. What is checked is what the recipe's
+                planner finds asked for in it.
             strength: how much is repainted, 0 (plain enlargement) to 1; the recipe's, if not given.
             num_inference_steps: of repainting; the recipe's, if not given.
             seed: of the noise.
@@ -69,22 +70,32 @@ class Upscale(Workflow):
         """The pictures, each with a plan: its own, or one made of the prompt or of what the captioner sees."""
         judge = self.pipe.runner.chain.stages[-1]
         unknown = [i for i, p in enumerate(pictures) if p.plan is None and prompts[i] is None]
-        seen = iter(self.tried(judge, [pictures[i] for i in unknown]))
-        planned: list[Picture] = []
+        seen = zip(unknown, self.tried(judge, [pictures[i] for i in unknown]), strict=True)
+        captions = {i: each.value.caption for i, each in seen if isinstance(each, Done)}
+        plans: dict[int, Plan] = {}
+        requests: dict[int, Request] = {}
         for i, (picture, prompt) in enumerate(zip(pictures, prompts, strict=True)):
             height, width = (int(side) * scale for side in picture.pixels.shape[:2])
-            if i in unknown:
-                look = next(seen)
-                prompt = look.value.caption if isinstance(look, Done) else None
-            frame: dict[str, Any] = {"height": height, "width": width, "seed": seed, "row": i + 1}
+            frame: dict[str, Any] = {"height": height, "width": width, "row": i + 1}
             if picture.plan is not None and prompt is None:
-                request = dataclasses.replace(picture.plan.request, height=height, width=width, row=i + 1)
-                plan = dataclasses.replace(picture.plan, request=request)
+                request = dataclasses.replace(picture.plan.request, **frame)
+                plans[i] = dataclasses.replace(picture.plan, request=request)
             else:
-                request = Request(prompt=prompt or "a picture", settings=self.pipe.recipe.defaults, **frame)
-                plan = Plan(request=request, prompt=request.prompt, facts=())
-            planned.append(dataclasses.replace(picture, plan=plan))
-        return planned
+                said = prompt or captions.get(i) or "a picture"
+                requests[i] = Request(prompt=said, seed=seed, settings=self.pipe.recipe.defaults, **frame)
+        plans |= self._asked(requests)
+        for i in unknown:  # nobody asked for what the captioner says: nothing of it is wanting
+            plans[i] = dataclasses.replace(plans[i], left_out=())
+        return [dataclasses.replace(picture, plan=plans[i]) for i, picture in enumerate(pictures)]
+
+    def _asked(self, requests: Mapping[int, Request]) -> dict[int, Plan]:
+        """Each prompt as it is, with what the planner finds asked for in it, and without what it would add: the
+        picture is there already. A prompt that it cannot read is its own fact."""
+        read: dict[int, Any] = dict(requests)
+        for stage in self.pipe.runner.chain.between(Request, Plan):
+            results = zip(list(read), self.tried(stage, list(read.values())), strict=True)
+            read = {i: each.value for i, each in results if isinstance(each, Done)}
+        return {i: _plan(request, read.get(i)) for i, request in requests.items()}
 
     def _results(
         self, stage: Stage[Any, Any], pictures: list[Picture], watch: Watcher | None
@@ -107,6 +118,15 @@ class Upscale(Workflow):
             times = {STAGE: each.seconds, judge.name: verdict.seconds}
             results.append(self.outcome(picture.plan, each.value, verdict.value, **times))
         return results
+
+
+def _plan(request: Request, read: Plan | None) -> Plan:
+    """The request's words as they are, with the asked facts of what the planner read in them."""
+    if read is not None:
+        return dataclasses.replace(read, request=request, prompt=request.prompt, facts=read.asked)
+    span = Span.of(request.prompt, 0, len(request.prompt))
+    facts = (Fact(kind="other", text=request.prompt, span=span),)
+    return Plan(request=request, prompt=request.prompt, facts=facts)
 
 
 def upscale_stage(workflow: Workflow, settings: dict[str, Any]) -> Stage[Any, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,10 @@ from ..engine.errors import InputError
 from ..engine.values import MAX_SEED
 
 if TYPE_CHECKING:
-    from ..engine.values import Outcome
+    import PIL.Image
+
+    from ..engine.values import Outcome, Picture
+    from .upscale import Upscale
 
 CHUNK = "diptych-upscale"
 
@@ -47,17 +50,17 @@ def upscale(
     opened = [open_picture(path) for path in images]
     prepare_folder(out)
     pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
-    prompts = [prompt or _said(path) or "" for path in images]
+    pictures = [
+        _known(pipe, path, image, seed=seed) if prompt is None else image
+        for path, image in zip(images, opened, strict=True)
+    ]
     failed = 0
     with progress(error_console(), len(images)) as watch:
-        for path, name, image, text in zip(images, names, opened, prompts, strict=True):
-            result = pipe(image, scale=scale, prompt=text or None, strength=strength, seed=seed, watch=watch)
+        for path, name, picture in zip(images, names, pictures, strict=True):
+            result = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
             for outcome in result.outcomes:
                 write_atomically(name, _png(outcome, path, scale))
-                score = f"{outcome.verdict.score:.2f}, {outcome.verdict.caption}"
-                out_console().print(
-                    f"{name}: {outcome.image.width}x{outcome.image.height}, {score}", soft_wrap=True
-                )
+                out_console().print(f"{name}: {_line(outcome)}", soft_wrap=True)
             for failure in result.failures:
                 failed += 1
                 error_console().print(f"diptych: {path}: {failure.stage}: {failure.reason}", soft_wrap=True)
@@ -65,14 +68,29 @@ def upscale(
     raise typer.Exit(1 if failed else 0)
 
 
-def _said(path: Path) -> str | None:
-    """What the file itself says that it shows, where diptych made it."""
-    from .rendering.provenance import read_history
+def _known(pipe: "Upscale", path: Path, image: "PIL.Image.Image", *, seed: int) -> "Picture | PIL.Image.Image":
+    """The picture with the plan that it was made by and the bar that it was held to, where diptych made it."""
+    from ..engine.values import Picture
+    from .picture_judge import pixels_of
+    from .rendering.provenance import plan_of, read_history
 
     try:
-        return read_history(path)["plan"]["prompt"]
-    except (InputError, KeyError, TypeError):
-        return None
+        history = read_history(path)
+        said = history["request"]
+        bar: Any = {name: said["settings"].get(name) for name in ("accept", "ignore_left_out")}
+        request = pipe.pipe.request(said["prompt"], seed=seed, **bar)
+        return Picture(pixels=pixels_of(image), plan=plan_of(history, request))
+    except InputError:
+        return image
+
+
+def _line(outcome: "Outcome") -> str:
+    """What came of it: its size, its score, what the captioner sees, and what of the prompt is not drawn."""
+    from ..engine.fact import said
+
+    size = f"{outcome.image.width}x{outcome.image.height}"
+    line = f"{size}, {outcome.verdict.score:.2f}, {outcome.verdict.caption}"
+    return f"{line}, not drawn: {said(outcome.left_out)}" if outcome.left_out else line
 
 
 def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
@@ -82,6 +100,7 @@ def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
     import PIL.PngImagePlugin
 
     from .rendering.output import png_bytes
+    from .rendering.record import fact_line
 
     said = {
         "source": source.name,
@@ -91,6 +110,9 @@ def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
         "seed": outcome.request.seed,
         "caption": outcome.verdict.caption,
         "score": round(outcome.verdict.score, 6),
+        "accepted": outcome.accepted,
+        "facts": [fact_line(answer) for answer in outcome.verdict.answers],
+        "left_out": [span.text for span in outcome.left_out],
     }
     chunks = PIL.PngImagePlugin.PngInfo()
     chunks.add_text(CHUNK, json.dumps(said))

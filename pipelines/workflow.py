@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
+from ..engine import loop
 from ..engine.errors import DiptychError
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
@@ -40,11 +41,11 @@ class Workflow:
         return cls(TextToImage.from_recipe(recipe, **options))
 
     def outcome(self, plan: Plan, picture: Picture, verdict: Verdict, **seconds: float) -> Outcome:
-        """The outcome of a picture that was made apart from the loop: its only candidate."""
-        accept = plan.request.settings.accept
-        accepted = verdict.score >= (0.5 if accept is None else accept)
-        reason = f"the only one: score {verdict.score:.2f}"
-        best = Candidate(plan=plan, draft=picture.draft, picture=picture, verdict=verdict, reason=reason)
+        """The outcome of a picture that was made apart from the loop: its only candidate, by its rule."""
+        policy = loop.Policy.of(plan.request.settings)
+        made = Candidate(plan=plan, draft=picture.draft, picture=picture, verdict=verdict)
+        (best,) = loop.explain(policy, [made])
+        accepted = loop.accepts(policy, best)
         return Outcome(request=plan.request, best=best, accepted=accepted, trail=(best,), timings=seconds)
 
     def tried(

@@ -35,7 +35,7 @@ _OTHERS = (
     ),
     *("scheduler", "do_not_save_samples", "do_not_save_grid", "denoising_strength"),
 )
-_IGNORED = frozenset(plain_name(name) for name in _OTHERS)
+NOTES = frozenset(plain_name(name) for name in _OTHERS)
 _OPTION = re.compile(r"--([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
 _MAX_CHARACTERS = 100_000
 
@@ -83,5 +83,5 @@ def _words(line: str) -> list[str]:
 
 
 def _check_name(name: str) -> None:
-    if plain_name(name) not in KNOWN_NAMES | _IGNORED:
+    if plain_name(name) not in KNOWN_NAMES | NOTES:
         raise FieldError(f"no such option: --{name[:40]}: did you mean --{nearest_name(name)}?")

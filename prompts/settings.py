@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-Kind = Literal["whole", "number", "text"]
+Kind = Literal["whole", "number", "text", "switch"]
 
 # our name: kind, and what others call it; how names are written (case, blanks, `-`, `_`) makes no difference
 SETTINGS: dict[str, tuple[Kind, tuple[str, ...]]] = {
@@ -32,6 +32,8 @@ SETTINGS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "rounds": ("whole", ()),
     "accept": ("number", ()),
     "seconds": ("number", ()),
+    "repairs": ("whole", ()),
+    "ignore_left_out": ("switch", ()),
     "image": ("text", ("init_image", "start_image")),
     "mask_image": ("text", ("mask",)),
     "strength": ("number", ()),
@@ -56,6 +58,7 @@ _MOST_NAMES = 100  # of a row that are looked at for slips
 _NUMBER = re.compile(
     r"\s*[+-]?(?=\.?[0-9])[0-9]*(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][+-]?[0-9]+)?\s*", re.ASCII
 )
+_SWITCHES = {True: (True, "true", "yes", "on", "1"), False: (False, "false", "no", "off", "0")}
 _SIZE = re.compile(r"\s*([0-9]{1,9})\s*[xX\u00d7]\s*([0-9]{1,9})\s*", re.ASCII)
 
 
@@ -141,7 +144,7 @@ def prompt_of(fields: Mapping[str, Any]) -> str:
         return ""
 
 
-def setting(name: str, value: Any, *, called: str | None = None) -> int | float | str | None:
+def setting(name: str, value: Any, *, called: str | None = None) -> int | float | str | bool | None:
     """The value of the setting `name`; `None` for seed -1, by which people mean: any.
 
     Args:
@@ -153,6 +156,8 @@ def setting(name: str, value: Any, *, called: str | None = None) -> int | float 
     kind, called = SETTINGS[name][0], called or name
     if kind == "text":
         return check_text(called, value).strip()
+    if kind == "switch":
+        return _switch(called, value)
     number = _whole(called, value) if kind == "whole" else _number(called, value)
     if name == "seed" and number == -1:
         return None
@@ -235,6 +240,15 @@ def _whole(name: str, value: Any) -> int:
     if number != int(number):
         raise FieldError(f"{_equals(name, value)}: must be a whole number")
     return int(number)
+
+
+def _switch(name: str, value: Any) -> bool:
+    """On or off, as it is or as people write it; tables know numbers and text alone."""
+    said = value.strip().casefold() if isinstance(value, str) else value
+    for switched, words in _SWITCHES.items():
+        if said in words:  # 1 and 0 are equal to the truths
+            return switched
+    raise FieldError(f"{_equals(name, value)}: must be true or false")
 
 
 def _number(name: str, value: Any, what: str = "a number") -> int | float:

@@ -14,30 +14,49 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
-VALUES = {"engine.fact", "engine.start", "engine.values"}
+VALUES = {"engine.fact", "engine.settings", "engine.start", "engine.values"}
 LOW = {"engine.errors", "engine.randomness", "engine.stage", *VALUES}
 HINGE = {"engine.chain", "engine.memory", "engine.watch"}
 MAY_IMPORT: dict[str, set[str]] = {
     "engine.errors": set(),
     "engine.watch": set(),
     "engine.fact": set(),
+    "engine.settings": {"engine.errors"},
     "engine.start": {"engine.errors", "engine.fact"},
-    "engine.values": {"engine.errors", "engine.fact", "engine.start"},
+    "engine.values": {"engine.errors", "engine.fact", "engine.settings", "engine.start"},
     "engine.extensions": {"engine.errors"},
     "engine.randomness": {"engine.errors"},
     "engine.stage": {"engine.errors"},
+    "engine.repair": {"engine.fact", "engine.start", "engine.values"},
+    "engine.language": {"engine.errors", "engine.fact"},
     "engine.ar": LOW,
     "engine.diffusion": LOW,
-    "engine.models": {*LOW, "engine.ar", "engine.diffusion", "engine.extensions"},
-    "engine.stages": {*LOW, "engine.ar", "engine.diffusion", "engine.models"},
+    "engine.models": {*LOW, "engine.ar", "engine.diffusion", "engine.extensions", "engine.language"},
+    "engine.stages": {
+        *LOW,
+        "engine.ar",
+        "engine.diffusion",
+        "engine.language",
+        "engine.models",
+        "engine.repair",
+    },
     "engine.chain": LOW,
     "engine.memory": LOW,
     "engine.loop": LOW,
+    "engine.quest": {*LOW, "engine.loop", "engine.repair"},
     "engine.samples": LOW,
     "engine.microbatch": {*LOW, *HINGE},
     "engine.mode": {*LOW, *HINGE, "engine.microbatch", "engine.samples"},
     "engine.forecast": {*LOW, *HINGE, "engine.microbatch", "engine.mode", "engine.samples"},
-    "engine.runner": {*LOW, *HINGE, "engine.loop", "engine.microbatch", "engine.mode"},
+    "engine.runner": {
+        *LOW,
+        *HINGE,
+        "engine.loop",
+        "engine.microbatch",
+        "engine.mode",
+        "engine.quest",
+        "engine.repair",
+    },
     "prompts": set(),
     "pipelines": {"engine", "prompts", ""},
     "pipelines.cli": {"engine", "prompts", "pipelines", "benchmarks", ""},

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from llguidance import LLMatcher, LLTokenizer
@@ -16,8 +16,30 @@ from llguidance.hf import from_tokenizer
 from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
 
-from ...engine.ar.grammar import PLAN_SCHEMA
-from ...engine.stages.plan import INSTRUCTIONS
+from ...engine.values import FactKind
+
+PLAN_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "prompt": {"type": "string", "minLength": 1},
+        "facts": {
+            "type": "array",
+            "maxItems": 24,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "kind": {"enum": list(get_args(FactKind))},
+                    "text": {"type": "string", "minLength": 1},
+                },
+                "required": ["kind", "text"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["prompt", "facts"],
+    "additionalProperties": False,
+}
+"""What the pocket planner learnt to write: the expanded prompt, then the facts that the picture must show."""
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 GRAMMAR = (
@@ -85,10 +107,7 @@ class Planner:
 
     @torch.inference_mode()
     def __call__(self, prompts: Sequence[str]) -> list[Planned]:
-        conversations = [
-            [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": prompt}]
-            for prompt in prompts
-        ]
+        conversations = [[{"role": "user", "content": prompt}] for prompt in prompts]
         inputs: Any = self.tokenizer.apply_chat_template(
             conversations, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )

@@ -7,12 +7,15 @@ they do not know. The state of a call is in its `Decoding`, never on the model.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from ..stage import Report
 from .sampling import Sampler, Sampling
+
+READ_AT_ONCE = 64
+"""New tokens that are read together, at most, where it is known what they are."""
 
 
 class Decoding(Protocol):
@@ -34,6 +37,15 @@ class Decoding(Protocol):
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order; row i of them must not lie before place i."""
+        ...
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A decoding that reads a run of tokens as quickly as one."""
+
+    def extend(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append tokens, int64 (b, t), to each row; returns the logits (b, t, v) after each."""
         ...
 
 
@@ -111,16 +123,45 @@ def decode_grid(
     draws = uniforms.to(device)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
     standing = None if given is None else _Standing(given, device)
+    runs = _runs(given, count, at_once=isinstance(decoding, Reading) and not report.fixed_shapes)
     logits = decoding.logits
-    for i in range(count):
-        tokens[:, i] = sampler.draw(guided(logits.float(), scale), draws[:, i])
-        if standing is not None:
-            tokens[:, i] = standing.over(tokens[:, i], logits, i)
-        report.view("confidence", i + 1, functools.partial(_probabilities, logits, scale, tokens[:, i]))
-        if i + 1 < count:
-            logits = decoding.step(tokens[:, i] if scale is None else tokens[:, i].repeat(2))
-        report.step(i + 1, count)
+    for start, stop in runs:
+        if standing is not None and stop > start + 1:
+            tokens[:, start:stop] = standing.tokens[:, start:stop]
+        else:
+            drawn = sampler.draw(guided(logits.float(), scale), draws[:, start])
+            tokens[:, start] = drawn if standing is None else standing.over(drawn, logits, start)
+        after = _fed(decoding, tokens[:, start : min(stop, count - 1)], branches=1 if scale is None else 2)
+        for i in range(start, stop):
+            before = logits if i == start else after[:, i - start - 1]
+            report.view("confidence", i + 1, functools.partial(_probabilities, before, scale, tokens[:, i]))
+        logits = after[:, -1] if stop < count else logits
+        report.step(stop, count)
     return tokens.cpu()
+
+
+def _fed(decoding: Decoding, tokens: torch.Tensor, *, branches: int = 1) -> torch.Tensor:
+    """Append tokens (b, t) to the rows of each branch; the logits after each, (branches · b, t, v)."""
+    fed = tokens if branches == 1 else tokens.repeat(branches, 1)
+    if fed.shape[1] > 1:
+        assert isinstance(decoding, Reading), f"{type(decoding).__name__} reads no runs of tokens"
+        return decoding.extend(fed)
+    return (decoding.step(fed[:, 0]) if fed.shape[1] else decoding.logits)[:, None]
+
+
+def _runs(given: Given | None, count: int, *, at_once: bool) -> list[tuple[int, int]]:
+    """The steps of a grid: each from a token to one after it; several tokens that stand in all rows are one
+    step, where they may be read `at_once`."""
+    if given is None or not at_once:
+        return [(i, i + 1) for i in range(count)]
+    stands = given.kept.all(0).tolist()
+    runs: list[tuple[int, int]] = []
+    for i in range(count):
+        if i and stands[i] and stands[i - 1] and i - runs[-1][0] < READ_AT_ONCE:
+            runs[-1] = (runs[-1][0], i + 1)
+        else:
+            runs.append((i, i + 1))
+    return runs
 
 
 def _probabilities(logits: torch.Tensor, scale: torch.Tensor | None, tokens: torch.Tensor) -> list[float]:
@@ -133,12 +174,12 @@ class _Standing:
     """What is given of a batch, on the device where it is drawn."""
 
     def __init__(self, given: Given, device: torch.device) -> None:
-        self._tokens, self._kept = given.tokens.to(device), given.kept.to(device)
+        self.tokens, self._kept = given.tokens.to(device), given.kept.to(device)
         self._bar = None if given.bar is None else given.bar.to(device)
 
     def over(self, drawn: torch.Tensor, logits: torch.Tensor, i: int) -> torch.Tensor:
         """The tokens of step `i`: those that stand, or else what was drawn (b,); logits (b or 2b, v)."""
-        token, kept = self._tokens[:, i], self._kept[:, i]
+        token, kept = self.tokens[:, i], self._kept[:, i]
         if self._bar is not None:
             likely = logits[: len(token)].float().log_softmax(-1).gather(1, token[:, None])[:, 0]
             kept = kept | (likely >= self._bar[:, i])
@@ -155,13 +196,20 @@ def likelihoods(decoding: Decoding, tokens: torch.Tensor, report: Report) -> tor
     count = tokens.shape[1]
     given = tokens.to(decoding.logits.device)
     found = torch.empty(tokens.shape, device=given.device)
-    logits = decoding.logits
-    for i in range(count):
-        found[:, i] = logits.float().log_softmax(-1).gather(1, given[:, i : i + 1])[:, 0]
-        if i + 1 < count:
-            logits = decoding.step(given[:, i])
-        report.step(i + 1, count)
+    logits = decoding.logits[:, None]
+    at_once = READ_AT_ONCE if isinstance(decoding, Reading) else 1
+    found[:, :1] = _of(logits, given[:, :1])
+    for start in range(0, count - 1, at_once):
+        stop = min(start + at_once, count - 1)
+        logits = _fed(decoding, given[:, start:stop])
+        found[:, start + 1 : stop + 1] = _of(logits, given[:, start + 1 : stop + 1])
+        report.step(stop + 1, count)
     return found.cpu()
+
+
+def _of(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities of tokens (b, t) by the logits (b, t, v)."""
+    return logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
 
 
 def decode_text(

@@ -1,12 +1,14 @@
-"""Constrained decoding: what may come next, from a JSON schema, for any tokenizer (by llguidance).
+"""Constrained decoding: what may come next, from a grammar, for any tokenizer (by llguidance).
 
-A constrained row always parses: at every step only those tokens are legal from which the schema can still be
+A constrained row always parses: at every step only those tokens are legal from which the grammar can still be
 fulfilled.
 """
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any, get_args
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Self, get_args
 
 import torch
 
@@ -15,59 +17,55 @@ from ..values import FactKind
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
 
-PLAN_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "prompt": {"type": "string", "minLength": 1},
-        "facts": {
-            "type": "array",
-            "maxItems": 24,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "kind": {"enum": list(get_args(FactKind))},
-                    "text": {"type": "string", "minLength": 1},
-                },
-                "required": ["kind", "text"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["prompt", "facts"],
-    "additionalProperties": False,
-}
-"""What a planner writes: the expanded prompt, then the facts that the picture must show."""
+MOST_FACTS = 24
 
-
-_COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-_LARK = (
-    '%llguidance {"no_forcing": true}\n'  # forced text is else cut into its usual tokens, not the model's
-    f"start: %json {json.dumps(PLAN_SCHEMA | {'x-guidance': _COMPACT})}"
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_IN_WORD = rf"[^\W_{_UNSPACED}][\u0300-\u036f\u200d]*"
+_PIECE = re.compile(
+    r"\d+(?:[.,:/]\d+)+"  # 0.5 and 1,000 are one word
+    r"|(?:qu|[cdjlmnst])['\u2019](?=[^\W_])"  # French articles and pronouns, as in l'homme
+    rf"|(?:{_IN_WORD})+(?:['\u2019](?:{_IN_WORD})+)*"
+    r"|\s+"
+    r"|.[\u0300-\u036f\u200d\ufe0f]*",  # a mark, a picture sign, a character of a script without blanks
+    re.IGNORECASE,
 )
 
+_LARK = r"""%llguidance {"no_forcing": true}
+start: "{\"prompt\":" TEXT ",\"facts\":[" (fact ("," fact){0,OTHERS})? "]}"
+fact: "{\"kind\":\"" KIND "\",\"quote\":" QUOTE ",\"text\":" TEXT "}"
+KIND: /KINDS/
+QUOTE: "\"" WORDS "\""
+WORDS: %regex {"substring_chunks": PIECES}
+TEXT: /"([^"\\\x00-\x1f\x7f]|\\["\\\/])+"/
+"""  # without no_forcing, forced text is cut into its usual tokens, not the model's
 
-class PlanGrammar:
-    """One row's matcher for `PLAN_SCHEMA`, written without spaces between its parts.
+
+class LarkGrammar:
+    """One row's matcher for a grammar.
+
+    Where a tokenizer has no tokens for what alone may come next, the text ends there, unfulfilled.
 
     Args:
         tokenizer: llguidance's view of the model's tokenizer.
         stop: the id of the end-of-sequence token.
+        lark: the grammar, as llguidance writes it.
     """
 
-    def __init__(self, tokenizer: "LLTokenizer", stop: int) -> None:
+    def __init__(self, tokenizer: "LLTokenizer", stop: int, *, lark: str) -> None:
         from llguidance import LLMatcher
 
-        self._matcher: LLMatcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(_LARK))
+        self._matcher: LLMatcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(lark), log_level=0)
         error = self._matcher.get_error()
-        assert not error, f"the Plan's grammar does not compile: {error}"
+        assert not error, f"the grammar does not compile: {error[:2000]}"
         self._only_stop = torch.zeros_like(self._bits())  # as long as any: more than the vocabulary asks for
         self._only_stop[stop // 32] = torch.tensor(1, dtype=torch.int32) << stop % 32  # bit 31 is the sign
 
-    def copies(self, count: int) -> "list[PlanGrammar]":
-        """As many of it as there are rows: copying takes a thousandth of the time that compiling does."""
-        return [self._copy() for _ in range(count)]
+    def copies(self, count: int) -> list[Self]:
+        """As many of it as there are rows: copying takes a hundredth of the time that compiling does."""
+        return [self.copy() for _ in range(count)]
 
-    def _copy(self) -> "PlanGrammar":
+    def copy(self) -> Self:
+        """Another one, as far as this one is."""
         other = copy.copy(self)
         other._matcher = self._matcher.deep_copy()
         return other
@@ -91,3 +89,43 @@ class PlanGrammar:
     @property
     def finished(self) -> bool:
         return bool(self._matcher.is_stopped())
+
+
+class PlanGrammar(LarkGrammar):
+    """What a chat model writes of a prompt, without spaces between its parts:
+
+        {"prompt":"…","facts":[{"kind":"…","quote":"…","text":"…"},…]}
+
+    A quote is words of the prompt, as they stand there, or empty. Texts are not empty, and lie on one line.
+
+    Args:
+        prompt: the user's.
+    """
+
+    def __init__(self, tokenizer: "LLTokenizer", stop: int, *, prompt: str) -> None:
+        super().__init__(tokenizer, stop, lark=plan_lark(prompt))
+
+    @classmethod
+    def for_each(cls, prompts: Sequence[str], tokenizer: "LLTokenizer", stop: int) -> Iterator[Self]:
+        """One for each prompt; those that are alike are compiled once."""
+        compiled: dict[str, Self] = {}
+        for prompt in prompts:
+            if prompt not in compiled:
+                compiled[prompt] = cls(tokenizer, stop, prompt=prompt)
+            yield compiled[prompt].copy()
+
+
+def plan_lark(prompt: str) -> str:
+    """The grammar of Plans that quote this prompt: quotes begin and end between its words and marks."""
+    pieces = [json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces_of(prompt)]
+    parts = {
+        "OTHERS": str(MOST_FACTS - 1),
+        "KINDS": "|".join(get_args(FactKind)),
+        "PIECES": json.dumps(pieces),
+    }
+    return re.sub("|".join(parts), lambda found: parts[found[0]], _LARK)
+
+
+def pieces_of(prompt: str) -> list[str]:
+    """A prompt cut into words, numbers, blanks and marks; put together again they are the prompt."""
+    return _PIECE.findall(prompt)

@@ -1,16 +1,20 @@
-"""What a captioner's likelihoods mean: numbers that make probabilities of them, kept beside its weights."""
+"""What a captioner's answers mean: numbers that make probabilities of them, kept beside its weights."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import CheckpointError
+from ..fact import Fact
 from .checkpoint import read_json
 
 FILE = "calibration.json"
+_EARLIER = {"alpha", "weight", "bias", "worst"}  # of scores that weighed the text's likelihood
+SUREST = 8.0  # log-odds, either way, as a score takes them
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,35 +32,68 @@ class FactFit:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """From likelihoods to probabilities, fitted on held-out matched and mismatched pairs (Platt 1999).
+    """From answers to a score, fitted on held-out pictures with prompts as people type them (Platt 1999).
 
-    The log-odds that a picture shows a text are, nats being per token,
+    The log-odds that a picture shows all that was asked are
 
-        weight · (alpha · nats without the picture - nats with it) + worst · (log-odds of the worst fact) + bias
+        worst · (log-odds of the least sure fact)
+        + together · (log-odds that all hold, were they independent) + bias
 
-    so that one clear miss counts even where all other words fit.
+    of the asked facts alone: one clear miss counts, however many others are shown.
 
     Args:
         facts: the fit for facts of each kind; answers of other kinds are taken as they are.
+        none_of: texts of facts that the captioner never learnt, each with others of its kind: it is true where
+            none of them is.
     """
 
-    alpha: float = 1.0
-    weight: float = 1.0
+    worst: float = 1.0
+    together: float = 0.0
     bias: float = 0.0
-    worst: float = 0.0
     facts: Mapping[str, FactFit] = dataclasses.field(default_factory=dict)
 
-    def odds(self, shown: torch.Tensor, unseen: torch.Tensor, worst: torch.Tensor) -> torch.Tensor:
-        """Log-odds of texts, each (b,): of the nats with and without the picture, and of the worst fact's."""
-        return self.weight * (self.alpha * unseen - shown) + self.worst * worst + self.bias
+    none_of: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def asked_for(self, fact: Fact) -> tuple[Fact, ...]:
+        """What the captioner is asked, to know of a fact: the same, or others in its place."""
+        others = self.none_of.get(fact.text, ())
+        return tuple(Fact(kind=fact.kind, text=text) for text in others) or (fact,)
+
+    def answer(self, fact: Fact, probabilities: Iterator[float]) -> float:
+        """The probability of a fact, of the next answers to what is asked for it."""
+        found = [next(probabilities) for _ in self.asked_for(fact)]
+        return 1 - max(found) if fact.text in self.none_of else found[0]
+
+    def score(self, probabilities: Sequence[float]) -> float:
+        """The probability that a picture shows all of these facts, one at least, each with its own."""
+        least, all_of_them = evidence(probabilities)
+        return _sigmoid(self.worst * least + self.together * all_of_them + self.bias)
 
     def of(self, kind: str) -> FactFit:
         """The fit for facts of this kind."""
         return self.facts.get(kind, FactFit())
 
 
+def evidence(probabilities: Sequence[float]) -> tuple[float, float]:
+    """What the score is made of: the log-odds of the least sure fact, and those that all hold, were they
+    independent; within `SUREST` either way."""
+    sound = [0.0 if math.isnan(p) else p for p in probabilities]
+    return _log_odds(min(sound)), _log_odds(math.prod(sound))
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, 1e-9), 1 - 1e-9)
+    return max(-SUREST, min(SUREST, math.log(p / (1 - p))))
+
+
+def _sigmoid(x: float) -> float:
+    return 0.5 * (1 + math.tanh(x / 2))
+
+
 def read_calibration(folder: Path) -> Calibration:
     """A captioner's calibration; the plain one where it was never calibrated.
+
+    Of one of an earlier version, whose score was of another make, the fits of the facts are taken.
 
     Raises:
         CheckpointError: the file does not hold the numbers.
@@ -67,7 +104,11 @@ def read_calibration(folder: Path) -> Calibration:
     try:
         read: dict[str, Any] = dict(read_json(path))
         facts = {kind: FactFit(**_numbers(fit)) for kind, fit in dict(read.pop("facts", {})).items()}
-        return Calibration(**_numbers(read), facts=facts)
+        none_of = {str(text): tuple(map(str, others)) for text, others in dict(read.pop("none_of", {})).items()}
+        numbers = _numbers(read)
+        if "alpha" in numbers and numbers.keys() <= _EARLIER:
+            return Calibration(facts=facts)
+        return Calibration(**numbers, facts=facts, none_of=none_of)
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}: run the calibration again") from None
 

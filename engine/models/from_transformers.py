@@ -13,6 +13,7 @@ import torch
 
 from ..ar.decoding import Decoding
 from ..errors import CheckpointError, InputError, RowError
+from ..language.vocabulary import Vocabulary, read_vocabulary
 from ..values import Codebook
 from . import conversation
 from .checkpoint import folder_of, read_config, read_json, whole
@@ -58,17 +59,23 @@ def decoding_bytes(
     rows: int,
     prefix: int,
     new_tokens: int,
+    at_once: int = 1,
     bytes_each: int = 4,
 ) -> int:
     """Bytes that `rows` sequences need, at most, from a checkpoint's `config.json`: keys and values of all
     their tokens, one layer's activations of the prefixes, and the logits of a step, which are drawn from in
-    double precision."""
+    double precision.
+
+    Args:
+        at_once: new tokens that are read together, at most, and whose logits are looked at.
+    """
     heads = config.get("num_key_value_heads") or config["num_attention_heads"]
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
     size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
-    reading = prefix * (4 * size + 4 * inner) * bytes_each
-    return rows * (cache + reading + 6 * 8 * config["vocab_size"])
+    reading = max(prefix, at_once) * (4 * size + 4 * inner) * bytes_each
+    logits = max(6 * 8, at_once * 3 * 4) * config["vocab_size"]
+    return rows * (cache + reading + logits)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,6 +86,7 @@ class LanguageModel:
         words: the only words that the model knows, for one trained on a small world; `None` for one that reads
             anything.
         fillers: the other words of its training texts (articles, prepositions, "a picture of").
+        vocabulary: what its words mean, where it comes with a `vocabulary.json`: prompts are then read by rule.
     """
 
     model: "PreTrainedModel"
@@ -86,6 +94,7 @@ class LanguageModel:
     grammar_tokenizer: "LLTokenizer"
     words: frozenset[str] | None
     fillers: frozenset[str] = frozenset()
+    vocabulary: Vocabulary | None = None
 
     @property
     def device(self) -> torch.device:
@@ -238,6 +247,7 @@ def load_language_model(
         grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), vocabulary)),
         words=words,
         fillers=fillers,
+        vocabulary=read_vocabulary(folder),
     )
 
 

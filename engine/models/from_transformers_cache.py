@@ -40,15 +40,24 @@ class CachedDecoding:
         positions = (mask.cumsum(1) - 1).clamp_min(0)[:, : self._length].to(model.device)
         self._mask = mask.to(model.device) if bool((mask == 0).any()) else None
         self._next_position = positions[:, -1:] + 1
-        self.logits = self._forward(ids.to(model.device), positions)
+        self.logits = self._forward(ids.to(model.device), positions)[:, -1]
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Append one token, int64 (b,), counted from the first legal id, to each row; returns the new
         logits."""
-        self._length += 1
-        self.logits = self._forward(tokens[:, None] + self._legal.start, self._next_position)
-        self._next_position = self._next_position + 1
+        self.logits = self.extend(tokens[:, None])[:, 0]
         return self.logits
+
+    def extend(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append a run of tokens, int64 (b, t), to each row, in one go; returns the logits (b, t, v) after
+        each."""
+        count = tokens.shape[1]
+        self._length += count
+        positions = self._next_position + torch.arange(count, device=tokens.device)
+        logits = self._forward(tokens + self._legal.start, positions, logits=count)
+        self._next_position = self._next_position + count
+        self.logits = logits[:, -1]
+        return logits
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order."""
@@ -58,13 +67,14 @@ class CachedDecoding:
         self._mask = None if self._mask is None else self._mask[index]
 
     @torch.inference_mode()
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, *, logits: int = 1) -> torch.Tensor:
+        """The last so many logits, (b, t, v)."""
         output = self._model(
             input_ids=ids,
             attention_mask=None if self._mask is None else self._mask[:, : self._length],
             position_ids=positions,
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=logits,
         )
-        return output.logits[:, -1, self._legal]
+        return output.logits[..., self._legal]

@@ -100,12 +100,14 @@ class Captioner:
 
     def shows(self, sight: Sight, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
         """The probability that the picture shows a fact, calibrated, for each fact about each picture."""
-        yes, said = self.asked(sight, [[fact.text for fact in each] for each in facts])
-        fits = [[self.calibration.of(fact.kind) for fact in each] for each in facts]
-        return [
-            [float(fit.odds(yes[i, j], said[i, j]).sigmoid()) for j, fit in enumerate(each)]
-            for i, each in enumerate(fits)
-        ]
+        asked = [[other for fact in each for other in self.calibration.asked_for(fact)] for each in facts]
+        yes, said = self.asked(sight, [[fact.text for fact in each] for each in asked])
+        found: list[list[float]] = []
+        for i, each in enumerate(facts):
+            odds = (self.calibration.of(fact.kind).odds(yes[i, j], said[i, j]) for j, fact in enumerate(asked[i]))
+            probabilities = (float(each.sigmoid()) for each in odds)
+            found.append([self.calibration.answer(fact, probabilities) for fact in each])
+        return found
 
     @torch.inference_mode()
     def asked(self, sight: Sight, facts: Sequence[Sequence[str]]) -> tuple[torch.Tensor, torch.Tensor]:

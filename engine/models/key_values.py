@@ -28,6 +28,12 @@ class KeyValues:
         both[0, :, :, at] = k
         both[1, :, :, at] = v
 
+    def extend(self, layer: int, at: int, k: torch.Tensor, v: torch.Tensor) -> None:
+        """Write k and v (b, heads, t, size) of all rows at places `at` to `at + t`."""
+        both, stop = self._layers[layer], at + k.shape[2]
+        both[0, :, :, at:stop] = k
+        both[1, :, :, at:stop] = v
+
     def fill(self, layer: int, rows: torch.Tensor, start: int, k: torch.Tensor, v: torch.Tensor) -> None:
         """Write k and v (len(rows), heads, t, size) of some rows at places `start` to `start + t`."""
         both, stop = self._layers[layer], start + k.shape[2]

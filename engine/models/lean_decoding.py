@@ -7,7 +7,7 @@ cache. Masks and angles are made once.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -75,17 +75,18 @@ class LeanDecoding:
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Append one token, int64 (b,), counted from the first legal id, to each row; returns the new
         logits."""
-        at = self._at
-        places = slice(at, at + 1) if self._padding is None else at - self._padding
-        rotations = {kind: rotation.at(places) for kind, rotation in self._rotations.items()}
-        x = self._embed(tokens[:, None] + self._first)  # (b, 1, d)
-        for i, layer in enumerate(self._layers):
-            x = layer(
-                x, rotations[layer.kind], lambda q, k, v, i=i, layer=layer: self._look_back(i, layer, q, k, v)
-            )
-        self._at += 1
+        x = self._through_layers(tokens[:, None], self._look_back)  # (b, 1, d)
         self.logits = linear(self._norm(x[:, 0]), self._head)
         return self.logits
+
+    @torch.inference_mode()
+    def extend(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append a run of tokens, int64 (b, t), to each row, in one go; returns the logits (b, t, v) after
+        each."""
+        x = self._through_layers(tokens, self._look_back_at_run)  # (b, t, d)
+        logits = linear(self._norm(x), self._head)
+        self.logits = logits[:, -1]
+        return logits
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
@@ -95,6 +96,41 @@ class LeanDecoding:
         self.logits = self.logits[index]
         if self._padding is not None and self._seen is not None:
             self._padding, self._seen = self._padding[index], self._seen[index]
+
+    def _through_layers(
+        self,
+        tokens: torch.Tensor,
+        look: Callable[[int, Layer, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """New tokens (b, t), remembered on the way, to what the last layer makes of them, (b, t, d)."""
+        stop = self._at + tokens.shape[1]
+        places = slice(self._at, stop)
+        if self._padding is not None:
+            places = torch.arange(self._at, stop, device=tokens.device)[None] - self._padding[:, None]
+        rotations = {kind: rotation.at(places) for kind, rotation in self._rotations.items()}
+        x = self._embed(tokens + self._first)
+        for i, layer in enumerate(self._layers):
+            x = layer(x, rotations[layer.kind], lambda q, k, v, i=i, layer=layer: look(i, layer, q, k, v))
+        self._at = stop
+        return x
+
+    def _look_back_at_run(
+        self, index: int, layer: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
+    ) -> torch.Tensor:
+        """Attention of a run of new tokens: q (b, t, heads, size) to (b, t, heads · size)."""
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        self._cache.extend(index, self._at, k, v)
+        stop = self._at + q.shape[2]
+        keys, values = self._cache.read(index, 0, stop)
+        seen = torch.ones(q.shape[2], stop, dtype=torch.bool, device=q.device).tril(self._at)
+        if layer.window:
+            seen = seen.triu(self._at + 1 - layer.window)
+        if self._seen is not None:
+            seen = seen & self._seen[..., :stop]
+        shared = q.shape[1] // keys.shape[1]
+        keys, values = keys.repeat_interleave(shared, 1), values.repeat_interleave(shared, 1)
+        y = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen, scale=layer.scale)
+        return y.transpose(1, 2).flatten(2)
 
     def _look_back(
         self, index: int, layer: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor

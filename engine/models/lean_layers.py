@@ -68,11 +68,11 @@ class Rotation:
         return cls(cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1))
 
     def at(self, places: torch.Tensor | slice) -> "Rotation":
-        """At places (b,), or at a run of them that all rows share; shaped to turn heads (b, t, heads, size)."""
+        """At places (b, t), or at a run that all rows share; shaped to turn heads (b, t, heads, size)."""
         cos, sin = self.cos[places], self.sin[places]
         if isinstance(places, slice):
             return Rotation(cos[None, :, None], sin[None, :, None])
-        return Rotation(cos[:, None, None], sin[:, None, None])
+        return Rotation(cos[:, :, None], sin[:, :, None])
 
     def turn(self, x: torch.Tensor) -> torch.Tensor:
         """x (b, t, heads, size)."""

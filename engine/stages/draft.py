@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..ar.decoding import decode_grid
+from ..ar.decoding import READ_AT_ONCE, decode_grid
 from ..ar.sampling import Sampling
 from ..errors import InputError, RowError
 from ..models.checkpoint import read_config
@@ -32,14 +32,22 @@ class DraftStage:
         self.uses = (model, codebook)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
-        """The key-value cache of both branches, and what reading and drawing take."""
+        """The key-value cache of both branches, and what reading and drawing take; tokens that a row begins
+        with are read many at once."""
         needed = ("image_token_grid", "image_text_length", *DECODING_NEEDS)
         config = read_config(self.uses[0].checkpoint, *needed)
         guided = any(settings_of(plan).draft_guidance_scale != 1 for plan in batch)
         height, width = config["image_token_grid"]
         prefix = config["image_text_length"] + 1
         rows = len(batch) * (2 if guided else 1)
-        return decoding_bytes(config, rows=rows, prefix=prefix, new_tokens=height * width)
+        begins = any(plan.request.start is not None for plan in batch)
+        return decoding_bytes(
+            config,
+            rows=rows,
+            prefix=prefix,
+            new_tokens=height * width,
+            at_once=READ_AT_ONCE if begins else 1,
+        )
 
     def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""

@@ -16,6 +16,7 @@ from ..ar.decoding import likelihoods
 from ..models.from_transformers import ImageTokenModel
 from ..models.patch_codebook import PatchCodebook
 from ..stage import ModelKey, Models, Report
+from ..start import Start, Wording
 from ..values import Plan, Request
 from .begun import shrunk
 from .draft import DraftStage
@@ -92,8 +93,9 @@ class LocateStage:
     def workspace(self, batch: Sequence[Sought]) -> int:
         """That of a draft for each wording."""
         wordings = [each for sought in batch for each in (sought.wording, *sought.others)]
+        start = Start(wording=Wording(prompt=""))  # tokens are read, many at once
         return self._draft.workspace(
-            [Plan(request=Request(prompt=each), prompt=each, facts=()) for each in wordings]
+            [Plan(request=Request(prompt=each, start=start), prompt=each, facts=()) for each in wordings]
         )
 
     def run(self, batch: Sequence[Sought], models: Models, report: Report) -> list[Found]:

@@ -1,20 +1,20 @@
-"""plan without a planner: the prompt is the plan, its phrases are what the picture must show."""
+"""plan without a planner: the prompt is the plan, its statements are what the picture must show."""
 
-import re
 from collections.abc import Sequence
 
+from ..fact import Span
+from ..language.statements import statements_of
 from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
 
-_BETWEEN = re.compile(r"[,;.!?\n]+|\s+-\s+")
 FACTS = 24
-LONGEST = 120  # characters of a phrase that can be asked about
 
 
 class PassOnStage:
     """Request to Plan, with no model: the words of the request, unchanged.
 
-    The facts are the phrases between its commas and full stops; of a prompt that is one phrase, that phrase.
+    The facts are what stands between its commas and full stops; all of it is asked for. Words of praise alone,
+    and marks of other tools, are no facts. Nothing is left out: what the painter makes of a word, nobody knows.
     """
 
     name = "plan"
@@ -31,7 +31,13 @@ class PassOnStage:
 
 
 def facts_of(prompt: str) -> tuple[Fact, ...]:
-    """The phrases of a prompt, each once, in its order."""
-    phrases = (phrase.strip() for phrase in _BETWEEN.split(prompt))
-    kept = dict.fromkeys(phrase for phrase in phrases if phrase and len(phrase) <= LONGEST)
-    return tuple(Fact(kind="other", text=phrase) for phrase in kept)[:FACTS]
+    """What a prompt says, each statement once, in its order; all of it at once where it has none."""
+    found: dict[str, Fact] = {}
+    for said in statements_of(prompt):
+        found.setdefault(said.text.lower(), Fact(kind="other", text=said.text, span=said.span))
+    return tuple(found.values())[:FACTS] or (whole(prompt),)
+
+
+def whole(prompt: str) -> Fact:
+    """The prompt itself as one fact."""
+    return Fact(kind="other", text=" ".join(prompt.split()), span=Span.of(prompt, 0, len(prompt)))

@@ -1,8 +1,8 @@
 """Verdicts by a captioner or chat model of the library: one picture after the other.
 
-A chat model is asked whether the picture shows the whole prompt, and each fact; its probability of 'yes' is the
-answer. A captioner that takes no questions says how likely a text is, given the picture, against how likely it
-is given a grey one (the pointwise mutual information a token); `sharpness` times that is the log-odds.
+A chat model is asked whether the picture shows each fact; its probability of 'yes' is the answer. A captioner that
+takes no questions says how likely a text is, given the picture, against how likely it is given a grey one (the
+pointwise mutual information a token); `sharpness` times that is the log-odds.
 """
 
 import math
@@ -32,20 +32,44 @@ def workspace(key: ModelKey, batch: Sequence[Picture]) -> int:
 
 
 def verdicts(
-    model: PictureReader, batch: Sequence[Picture], report: Report, *, sharpness: float = 1.0
+    model: PictureReader,
+    batch: Sequence[Picture],
+    report: Report,
+    *,
+    sharpness: float = 1.0,
+    likelihood: bool = False,
 ) -> list[Verdict]:
-    """What the model makes of each picture; where nothing was asked, of its own caption."""
+    """What the model makes of each picture. The score is that of the asked fact that is shown least: models of
+    the library are not calibrated, and no more than that can be said of all facts together."""
     found: list[Verdict] = []
     for i, picture in enumerate(batch):
+        plan = picture.plan
         caption = "" if picture.is_preview else model.caption(picture.pixels, max_tokens=CAPTION_TOKENS)
-        facts = picture.plan.facts if picture.plan else ()
-        texts = [picture.plan.prompt if picture.plan else caption, *(fact.text for fact in facts)]
-        score, *answers = probabilities(model, picture, texts, sharpness=sharpness)
-        pairs = zip(facts, answers, strict=True)
-        told = tuple(FactAnswer(fact=fact, probability=p) for fact, p in pairs)
-        found.append(Verdict(caption=caption, score=score, answers=told))
+        facts = plan.facts if plan else ()
+        asked = [fact.asked for fact in facts]
+        texts = [fact.text for fact in facts]
+        if not any(asked):
+            asked, texts = [*asked, True], [*texts, plan.prompt if plan else caption]
+        answers = probabilities(model, picture, texts, sharpness=sharpness)
+        told = [FactAnswer(fact=fact, probability=p) for fact, p in zip(facts, answers, strict=False)]
+        found.append(
+            Verdict(
+                caption=caption,
+                score=min(p for p, was_asked in zip(answers, asked, strict=True) if was_asked),
+                answers=tuple(told),
+                likelihood=_gain(model, picture, plan.request.prompt) if likelihood and plan else None,
+            )
+        )
         report.step(i + 1, len(batch))
     return found
+
+
+def _gain(model: PictureReader, picture: Picture, text: str) -> float | None:
+    """Nats a token by which the picture makes a text likelier; a chat model is not asked for it."""
+    if model.chats:
+        return None
+    (shown,), (unseen,) = model.nats(picture.pixels, [text]), model.nats(grey(picture.pixels), [text])
+    return unseen - shown
 
 
 def probabilities(

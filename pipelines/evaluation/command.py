@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...engine.errors import InputError
@@ -15,7 +15,7 @@ from .check import read_check, write_check
 from .evaluation import Evaluation, Extent, evaluate
 from .inspector import Inspector
 from .report import SECTIONS, Body, to_json, to_table, to_text
-from .sheet import judged_sheet
+from .sheet import OnSheet, judged_sheet
 
 HAND_CHECKED = "hand-checked pictures"
 
@@ -133,11 +133,16 @@ def _write_pictures(evaluation: Evaluation, outputs: Outputs) -> None:
         (outputs.failures, list(filter(wrong, evaluation.judged)), "failures"),
     ):
         if path is not None:
-            _written(path, lambda path=path, rows=rows: write_atomically(path, judged_sheet(rows)))
+            write_sheet(path, rows)
             console.print(f"{len(rows)} {what}: {path}", soft_wrap=True)
     if (sheet := outputs.check_sheet) is not None:
         _written(sheet, lambda: write_check(sheet, evaluation.judged))
         console.print(f"to be checked: {sheet}; answers go into {sheet.with_suffix('.csv')}", soft_wrap=True)
+
+
+def write_sheet(path: Path, rows: Sequence[OnSheet]) -> None:
+    """Write a PNG of these rows. Raises `InputError` if that cannot be done."""
+    _written(path, lambda: write_atomically(path, judged_sheet(rows)))
 
 
 def _written(path: Path, write: Callable[[], object]) -> None:

@@ -4,12 +4,16 @@ import io
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from .alignment import Judged
+from .inspector import Sighting
+
+if TYPE_CHECKING:
+    import torch
 
 SIDE = 176  # pixels of a picture on the sheet
 GAP = 12
@@ -20,8 +24,25 @@ MARK = 22
 _PAPER, _INK, _FAINT, _GOOD, _BAD = (250, 249, 246), (38, 38, 42), (128, 126, 122), (24, 132, 62), (204, 36, 40)
 
 
-def judged_sheet(judged: Sequence[Judged], *, columns: int = 10, numbered: bool = False) -> bytes:
-    """A PNG file. A tick: the picture shows all that was asked, and no other thing.
+class OnSheet(Protocol):
+    """A prompt, its picture (uint8 (h, w, 3); `None` where it failed), and what the inspector sees in it."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def pixels(self) -> "torch.Tensor | None": ...
+    @property
+    def seen(self) -> Sighting | None: ...
+    @property
+    def right(self) -> bool: ...
+    @property
+    def wrong(self) -> list[str]: ...
+    @property
+    def error(self) -> str: ...
+
+
+def judged_sheet(judged: Sequence[OnSheet], *, columns: int = 10, numbered: bool = False) -> bytes:
+    """A PNG file. A tick: the row is right, as of a picture that shows all that was asked and no other thing.
 
     Args:
         numbered: number the pictures, and mark the centres that the inspector found; no ticks.
@@ -49,7 +70,7 @@ def judged_sheet(judged: Sequence[Judged], *, columns: int = 10, numbered: bool 
     return stream.getvalue()
 
 
-def _text(row: Judged, *, plain: bool) -> list[tuple[str, tuple[int, int, int]]]:
+def _text(row: OnSheet, *, plain: bool) -> list[tuple[str, tuple[int, int, int]]]:
     said = textwrap.wrap(row.prompt, LETTERS)[:4]
     seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {row.error}", LETTERS)[:2]
     failed = ", ".join(row.wrong).replace("_", " ")
@@ -72,7 +93,7 @@ def _number(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], number: int)
     draw.text((x + 3, y + 1), str(number), fill=_INK, font=PIL.ImageFont.load_default(12))
 
 
-def _centres(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], row: Judged) -> None:
+def _centres(draw: PIL.ImageDraw.ImageDraw, corner: tuple[int, int], row: OnSheet) -> None:
     for thing in row.seen.things if row.seen else ():
         x, y = corner[0] + thing.x * SIDE, corner[1] + thing.y * SIDE
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), outline=_PAPER, width=3)

@@ -209,13 +209,18 @@ def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:
-    kinds = {field.name: (int if "int" in str(field.type) else float) for field in dataclasses.fields(Settings)}
+    kinds = {field.name: _kind_of(str(field.type)) for field in dataclasses.fields(Settings)}
     _only(table, kinds, where)
     values = {name: _value(table, name, kinds[name], where) for name in table}
     try:
         return Settings(**values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _kind_of(annotation: str) -> type:
+    """What TOML has for a setting that is so annotated."""
+    return bool if "bool" in annotation else int if "int" in annotation else float
 
 
 def _value(table: Mapping[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:

@@ -187,7 +187,8 @@ class _Batch:
                 if self._settled(task, name):
                     entry = self.journal.entry(number)
                     assert entry is not None, "a row that is settled has an entry"
-                    self.tally.skip(done=entry.done, accepted=entry.accepted)
+                    kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
+                    self.tally.skip(done=entry.done, **kinds)
                     self._on_row(None)
                     continue
                 self._under_way[number] = (task, name)
@@ -299,14 +300,14 @@ class _Batch:
         if self._last is None or not self._source.whole:
             return
         last, name = self._last, self._source.name
-        self.tally.left_out = self.journal.drop(
+        self.tally.dropped = self.journal.drop(
             lambda row, entry: (
                 row > last
                 and entry.source is not None
                 and (entry.source == name or entry.source.startswith(f"{name}/"))
             )
         )
-        if self.tally.left_out:
+        if self.tally.dropped:
             self.gallery = self._new_gallery()
 
     def _new_gallery(self) -> Gallery:

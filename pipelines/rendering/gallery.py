@@ -16,12 +16,13 @@ import contextlib
 import hashlib
 import html
 import json
+import re
 import shlex
 import string
 import struct
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,9 @@ def _row(record: Record, out: Path) -> dict[str, Any]:
         "picture": record.picture,
         "thumbnail": thumbnail_name(record.row) if record.picture else None,
         "size": _png_size(out / record.picture) if record.picture else None,
-        "facts": [sum(bool(fact["shown"]) for fact in record.facts), len(record.facts)],
+        "facts": [sum(bool(fact["shown"]) for fact in record.asked), len(record.asked)],
+        "not_drawn": _text(record.not_drawn, _SHORT),
+        "only_left_out": record.wants_only_what_was_left_out,
         "seconds": round(sum(record.timings.values()), 2),
     }
 
@@ -160,6 +163,7 @@ def _details(record: Record, out: Path) -> dict[str, Any]:
     return {
         "row": record.row,
         "prompt": _text(record.prompt, _LONG),
+        "prompt_parts": _parts(_text(record.prompt, _LONG) or "", record.left_out),
         "plan": _text(record.resolved_prompt, _LONG),
         "error": _text(record.error, _LONG),
         "preview": record.preview,
@@ -184,6 +188,21 @@ def _command(record: Record, out: Path) -> str:
     else:
         words = ["diptych", "render", "-p", record.prompt, "--seed", str(record.seed)]
     return shlex.join(_text(word, _LONG) or "" for word in words)
+
+
+def _parts(prompt: str, left_out: Sequence[str]) -> list[tuple[str, bool]]:
+    """The prompt in parts, and whether each of them is among the words that were left out. Words are looked for
+    in their order; those that are not found are marked nowhere."""
+    parts: list[tuple[str, bool]] = []
+    at = 0
+    for each in left_out:
+        words = re.escape(_text(each, _LONG) or "")
+        found = re.compile(rf"(?<!\w){words}(?!\w)").search(prompt, at) or re.compile(words).search(prompt, at)
+        if found is None or not found[0]:
+            continue
+        parts += [(prompt[at : found.start()], False), (found[0], True)]
+        at = found.end()
+    return [(text, out) for text, out in (*parts, (prompt[at:], False)) if text]
 
 
 def _cleaned(values: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Entry(NamedTuple):
     id: str | None
     done: bool
     accepted: bool
+    partial: bool  # something was left out
+    older: bool  # of an earlier version; see `Record`
     source: str | None
 
 
@@ -153,5 +155,6 @@ class Journal:
         self._last = max(self._last, record.row)
         source = None if record.source is None else sys.intern(record.source)
         done = record.status == "done"
-        self._entries[record.row] = Entry(self._end, length, record.id, done, record.accepted, source)
+        told = (record.id, done, record.accepted, bool(record.left_out), record.older)
+        self._entries[record.row] = Entry(self._end, length, *told, source)
         self._end += length

@@ -15,17 +15,17 @@ import PIL.PngImagePlugin
 
 from ...engine.errors import InputError
 from ...engine.start import Start
-from ...engine.values import Outcome
+from ...engine.values import Outcome, Plan, Request
 from .identity import identity
 from .infotext import infotext
 from .origin import Origin
 from .output import png_bytes
 from .record import candidate_lines, fact_line, settings_line
-from .start_text import parse_start, start_summary, start_text
+from .start_text import parse_start, parse_wording, start_summary, start_text
 
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
-FORMAT = 1
+FORMAT = 2  # 1 did not tell what was asked from what was added; it is read, too
 
 
 def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None)
         "plan": {
             "prompt": outcome.plan.prompt,
             "facts": [dataclasses.asdict(fact) for fact in outcome.plan.facts],
+            "left_out": [dataclasses.asdict(span) for span in outcome.plan.left_out],
         },
         "draft": None
         if draft is None
@@ -66,6 +67,18 @@ def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None)
         "candidates": list(candidate_lines(outcome)),
         "origin": dataclasses.asdict(origin),
     }
+
+
+def plan_of(history: dict[str, Any], request: Request) -> Plan:
+    """The plan that a picture was made by, as its history has it, for a request of its own prompt.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with contextlib.suppress(KeyError, TypeError, AttributeError, AssertionError):
+        wording = parse_wording(history["plan"])
+        return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
+    raise InputError("the plan in its history is damaged, or of another version of diptych")
 
 
 def picture_bytes(outcome: Outcome, origin: Origin, *, template: str | None = None) -> bytes:

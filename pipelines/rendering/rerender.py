@@ -19,7 +19,7 @@ from ...engine.watch import Watcher
 from ..recipes.reader import parse_recipe
 from ..text_to_image import TextToImage
 from .origin import Origin, origin_of
-from .provenance import picture_bytes, read_history, starts_from
+from .provenance import FORMAT, picture_bytes, read_history, starts_from
 
 History = dict[str, Any]
 PipeMaker = Callable[[History], TextToImage]
@@ -60,7 +60,8 @@ def rerender(
     groups: dict[str, list[tuple[Path, History]]] = {}
     for path in paths:
         history = read_history(path)
-        key = json.dumps([history["origin"], history["request"]["settings"].get("height")], sort_keys=True)
+        height = history["request"]["settings"].get("height")
+        key = json.dumps([history["format"], history["origin"], height], sort_keys=True)
         groups.setdefault(key, []).append((path, history))
     for group in groups.values():
         yield from _rerender_group(group, make_pipe or pipe_of, watch)
@@ -90,7 +91,8 @@ def _rerender_group(
 ) -> Iterator[Rerendered]:
     pipe = make_pipe(group[0][1])
     now = origin_of(pipe)
-    changes = tuple(_changes(group[0][1]["origin"], now))
+    first = group[0][1]
+    changes = (*_change("format of the file", first["format"], FORMAT), *_changes(first["origin"], now))
     requests = [_request(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
     runs = [_repeatable(request, history) for request, (_, history) in zip(requests, group, strict=True)]
     for result in pipe.run(runs, watch=watch):

@@ -1,4 +1,5 @@
-"""Contact sheets: the pictures of a batch side by side, each above its row, its score and its prompt.
+"""Contact sheets: the pictures of a batch side by side, each above its row, its score, its prompt, and what of
+the prompt was not drawn.
 
 A batch has one sheet, a long one several; a very long one has sheets of its first pictures, and the last says
 how many there are beside. Pictures are read one at a time, from their thumbnails: a sheet takes little memory.
@@ -31,7 +32,7 @@ MAX_SHEETS = 10
 _SIDE = 192  # pixels of a picture on the sheet, at most
 _GAP = 18
 _LINE = 17
-_LABEL = 3 * _LINE + 8
+_PROMPT_LINES = 2
 _FOOT = 34
 _PAPER, _INK, _FAINT = (250, 249, 246), (33, 31, 36), (104, 100, 108)
 _GOOD, _POOR = (36, 112, 74), (138, 82, 16)
@@ -81,13 +82,14 @@ def contact_sheet(records: list[Record], out: Path, *, more: int = 0) -> bytes:
     columns = min(len(records), max(3, min(COLUMNS, math.ceil(math.sqrt(1.5 * len(records))))))
     lines = math.ceil(len(records) / columns)
     width = _GAP + columns * (_SIDE + _GAP)
-    height = _GAP + lines * (_SIDE + _LABEL + _GAP)
+    label = _label_height(records)
+    height = _GAP + lines * (_SIDE + label + _GAP)
     sheet = PIL.Image.new("RGB", (width, height + (_FOOT if more else 0)), _PAPER)
     draw = PIL.ImageDraw.Draw(sheet)
     font = PIL.ImageFont.load_default(_LABEL_SIZE)
     for place, record in enumerate(records):
         x = _GAP + place % columns * (_SIDE + _GAP)
-        y = _GAP + place // columns * (_SIDE + _LABEL + _GAP)
+        y = _GAP + place // columns * (_SIDE + label + _GAP)
         if (picture := _small(record, out)) is not None:
             sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + _SIDE - picture.height))
         _label(draw, font, record, (x, y + _SIDE + 5))
@@ -122,17 +124,27 @@ def _small(record: Record, out: Path) -> "PIL.Image.Image | None":
     return small
 
 
+def _label_height(records: list[Record]) -> int:
+    """Pixels of what stands below each picture: a line more, where one of them has something to say in it."""
+    lines = 1 + _PROMPT_LINES + any(record.left_out for record in records)
+    return lines * _LINE + 8
+
+
 def _label(draw: "PIL.ImageDraw.ImageDraw", font: "Font", record: Record, place: tuple[int, int]) -> None:
     x, y = place
     draw.text((x, y), f"{record.row}", fill=_FAINT, font=font)
     if record.score is not None:
         colour = _GOOD if record.accepted else _POOR
         draw.text((x + _SIDE, y), f"{100 * record.score:.0f} %", fill=colour, font=font, anchor="ra")
-    for i, line in enumerate(_wrapped(draw, font, record.prompt), start=1):
+    wrapped = _wrapped(draw, font, record.prompt, lines=_PROMPT_LINES)
+    for i, line in enumerate(wrapped, start=1):
         draw.text((x, y + _LINE * i), line, fill=_INK, font=font)
+    if record.left_out:
+        (line,) = _wrapped(draw, font, f"not drawn: {record.not_drawn}", lines=1)
+        draw.text((x, y + _LINE * (len(wrapped) + 1)), line, fill=_POOR, font=font)
 
 
-def _wrapped(draw: "PIL.ImageDraw.ImageDraw", font: "Font", text: str, *, lines: int = 2) -> list[str]:
+def _wrapped(draw: "PIL.ImageDraw.ImageDraw", font: "Font", text: str, *, lines: int) -> list[str]:
     """The first lines of `text`, none wider than a picture; three dots where some is left out."""
     words = "".join(c if c.isprintable() else " " for c in text[:200]).split()
     wrapped: list[str] = []

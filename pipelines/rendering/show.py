@@ -8,6 +8,7 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from ...engine.loop import Policy
 from ..terminal import out_console
 from .provenance import CHUNK, read_chunks, read_history
 
@@ -43,8 +44,10 @@ def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
     if request.get("template"):
         lines.append(("written as", request["template"]))
     lines.append(("plan", history["plan"]["prompt"]))
-    lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(verdict['accepted'])}")]
-    lines.append(("facts", "\n".join(_fact(fact) for fact in verdict["facts"]) or "none"))
+    lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(history)}")]
+    if not_drawn := _not_drawn(history):
+        lines.append(("not drawn", not_drawn))
+    lines += _facts(verdict["facts"])
     lines.append(
         ("seed", f"{request['seed']}, candidate {history['candidate']} of {len(history['candidates'])}")
     )
@@ -57,8 +60,34 @@ def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
     return [*lines, ("versions", _listed(origin["versions"])), ("id", history["id"])]
 
 
-def _word(accepted: bool) -> str:
-    return "accepted" if accepted else "below what was asked for"
+def _word(history: dict[str, Any]) -> str:
+    verdict, settings = history["verdict"], history["request"]["settings"]
+    if verdict["accepted"]:
+        return "accepted"
+    accept = settings.get("accept", Policy().accept)
+    if _not_drawn(history) and isinstance(accept, (int, float)) and verdict["score"] >= accept:
+        return "not accepted: some of the prompt is not drawn"
+    return "below what was asked for"
+
+
+def _not_drawn(history: dict[str, Any]) -> str:
+    """The words of the prompt that were left out; an earlier version did not say."""
+    spans = history["plan"].get("left_out", [])
+    return ", ".join(" ".join(str(span["text"]).split()) for span in spans if _names_words(span))
+
+
+def _names_words(span: Any) -> bool:
+    return isinstance(span, dict) and "text" in span
+
+
+def _facts(facts: list[Any]) -> list[tuple[str, str]]:
+    """What was asked, and what the planner added; of an earlier version, which did not tell them apart, all."""
+    if not any(isinstance(fact, dict) and "asked" in fact for fact in facts):
+        return [("facts", "\n".join(map(_fact, facts)) or "none")]
+    added = [fact for fact in facts if isinstance(fact, dict) and fact.get("asked") is False]
+    asked = [fact for fact in facts if fact not in added]
+    groups = {"asked": asked, "added": added}
+    return [(name, "\n".join(map(_fact, group))) for name, group in groups.items() if group]
 
 
 def _fact(fact: Any) -> str:

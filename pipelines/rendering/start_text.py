@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import PIL.Image
 
 from ...engine.errors import InputError
-from ...engine.fact import Fact
+from ...engine.fact import Fact, FactKind, Span
 from ...engine.start import Start, Wording
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def parse_start(text: str, where: str) -> Start:
     """
     import torch
 
-    with contextlib.suppress(ValueError, TypeError, KeyError, OSError, RuntimeError, RecursionError):
+    damaged = (ValueError, TypeError, KeyError, AttributeError, AssertionError)
+    with contextlib.suppress(*damaged, OSError, RuntimeError, RecursionError):
         values = json.loads(text)
         mask, redraw, tokens = _pixels(values["mask"], "L"), values["redraw"], values["tokens"]
         return Start(
@@ -51,7 +53,7 @@ def parse_start(text: str, where: str) -> Start:
             tokens=None if tokens is None else torch.tensor(tokens, dtype=torch.long),
             redraw=torch.tensor(redraw, dtype=torch.bool) if isinstance(redraw, list) else redraw,
             former=values["former"],
-            wording=_wording(values["wording"]),
+            wording=None if values["wording"] is None else parse_wording(values["wording"]),
         )
     raise InputError(f"{where}: what it started from is damaged, or of another version of diptych")
 
@@ -84,7 +86,38 @@ def _pixels(text: str | None, mode: str) -> "torch.Tensor | None":
         return torch.from_numpy(np.array(image.convert(mode)))
 
 
-def _wording(values: Any) -> Wording | None:
-    if values is None:
-        return None
-    return Wording(prompt=values["prompt"], facts=tuple(Fact(**fact) for fact in values["facts"]))
+def parse_wording(values: Mapping[str, Any]) -> Wording:
+    """The wording that `dataclasses.asdict` made `values` of, also before facts knew who asked for them.
+
+    Raises:
+        KeyError, TypeError, AttributeError, AssertionError: they are of no wording.
+    """
+    return Wording(
+        prompt=_text(values["prompt"]),
+        facts=tuple(_fact(each) for each in values["facts"]),
+        left_out=tuple(_span(each) for each in values.get("left_out", ())),
+    )
+
+
+def _fact(values: Mapping[str, Any]) -> Fact:
+    span, asked = values.get("span"), values.get("asked", True)
+    if not isinstance(asked, bool):
+        raise TypeError(f"asked is {asked!r}")
+    kind, text = _text(values["kind"]), _text(values["text"])
+    return Fact(kind=cast(FactKind, kind), text=text, asked=asked, span=None if span is None else _span(span))
+
+
+def _span(values: Mapping[str, Any]) -> Span:
+    return Span(start=_place(values["start"]), end=_place(values["end"]), text=_text(values["text"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _place(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r} is no place in a text")
+    return value

@@ -137,7 +137,7 @@ def _axis(text: str) -> Axis:
 
 
 def _numeric() -> Mapping[str, tuple[str, ...]]:
-    """The settings that have numbers for values, with what others call them."""
+    """The settings that have numbers for values, or are on or off, with what others call them."""
     return {name: others for name, (kind, others) in SETTINGS.items() if kind != "text"}
 
 

@@ -13,7 +13,10 @@ class Tally:
     Args:
         done, failed, accepted: rows of this run.
         done_before, failed_before, accepted_before: rows that an earlier run settled.
-        left_out: rows that the source has no more; their lines were taken out of the results.
+        partial, partial_before: of them all, rows with a picture that does not show some of what was asked,
+            since the plan left it out.
+        older: rows of an earlier version of this engine, whose scores are of the whole plan.
+        dropped: rows that the source has no more; their lines were taken out of the results.
         stage_seconds: by stage, and for writing.
         seconds: in all, by a clock that does not jump.
     """
@@ -24,7 +27,10 @@ class Tally:
     done_before: int = 0
     failed_before: int = 0
     accepted_before: int = 0
-    left_out: int = 0
+    partial: int = 0
+    partial_before: int = 0
+    older: int = 0
+    dropped: int = 0
     stage_seconds: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
     seconds: float = 0.0
 
@@ -42,20 +48,24 @@ class Tally:
         self.done += record.status == "done"
         self.failed += record.status == "failed"
         self.accepted += record.accepted
+        self.partial += bool(record.left_out)
         for stage, seconds in record.timings.items():
             self.stage_seconds[stage] += seconds
 
-    def skip(self, *, done: bool, accepted: bool) -> None:
+    def skip(self, *, done: bool, accepted: bool, partial: bool = False, older: bool = False) -> None:
         """Count a row that an earlier run settled."""
         self.done_before += done
         self.failed_before += not done
         self.accepted_before += accepted
+        self.partial_before += partial
+        self.older += older and done
 
     def lines(self) -> list[str]:
         """The summary, for a reader: what came of the rows; how quickly; where the time went."""
         done, failed = self.done + self.done_before, self.failed + self.failed_before
-        accepted = self.accepted + self.accepted_before
-        lines = [f"{_count(self.rows, 'row')}: {done} done ({accepted} accepted), {failed} failed"]
+        accepted, partial = self.accepted + self.accepted_before, self.partial + self.partial_before
+        of_them = f"{accepted} accepted, {partial} left something out" if partial else f"{accepted} accepted"
+        lines = [f"{_count(self.rows, 'row')}: {done} done ({of_them}), {failed} failed"]
         if self.done_before or self.failed_before:
             lines[0] += f"; {self.done_before} done and {self.failed_before} failed in an earlier run"
         if self.done:
@@ -65,8 +75,11 @@ class Tally:
             rest = max(0.0, self.seconds - sum(self.stage_seconds.values()))
             times = [*self.stage_seconds.items(), ("loading and the rest", rest)]
             lines.append(f"time: {', '.join(f'{name} {_time(seconds)}' for name, seconds in times)}")
-        if self.left_out:
-            lines.append(f"{_count(self.left_out, 'row')} that the source has no more: left out of the results")
+        if self.older:
+            rows = f"{_count(self.older, 'row')} of an earlier version of diptych"
+            lines.append(f"{rows}: left with scores of the whole plan; --fresh renders and judges anew")
+        if self.dropped:
+            lines.append(f"{_count(self.dropped, 'row')} that the source has no more: left out of the results")
         return lines
 
 

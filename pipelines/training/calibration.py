@@ -1,10 +1,10 @@
-"""Calibrates the captioner: from likelihoods to the probability that a picture shows a text, or a fact.
+"""Calibrates the captioner: from its answers to the probability that a picture shows a fact, or all that is asked.
 
 Logistic regression (Platt 1999) on held-out pictures. First facts, kind by kind, true ones and false ones: what
-the captioner answers, and how likely it would have named the fact itself. Then texts: half the pictures have
-their own prompt, half one that is wrong in one respect (see `mismatch`). Their inputs are the text's nats with
-and without the picture, so that the share of the latter, alpha, is fitted too, and the log-odds of the worst of
-the facts that the text tells.
+the captioner answers, and how likely it would have named the fact itself. Then what people ask, in wordings
+short and long, read as the planner reads them: half of them of the picture, half of one that differs in one
+respect (see `mismatch`). Their inputs are what `models.calibration.evidence` makes of the asked facts'
+probabilities.
 """
 
 import dataclasses
@@ -17,65 +17,71 @@ from typing import Any
 
 import torch
 
-from ...engine.models.calibration import FILE, Calibration, FactFit
+from ...engine.language.composition import composition_of
+from ...engine.language.vocabulary import vocabulary_of
+from ...engine.language.wish_reader import wish_of
+from ...engine.language.wording import asked_facts
+from ...engine.models.calibration import FILE, Calibration, FactFit, evidence
 from ...engine.models.from_transformers_vision import Captioner, load_captioner
-from ...engine.stages.judge import worst_of
 from ...engine.values import Fact
-from ..pocket.world import Scene, facts_of, prompt_of
+from ..pocket.world import Scene, facts_of
+from ..pocket.world.words import STYLE_WORDS
 from .data import PICTURE_SIDE, TrainingData, WorldData
-from .mismatch import mismatched, mismatches_of, without_sizes
+from .mismatch import mismatched, mismatches_of
 
 FIRST = 500_000  # of the held-out scenes used here: far from those that `evaluate` looks at
 BATCH = 32
 RIDGE = 1e-4
 
-Told = tuple[str, Sequence[Fact]]
-"""What is said of a picture: a text, and its facts."""
-
 
 def calibrate(
-    folder: Path, *, data: TrainingData | None = None, scenes: int = 600, say: Callable[[str], None] = print
+    folder: Path, *, data: TrainingData | None = None, scenes: int = 1200, say: Callable[[str], None] = print
 ) -> Calibration:
     """Fit the captioner in `folder` and write its `calibration.json`.
 
     Args:
         data: what it was trained on; the world, if not given.
-        scenes: how many held-out pictures; every other one has its own text, the others a wrong one.
+        scenes: how many held-out pictures.
     """
     captioner = load_captioner(folder, torch.float32, torch.device("cpu"))
     held_out = (data or WorldData()).held_out()
     shown = range(FIRST, FIRST + scenes)
     captioner = dataclasses.replace(
-        captioner, calibration=Calibration(facts=fit_facts(captioner, held_out, shown))
+        captioner,
+        calibration=Calibration(facts=fit_facts(captioner, held_out, shown), none_of=held_out.untold()),
     )
-    told = [_told(scene, held_out, i) for i, scene in enumerate(held_out.scenes(shown))]
-    measured = likelihoods(captioner, held_out, shown, told)
-    truth = torch.tensor([float(i % 2) for i in range(scenes)])
-    found = dataclasses.replace(fit(measured, truth), facts=captioner.calibration.facts)
-    right = ((found.odds(*measured.T) > 0) == (truth > 0)).float().mean()
-    say(f"calibration: alpha {found.alpha:.2f}; {float(right):.1%} of matched and mismatched texts told apart")
+    asked = [asked_of(scene, held_out, i) for i, scene in enumerate(held_out.scenes(shown))]
+    measured = evidence_of(captioner, held_out, shown, [facts for facts, _ in asked])
+    truth = torch.tensor([float(true) for _, true in asked])
+    known = captioner.calibration
+    found = dataclasses.replace(fit(measured, truth), facts=known.facts, none_of=known.none_of)
+    right = sum((p >= 0.5) == bool(t) for p, t in zip(_scores(found, measured), truth.tolist(), strict=True))
+    say(f"calibration: {right / scenes:.1%} of what was asked, rightly or wrongly, told apart")
     (folder / FILE).write_text(json.dumps(dataclasses.asdict(found), indent=2) + "\n", encoding="utf-8")
     return found
 
 
-def likelihoods(captioner: Captioner, data: TrainingData, shown: range, told: Sequence[Told]) -> torch.Tensor:
-    """Of the data's pictures `shown`: nats a token of what is told with the picture, those without any, and the
-    log-odds of the worst fact. float32 (n, 3)."""
+def evidence_of(
+    captioner: Captioner, data: TrainingData, shown: range, asked: Sequence[Sequence[Fact]]
+) -> torch.Tensor:
+    """Of the data's pictures `shown`: what the score is made of, float32 (n, 2); see `calibration.evidence`."""
     rows = []
     for start in range(0, len(shown), BATCH):
-        texts, facts = zip(*told[start : start + BATCH], strict=True)
-        seen = captioner.look(list(data.take(shown[start : start + BATCH], PICTURE_SIDE).pixels))
-        worst = torch.tensor([worst_of(each) for each in captioner.shows(seen, facts)])
-        rows.append(
-            torch.stack([captioner.nats(seen, texts), captioner.nats(captioner.blank, texts), worst], 1)
-        )
-    return torch.cat(rows)
+        pixels = data.take(shown[start : start + BATCH], PICTURE_SIDE).pixels
+        answers = captioner.shows(captioner.look(list(pixels)), asked[start : start + BATCH])
+        rows += [evidence(each) for each in answers]
+    return torch.tensor(rows)
 
 
-def fit(measured: torch.Tensor, matched: torch.Tensor) -> Calibration:
-    """The calibration that makes `matched`, float (n,), 0 or 1, likeliest given what `likelihoods` measured."""
-    shown, unseen, worst, bias = _logistic(measured * torch.tensor([-1.0, 1.0, 1.0]), matched)
-    return Calibration(alpha=unseen / shown, weight=shown, bias=bias, worst=worst)
+def fit(measured: torch.Tensor, truth: torch.Tensor) -> Calibration:
+    """The calibration that makes `truth`, float (n,), 0 or 1, likeliest given what `evidence_of` measured."""
+    worst, together, bias = _logistic(measured, truth)
+    return Calibration(worst=worst, together=together, bias=bias)
+
+
+def _scores(calibration: Calibration, measured: torch.Tensor) -> list[float]:
+    odds = measured @ torch.tensor([calibration.worst, calibration.together]) + calibration.bias
+    return odds.sigmoid().tolist()
 
 
 def fit_facts(captioner: Captioner, data: TrainingData, shown: range) -> dict[str, FactFit]:
@@ -121,17 +127,25 @@ def _true_and_false(scene: Any, data: TrainingData, index: int) -> list[tuple[st
     return [(*fact, 1.0) for fact in data.facts_of(scene)] + [(*fact, 0.0) for fact in false]
 
 
-def _told(scene: Any, data: TrainingData, i: int) -> Told:
-    """What is said of picture `i`: what is true of it where `i` is odd, else something that is not."""
+def asked_of(scene: Any, data: TrainingData, i: int) -> tuple[tuple[Fact, ...], bool]:
+    """What somebody asks of picture `i`, in few words or many, and whether the picture shows it all: for half
+    the pictures it is said of another scene, that differs in one respect."""
     rng = random.Random(f"calibration/{i}")
-    if not isinstance(scene, Scene):
-        kind, text = rng.choice(data.false_facts_of(scene, rng))
-        facts = data.facts_of(scene) if i % 2 else [(kind, text)]
-        return (data.prompt_of(scene) if i % 2 else text), _facts(facts)
+    meanings = data.meanings()
+    if not isinstance(scene, Scene) or meanings is None:
+        false = _facts([rng.choice(data.false_facts_of(scene, rng))])
+        return (_facts(data.facts_of(scene)), True) if i % 2 else (false, False)
     said = scene if i % 2 else mismatched(scene, rng.choice(mismatches_of(scene)), rng)
-    said = said if rng.random() < 0.5 else without_sizes(said)
-    return prompt_of(said), _facts(facts_of(said))
+    vocabulary = vocabulary_of(meanings)
+    asked = asked_facts(composition_of(wish_of(data.caption_of(said, rng), vocabulary)), vocabulary)
+    return asked, all(fact.claim in truths_of(scene) for fact in asked)
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> list[Fact]:
-    return [Fact(kind=kind, text=text) for kind, text in facts]  # type: ignore[arg-type]
+def truths_of(scene: Scene) -> set[tuple[str, str]]:
+    """All that is true of a scene, and may be asked."""
+    flat = {("style", STYLE_WORDS["flat"][0])} if scene.style == "flat" else set()
+    return {*facts_of(scene), *flat}
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> tuple[Fact, ...]:
+    return tuple(Fact(kind=kind, text=text) for kind, text in facts)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ be kept (`drawn`). A user's own pictures are in `folder_data`.
 import dataclasses
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -33,7 +33,8 @@ from ..pocket.world import (
     render,
     sample_scene,
 )
-from ..pocket.world.words import COLOUR_WORDS, KIND_WORDS, plural
+from ..pocket.world.vocabulary import vocabulary_table
+from ..pocket.world.words import COLOUR_WORDS, KIND_WORDS, STYLE_WORDS, plural
 from .drawn import Drawing, DrawnPictures
 
 PICTURE_SIDE = 256  # pixels of a finished picture
@@ -165,6 +166,14 @@ class TrainingData(Protocol):
         """The words that carry meaning, and the fillers between them."""
         ...
 
+    def meanings(self) -> Mapping[str, Any] | None:
+        """The content of the planner's `vocabulary.json`; `None` where nobody knows what the words mean."""
+        ...
+
+    def untold(self) -> Mapping[str, tuple[str, ...]]:
+        """Facts that go without saying, and so are never told: each is true where none of these others is."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True)
 class WorldData:
@@ -272,6 +281,13 @@ class WorldData:
     def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
         said = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
         return WORDS, frozenset(re.findall(r"[a-z]+(?:-[a-z]+)*|[0-9]+", said)) - WORDS
+
+    def meanings(self) -> Mapping[str, Any] | None:
+        return vocabulary_table()
+
+    def untold(self) -> Mapping[str, tuple[str, ...]]:
+        plain, *others = (STYLE_WORDS[style][0] for style in STYLES)
+        return {plain: tuple(others)}
 
 
 def indices_of(step: int, size: int, *, count: int, seed: int, what: str) -> np.ndarray:

@@ -12,8 +12,9 @@ import json
 import os
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -147,6 +148,12 @@ class FolderData:
         said = " ".join(caption for example in self.examples for caption in example.captions).lower()
         words = frozenset(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*|\d+", said))
         return words - FILLERS, words & FILLERS
+
+    def meanings(self) -> Mapping[str, Any] | None:
+        return None
+
+    def untold(self) -> Mapping[str, tuple[str, ...]]:
+        return {}
 
 
 def open_folder(

@@ -95,6 +95,9 @@ def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
     words, fillers = data.vocabulary()
     text = json.dumps({"words": sorted(words), "fillers": sorted(fillers)}, ensure_ascii=False, indent=0)
     (folder / "words.json").write_text(text + "\n", encoding="utf-8")
+    if (meanings := data.meanings()) is not None:
+        text = json.dumps(meanings, ensure_ascii=False, indent=1)
+        (folder / "vocabulary.json").write_text(text + "\n", encoding="utf-8")
     if (pieces := out / "text" / "spiece.model").exists():
         shutil.copyfile(pieces, folder / "spiece.model")
 

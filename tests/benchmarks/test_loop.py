@@ -135,15 +135,17 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_promised_figures_are_printed(tiny: Options, blind: None) -> None:
     report = loop.measure(dataclasses.replace(tiny, candidates="1,2", first=3))
     body: dict[str, Any] = json.loads(dump(report.to_json({"device": "none"})))
-    assert set(body["alignment"]) == {"plain chain", "best of 2", "2 drafts, 1 painted", *ROUNDS}
+    assert set(body["alignment"]) == {"plain chain", "best of 2", "2 drafts, 1 painted", *ROUNDS, *REPAIRS}
     for found in body["alignment"].values():
         assert {"overall", "setting", "style", "all_right", "seconds"} <= set(found) and found["seconds"] > 0
+        assert found["atoms"]["value"] == 0 == found["whole_prompts"]["value"] and found["atoms"]["of"] == 2
     assert set(body["scorer_auc"]) > {"overall", "colour", "thing"}
     assert 0 <= body["calibration_error"] <= 1 and body["pruned_cost"] > 0
     assert body["pruned_share_of_full_lift"] is None or math.isfinite(body["pruned_share_of_full_lift"])
     for name in ("lift_points", "hybrid_minus_tokens_only", "hybrid_minus_diffusion_only"):
         assert -100 <= body[name] <= 100
-    assert "preview_rank_correlation" in body
+    assert "preview_rank_correlation" in body and body["repair_minus_pruned"] == 0
+    assert set(body["details"]["repairs"]) == set(REPAIRS) and "repair_broken" in body
     assert body["details"]["first"] == 3 and body["details"]["temperature"] is None
     assert {name: data[:4] for name, data in report.pictures.items()} == {
         "loop.png": b"\x89PNG",
@@ -152,6 +154,14 @@ def test_the_promised_figures_are_printed(tiny: Options, blind: None) -> None:
 
 
 ROUNDS = ("plain chain, 2 rounds", "2 drafts, 1 painted, 2 rounds")
+REPAIRS = ("plain chain, 2 repairs",)
+
+
+def test_repairs_alone_are_measured_with_what_they_are_compared_with(tiny: Options, blind: None) -> None:
+    report = loop.measure(dataclasses.replace(tiny, only="repairs", candidates="1,2"))
+    assert set(report.figures) == {"alignment", "repair_minus_pruned", "repair_broken"}
+    assert set(report.figures["alignment"]) == {"plain chain", "best of 2", "2 drafts, 1 painted", *REPAIRS}
+    assert set(report.pictures) == {"loop-repairs.png"} and report.details["temperature"] is None
 
 
 def test_the_scorer_alone_needs_no_inspector(tiny: Options) -> None:
@@ -167,6 +177,6 @@ def test_numbers_of_candidates_that_are_none_are_refused(candidates: str) -> Non
 
 
 def test_a_part_that_is_not_known_is_refused() -> None:
-    with pytest.raises(InputError, match="only 'score': not known: choose one of scorer"):
+    with pytest.raises(InputError, match="only 'score': not known: choose one of scorer, repairs"):
         Options(only="score")
     assert Options(candidates="8, 2").counts == (1, 2, 8)

@@ -9,26 +9,38 @@ from hypothesis import strategies as st
 
 from diptych.engine import loop
 from diptych.engine.loop import Policy
-from diptych.engine.values import Candidate, Fact, FactAnswer, Plan, Request, Settings, Verdict
+from diptych.engine.values import Candidate, Fact, FactAnswer, Plan, Request, Settings, Span, Verdict
 
 BOAT = Fact(kind="thing", text="a boat")
 RED = Fact(kind="colour", text="a red boat")
 SEA = Fact(kind="setting", text="at sea")
+CLOUDS = Fact(kind="thing", text="clouds", asked=False)
+HAT = Span(start=14, end=17, text="hat")
 
 
-def verdict(score: float, *, missed: tuple[Fact, ...] = ()) -> Verdict:
+def verdict(score: float, *, missed: tuple[Fact, ...] = (), added: float | None = None) -> Verdict:
     answers = tuple(FactAnswer(fact=fact, probability=0.1) for fact in missed)
+    if added is not None:
+        answers += (FactAnswer(fact=CLOUDS, probability=added),)
     judged = Verdict(caption="", score=0.0 if math.isnan(score) else score, answers=answers)
     if math.isnan(score):
         object.__setattr__(judged, "score", score)  # what a broken scorer might smuggle in
     return judged
 
 
-def candidate(index: int, *, preview: float | None = None, score: float | None = None) -> Candidate:
+def candidate(
+    index: int,
+    *,
+    preview: float | None = None,
+    score: float | None = None,
+    added: float | None = None,
+    left_out: tuple[Span, ...] = (),
+) -> Candidate:
+    request = Request(prompt="a boat with a hat", candidate=index)
     return Candidate(
-        plan=Plan(request=Request(prompt="a boat", candidate=index), prompt="", facts=()),
+        plan=Plan(request=request, prompt="", facts=(), left_out=left_out),
         preview_verdict=None if preview is None else verdict(preview),
-        verdict=None if score is None else verdict(score),
+        verdict=None if score is None else verdict(score, added=added),
     )
 
 
@@ -91,10 +103,41 @@ def test_there_is_no_best_of_nothing() -> None:
 
 def test_a_score_at_the_bar_is_accepted_and_none_is_not() -> None:
     policy = Policy(accept=0.7)
-    assert loop.accepts(policy, verdict(0.7))
-    assert not loop.accepts(policy, verdict(0.69))
-    assert not loop.accepts(Policy(accept=0.0), verdict(math.nan))
+    assert loop.accepts(policy, candidate(0, score=0.7))
+    assert not loop.accepts(policy, candidate(0, score=0.69))
+    assert not loop.accepts(Policy(accept=0.0), candidate(0, score=math.nan))
+    assert not loop.accepts(Policy(accept=0.0), candidate(0))
     assert not loop.accepts(Policy(accept=0.0), None)
+
+
+def test_what_was_left_out_keeps_a_picture_from_being_accepted_unless_it_is_ignored() -> None:
+    wanting = candidate(0, score=0.99, left_out=(HAT,))
+    assert not loop.accepts(Policy(), wanting)
+    assert loop.accepts(Policy(ignore_left_out=True), wanting)
+    assert not loop.accepts(Policy(ignore_left_out=True), candidate(0, score=0.4, left_out=(HAT,)))
+
+
+def test_what_was_left_out_is_no_reason_to_plan_again() -> None:
+    trail = [candidate(0, score=0.99, left_out=(HAT,))]
+    assert not loop.another_round(Policy(rounds=9), trail, rounds_done=1, seconds=0.0)
+
+
+def test_what_was_added_never_turns_a_picture_down() -> None:
+    assert loop.accepts(Policy(accept=0.9), candidate(0, score=0.95, added=0.0))
+
+
+def test_among_equal_scores_what_was_added_decides_and_then_the_earliest() -> None:
+    def best(*added: float | None, scores: tuple[float, ...] = (0.9, 0.9, 0.9)) -> int:
+        trail = [candidate(i, score=s, added=a) for i, (s, a) in enumerate(zip(scores, added, strict=True))]
+        found = loop.best_of(trail)
+        assert found is not None
+        return found.index
+
+    assert best(0.2, 0.8, 0.5) == 1
+    assert best(0.8, 0.8, 0.8) == 0
+    assert best(0.8, None, 0.8) == 1, "nothing added is nothing doubtful"
+    assert best(0.9, 0.1, 0.5, scores=(0.900, 0.96, 0.95)) == 1, "the score comes first"
+    assert best(0.2, 0.8, 0.5, scores=(0.904, 0.901, 0.9)) == 1, "to the hundredth, as people see it"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +168,11 @@ def test_the_facts_that_the_best_misses_are_stressed_beside_those_missed_before(
     assert loop.facts_to_stress((SEA,), [candidate(0)]) == (SEA,)
 
 
+def test_an_addition_that_is_missing_is_not_stressed() -> None:
+    best = dataclasses.replace(candidate(1), verdict=verdict(0.4, missed=(RED, CLOUDS)))
+    assert loop.facts_to_stress((), [best]) == (RED,)
+
+
 def test_every_candidate_is_told_why_it_won_or_lost() -> None:
     lost = dataclasses.replace(candidate(2), reason="failed at refine: too dark")
     trail = [candidate(0, score=0.8), candidate(1, score=0.91), lost]
@@ -133,6 +181,44 @@ def test_every_candidate_is_told_why_it_won_or_lost() -> None:
         "best of 2: score 0.91",
         "failed at refine: too dark",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "best", "reason"),
+    [
+        ((0.994, 0.2), (0.996, 0.9), "lost: score 0.99, candidate 1 has 1.00"),
+        (
+            (1.0, 0.2),
+            (1.0, 0.9),
+            "lost: score 1.00 like candidate 1, but 'clouds', which was added, is less sure (0.20)",
+        ),
+        ((math.nan, None), (0.0, None), "lost: score nan, candidate 1 has 0.00"),
+    ],
+)
+def test_a_reason_tells_candidates_apart(
+    lost: tuple[float, float | None], best: tuple[float, float | None], reason: str
+) -> None:
+    trail = [candidate(i, score=score, added=added) for i, (score, added) in enumerate((lost, best))]
+    told = loop.explain(Policy(), trail)
+    assert told[0].reason == reason and told[1].reason.startswith("best of 2")
+
+
+def test_of_two_that_are_equal_in_all_the_later_is_told_that_it_came_later() -> None:
+    trail = [candidate(0, score=1.0, added=0.9), candidate(1, score=1.0, added=0.9)]
+    assert (
+        loop.explain(Policy(), trail)[1].reason == "lost: score 1.00 like candidate 0, which was there before"
+    )
+
+
+def test_the_best_is_told_what_is_not_drawn() -> None:
+    wearing = Span(start=9, end=13, text="with")
+    trail = [candidate(0, score=0.97, left_out=(wearing, HAT))]
+    (told,) = loop.explain(Policy(), trail)
+    assert told.reason == "the only one: score 0.97, but not drawn: with, hat"
+    (ignored,) = loop.explain(Policy(ignore_left_out=True), trail)
+    assert ignored.reason == "the only one: score 0.97"
+    (poor,) = loop.explain(Policy(), [candidate(0, score=0.2, left_out=(HAT,))])
+    assert poor.reason == "the only one: score 0.20, below the 0.50 asked for"
 
 
 def test_the_best_is_told_when_it_is_not_good_enough() -> None:
@@ -165,7 +251,7 @@ def test_pruning_loses_no_candidate_and_keeps_none_worse_than_one_thrown_out(
 
     def rank(c: Candidate) -> float:
         score = c.preview_verdict.score if c.preview_verdict else math.nan
-        return -1.0 if math.isnan(score) else score
+        return -1.0 if math.isnan(score) else round(score, 2)  # as people see it
 
     kept, thrown_out = [c for c in pruned if not c.reason], [c for c in pruned if c.reason]
     assert len(kept) == min(keep, len(drafted))

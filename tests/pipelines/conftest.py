@@ -1,7 +1,7 @@
 """A chain of fakes that makes pictures in no time, to test pipelines, batches and the command line with.
 
-A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish' at the plan. A picture's grey,
-and so its score, comes from its seed.
+A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish' at the plan; of one with a
+'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes from its seed.
 """
 
 import dataclasses
@@ -18,7 +18,19 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.runner import Runner
 from diptych.engine.stage import ModelKey, Models, Report
-from diptych.engine.values import Codebook, Draft, Fact, FactAnswer, Picture, Plan, Request, Settings, Verdict
+from diptych.engine.values import (
+    Codebook,
+    Draft,
+    Fact,
+    FactAnswer,
+    Picture,
+    Plan,
+    Request,
+    Settings,
+    Span,
+    Verdict,
+)
+from diptych.pipelines.picture_judge import PictureJudge
 from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.text_to_image import TextToImage
 
@@ -58,7 +70,15 @@ def plan(request: Request) -> Plan:
     if request.prompt == "gibberish":
         raise ValueError("knows no word of it")
     facts = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
-    return Plan(request=request, prompt=f"{request.prompt}, in the middle, medium", facts=facts)
+    left_out: tuple[Span, ...] = ()
+    if (at := request.prompt.find("hat")) >= 0:
+        facts = (
+            Fact(kind="thing", text="a boat", span=Span.of(request.prompt, 0, 6)),
+            Fact(kind="setting", text="in a harbour", asked=False),
+        )
+        left_out = (Span.of(request.prompt, at, at + 3),)
+    prompt = f"{request.prompt}, in the middle, medium"
+    return Plan(request=request, prompt=prompt, facts=facts, left_out=left_out)
 
 
 def draft(value: Plan) -> Draft:
@@ -137,6 +157,31 @@ def judge_stage() -> FakeStage:
 @pytest.fixture
 def fake_memory() -> DeviceMemory:
     return DeviceMemory(NameLoader(MIB))
+
+
+@pytest.fixture
+def reads() -> list[str]:
+    """The prompts that the planner of `reader` was asked about."""
+    return []
+
+
+@pytest.fixture
+def reader(fake_memory: DeviceMemory, reads: list[str]) -> PictureJudge:
+    """A judge of fakes; its planner asks for a prompt's first word, adds a sun, leaves out the second word."""
+
+    def read(request: Request) -> Plan:
+        reads.append(request.prompt)
+        first, *more = request.prompt.split()
+        if first == "gibberish":
+            raise ValueError("knows no word of it")
+        start = len(first) + 1
+        left_out = tuple(Span.of(request.prompt, start, start + len(word)) for word in more[:1])
+        asked = Fact(kind="thing", text=first, span=Span.of(request.prompt, 0, len(first)))
+        facts = (asked, Fact(kind="thing", text="a sun", asked=False))
+        return Plan(request=request, prompt=f"{first} in the sun", facts=facts, left_out=left_out)
+
+    stage = FakeStage("judge", Picture, Verdict, judge)
+    return PictureJudge(stage, fake_memory, planners=[FakeStage("plan", Request, Plan, read)])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is shown while a batch runs, and after it."""
 
+import dataclasses
 import io
 
 import pytest
@@ -49,6 +50,13 @@ def test_plain_lines_count_every_wave() -> None:
             watch.on_progress("plan", 0, 2, 0.0)
             watch.on_progress("plan", 2, 2, 0.0)
     assert stream.getvalue().count("plan: 2 of 2") == 2
+
+
+def test_the_table_says_what_is_not_drawn() -> None:
+    console, stream = shown(is_terminal=False)
+    record = dataclasses.replace(done(1), left_out=("wearing", "a \x1b hat"))
+    console.print(terminal.results_table([record, done(2)]))
+    assert stream.getvalue().count("not drawn: wearing, a") == 1 and "\x1b" not in stream.getvalue()
 
 
 def test_the_table_takes_no_text_for_markup_or_control_codes() -> None:

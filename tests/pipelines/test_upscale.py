@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 import typer.testing
 
-from diptych import InputError, Picture, Plan, Request, TextToImage, Upscale
-from diptych.engine.values import MAX_SEED
+from diptych import Fact, InputError, Picture, Plan, Request, RowError, Settings, TextToImage, Upscale
+from diptych.engine.values import MAX_SEED, Span
 from diptych.pipelines import cli
 from diptych.pipelines.picture_judge import pixels_of
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.upscale import upscaling
 from diptych.pipelines.upscale_command import CHUNK
+
+HISTORY = Path(__file__).parent / "rendering" / "older" / "history.json"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,46 @@ def test_a_prompt_or_a_plan_says_what_it_shows(upscale: Upscale, image: PIL.Imag
     told, planned = upscale([image, picture], prompt=None).outcomes
     assert planned.plan.prompt == "a red boat at sea" and planned.request.seed == 5
     assert upscale(image, prompt="a red cup").outcomes[0].plan.prompt == "a red cup" != told.plan.prompt
+
+
+def test_what_the_planner_finds_asked_for_is_checked_and_nothing_is_added(
+    upscale: Upscale, image: PIL.Image.Image
+) -> None:
+    (outcome,) = upscale(image, prompt="a red boat").outcomes
+    plan = outcome.plan
+    assert plan.prompt == "a red boat" and plan.facts and plan.asked == plan.facts
+    assert "a red boat" in [fact.text for fact in plan.facts]
+    assert [answer.fact for answer in outcome.verdict.answers] == list(plan.facts)
+
+
+def test_nothing_is_wanting_of_what_the_captioner_says(upscale: Upscale, image: PIL.Image.Image) -> None:
+    (outcome,) = upscale(image).outcomes
+    assert outcome.left_out == () and outcome.plan.asked == outcome.plan.facts
+
+
+def test_a_prompt_that_the_planner_cannot_read_is_its_own_fact(
+    upscale: Upscale, image: PIL.Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> Any:
+        raise RowError(0, "too long")
+
+    monkeypatch.setattr(upscale.pipe.runner.chain.stages[0], "run", fail)
+    (outcome,) = upscale(image, prompt="a red boat").outcomes
+    (fact,) = outcome.plan.facts
+    assert (fact.text, fact.span) == ("a red boat", Span(start=0, end=10, text="a red boat"))
+
+
+def test_what_was_left_out_of_a_picture_is_left_out_of_the_larger_one(
+    upscale: Upscale, image: PIL.Image.Image
+) -> None:
+    request = Request(prompt="a red boat with a hat", settings=Settings(accept=0.0))
+    facts = (Fact(kind="colour", text="a red boat"), Fact(kind="setting", text="at sea", asked=False))
+    plan = Plan(
+        request=request, prompt="a red boat at sea", facts=facts, left_out=(Span.of(request.prompt, 18, 21),)
+    )
+    (outcome,) = upscale(Picture(pixels=pixels_of(image), plan=plan)).outcomes
+    assert not outcome.accepted and outcome.best.reason.endswith("but not drawn: hat")
+    assert outcome.plan.facts == facts
 
 
 @pytest.mark.parametrize(
@@ -108,6 +151,30 @@ def test_the_command_writes_pictures_that_say_what_they_were_made_of(
         assert larger.size == (160, 96)
     assert (said["source"], said["scale"], said["prompt"]) == ("boat.png", 4, "a red boat")
     assert "boat-x4.png: 160x96" in done.output
+
+
+def test_the_command_asks_what_a_picture_of_ours_was_asked(image: PIL.Image.Image, tmp_path: Path) -> None:
+    history = json.loads(HISTORY.read_text(encoding="utf-8"))
+    history["request"]["settings"]["accept"] = 0.0
+    plan = {
+        "prompt": "a red cat at sea",
+        "facts": [
+            {"kind": "colour", "text": "a red cat", "asked": True, "span": None},
+            {"kind": "setting", "text": "at sea", "asked": False, "span": None},
+        ],
+        "left_out": [{"start": 6, "end": 13, "text": "next to"}],
+    }
+    chunks = PIL.PngImagePlugin.PngInfo()
+    chunks.add_text("diptych", json.dumps({**history, "plan": plan}))
+    image.save(tmp_path / "cat.png", pnginfo=chunks)
+    command = ["upscale", str(tmp_path / "cat.png"), "-o", str(tmp_path / "out"), "--device", "cpu"]
+    done = typer.testing.CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.rstrip().endswith("not drawn: next to")
+    with PIL.Image.open(tmp_path / "out" / "cat-x2.png") as larger:
+        said = json.loads(larger.info[CHUNK])
+    assert [(fact["text"], fact["asked"]) for fact in said["facts"]] == [("a red cat", True), ("at sea", False)]
+    assert (said["accepted"], said["left_out"], said["prompt"]) == (False, ["next to"], "a red cat at sea")
 
 
 def test_what_is_no_picture_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:

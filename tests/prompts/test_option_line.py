@@ -52,7 +52,7 @@ def test_a_seed_of_minus_one_is_any_seed(read: Read) -> None:
 def test_lines_of_options_and_plain_lines_stand_in_one_file(read: Read) -> None:
     rows = read("a red boat --seed 4\n--prompt cat --seed 4\n-- a dash")
     assert [(row.prompt, dict(row.settings)) for row in rows] == [
-        ("a red boat --seed 4", {}),
+        ("a red boat", {"seed": 4}),
         ("cat", {"seed": 4}),
         ("-- a dash", {}),
     ]

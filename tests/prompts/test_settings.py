@@ -42,8 +42,24 @@ def test_what_is_no_whole_number_is_refused(value: object) -> None:
         setting("num_inference_steps", value, called="steps")
 
 
+@pytest.mark.parametrize("value", [True, 1, 1.0, "true", " Yes ", "ON", "1"])
+def test_a_switch_may_be_written_in_many_ways(value: object) -> None:
+    assert setting("ignore_left_out", value) is True
+
+
+@pytest.mark.parametrize("value", [False, 0, "false", "No", "off", "0"])
+def test_a_switch_that_is_off_is_said_and_not_silent(value: object) -> None:
+    assert sort_fields({"prompt": "a", "Ignore left-out": value}).settings == {"ignore_left_out": False}
+
+
+@pytest.mark.parametrize("value", ["", "maybe", 2, -1, [], {}, float("nan")])
+def test_what_is_no_switch_is_refused(value: object) -> None:
+    with pytest.raises(FieldError, match=r"^ignore_left_out = .*: must be true or false"):
+        setting("ignore_left_out", value)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1e999", -1, "-0.5", 10**30, "1" * 40])
-@pytest.mark.parametrize("name", [name for name, (kind, _) in SETTINGS.items() if kind != "text"])
+@pytest.mark.parametrize("name", [name for name, (kind, _) in SETTINGS.items() if kind in ("whole", "number")])
 def test_numbers_that_no_setting_has_are_refused(name: str, value: object) -> None:
     if name == "seed" and value == -1:
         return

@@ -124,7 +124,8 @@ function aboutParts(item, details) {
   if (details.error && item.picture) parts.push(section("Trouble", words("p", { class: "trouble" }, details.error)));
   if (details.plan) parts.push(section("Plan", words("p", { class: "plan" }, details.plan)));
   if (item.caption) parts.push(section("What the judge sees", words("p", { class: "caption" }, item.caption)));
-  if (details.facts?.length) parts.push(section("Facts", factList(details.facts)));
+  if (item.not_drawn) parts.push(section("Not drawn", leftOut(item)));
+  parts.push(...factSections(details.facts ?? []));
   if (details.candidates?.length > 1) parts.push(section("Candidates", candidateList(details)));
   parts.push(section("How it was made", making(item, details)));
   if (details.command) parts.push(section(item.picture ? "Make it again" : "Try again", command(details.command)));
@@ -135,9 +136,31 @@ function headline(item, details) {
   return make(
     "header",
     {},
-    make("p", { class: "over" }, make("span", {}, `Row ${item.row}`), mark(item), item.picture && make("span", {}, STATUS_WORDS[item.status])),
-    words("h2", { id: "detail-title", class: details.prompt.length > 240 ? "long" : "" }, details.prompt),
+    make("p", { class: "over" }, make("span", {}, `Row ${item.row}`), mark(item), item.picture && make("span", {}, statusWords(item))),
+    make("h2", { id: "detail-title", dir: "auto", class: details.prompt.length > 240 ? "long" : "" }, promptParts(details)),
   );
+}
+
+/** The prompt, the words in it that were left out marked. */
+function promptParts(details) {
+  const parts = details.prompt_parts ?? [[details.prompt, false]];
+  return parts.map(([text, out]) => (out ? make("mark", { title: "not drawn" }, text) : text));
+}
+
+function leftOut(item) {
+  const why = item.only_left_out ? " The picture shows the rest of it, but is not accepted for this." : "";
+  return make("p", { class: "left-out" }, words("b", {}, item.not_drawn), make("span", {}, ` No fact of the plan stands for this part of the prompt.${why}`));
+}
+
+/** What was asked, which the score is about, and apart from it what the planner added. */
+function factSections(facts) {
+  const asked = facts.filter((fact) => fact.asked !== false);
+  const added = facts.filter((fact) => fact.asked === false);
+  const shown = asked.filter((fact) => fact.shown).length;
+  return [
+    asked.length > 0 && section(`Asked: ${shown} of ${count(asked.length, "fact")}`, factList(asked)),
+    added.length > 0 && section("Added by the planner", factList(added, "added")),
+  ].filter(Boolean);
 }
 
 const section = (title, ...children) => make("section", {}, make("h3", {}, title), ...children);
@@ -148,7 +171,7 @@ function meter(value, kind) {
   return make("span", { class: "meter", "aria-hidden": "true" }, fill);
 }
 
-function factList(facts) {
+function factList(facts, more = "") {
   const line = (fact) => {
     const kind = fact.shown ? "yes" : "no";
     return make(
@@ -162,7 +185,7 @@ function factList(facts) {
       make("span", { class: "number" }, `${Math.round(100 * fact.probability)} %`),
     );
   };
-  return make("ul", { class: "facts" }, facts.map(line));
+  return make("ul", { class: `facts ${more}` }, facts.map(line));
 }
 
 function candidateList(details) {
@@ -185,6 +208,7 @@ function candidateList(details) {
       { class: candidate.chosen ? "chosen" : "" },
       cell,
       make("p", { class: "note" }, make("b", {}, candidate.index, candidate.chosen && icon("yes"), candidate.chosen && make("span", { class: "only-read" }, "chosen")), note),
+      candidate.missed?.length > 0 && make("p", { class: "reason" }, "missed: ", words("span", {}, candidate.missed.join(", "))),
       candidate.reason && words("p", { class: "reason" }, candidate.reason),
     );
   };

@@ -198,11 +198,13 @@ function commonShape(items) {
 function makeCard(item) {
   const label = [`Row ${item.row}: ${item.prompt}`];
   if (item.status === "failed") label.push(`failed: ${item.error}`);
-  else label.push(`score ${Math.round(100 * item.score)} per cent`, STATUS_WORDS[item.status]);
+  else label.push(`score ${Math.round(100 * item.score)} per cent`, statusWords(item));
+  if (item.not_drawn) label.push(`not drawn: ${item.not_drawn}`);
   return make(
     "div",
     { role: "gridcell", class: `card ${item.status}`, "aria-label": label.join(", "), tabindex: -1 },
     item.picture ? figure(item) : words("div", { class: "well trouble" }, item.error),
+    item.not_drawn && make("p", { class: "not-drawn", title: `not drawn: ${item.not_drawn}` }, "not drawn: ", words("span", {}, item.not_drawn)),
     make(
       "div",
       { class: "text" },
@@ -214,9 +216,13 @@ function makeCard(item) {
 
 const STATUS_WORDS = { accepted: "accepted", rejected: "not accepted", failed: "failed" };
 
+/** What became of a row; that it is turned down for the words alone that were left out is worth saying. */
+const statusWords = (item) => (item.only_left_out ? "not accepted: something is left out" : STATUS_WORDS[item.status]);
+
 function notes(item) {
   const [shown, asked] = item.facts;
-  return asked ? make("span", { class: shown < asked ? "missed" : "" }, `${shown} of ${count(asked, "fact")}`) : null;
+  const text = `${shown} of ${count(asked, "fact")}`;
+  return asked ? make("span", { class: shown < asked ? "missed" : "", title: "of what was asked" }, text) : null;
 }
 
 function mark(item) {

@@ -78,7 +78,8 @@ class Store {
   takeRows(part, rows) {
     for (const row of rows) {
       const known = this.rows.get(row.row);
-      const text = [row.prompt, row.plan, row.caption, row.error].join("\n").toLowerCase();
+      const notDrawn = row.not_drawn && `not drawn: ${row.not_drawn}`;
+      const text = [row.prompt, row.plan, row.caption, row.error, notDrawn].join("\n").toLowerCase();
       const mark = JSON.stringify(row);
       if (!known || known.mark !== mark) this.rows.set(row.row, { ...row, part, text, mark });
     }

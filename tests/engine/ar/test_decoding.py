@@ -1,7 +1,8 @@
 """The decoding loops, over fakes whose logits are known."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -189,6 +190,55 @@ def test_given_tokens_are_kept_and_the_others_take_their_usual_numbers() -> None
     assert fed == tokens.T[:-1].tolist()
 
 
+@dataclasses.dataclass
+class Runs(Recorded):
+    """One that reads a run of tokens at once, and notes how long each was."""
+
+    lengths: list[int] = dataclasses.field(default_factory=list)
+
+    def extend(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.lengths.append(tokens.shape[1])
+        return torch.stack([self.step(tokens[:, i]) for i in range(tokens.shape[1])], 1)
+
+
+@pytest.mark.parametrize("fixed_shapes", [False, True])
+@pytest.mark.parametrize("guidance", [None, [2.0, 3.0]])
+def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
+    fixed_shapes: bool, guidance: list[float] | None
+) -> None:
+    branches = 1 if guidance is None else 2
+    noise = torch.randn(9, 2 * branches, 20, generator=torch.Generator().manual_seed(3))
+    kept = torch.tensor([[1, 1, 1, 0, 0, 1, 1, 1, 1], [1, 1, 1, 0, 1, 1, 0, 1, 1]]).bool()
+    given = Given(tokens=torch.full((2, 9), 7), kept=kept)
+    draws = uniforms([RowKey(1), RowKey(2)], "draft", 9)
+    looked: list[tuple[int, list[float]]] = []
+
+    class Looked(Steps):
+        def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
+            looked.append((i, list(make())))
+
+    def decoded(decoding: Recorded) -> torch.Tensor:
+        report = Looked()
+        report.fixed_shapes = fixed_shapes
+        looked.clear()
+        return decode_grid(
+            decoding,
+            count=9,
+            sampling=[Sampling()] * 2,
+            guidance=guidance,
+            uniforms=draws,
+            report=report,
+            given=given,
+        )
+
+    slow = decoded(Recorded(noise))
+    expected = list(looked)
+    runs = Runs(noise)
+    assert torch.equal(decoded(runs), slow) and looked == expected
+    assert runs.lengths == ([] if fixed_shapes else [3])  # the two at the end are followed by nothing
+    assert len(runs.fed) == 8
+
+
 def test_the_likelihood_of_a_token_is_told_by_the_logits_before_it() -> None:
     noise = torch.randn(4, 2, 9, generator=torch.Generator().manual_seed(5))
     tokens = torch.tensor([[1, 2, 3, 4], [8, 0, 8, 0]])
@@ -197,3 +247,5 @@ def test_the_likelihood_of_a_token_is_told_by_the_logits_before_it() -> None:
     expected = noise.log_softmax(-1).permute(1, 0, 2).gather(2, tokens[..., None])[..., 0]
     torch.testing.assert_close(found, expected)
     assert decoding.fed == tokens.T[:-1].tolist()
+    runs = Runs(noise)
+    assert torch.equal(likelihoods(runs, tokens, Silent()), found) and runs.lengths == [3]

@@ -228,8 +228,11 @@ def test_a_long_text_is_cut_to_what_the_model_reads(captioner: Captioner) -> Non
 
 def test_a_calibration_is_read_or_the_plain_one_taken(tmp_path: Path) -> None:
     assert read_calibration(tmp_path) == Calibration()
-    (tmp_path / "calibration.json").write_text(json.dumps({"alpha": 0.5, "weight": 2, "bias": -1}))
-    assert read_calibration(tmp_path) == Calibration(alpha=0.5, weight=2, bias=-1)
+    (tmp_path / "calibration.json").write_text(json.dumps({"worst": 0.5, "together": 2, "bias": -1}))
+    assert read_calibration(tmp_path) == Calibration(worst=0.5, together=2, bias=-1)
+    earlier = {"alpha": 0.5, "weight": 2, "bias": -1, "worst": 3, "facts": {"count": {"yes": 2}}}
+    (tmp_path / "calibration.json").write_text(json.dumps(earlier))
+    assert read_calibration(tmp_path) == Calibration(facts={"count": FactFit(yes=2)})
     told = {"worst": 0.3, "facts": {"colour": {"yes": 1, "said": 0.5, "bias": 2}}}
     (tmp_path / "calibration.json").write_text(json.dumps(told))
     read = read_calibration(tmp_path)

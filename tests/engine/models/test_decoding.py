@@ -22,7 +22,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from diptych.engine.ar.decoding import Decoding, decode_grid
+from diptych.engine.ar.decoding import Decoding, Reading, decode_grid
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.models.from_transformers import begin
 from diptych.engine.models.from_transformers_cache import CachedDecoding
@@ -166,6 +166,21 @@ def test_a_step_gives_what_reading_all_at_once_gives(subject: Subject) -> None:
         whole = subject.model(input_ids=torch.tensor([row[:i]]), use_cache=False).logits[:, -1]
         torch.testing.assert_close(decoding.logits, whole, rtol=1e-4, atol=1e-4)
         decoding.step(torch.tensor([row[i]]))
+
+
+@pytest.mark.parametrize("lengths", [[4, 4], [9, 2]], ids=str)
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_run_read_at_once_gives_what_its_steps_give(
+    subject: Subject, lengths: list[int], apart: bool
+) -> None:
+    rows, legal = prefixes(lengths), slice(16, 48)
+    stepping, running = (subject.begin(rows, legal=legal, apart=apart) for _ in range(2))
+    tokens = torch.randint(0, 32, (2, 12))
+    steps = torch.stack([stepping.step(tokens[:, i]) for i in range(12)], 1)
+    assert isinstance(running, Reading)
+    parts = [running.extend(tokens[:, :7]), running.step(tokens[:, 7])[:, None], running.extend(tokens[:, 8:])]
+    torch.testing.assert_close(torch.cat(parts, 1), steps, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(running.logits, stepping.logits, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("guidance", [None, 3.0])

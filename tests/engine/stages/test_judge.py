@@ -106,28 +106,51 @@ def test_in_fixed_shapes_a_row_has_the_same_bits(
     assert all(other == first for other in others)
 
 
-def test_the_score_is_the_calibrated_gain_in_likelihood(
+def test_the_score_is_of_the_asked_facts_alone(
     run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
+) -> None:
+    fit = Calibration(worst=0.7, together=0.4, bias=-0.2)
+    plan = pictures[1].plan
+    assert plan is not None
+    added = [
+        Fact(kind="setting", text=text, asked=False) for text in ("under water", "in the city", "at night")
+    ]
+    more = dataclasses.replace(pictures[1], plan=dataclasses.replace(plan, facts=(*added, *plan.facts)))
+    (plain,), (with_added,) = (
+        run([each], changed(models, captioner, calibration=fit)) for each in (pictures[1], more)
+    )
+    asked = [answer.probability for answer in plain.answers]
+    odds = [max(-8.0, min(8.0, _odds(p))) for p in (min(asked), math.prod(asked))]
+    assert _odds(plain.score) == pytest.approx(0.7 * odds[0] + 0.4 * odds[1] - 0.2, abs=1e-3)
+    assert with_added.score == pytest.approx(plain.score, abs=1e-5)
+    assert [answer.fact for answer in with_added.answers] == [*added, *plan.facts]
+
+
+def test_the_likelihood_is_a_second_figure_where_it_is_wished_for(
+    models: Models, captioner: ModelKey, pictures: list[Picture]
 ) -> None:
     model: Captioner = models[captioner]
-    fit = Calibration(alpha=0.7, weight=3.0, bias=-0.2)
-    (verdict,) = run(pictures[1:2], changed(models, captioner, calibration=fit))
+    stage = JudgeStage(model=captioner, likelihood=True)
+    (verdict,) = stage.run(pictures[1:2], models, Silent())
+    (without,) = JudgeStage(model=captioner).run(pictures[1:2], models, Silent())
     assert pictures[1].plan is not None
-    prompt = pictures[1].plan.prompt
+    prompt = pictures[1].plan.request.prompt
     seen = float(model.nats(model.look([pictures[1].pixels]), [prompt]))
     blank = float(model.nats(model.blank, [prompt]))
-    assert verdict.score == pytest.approx(1 / (1 + math.exp(-(3.0 * (0.7 * blank - seen) - 0.2))), abs=1e-5)
+    assert verdict.likelihood == pytest.approx(blank - seen, abs=1e-5)
+    assert without == dataclasses.replace(verdict, likelihood=None)
 
 
-def test_a_fact_that_is_not_shown_weighs_on_the_score(
-    run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
+def test_a_fact_that_was_never_learnt_is_true_where_none_of_the_others_is(
+    run: Run, models: Models, captioner: ModelKey, pictures: list[Picture], make_plan: Callable[..., Plan]
 ) -> None:
-    without = changed(models, captioner, calibration=Calibration(bias=0.3))
-    heeded = changed(models, captioner, calibration=Calibration(bias=0.3, worst=2.0))
-    (plain,), (weighed,) = run(pictures[1:2], without), run(pictures[1:2], heeded)
-    worst = min(answer.probability for answer in plain.answers)
-    expected = _odds(plain.score) + 2.0 * max(-6.0, min(6.0, _odds(worst)))
-    assert _odds(weighed.score) == pytest.approx(expected, abs=1e-3)
+    others = ("in ink", "as pixel art")
+    fit = Calibration(none_of={"as a flat drawing": others})
+    facts = tuple(Fact(kind="style", text=text) for text in ("as a flat drawing", *others))
+    asked = dataclasses.replace(pictures[0], plan=dataclasses.replace(make_plan(), facts=facts))
+    (verdict,) = run([asked], changed(models, captioner, calibration=fit))
+    plain, *rest = (answer.probability for answer in verdict.answers)
+    assert plain == pytest.approx(1 - max(rest), abs=1e-5)
 
 
 def _odds(p: float) -> float:
@@ -156,10 +179,8 @@ def test_what_is_not_a_number_counts_as_no(
 
     fields = {field.name: getattr(models[captioner], field.name) for field in dataclasses.fields(Captioner)}
     for verdict in run(pictures, {captioner: Lost(**fields)}):
-        assert verdict.score == 0
+        assert verdict.score < 0.05
         assert all(answer.probability == 0 and not answer.shown for answer in verdict.answers)
-    endless = Calibration(weight=math.inf, alpha=math.inf)
-    assert all(0 <= v.score <= 1 for v in run(pictures, changed(models, captioner, calibration=endless)))
 
 
 def test_many_facts_are_asked_in_parts(

@@ -8,7 +8,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from diptych.pipelines import cli
+from diptych.pipelines import cli, evaluate_command
 from diptych.pipelines.evaluation.card import BEGIN, END
 from diptych.pipelines.evaluation.evaluation import Extent
 from diptych.pipelines.evaluation.inspector import Inspector
@@ -21,7 +21,7 @@ def evaluate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pipe: TextToImage, blind_detector: Any
 ):
     """Runs the command with these arguments; returns exit status, standard output and standard error."""
-    monkeypatch.setattr(cli, "_text_to_image", lambda recipe, **_: pipe)
+    monkeypatch.setattr(evaluate_command, "make_pipe", lambda recipe, **_: pipe)
     monkeypatch.setattr(Inspector, "from_checkpoint", lambda _: Inspector(blind_detector))
     monkeypatch.setattr(Extent, "__init__", _few)
 

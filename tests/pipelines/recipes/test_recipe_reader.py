@@ -41,6 +41,16 @@ def read(folder: Path, text: str) -> Recipe:
     return read_recipe(path)
 
 
+def test_a_recipe_may_mend_and_ignore_what_was_left_out(tmp_path: Path) -> None:
+    recipe = read(tmp_path, GOOD.replace("[defaults]", "[defaults]\nrepairs = 2\nignore_left_out = true"))
+    assert (recipe.defaults.repairs, recipe.defaults.ignore_left_out) == (2, True)
+    table = recipe_table(recipe)
+    assert parse_recipe(table, tmp_path / "mine.toml").defaults == recipe.defaults
+    for said, message in (("ignore_left_out = 1", "of kind bool"), ("repairs = true", "of kind int")):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path, GOOD.replace("[defaults]", f"[defaults]\n{said}"))
+
+
 def test_the_pocket_recipe_names_four_stages() -> None:
     recipe = read_recipe("pocket")
     assert list(recipe.stages) == ["plan", "draft", "refine", "judge"]

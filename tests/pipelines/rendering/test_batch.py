@@ -15,7 +15,7 @@ from diptych.engine.watch import Quiet, Watcher
 from diptych.pipelines.rendering.record import Record
 
 KEYS = ["row", "prompt", "resolved_prompt", "seed", "status", "picture", "caption", "score", "accepted"]
-KEYS += ["facts", "candidates", "timings", "error"]
+KEYS += ["facts", "left_out", "candidates", "timings", "error"]
 KEYS += ["settings", "source", "line", "template", "notes", "id"]
 
 Lines = Callable[[Path], list[dict[str, Any]]]
@@ -43,7 +43,7 @@ def test_the_folder_holds_what_was_promised(
     assert first["resolved_prompt"] == "a red boat, in the middle, medium"
     assert first["settings"]["guidance_scale"] == 3.0 and first["settings"]["width"] == 48
     assert second["prompt"] == "ein grünes Boot" and len({first["id"], second["id"]}) == 2
-    assert list(first["facts"][0]) == ["kind", "text", "probability", "shown"]
+    assert list(first["facts"][0]) == ["kind", "text", "probability", "shown", "asked", "span"]
     assert first["candidates"][0]["chosen"] and len(first["candidates"][0]["tokens"]) == 16
     assert set(first["timings"]) == {"plan", "draft", "refine", "judge"}
     assert Record.from_json(json.dumps(first)).to_json() == json.dumps(first)

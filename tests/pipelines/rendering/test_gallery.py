@@ -92,6 +92,58 @@ def test_the_page_learns_all_there_is_to_know_of_a_row(folder: OutputFolder) -> 
     assert (details["place"], details["settings"]) == ("p.txt:7", {"guidance_scale": 2.0})
 
 
+def test_the_count_is_of_what_was_asked_and_what_was_added_is_told_apart(folder: OutputFolder) -> None:
+    facts = (
+        {"kind": "thing", "text": "a cat", "probability": 0.9, "shown": True, "asked": True, "span": [0, 5]},
+        {
+            "kind": "colour",
+            "text": "a red cat",
+            "probability": 0.1,
+            "shown": False,
+            "asked": False,
+            "span": None,
+        },
+    )
+    row, details = shown(folder, record(facts=facts))
+    assert row["facts"] == [1, 1]
+    assert [fact["asked"] for fact in details["facts"]] == [True, False]
+
+
+def test_what_is_not_drawn_is_said_and_marked_in_the_prompt(folder: OutputFolder) -> None:
+    text = "that cat wearing a hat"
+    row, details = shown(folder, record(text=text, left_out=("wearing", "hat"), score=0.9))
+    assert (row["not_drawn"], row["status"], row["only_left_out"]) == ("wearing, hat", "rejected", True)
+    assert details["prompt_parts"] == [
+        ["that cat ", False],
+        ["wearing", True],
+        [" a ", False],
+        ["hat", True],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left_out", "marked"),
+    [
+        ("that hat", ("hat",), ["that ", "*hat"]),  # the word, not a part of another
+        ("hat, hat", ("hat", "hat"), ["*hat", ", ", "*hat"]),
+        ("no. (x:1.3)", ("no.", "(x:1.3)"), ["*no.", " ", "*(x:1.3)"]),
+        ("ein \x1b船だ hat", ("船",), ["ein  ", "*船", "だ hat"]),
+        ("a cat", ("dog",), ["a cat"]),
+        ("a cat", ("",), ["a cat"]),
+    ],
+)
+def test_words_are_marked_where_they_stand(
+    folder: OutputFolder, prompt: str, left_out: tuple[str, ...], marked: list[str]
+) -> None:
+    _, details = shown(folder, record(text=prompt, left_out=left_out))
+    assert [f"*{text}" if out else text for text, out in details["prompt_parts"]] == marked
+
+
+def test_a_poor_picture_is_not_turned_down_for_what_was_left_out_alone(folder: OutputFolder) -> None:
+    row, _ = shown(folder, record(left_out=("hat",), score=0.25))
+    assert row["not_drawn"] == "hat" and row["only_left_out"] is False
+
+
 def test_a_seed_is_text_because_scripts_round_large_numbers(folder: OutputFolder) -> None:
     row, _ = shown(folder, record())
     assert row["seed"] == "9223372036854775807"

@@ -115,6 +115,25 @@ def write_pictures(folder: OutputFolder, record: Record) -> None:
         PIL.Image.new("RGB", (96, 64), COLOURS[record.row % 3]).save(folder.path / name)
 
 
+WANTING = {
+    "prompt": "a cat wearing a hat",
+    "score": 0.98,
+    "accepted": False,
+    "left_out": ("wearing", "hat"),
+    "facts": (
+        {"kind": "thing", "text": "a cat", "probability": 0.97, "shown": True, "asked": True, "span": [0, 5]},
+        {
+            "kind": "colour",
+            "text": "a red cat",
+            "probability": 0.2,
+            "shown": False,
+            "asked": False,
+            "span": None,
+        },
+    ),
+}
+
+
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[Callable[..., tuple[Path, Gallery]]]:
     """Writes a batch of these records, with their pictures, and leaves the gallery open for more."""
@@ -238,6 +257,31 @@ def test_a_row_opens_with_all_there_is_to_know(reader: Reader, batch: Any) -> No
     page.click("#next")
     until(page, "document.getElementById('detail-title')?.textContent.includes('number 9')")
     assert page.locator(".candidates").count() == 0
+
+
+def test_what_is_not_drawn_is_seen_on_the_card_and_in_the_row_s_own_view(reader: Reader, batch: Any) -> None:
+    page = reader.open(batch(row(1, score=0.9), row(2, **WANTING))[0])
+    assert page.locator(".card .not-drawn").all_inner_texts() == ["not drawn: wearing, hat"]
+    card = page.locator(".card.rejected")
+    label = card.get_attribute("aria-label")
+    assert "not accepted: something is left out, not drawn: wearing, hat" in label
+    assert "1 of 1 fact" in card.inner_text() and "missed" not in card.locator(".notes").inner_html()
+    page.fill("#query", "drawn hat")
+    assert numbers(page) == [2]
+    card.click()
+    page.wait_for_selector("#copy")
+    assert page.locator("#detail-title mark").all_inner_texts() == ["wearing", "hat"]
+    assert page.inner_text("#detail-title") == "a cat wearing a hat"
+    assert "not accepted: something is left out" in page.inner_text(".over")
+    titles = page.locator("#about h3").all_inner_texts()
+    assert [
+        title for title in titles if title in ("Not drawn", "Asked: 1 of 1 fact", "Added by the planner")
+    ] == [
+        "Not drawn",
+        "Asked: 1 of 1 fact",
+        "Added by the planner",
+    ]
+    assert "a red cat" in page.inner_text(".facts.added") and "a red cat" not in page.inner_text(".facts")
 
 
 def test_a_failed_row_opens_with_its_reason(reader: Reader, batch: Any) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,18 @@ import pytest
 
 from diptych import InputError, Outcome, TextToImage
 from diptych.pipelines.rendering.origin import origin_of
-from diptych.pipelines.rendering.provenance import history_of, picture_bytes, picture_id, read_history
+from diptych.pipelines.rendering.provenance import (
+    history_of,
+    picture_bytes,
+    picture_id,
+    plan_of,
+    read_history,
+)
+from diptych.pipelines.rendering.show import run_show
 from diptych.prompts.reader import read_prompts
+
+OLDER = Path(__file__).parent / "older" / "history.json"
+"""Written before facts told what was asked from what was added."""
 
 
 @pytest.fixture
@@ -29,7 +40,7 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
     assert request["template"] == "ein {grünes|rotes} Boot 船"
     assert request["settings"]["negative_prompt"] == "blurry, dark" and request["settings"]["candidates"] == 3
     assert history["plan"]["prompt"] == outcome.plan.prompt
-    assert history["plan"]["facts"][0] == {"kind": "thing", "text": "a boat"}
+    assert history["plan"]["facts"][0] == {"kind": "thing", "text": "a boat", "asked": True, "span": None}
     assert outcome.draft is not None and history["draft"]["tokens"] == outcome.draft.token_hash
     assert history["candidate"] == outcome.best.index and len(history["candidates"]) == 3
     assert history["verdict"]["caption"] == outcome.verdict.caption
@@ -38,6 +49,56 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
     assert origin["device"].startswith("cpu")
     assert history == json.loads(json.dumps(history_of(outcome, origin_of(pipe), template=request["template"])))
     assert picture_id(path) == history["id"]
+
+
+def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
+    pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (outcome,) = pipe("a boat with a hat", accept=0.0).outcomes
+    path = tmp_path / "boat.png"
+    path.write_bytes(picture_bytes(outcome, origin_of(pipe)))
+    history = read_history(path)
+    asked, added = history["plan"]["facts"]
+    assert (asked["asked"], asked["span"]) == (True, {"start": 0, "end": 6, "text": "a boat"})
+    assert (added["asked"], added["span"]) == (False, None)
+    assert history["plan"]["left_out"] == [{"start": 14, "end": 17, "text": "hat"}]
+    assert [fact["asked"] for fact in history["verdict"]["facts"]] == [True, False]
+    assert history["verdict"]["accepted"] is False
+    assert plan_of(history, outcome.request) == outcome.plan
+    run_show(path)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "not accepted: some of the prompt is not drawn" in told and "not drawn hat" in told
+    assert re.search(r"asked (yes|no) a boat .* added (yes|no) in a harbour", told)
+
+
+def test_a_history_of_an_earlier_version_is_read_and_shown(
+    pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _png(tmp_path / "a.png", diptych=OLDER.read_text(encoding="utf-8"))
+    history = read_history(path)
+    plan = plan_of(history, pipe.request(history["request"]["prompt"]))
+    assert plan.left_out == () and len(plan.facts) == 10 and plan.asked == plan.facts
+    run_show(path)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "facts yes a cat" in told and "accepted" in told
+    assert "not drawn" not in told and "added" not in told
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"prompt": "a", "facts": [{"kind": "thing", "text": "a", "asked": "no"}]},
+        {"prompt": "a", "facts": [{"kind": "thing", "text": "a", "asked": False, "span": {}}]},
+        {"prompt": "a", "facts": [{"kind": "thing", "text": 7}]},
+        {"prompt": "a", "facts": ["a"]},
+        {"prompt": "a", "facts": [], "left_out": [{"start": -1, "end": 2, "text": "a"}]},
+        {"prompt": "a", "facts": [], "left_out": 7},
+    ],
+    ids=str,
+)
+def test_a_damaged_plan_is_refused(pipe: TextToImage, plan: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="the plan in its history is damaged"):
+        plan_of({"plan": plan}, pipe.request("a"))
 
 
 def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage) -> None:
@@ -117,8 +178,6 @@ def test_a_huge_picture_is_not_decoded_to_read_its_history(
 def test_show_prints_it_for_readers_and_as_json(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from diptych.pipelines.rendering.show import run_show
-
     path = tmp_path / "boat.png"
     path.write_bytes(picture_bytes(outcome, origin_of(pipe), template="ein {grünes} Boot"))
     run_show(path)
@@ -140,8 +199,6 @@ def test_show_prints_it_for_readers_and_as_json(
 def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from diptych.pipelines.rendering.show import run_show
-
     run_show(_png(tmp_path / "a.png", parameters="a boat \x1b[2J\nSteps: 20"))
     shown = capsys.readouterr().out
     assert "a boat" in shown and "Steps: 20" in shown and "\x1b[2J" not in shown
@@ -150,8 +207,6 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
 def test_a_history_of_strange_values_can_be_shown(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from diptych.pipelines.rendering.show import run_show
-
     history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, origin_of(pipe))))
     history["verdict"]["facts"] = [7, {"text": None}]
     history["request"]["template"] = 5

@@ -7,6 +7,7 @@ With the pocket models and more pictures, in other company than at first:
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,24 @@ def test_outside_the_deterministic_mode_one_of_255_is_as_promised(
         PIL.Image.fromarray(pixels).save(path, pnginfo=chunks)
         (again,) = rerender([path], make_pipe=lambda history: pipe)
         assert again.difference and again.as_promised is kept
+
+
+def test_a_picture_of_an_earlier_format_is_made_again_and_that_is_said(
+    pictures: list[Path], exact: TextToImage
+) -> None:
+    path = pictures[0]
+    history = json.loads(read_chunks(path)[CHUNK])
+    history["format"] = 1
+    del history["plan"]["left_out"]
+    history["plan"]["facts"] = [{"kind": f["kind"], "text": f["text"]} for f in history["plan"]["facts"]]
+    chunks = PIL.PngImagePlugin.PngInfo()
+    chunks.add_text(CHUNK, json.dumps(history))
+    with PIL.Image.open(path) as image:
+        image.load()
+    image.save(path, pnginfo=chunks)
+    (again,) = rerender([path], make_pipe=lambda history: exact)
+    assert again.difference == "the same pixels in another file" and again.as_promised
+    assert again.changes == ("format of the file 1 then, 2 now",)
 
 
 def test_rounds_that_a_limit_of_time_decided_are_as_many_again(

@@ -41,6 +41,45 @@ def test_what_is_done_is_not_done_again(
     assert not tally.all_done and (tmp_path / "results.jsonl").read_bytes() == before
 
 
+def test_rows_of_an_earlier_version_are_kept_as_they_are_and_said_to_be(
+    render: Any, lines_of: Any, pipe: TextToImage, counting: list[int], tmp_path: Path
+) -> None:
+    render(pipe, tmp_path, "a boat", "poison", seed=1, accept=0.0)
+    lines = lines_of(tmp_path)
+    for line in lines:
+        del line["left_out"]
+        line["facts"] = [
+            {name: fact[name] for name in ("kind", "text", "probability", "shown")} for fact in line["facts"]
+        ]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (tmp_path / "results.jsonl").write_text(text)
+    tally = render(pipe, tmp_path, "a boat", "poison", "a tree", seed=1, accept=0.0)
+    assert counting == [1, 2, 3]
+    assert (tally.done_before, tally.failed_before, tally.older) == (1, 1, 1)
+    assert (tmp_path / "results.jsonl").read_text().startswith(text)
+    assert "earlier version" in tally.lines()[-1]
+    fresh = render(pipe, tmp_path, "a boat", "poison", seed=1, accept=0.0, again=Again(all=True, fresh=True))
+    assert fresh.older == 0 and "left_out" in lines_of(tmp_path)[0]
+
+
+def test_rows_of_an_earlier_run_that_left_something_out_are_counted(
+    render: Any, pipe: TextToImage, counting: list[int], tmp_path: Path
+) -> None:
+    render(pipe, tmp_path, "a boat", "a boat with a hat", accept=0.0)
+    tally = render(pipe, tmp_path, "a boat", "a boat with a hat", "a cat with a hat", accept=0.0)
+    assert counting == [1, 2, 3]
+    assert tally.lines()[0].startswith("3 rows: 3 done (1 accepted, 2 left something out)")
+
+
+def test_what_was_left_out_is_accepted_by_who_ignores_it(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    render(pipe, tmp_path, "a boat with a hat", accept=0.0, ignore_left_out=True)
+    (line,) = lines_of(tmp_path)
+    assert line["accepted"] is True and line["left_out"] == ["hat"]
+    assert line["settings"]["ignore_left_out"] is True
+
+
 def test_an_interrupted_run_and_its_continuation_are_as_one(
     render: Any, files_of: Any, make_pipe: Callable[..., TextToImage], tmp_path: Path
 ) -> None:
@@ -150,8 +189,8 @@ def test_rows_that_the_source_has_no_more_are_left_out(
     render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
 ) -> None:
     render(pipe, tmp_path, "a boat", "a tree", "a cat")
-    assert render(pipe, tmp_path, "a boat", "a tree", whole=False).left_out == 0
-    assert render(pipe, tmp_path, "a boat", "a tree").left_out == 1
+    assert render(pipe, tmp_path, "a boat", "a tree", whole=False).dropped == 0
+    assert render(pipe, tmp_path, "a boat", "a tree").dropped == 1
     assert [line["prompt"] for line in lines_of(tmp_path)] == ["a boat", "a tree"]
     assert b"a cat" not in (tmp_path / "gallery" / "rows-0001.js").read_bytes()
     assert (tmp_path / "0003-a-cat.png").is_file()
@@ -160,7 +199,7 @@ def test_rows_that_the_source_has_no_more_are_left_out(
 def test_rows_of_another_source_are_kept(render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path) -> None:
     render(pipe, tmp_path, "a boat", "a tree", "a cat")
     row = Row(prompt="a house", source="-p", line=1)
-    assert render(pipe, tmp_path, row, name="-p").left_out == 0
+    assert render(pipe, tmp_path, row, name="-p").dropped == 0
     assert [line["prompt"] for line in lines_of(tmp_path)] == ["a house", "a tree", "a cat"]
 
 

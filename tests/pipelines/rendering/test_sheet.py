@@ -1,5 +1,6 @@
 """Contact sheets: that every picture is on one, and that a long batch has several, but not without end."""
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,19 @@ def test_a_sheet_holds_every_picture(folder: OutputFolder, count: int) -> None:
     rows = [painted(folder, row) for row in range(1, count + 1)]
     found = colours(contact_sheet(rows, folder.path))
     assert {(255, 0, row) for row in range(1, count + 1)} <= found
+
+
+def test_a_sheet_has_a_line_more_where_something_is_not_drawn(folder: OutputFolder) -> None:
+    rows = [painted(folder, row) for row in (1, 2)]
+    told = [rows[0], dataclasses.replace(rows[1], left_out=("wearing", "hat"))]
+    plain, more = (
+        PIL.Image.open(io.BytesIO(contact_sheet(each, folder.path))).convert("L") for each in (rows, told)
+    )
+    assert more.height > plain.height and more.width == plain.width
+    last = more.crop((0, plain.height - 18, more.width, more.height))
+    half = last.width // 2
+    first, second = (last.crop((x, 0, x + half, last.height)).tobytes() for x in (0, half))
+    assert min(first) > 200 > min(second), "the second has words there, the first none"
 
 
 def test_thumbnails_are_read_rather_than_pictures(folder: OutputFolder) -> None:

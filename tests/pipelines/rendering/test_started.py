@@ -11,7 +11,7 @@ import torch
 
 from diptych import InputError, Request, TextToImage
 from diptych.engine.start import Start, Wording
-from diptych.engine.values import Fact
+from diptych.engine.values import Fact, Span
 from diptych.pipelines.rendering.batch import Source, render_tasks
 from diptych.pipelines.rendering.identity import identity
 from diptych.pipelines.rendering.origin import origin_of
@@ -124,13 +124,27 @@ WHOLE = Start(
     tokens=torch.arange(64).reshape(8, 8),
     redraw=torch.arange(64).reshape(8, 8) % 2 == 0,
     former="a boat",
-    wording=Wording(prompt="a boat at night", facts=(Fact(kind="setting", text="at night"),)),
+    wording=Wording(
+        prompt="a boat at night",
+        facts=(
+            Fact(kind="thing", text="a boat", span=Span(start=0, end=6, text="a boat")),
+            Fact(kind="setting", text="at night", asked=False),
+        ),
+        left_out=(Span(start=14, end=17, text="hat"),),
+    ),
 )
 
 
 @pytest.mark.parametrize("start", [WHOLE, Start(wording=WHOLE.wording), Start(tokens=WHOLE.tokens, redraw=0.5)])
 def test_a_start_is_the_same_after_it_was_written(start: Start) -> None:
     assert parse_start(start_text(start), "here") == start
+
+
+def test_a_start_of_an_earlier_version_has_nothing_but_asked_facts() -> None:
+    said = {"prompt": "a boat at night", "facts": [{"kind": "setting", "text": "at night"}]}
+    empty = dict.fromkeys(("picture", "mask", "tokens")) | {"strength": 1.0, "redraw": 1.0, "former": ""}
+    read = parse_start(json.dumps({**empty, "wording": said}), "here").wording
+    assert read == Wording(prompt="a boat at night", facts=(Fact(kind="setting", text="at night"),))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "not json", '{"picture": "AAAA", "mask": null}'])

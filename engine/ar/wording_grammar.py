@@ -1,0 +1,37 @@
+"""Constrained decoding of a Plan's wording: one of those that a regular expression has, and nothing else."""
+
+import json
+from typing import TYPE_CHECKING
+
+from .grammar import LarkGrammar
+
+if TYPE_CHECKING:
+    from llguidance import LLTokenizer
+
+BEFORE, AFTER = '{"prompt":"', '","facts":['
+"""What a planner that learnt to write Plans in JSON writes around the wording."""
+
+
+class WordingGrammar(LarkGrammar):
+    """One row's matcher: the beginning of a Plan in JSON, up to its facts.
+
+    Args:
+        tokenizer: llguidance's view of the model's tokenizer.
+        stop: the id of the end-of-sequence token.
+        wording: a regular expression, as Rust's `regex` crate has them; what it matches needs no escapes in JSON.
+    """
+
+    def __init__(self, tokenizer: "LLTokenizer", stop: int, *, wording: str) -> None:
+        lark = (
+            '%llguidance {"no_forcing": true}\n'  # forced text is else cut into its usual tokens, not the model's
+            f"start: {json.dumps(BEFORE)} WORDING {json.dumps(AFTER)}\n"
+            f"WORDING: /{wording.replace('/', chr(92) + '/')}/"
+        )
+        super().__init__(tokenizer, stop, lark=lark)
+
+
+def wording_in(text: str) -> str:
+    """The wording in what was written under a `WordingGrammar`; empty where it was cut off."""
+    before, _, rest = text.partition(BEFORE)
+    wording, ended, _ = rest.partition(AFTER)
+    return wording if ended and not before.strip() else ""

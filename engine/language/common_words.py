@@ -1,0 +1,193 @@
+"""Words that ask for nothing to be seen: those that join others, that address the machine, that praise.
+
+English and French. Data alone; `content` reads prompts by them.
+"""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, which blanks part."""
+    return frozenset(text.split())
+
+
+FUNCTION_WORDS: frozenset[str] = words(
+    """
+    a an the this that these those it its it's he she they them their there here where which who whose what
+    and or with of to for from by as at in on into onto is are be being been was were am do does did has
+    have having had i i'd i'm i'll we you he'll me my your our us so then also too just very really quite
+    some any each both all other another than while when if let's let can could would should may might will
+    shall must please want wants wanted like need show shows showing shown draw draws drawing drawn paint
+    painted make makes making made generate create give gives see sees get put add featuring depicting
+    containing picture pictures image images illustration illustrations scene scenes view artwork pic
+    painting one's own such thank thanks thx hi hello hey ok okay but because since though although while
+    his her hers theirs pls plz dear beside besides next near nearby together along side alongside thing
+    things colour color coloured colored colours colors style styled un une des le la les l d j m n t du de
+    au aux à a en dans sur par pour avec et ou où qui que qu il elle ils elles ce cet cette ces c son sa ses
+    leur leurs mon ma mes ton ta tes notre nos votre vos est sont être était j je tu nous vous on y se s ne
+    si plus très tout toute tous toutes aussi puis comme voici voilà image dessin dessine dessinez dessinée
+    illustration scène tableau peinture peins fais fait faites montre montrez moi veux voudrais mais car
+    parce bonjour bonsoir salut plaît plait svp merci côté près ensemble couleur
+    """
+)
+
+QUALITY_PHRASES: frozenset[str] = frozenset(
+    " ".join(line.split())
+    for line in """
+    masterpiece
+    master piece
+    best quality
+    high quality
+    highest quality
+    top quality
+    good quality
+    great quality
+    amazing quality
+    ultra quality
+    quality
+    high resolution
+    high res
+    highres
+    absurdres
+    hi res
+    super resolution
+    resolution
+    hd
+    full hd
+    ultra hd
+    uhd
+    hdr
+    4k
+    8k
+    16k
+    2k
+    1080p
+    4k uhd
+    highly detailed
+    high detail
+    high details
+    very detailed
+    ultra detailed
+    super detailed
+    extremely detailed
+    insanely detailed
+    hyper detailed
+    finely detailed
+    intricately detailed
+    detailed
+    details
+    detail
+    intricate
+    intricate details
+    sharp
+    sharp focus
+    crisp
+    focus
+    in focus
+    professional
+    professionally
+    award winning
+    awarded
+    award
+    trending on artstation
+    trending
+    artstation
+    artstation hq
+    deviantart
+    hq
+    cgsociety
+    pixiv
+    wallpaper
+    stunning
+    beautiful
+    beautifully
+    gorgeous
+    pretty
+    lovely
+    nice
+    nicely
+    cute
+    adorable
+    amazing
+    awesome
+    wonderful
+    fantastic
+    perfect
+    perfectly
+    excellent
+    exquisite
+    great
+    cool
+    good
+    best
+    incredible
+    impressive
+    aesthetic
+    very aesthetic
+    elegant
+    charming
+    magnificent
+    splendid
+    breathtaking
+    eye catching
+    visually appealing
+    clean
+    well drawn
+    well composed
+    good composition
+    flawless
+    simple
+    really nice
+    super
+    ultra
+    extremely
+    highly
+    hyper
+    good morning
+    good evening
+    good afternoon
+    good day
+    so much
+    very much
+    much
+    so kind
+    be so kind
+    dear computer
+    computer
+    friend
+    buddy
+    score 9
+    score 8 up
+    score 7 up
+    chef d œuvre
+    chef d oeuvre
+    haute qualité
+    meilleure qualité
+    très détaillé
+    très détaillée
+    détaillé
+    détaillée
+    haute résolution
+    magnifique
+    beau
+    belle
+    bel
+    beaux
+    belles
+    joli
+    jolie
+    jolis
+    jolies
+    mignon
+    mignonne
+    superbe
+    """.splitlines()
+    if line.strip()
+)
+"""How good a picture is to be, and not what it shows, and what is said to whom; hyphens written as blanks."""
+
+NEGATIONS: frozenset[str] = words(
+    """
+    no not without never none nothing neither nor minus except excluding avoid avoiding remove don't dont
+    doesn't isn't aren't won't can't cannot nobody sans pas aucun aucune jamais ni rien excepté sauf
+    """
+)
+"""What follows one of these, to the end of its phrase, is not to be seen."""

@@ -1,0 +1,70 @@
+"""The marks that other tools' prompts have between the words, and what of them asks for something.
+
+    (red boat:1.3)  ((x))  [x]  {x}      weights: the words stay, their marks do not (AUTOMATIC1111)
+    cat::2 castle::1                     weights that part phrases (Midjourney)
+    a BREAK b, a AND b                   two phrases (AUTOMATIC1111)
+    [cat:dog:0.5]  [cat|dog]             another prompt in the middle of the work: cannot be carried out
+    <lora:ink:0.8>  embedding:name       extra weights: cannot be carried out
+    a boat --ar 3:2 --no trees           options (Midjourney): cannot be carried out
+    2. a cat    - a cat    #3 a cat      a list's number or mark is no word
+
+A `Marked` prompt has the same length as what was typed, so that the places of words are those of the prompt.
+"""
+
+import dataclasses
+import re
+
+from ..fact import Span
+
+_OPTION = r"(?<!\S)--?(?:no\s+[^-\n]*|[A-Za-z][\w-]*(?:[ =]+(?!-)[\d.:x]+)?(?=\s|$))"
+_CANNOT = re.compile(
+    r"<[A-Za-z]+:[^<>\n]{1,200}>"
+    r"|\[[^\[\]\n:]{0,200}:[^\[\]\n:]{0,200}:\s*[\d.]+\s*\]"
+    r"|\[[^\[\]\n|]{1,200}(?:\|[^\[\]\n|]{1,200})+\]"
+    r"|\bembedding:[\w.-]+"
+    rf"|{_OPTION}"
+)
+_WEIGHT = re.compile(r"::?\s*[+-]?\d*\.?\d+\s*(?=[)\]}])|::\s*(?:[+-]?\d*\.?\d+)?|(?<=[\w)])[+-]{2,}(?!\S)")
+_LISTED = re.compile(r"(?m)^\s*(?:\d+\s*[.):]\s+|#\s*\d+\s*[.):]?\s+|[-*\u2022]\s+)")
+_RATIO = re.compile(r"\b\d+\s*[:/]\s*\d+\b|\b\d+\s*[x\u00d7]\s*\d+\b|\b\d+[.,]\d+\b")
+_JOINT = re.compile(r"\b(?:BREAK|AND)\b")
+_BRACKETS = re.compile(r"[()\[\]{}\\\"\u201c\u201d\u00ab\u00bb*_~`|]")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marked:
+    """A prompt with its marks taken out.
+
+    Args:
+        text: as long as the prompt; blanks where marks were, semicolons where two phrases were joined.
+        cannot: what asks for something that no words do.
+    """
+
+    text: str
+    cannot: tuple[Span, ...] = ()
+
+
+def marked(prompt: str) -> Marked:
+    """The words of a prompt, and the marks that cannot be carried out."""
+    cannot: list[Span] = []
+
+    def note(found: re.Match[str]) -> str:
+        cannot.append(Span.of(prompt, found.start(), found.start() + len(found[0].rstrip())))
+        return ";" + " " * (len(found[0]) - 1)
+
+    text = _CANNOT.sub(note, prompt)
+    for pattern, fill in ((_WEIGHT, _weight), (_LISTED, _blank), (_RATIO, _blank), (_JOINT, _semicolon)):
+        text = pattern.sub(fill, text)
+    return Marked(text=_BRACKETS.sub(" ", text), cannot=tuple(cannot))
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def _weight(found: re.Match[str]) -> str:
+    return _semicolon(found) if found[0].startswith("::") else _blank(found)
+
+
+def _semicolon(found: re.Match[str]) -> str:
+    return ";" + " " * (len(found[0]) - 1)

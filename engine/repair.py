@@ -1,0 +1,105 @@
+"""What passes through the mending of a picture: what it lacks, and where it is to be drawn anew.
+
+Nothing outside of that place changes: neither a token of the draft, nor a byte of the picture.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from .fact import Fact
+from .start import Start, Wording
+from .values import Candidate, Draft, Picture, Plan, Settings
+
+if TYPE_CHECKING:
+    import torch
+
+
+CALM = 0.5
+"""Of the temperature that drafts are drawn at, what repairs are drawn at: no other idea is wanted of them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Flaw:
+    """A picture that misses something.
+
+    Args:
+        candidate: whose picture it is.
+        facts: what it misses, at least one, the worst first.
+        start: what the request itself starts from: where that may not change, nothing is mended.
+    """
+
+    candidate: Candidate
+    facts: tuple[Fact, ...]
+    start: Start | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return self.candidate.plan
+
+    @property
+    def picture(self) -> Picture:
+        assert self.candidate.picture is not None, "what is mended has a picture"
+        return self.candidate.picture
+
+    @classmethod
+    def sample(cls, plan: Plan, draft: Draft) -> "Flaw":
+        """One that says nothing, for asking a stage what it needs."""
+        picture = Picture(pixels=draft.preview, plan=plan, draft=draft)
+        candidate = Candidate(plan=plan, draft=draft, picture=picture)
+        return cls(candidate=candidate, facts=plan.facts[:1])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Aim:
+    """Where a picture is drawn anew.
+
+    Args:
+        cells: bool (h, w) on the CPU, of any grid over the picture; of the draft's, where its tokens are kept.
+        strength: see `Start`.
+        keeps_tokens: whether the draft's tokens stay outside of the cells; else a draft is made of its own.
+    """
+
+    flaw: Flaw
+    cells: "torch.Tensor"
+    strength: float = 1.0
+    keeps_tokens: bool = True
+
+    @property
+    def plan(self) -> Plan:
+        return self.flaw.plan
+
+    @property
+    def mask(self) -> "torch.Tensor":
+        """bool (height, width): the pixels that may change."""
+        given, pixels = self.flaw.start, self.flaw.picture.pixels
+        mask = enlarged(self.cells, int(pixels.shape[0]), int(pixels.shape[1]))
+        return mask if given is None or given.mask is None else mask & given.mask
+
+    def started(self, plan: Plan) -> Plan:
+        """`plan`, to be carried out where this aims at, upon the picture that has the flaw."""
+        draft = self.flaw.candidate.draft if self.keeps_tokens else None
+        start = Start(
+            picture=self.flaw.picture.pixels,
+            mask=self.mask,
+            strength=self.strength,
+            tokens=draft and draft.tokens,
+            redraw=self.cells if draft else 1.0,
+            wording=Wording(prompt=plan.prompt, facts=plan.facts, left_out=plan.left_out),
+        )
+        return dataclasses.replace(plan, request=dataclasses.replace(plan.request, start=start))
+
+
+def enlarged(cells: "torch.Tensor", height: int, width: int) -> "torch.Tensor":
+    """bool (h, w) as bool (height, width): a pixel is what the cell is that its middle lies in."""
+    import torch
+
+    rows = ((torch.arange(height) + 0.5) * cells.shape[0] / height).long()
+    columns = ((torch.arange(width) + 0.5) * cells.shape[1] / width).long()
+    return cells[rows][:, columns]
+
+
+def calmed(settings: Settings) -> Settings:
+    """The settings of a repair, by those of its request."""
+    if settings.temperature is None:
+        return settings
+    return dataclasses.replace(settings, temperature=CALM * settings.temperature)

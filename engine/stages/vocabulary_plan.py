@@ -1,0 +1,147 @@
+"""Plans of a planner that knows some words only: the wish is read by rule, and the model fills in what is open.
+
+Whatever the model writes says what was asked: its wording is held to a grammar of the composition. The facts
+are those of the wording, asked where the wish has them, else added.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ..ar.decoding import decode_text
+from ..ar.sampling import Sampling
+from ..ar.wording_grammar import WordingGrammar, wording_in
+from ..errors import RowError
+from ..language.composition import Composition, composition_of
+from ..language.vocabulary import Vocabulary
+from ..language.wish import Said, Thing, Wish
+from ..language.wish_reader import wish_of
+from ..language.wording import asked_wording, facts_of, only_wording
+from ..language.wording import wordings as wordings_of
+from ..models.from_transformers import LanguageModel
+from ..randomness import RowKey, uniforms
+from ..stage import Report
+from ..values import Plan, Request
+
+STAGE = "plan"  # of the draws
+WORDING_TOKENS = 96  # of the longest wording, and what stands around it
+_SHOWN = 60  # characters of a prompt in a message
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How a model fills in what a wish leaves open.
+
+    Args:
+        width: tokens of what it is told, at most.
+    """
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    sampling: Sampling
+    width: int
+
+
+def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list[Plan]:
+    """A Plan of each request.
+
+    Raises:
+        RowError: a prompt names nothing that the vocabulary has.
+    """
+    vocabulary = writing.vocabulary
+    asked = [_composition(i, request, vocabulary) for i, request in enumerate(batch)]
+    wordings = [only_wording(each, vocabulary) for each in asked]
+    rows = [i for i, wording in enumerate(wordings) if not wording or report.fixed_shapes]
+    for i, wording in zip(rows, _written(rows, batch, asked, writing, report), strict=True):
+        wordings[i] = wording
+    return [
+        Plan(
+            request=request,
+            prompt=wording,
+            facts=facts_of(composition_of(wish_of(wording, vocabulary)), each, vocabulary),
+            left_out=each.left_out,
+        )
+        for request, each, wording in zip(batch, asked, wordings, strict=True)
+    ]
+
+
+def _written(
+    rows: Sequence[int],
+    batch: Sequence[Request],
+    asked: Sequence[Composition],
+    writing: Writing,
+    report: Report,
+) -> list[str]:
+    """The full wordings of these rows of a batch, by the model."""
+    if not rows:
+        report.step(1, 1)
+        return []
+    model, vocabulary = writing.model, writing.vocabulary
+    told = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
+    grammars = [
+        WordingGrammar(model.grammar_tokenizer, model.stop, wording=wordings_of(asked[i], vocabulary))
+        for i in rows
+    ]
+    written = decode_text(
+        model.begin(told, width=writing.width, new_tokens=WORDING_TOKENS, fixed_shapes=report.fixed_shapes),
+        grammars=grammars,
+        sampling=[writing.sampling] * len(rows),
+        uniforms=uniforms([RowKey(batch[i].seed, batch[i].candidate) for i in rows], STAGE, WORDING_TOKENS),
+        stop=model.stop,
+        report=report,
+        compact=not report.fixed_shapes,
+    )
+    wordings = [wording_in(model.decode(ids)) for ids in written]
+    for i, wording in zip(rows, wordings, strict=True):
+        assert wording, f"the wording of {batch[i].prompt!r} is longer than {WORDING_TOKENS} tokens"
+    return wordings
+
+
+def _composition(index: int, request: Request, vocabulary: Vocabulary) -> Composition:
+    """What of a request can be drawn."""
+    wish = wish_of(request.prompt, vocabulary)
+    shown = request.start.shows if request.start else ""
+    if shown:
+        wish = kept(wish, wish_of(shown, vocabulary))
+    if not wish.things and wish.setting:  # a place without a thing: what is usual there
+        fitting = (kind.name for kind in vocabulary.kinds.values() if wish.setting.value in kind.settings[:1])
+        plain = Said(next(fitting, vocabulary.plain_kind), None)
+        wish = dataclasses.replace(wish, things=(Thing(kind=plain),))
+    if not wish.things:
+        raise RowError(index, _refusal(request.prompt, vocabulary))
+    return composition_of(wish)
+
+
+def kept(wish: Wish, shown: Wish) -> Wish:
+    """A wish, in which what it leaves open is as in a picture that is started from: the colour, the size and
+    the place of things of the same kind, the setting, the style."""
+    things = []
+    for thing in wish.things:
+        old = next((each for each in shown.things if each.kind.value == thing.kind.value), None)
+        things.append(
+            dataclasses.replace(
+                thing,
+                colour=thing.colour or _added(old and old.colour),
+                size=thing.size or _added(old and old.size),
+                place=thing.place or _added(old and old.place),
+            )
+        )
+    return dataclasses.replace(
+        wish,
+        things=tuple(things),
+        setting=wish.setting or _added(shown.setting),
+        style=wish.style or _added(shown.style),
+    )
+
+
+def _added(said: Said | None) -> Said | None:
+    return said and Said(said.value, None)
+
+
+def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
+    """Why nothing can be drawn of a prompt, and what can be drawn."""
+    short = prompt if len(prompt) <= _SHOWN else f"{prompt[: _SHOWN - 3]}..."
+    return (
+        f"{short!r} names nothing that this planner knows. Things: {', '.join(vocabulary.kinds)};"
+        f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
+        f" styles: {', '.join(vocabulary.styles)}"
+    )
