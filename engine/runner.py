@@ -281,8 +281,9 @@ class _Wave:
 
 
 def shows_unknown(start: Start | None) -> bool:
-    """Whether there is a picture to start from of which nobody has said what it shows."""
-    return start is not None and start.picture is not None and not start.shows
+    """Whether there is a picture to start from, of which something is to stay, and nobody has said what it
+    shows."""
+    return start is not None and start.picture is not None and start.keeps_something and not start.shows
 
 
 def given_plan(request: Request) -> Plan | None:

@@ -42,8 +42,8 @@ class Start:
         former: what the tokens show, in words; those that are about as likely after the plan as after these
             words are kept. Empty, where that is not asked.
         wording: the plan, which is then not asked of the planner.
-        shows: what the picture shows, in words, where that is known: what the prompt leaves open, the plan keeps
-            of it.
+        shows: what the picture shows, in words, where that is known: what the prompt leaves open, the
+            plan keeps of it.
 
     Raises:
         InputError: neither a picture nor tokens nor a wording; a number outside of its range; tensors whose
@@ -88,6 +88,13 @@ class Start:
         """What rows must share to be carried out together: which parts there are, and the strength."""
         parts = (self.picture, self.mask, self.tokens, self.wording)
         return (*(part is not None for part in parts), self.strength, self.former != "")
+
+    @property
+    def keeps_something(self) -> bool:
+        """Whether the picture or the tokens count for anything."""
+        some_tokens = self.redraw < 1 if isinstance(self.redraw, (int, float)) else not bool(self.redraw.all())
+        some_pixels = self.mask is not None and not bool(self.mask.all())
+        return self.strength < 1 or some_tokens or some_pixels
 
     @functools.cached_property
     def digest(self) -> str:

@@ -22,9 +22,12 @@ def main(out: Path, *, steps: int | None = None) -> None:
     result.images[0].save(out / "one_prompt.png")
 
     print(f"planned: {outcome.plan.prompt}")
+    if outcome.left_out:
+        print(f"not drawn: {', '.join(map(str, outcome.left_out))}")
     print(f"seen:    {outcome.verdict.caption} (score {outcome.verdict.score:.2f})")
     for answer in outcome.verdict.answers:
-        print(f"  {answer.fact.text}: {'yes' if answer.shown else 'no'} ({answer.probability:.0%})")
+        whose = "asked" if answer.fact.asked else "added"
+        print(f"  {whose}: {answer.fact.text}: {'yes' if answer.shown else 'no'} ({answer.probability:.0%})")
     print(out / "one_prompt.png")
 
 

@@ -26,7 +26,9 @@ def main(out: Path, *, steps: int | None = None) -> None:
             print(f"{row}. failed at {result.stage}: {result.reason}")
             continue
         result.image.save(out / f"garden-{row}.png")
-        print(f"{row}. {result.request.prompt}: {result.verdict.caption} (score {result.verdict.score:.2f})")
+        left_out = "".join(f", not drawn: {words}" for words in result.left_out)
+        score = f"score {result.verdict.score:.2f}{left_out}"
+        print(f"{row}. {result.request.prompt}: {result.verdict.caption} ({score})")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,20 @@ Edit.from_pipe(pipe)("make the boat blue", image=boat).images[0].save("blue.png"
 """
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
 from ..engine.fact import Fact
+from ..engine.language.composition import composition_of
+from ..engine.language.content import plain_words
+from ..engine.language.vocabulary import Vocabulary, read_vocabulary
+from ..engine.language.wish_reader import wish_of
+from ..engine.language.wording import asked_facts
 from ..engine.start import Start, Wording
 from ..engine.values import Outcome, Request
-from .instruction import Change, changed
+from .instruction import Change, changed, unread
 from .locating import find_phrase, wording_of
 from .originals import Original
 from .starting import StartingPipeline
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 STRENGTH = 0.5  # of what is kept in another setting
-PLANNER, WORDS = "causal-lm", "words.json"  # the family of planners; beside one that knows a few words only
+PLANNER = "causal-lm"  # the family of planners
 INSTRUCTIONS = (
     "You are given the description of a picture, and a change that is wanted. Write the description of the"
     " changed picture: one full sentence, the same words where nothing changes. Then list the facts that the"
@@ -56,7 +62,7 @@ class Edit(StartingPipeline):
             InputError: the instruction is not understood, or speaks of what is not in the picture.
         """
         original = self.original(image, **wishes)
-        wording = original.wording or _wording(shows or wording_of(self, original))
+        wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
         change = changed(wording, prompt) or self._asked(wording, prompt)
         if change is None:
             raise InputError(
@@ -66,20 +72,45 @@ class Edit(StartingPipeline):
         start = self._start(original, wording, change)
         return self.pipe.request(change.wording.prompt, seed=seed, row=row, start=start, **wishes)
 
+    def _seen(self, prompt: str, *, asked: bool) -> Wording:
+        """The wording of a picture that comes from elsewhere.
+
+        Args:
+            asked: somebody said that it shows this; else the captioner did.
+        """
+        facts = (Fact(kind="other", text=prompt),)
+        vocabulary = self._vocabulary()
+        if vocabulary is not None and (wish := wish_of(prompt, vocabulary)).things:
+            facts = asked_facts(composition_of(wish), vocabulary)
+        return Wording(
+            prompt=prompt, facts=tuple(dataclasses.replace(fact, asked=asked, span=None) for fact in facts)
+        )
+
+    def _vocabulary(self) -> Vocabulary | None:
+        """Of the planner, where it knows some words only."""
+        from ..engine.models.checkpoint import folder_of
+
+        plan = self.pipe.recipe.stages.get("plan")
+        if plan is None or plan.model.family != PLANNER:
+            return None
+        return read_vocabulary(folder_of(plan.model.checkpoint))
+
     def _asked(self, wording: Wording, instruction: str) -> Change | None:
         """What the planner makes of an instruction, where it is a model of any words; else `None`."""
-        from ..engine.models.checkpoint import folder_of
         from ..engine.stages.plan import PlanStage
 
         plan = self.pipe.recipe.stages.get("plan")
-        if plan is None or plan.model.family != PLANNER or (folder_of(plan.model.checkpoint) / WORDS).exists():
+        if plan is None or plan.model.family != PLANNER or self._vocabulary() is not None:
             return None
         told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
         stage = PlanStage(model=plan.model, **{**plan.settings, **told})
-        asked = Request(prompt=f"Description: {wording.prompt}\nChange: {instruction}")
-        (done,) = self.done(stage, [asked])
-        facts = tuple(dataclasses.replace(fact, span=None) for fact in done.value.facts)  # of another prompt
-        new = Wording(prompt=done.value.prompt, facts=facts)
+        before = f"Description: {wording.prompt}\nChange: "
+        (done,) = self.done(stage, [Request(prompt=f"{before}{instruction}")])
+        new = Wording(
+            prompt=done.value.prompt,
+            facts=tuple(_asked_or_as_it_was(fact, wording, len(before)) for fact in done.value.facts),
+            left_out=unread(instruction, _quoted(done.value.facts, len(before))),
+        )
         return Change(wording=new, where="around things")
 
     def _start(self, original: Original, wording: Wording, change: Change) -> Start:
@@ -91,5 +122,15 @@ class Edit(StartingPipeline):
         return original.start(redraw=cells, mask=original.cells(cells), wording=change.wording)
 
 
-def _wording(prompt: str) -> Wording:
-    return Wording(prompt=prompt, facts=(Fact(kind="other", text=prompt),))
+def _asked_or_as_it_was(fact: Fact, before: Wording, start: int) -> Fact:
+    """A fact of the changed picture: asked for where it quotes the change, which stands behind `start`, or where
+    it was asked for before."""
+    was_asked = any(each.asked and each.text.lower() == fact.text.lower() for each in before.facts)
+    is_change = fact.span is not None and fact.span.end > start
+    return dataclasses.replace(fact, asked=is_change or was_asked, span=None)
+
+
+def _quoted(facts: Iterable[Fact], start: int) -> set[str]:
+    """The words behind `start` that facts quote."""
+    spans = [fact.span for fact in facts if fact.span is not None and fact.span.end > start]
+    return {word for span in spans for word in plain_words(span.text[max(0, start - span.start) :])}

@@ -1,29 +1,39 @@
 """An instruction in words ("make the boat red") and a wording; what the wording becomes by it, and where.
 
 Rules over what the wording says of things, of the setting and of the style, in the words of the pocket world.
+What the instruction changes is asked for, all else as it was before; what it says beyond that is left out.
 """
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
-from ..engine.fact import Fact
+from ..engine.fact import Span
+from ..engine.language.common_words import NEGATIONS, words
+from ..engine.language.content import content_words, joined, plain, plain_words
 from ..engine.start import Wording
-from .phrases import Phrase, colour_of, phrase_of, phrases_in, replaced, size_of
+from .phrases import Phrase, colour_of, phrase_of, phrases_in, size_of
 from .pocket.world.words import SETTING_WORDS, STYLE_WORDS, TAG_WORDS
+from .rewording import with_other_thing, with_setting, with_style
 
 Where = Literal["thing", "around things", "everywhere"]
-PLAIN_STYLE = "flat"  # which is not said
+INSTRUCTING = words(
+    """
+    now make makes change changes turn transform convert move moves put set place places use bring take keep
+    switch swap replace exchange substitute dye redraw redo render background everything whole instead time
+    becomes become look looks much more bit
+    """
+)
+"""Words that tell to change something, and not what."""
 _INSTEAD = (
     r"(?:(?:put|draw|paint|show|place|use)\s+)?(?P<new>.+?)\s+(?:instead|in (?:the )?place)\s+of\s+(?P<old>.+)",
     r"(?:replace|swap|exchange|substitute)\s+(?P<old>.+?)\s+(?:by|with|for)\s+(?P<new>.+)",
     r"(?:change|turn|transform|make)\s+(?P<old>.+?)\s+(?:into|to)\s+(?P<new>.+)",
 )
-_BECOMES = (
-    r"(?:make|paint|colou?r|turn|dye|change)\s+(?P<old>.+?)\s+(?:to\s+|into\s+)?(?P<how>[\w-]+)",
-    r"(?P<old>.+?)\s+(?:is|should be|must be|becomes)\s+(?P<how>[\w-]+)",
-)
+_BECOMES = r"(?:make|paint|colou?r|turn|dye|change)\s+(?P<rest>.+)"
+_IS = r"(?P<old>.+?)\s+(?:is|should be|must be|becomes)\s+(?P<how>.+)"
+UNSAID_SIZE = "medium"
 _MORE = {"bigger": "big", "larger": "big", "smaller": "small", "tinier": "small"}
 
 
@@ -32,7 +42,7 @@ class Change:
     """What an instruction comes to.
 
     Args:
-        wording: what the picture is to show.
+        wording: what the picture is to show; spans of what is left out are of the instruction.
         where: what of it is to be drawn anew.
         thing: what the old wording says of the one thing that changes, where one does.
     """
@@ -42,86 +52,110 @@ class Change:
     thing: Phrase | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Understood:
+    """A change, and the words of the instruction that it carries out."""
+
+    change: Change
+    words: Collection[str]
+
+
 def changed(wording: Wording, instruction: str) -> Change | None:
     """The change that an instruction asks for; `None` where it is not understood, or says nothing of these."""
     text = re.sub(r"^(?:please|now)\s+", "", " ".join(instruction.lower().split())).strip(" .!,")
-    return _becomes(wording, text) or _instead(wording, text) or _elsewhere(wording, text)
+    if NEGATIONS.intersection(plain_words(text)):
+        return None
+    found = _becomes(wording, text) or _instead(wording, text) or _elsewhere(wording, text)
+    if found is None:
+        return None
+    new = found.change.wording
+    left_out = (*_still_left_out(wording, new.prompt), *unread(instruction, found.words))
+    return dataclasses.replace(found.change, wording=dataclasses.replace(new, left_out=left_out))
 
 
-def _becomes(wording: Wording, text: str) -> Change | None:
+def unread(instruction: str, read: Collection[str]) -> tuple[Span, ...]:
+    """Words of an instruction that ask for something, and are none of those that were `read`."""
+    known = {*INSTRUCTING, *read}
+    return joined(instruction, [each for each in content_words(instruction) if plain(each.text) not in known])
+
+
+def _still_left_out(before: Wording, prompt: str) -> list[Span]:
+    """What was left out of the old wording, and stands in the new one."""
+    places = [(prompt.find(span.text), span.text) for span in before.left_out]
+    return [Span.of(prompt, at, at + len(text)) for at, text in places if at >= 0]
+
+
+def _becomes(wording: Wording, text: str) -> _Understood | None:
     """'make the boat red', 'the boat should be bigger'."""
-    for pattern in _BECOMES:
-        if (match := re.fullmatch(pattern, text)) and (old := phrase_of(match["old"], wording.prompt)):
-            how = _MORE.get(match["how"], match["how"])
-            if colour_of(how) or size_of(how):
-                return _other_thing(wording, old, colour=colour_of(how), size=size_of(how) and how)
+    for said, how in _things_and_hows(text):
+        old = _one_thing(said, wording.prompt)
+        ways = [_MORE.get(word, word) for word in re.findall(r"[\w-]+", how)]
+        colour = next((way for way in ways if colour_of(way)), "")
+        size = next((way for way in ways if size_of(way)), "")
+        if old is not None and (colour or size):
+            read = {word for word in re.findall(r"[\w-]+", how) if _MORE.get(word, word) in (colour, size)}
+            size = size if size_of(size) == UNSAID_SIZE else size_of(size)
+            new = with_other_thing(wording, old, colour=colour_of(colour), size=size)
+            change = Change(wording=new, where="thing", thing=old)
+            return _Understood(change, plain_words(" ".join((said, *read))))
     return None
 
 
-def _instead(wording: Wording, text: str) -> Change | None:
+def _things_and_hows(text: str) -> Iterator[tuple[str, str]]:
+    """All ways to part an instruction into a thing and what it is to be, the longest thing first."""
+    if match := re.fullmatch(_BECOMES, text):
+        rest = match["rest"].split()
+        for i in range(len(rest) - 1, 0, -1):
+            yield " ".join(rest[:i]), re.sub(r"^(?:to|into)\s+", "", " ".join(rest[i:]))
+    if match := re.fullmatch(_IS, text):
+        yield match["old"], match["how"]
+
+
+def _one_thing(said: str, prompt: str) -> Phrase | None:
+    """What the prompt says of a thing, if `said` is the name of one, and of one only."""
+    things = phrases_in(said)
+    if things and (things[-1].end != len(said) or (len(things) > 1 and " and " in said)):
+        return None
+    return phrase_of(said, prompt)
+
+
+def _instead(wording: Wording, text: str) -> _Understood | None:
     """'put a cat instead of the boat', 'replace the boat by a cat'."""
     for pattern in _INSTEAD:
-        if (match := re.fullmatch(pattern, text)) and (old := phrase_of(match["old"], wording.prompt)):
+        if (match := re.fullmatch(pattern, text)) and (old := _one_thing(match["old"], wording.prompt)):
             (new, *_) = phrases_in(match["new"]) or [None]
             if new is not None:
-                return _other_thing(wording, old, kind=new.kind, colour=new.colour, size=new.size)
+                other = with_other_thing(wording, old, kind=new.kind, colour=new.colour, size=new.size)
+                change = Change(wording=other, where="thing", thing=old)
+                number = "one" if new.number == "one" and not old.several else ""
+                read = (match["old"], new.noun, new.colour, new.size, number)
+                return _Understood(change, plain_words(" ".join(read)))
     return None
 
 
-def _other_thing(wording: Wording, old: Phrase, **words: str) -> Change:
-    """The wording with other words for one thing, in its prompt and in its facts."""
-    facts = []
-    for fact in wording.facts:
-        text = fact.text
-        for phrase in reversed(phrases_in(text)):
-            if phrase.kind == old.kind:
-                said = {name: word for name, word in words.items() if name == "kind" or getattr(phrase, name)}
-                text = replaced(text, phrase, phrase.named(**said))
-        facts.append(dataclasses.replace(fact, text=text))
-    prompt = replaced(wording.prompt, old, old.named(**words))
-    return Change(wording=Wording(prompt=prompt, facts=tuple(facts)), where="thing", thing=old)
-
-
-def _elsewhere(wording: Wording, text: str) -> Change | None:
+def _elsewhere(wording: Wording, text: str) -> _Understood | None:
     """'at night', 'move it to the beach', 'make it an ink drawing'."""
-    if setting := _named(text, SETTING_WORDS):
-        said = SETTING_WORDS[setting][0]
-        prompt = _swapped(wording.prompt, SETTING_WORDS, said)
-        return Change(wording=_with_fact(wording, prompt, "setting", said), where="around things")
-    if style := _named(text, STYLE_WORDS):
-        said = "" if style == PLAIN_STYLE else STYLE_WORDS[style][0]
-        prompt = _swapped(wording.prompt, STYLE_WORDS, said)
-        return Change(wording=_with_fact(wording, prompt, "style", said), where="everywhere")
-    return None
+    setting, setting_words = _named(text, SETTING_WORDS)
+    style, style_words = _named(text, STYLE_WORDS)
+    if not setting and not style:
+        return None
+    new = with_setting(wording, setting) if setting else wording
+    new = with_style(new, style) if style else new
+    change = Change(wording=new, where="everywhere" if style else "around things")
+    return _Understood(change, plain_words(f"{setting_words} {style_words}"))
 
 
-def _named(text: str, words: Mapping[str, tuple[str, ...]]) -> str:
-    """Of settings or styles the one that the text names, by its longest words; empty for none."""
+def _named(text: str, words: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
+    """Of settings or styles the one that the text names, by its longest words, and these; empty for none."""
     ways = [
         (way, name) for name in words for way in (*words[name], TAG_WORDS[name], name, *_nouns(words[name]))
     ]
     for way, name in sorted(ways, key=lambda each: -len(each[0])):
         if re.search(rf"\b{re.escape(way)}\b", text):
-            return name
-    return ""
+            return name, way
+    return "", ""
 
 
 def _nouns(ways: tuple[str, ...]) -> list[str]:
     """'the beach' of 'at the beach': as an instruction names it behind words of its own."""
     return [found[1] for way in ways if (found := re.search(r"\b((?:a|an|the) [\w -]+)$", way))]
-
-
-def _swapped(prompt: str, words: Mapping[str, tuple[str, ...]], said: str) -> str:
-    """The prompt with `said` in place of the setting or style that it names, or at its end."""
-    ways = sorted((way for each in words.values() for way in each), key=len, reverse=True)
-    for way in ways:
-        pattern = rf",?\s*\b{re.escape(way)}\b"
-        if re.search(pattern, prompt):
-            return re.sub(pattern, f", {said}" if said else "", prompt, count=1).strip(" ,")
-    return f"{prompt}, {said}" if said else prompt
-
-
-def _with_fact(wording: Wording, prompt: str, kind: Literal["setting", "style"], said: str) -> Wording:
-    facts = [fact for fact in wording.facts if fact.kind != kind]
-    facts += [Fact(kind=kind, text=said)] if said else []
-    return Wording(prompt=prompt, facts=tuple(facts))

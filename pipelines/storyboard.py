@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
+from ..engine.language.content import content_words
 from ..engine.start import Start, Wording
-from ..engine.values import Fact, Plan, Request
+from ..engine.values import Fact, Plan, Request, Span
 from ..engine.watch import Watcher
 from .grid import Labels, grid
 from .text_to_image import RenderResult, Wishes
@@ -36,16 +37,16 @@ class Story(RenderResult):
 
     @property
     def page(self) -> "PIL.Image.Image":
-        """The panels in order, each above its caption; a place is empty where one failed."""
-        by_row = {outcome.request.row: outcome.image for outcome in self.outcomes}
-        images = [by_row.get(row) for row in range(1, len(self.captions) + 1)]
+        """The panels in order, each above its caption, which says what was not drawn; a place is empty where one
+        failed."""
+        images, captions = self.captioned(self.captions)
         columns = next((n for n in (3, 4, 2) if len(images) % n == 0), min(3, len(images)))
-        return grid(images, columns=columns, labels=Labels(title=self.title, captions=self.captions))
+        return grid(images, columns=columns, labels=Labels(title=self.title, captions=captions))
 
 
 class Storyboard(Workflow):
-    """Scenes with a cast. Whoever is named in a scene is in its plan, in the same words and as a fact, so that
-    the loop asks the captioner for them; all panels are drawn from one seed."""
+    """Scenes with a cast. Whoever is named in a scene is in its plan, and asked for, so that the loop asks the
+    captioner for them; all panels are drawn from one seed."""
 
     def __call__(
         self,
@@ -105,11 +106,34 @@ def _named(name: str) -> re.Pattern[str]:
 
 def _with_cast(request: Request, plan: Plan, phrases: Sequence[str]) -> Request:
     """The request with its plan made already: in the planner's words where they have all of the cast, and else
-    in the scene's own; each of the cast is a fact."""
-    kept = all(_core(phrase) in plan.prompt.lower() for phrase in phrases)
-    facts = dict.fromkeys((*(Fact(kind="colour", text=phrase) for phrase in phrases), *plan.facts))
-    wording = Wording(prompt=plan.prompt if kept else request.prompt, facts=tuple(facts))
+    in the scene's own. Each of the cast is asked for, by a fact of its own where none of the plan's says so."""
+    lost = [phrase for phrase in phrases if not _is_asked(plan, phrase)]
+    kept = all(_core(phrase) in plan.prompt.lower() for phrase in lost)
+    facts: dict[tuple[str, str], Fact] = {}
+    for fact in (*(Fact(kind="colour", text=phrase) for phrase in lost), *plan.facts):
+        if fact.claim not in facts or fact.span is not None:  # the plan's knows where it was asked for
+            facts[fact.claim] = fact
+    wording = Wording(
+        prompt=plan.prompt if kept else request.prompt, facts=tuple(facts.values()), left_out=plan.left_out
+    )
     return dataclasses.replace(request, start=Start(wording=wording))
+
+
+def _is_asked(plan: Plan, phrase: str) -> bool:
+    """Whether facts stand for what a phrase of the prompt says, but for what is left out by name."""
+    asked = [fact.span for fact in plan.asked if fact.span is not None]
+    told = [*asked, *plan.left_out]
+    start = plan.request.prompt.find(phrase)
+    places = [(start + word.start, start + word.end) for word in content_words(phrase)]
+    return (
+        start >= 0
+        and any(_within(place, asked) for place in places)
+        and all(_within(place, told) for place in places)
+    )
+
+
+def _within(place: tuple[int, int], spans: Sequence[Span]) -> bool:
+    return any(span.start <= place[0] and place[1] <= span.end for span in spans)
 
 
 def _core(phrase: str) -> str:

@@ -29,11 +29,11 @@ class Sheet(RenderResult):
 
     @property
     def page(self) -> "PIL.Image.Image":
-        """All pictures, each above the name of its style; a place is empty where one failed."""
-        by_row = {outcome.request.row: outcome.image for outcome in self.outcomes}
-        images = [by_row.get(row) for row in range(1, len(self.styles) + 1)]
+        """All pictures, each above the name of its style, and what was not drawn; a place is empty where one
+        failed."""
+        images, captions = self.captioned(self.styles)
         columns = len(images) if len(images) <= 5 else -(-len(images) // (-(-len(images) // 5)))
-        return grid(images, columns=columns, labels=Labels(title=self.title, captions=self.styles))
+        return grid(images, columns=columns, labels=Labels(title=self.title, captions=captions))
 
 
 class StyleSheet(Workflow):

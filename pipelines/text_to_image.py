@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..engine.errors import DiptychError, InputError
+from ..engine.fact import said
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
@@ -68,6 +69,19 @@ class RenderResult:
     def images(self) -> "list[PIL.Image.Image]":
         """The picture of each outcome."""
         return [outcome.image for outcome in self.outcomes]
+
+    def captioned(self, captions: Sequence[str]) -> "tuple[list[PIL.Image.Image | None], list[str]]":
+        """For rows 1, 2, ... the picture, `None` where it failed, and its caption with what was not drawn."""
+        by_row = {outcome.request.row: outcome for outcome in self.outcomes}
+        images: list[PIL.Image.Image | None] = []
+        told: list[str] = []
+        for row, caption in enumerate(captions, start=1):
+            outcome = by_row.get(row)
+            images.append(outcome and outcome.image)
+            told.append(
+                f"{caption} (not drawn: {said(outcome.left_out)})" if outcome and outcome.left_out else caption
+            )
+        return images, told
 
 
 def gathered(results: Iterable[Outcome | Failure]) -> RenderResult:

@@ -78,7 +78,7 @@ class Upscale(Workflow):
             height, width = (int(side) * scale for side in picture.pixels.shape[:2])
             frame: dict[str, Any] = {"height": height, "width": width, "row": i + 1}
             if picture.plan is not None and prompt is None:
-                request = dataclasses.replace(picture.plan.request, **frame)
+                request = dataclasses.replace(picture.plan.request, start=None, **frame)
                 plans[i] = dataclasses.replace(picture.plan, request=request)
             else:
                 said = prompt or captions.get(i) or "a picture"

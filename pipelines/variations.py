@@ -40,13 +40,16 @@ class Variations(StartingPipeline):
         """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
 
         Args:
+            prompt: where it is that of the outcome which is varied, so is the plan; another one is planned.
             variation: 0 to 1: the share of tokens that are drawn anew.
         """
         original = self.original(image, **wishes)
         rows, columns = (CELLS, CELLS) if original.tokens is None else original.tokens.shape
         share = check_share("variation", variation)
         redraw = lot(RowKey(seed), "variation", rows * columns, share=share).reshape(rows, columns)
-        start = original.start(redraw=redraw, mask=original.cells(redraw), wording=original.wording)
+        made_by = original.outcome and original.outcome.request.prompt
+        wording = original.wording if prompt == made_by else None
+        start = original.start(redraw=redraw, mask=original.cells(redraw), wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
     def of(

@@ -18,12 +18,13 @@ class WordingGrammar(LarkGrammar):
     Args:
         tokenizer: llguidance's view of the model's tokenizer.
         stop: the id of the end-of-sequence token.
-        wording: a regular expression, as Rust's `regex` crate has them; what it matches needs no escapes in JSON.
+        wording: a regular expression, as Rust's `regex` crate has them; nothing that it matches
+            needs escapes in JSON.
     """
 
     def __init__(self, tokenizer: "LLTokenizer", stop: int, *, wording: str) -> None:
         lark = (
-            '%llguidance {"no_forcing": true}\n'  # forced text is else cut into its usual tokens, not the model's
+            '%llguidance {"no_forcing": true}\n'  # else forced text is not cut into the model's own tokens
             f"start: {json.dumps(BEFORE)} WORDING {json.dumps(AFTER)}\n"
             f"WORDING: /{wording.replace('/', chr(92) + '/')}/"
         )

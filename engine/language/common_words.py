@@ -26,6 +26,9 @@ FUNCTION_WORDS: frozenset[str] = words(
     si plus très tout toute tous toutes aussi puis comme voici voilà image dessin dessine dessinez dessinée
     illustration scène tableau peinture peins fais fait faites montre montrez moi veux voudrais mais car
     parce bonjour bonsoir salut plaît plait svp merci côté près ensemble couleur
+    there's here's that's who's what's they're i've you've we're u ur love wondering possible appreciate
+    looking imagine render said once only juste seulement favourite favorite either plain background
+    backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
     """
 )
 
@@ -77,16 +80,11 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     detail
     intricate
     intricate details
-    sharp
     sharp focus
-    crisp
-    focus
     in focus
     professional
     professionally
     award winning
-    awarded
-    award
     trending on artstation
     trending
     artstation
@@ -115,7 +113,6 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     excellent
     exquisite
     great
-    cool
     good
     best
     incredible
@@ -129,7 +126,6 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     breathtaking
     eye catching
     visually appealing
-    clean
     well drawn
     well composed
     good composition
@@ -147,13 +143,32 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     good day
     so much
     very much
-    much
     so kind
     be so kind
     dear computer
-    computer
-    friend
-    buddy
+    dear friend
+    in sharp focus
+    once upon a time
+    i can't draw
+    i cannot draw
+    can't draw
+    don't forget
+    do not forget
+    n oubliez pas
+    n oublie pas
+    why not
+    can't wait
+    can't wait to see
+    don't mind
+    don't care
+    i don't care
+    not only
+    not just
+    nothing fancy
+    no problem
+    no worries
+    no rush
+    never mind
     score 9
     score 8 up
     score 7 up
@@ -187,7 +202,17 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
 NEGATIONS: frozenset[str] = words(
     """
     no not without never none nothing neither nor minus except excluding avoid avoiding remove don't dont
-    doesn't isn't aren't won't can't cannot nobody sans pas aucun aucune jamais ni rien excepté sauf
+    doesn't isn't aren't won't can't cannot nobody zero lacking lacks omit omits skip hate hates hasn't
+    haven't hadn't didn't wasn't weren't couldn't wouldn't shouldn't non évite évitez sans pas aucun aucune
+    jamais ni rien excepté sauf
     """
 )
 """What follows one of these, to the end of its phrase, is not to be seen."""
+
+NEGATION_PHRASES: frozenset[tuple[str, ...]] = frozenset(
+    tuple(phrase.split())
+    for phrase in (
+        *("free of", "leave out", "leaving out", "anything but", "instead of", "rather than", "other than"),
+        *("au lieu de", "au lieu du", "au lieu d", "plutôt que", "plutôt qu", "à part"),
+    )
+)

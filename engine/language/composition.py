@@ -45,6 +45,7 @@ class Composition:
             the words that ask for them are there.
         count: things in all; `None` for several, as many as may be.
         how: the words that ask for the arrangement, where some do.
+        denied: see `Wish`.
         left_out: what the vocabulary has not, and what cannot be drawn with the rest.
     """
 
@@ -54,6 +55,7 @@ class Composition:
     how: Said | None = None
     setting: Said | None = None
     style: Said | None = None
+    denied: frozenset[tuple[str, str]] = frozenset()
     left_out: tuple[Span, ...] = ()
 
 
@@ -76,6 +78,7 @@ def composition_of(wish: Wish) -> Composition:
         how=relation.said if relation else None,
         setting=wish.setting,
         style=wish.style,
+        denied=wish.denied,
         left_out=joined(wish.prompt, [*wish.left_out, *left_out]),
     )
 

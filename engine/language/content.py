@@ -6,7 +6,7 @@ For prompts in any words, by any planner; what a closed vocabulary makes of its 
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..fact import Span
 from .common_words import FUNCTION_WORDS, NEGATIONS, QUALITY_PHRASES
@@ -39,7 +39,7 @@ def content_words(prompt: str) -> tuple[Span, ...]:
     """The words that ask for something to be seen: neither function words, nor words of praise, nor marks."""
     text = marked(prompt).text
     words = list(words_of(text))
-    praise = praised(text, words)
+    praise = {i + j for i, count in praised(text, words).items() for j in range(count)}
     return tuple(
         Span.of(prompt, word.start, word.end)
         for i, word in enumerate(words)
@@ -47,17 +47,20 @@ def content_words(prompt: str) -> tuple[Span, ...]:
     )
 
 
-def praised(text: str, words: "list[Span]") -> frozenset[int]:
-    """The places of words that say how good a picture is to be; a phrase reaches over no comma."""
-    found: set[int] = set()
-    for i in range(len(words)):
+def praised(text: str, words: Sequence[Span]) -> Mapping[int, int]:
+    """Where words begin that say how good a picture is to be, or are said in passing, and how many they are; a
+    phrase reaches over no comma."""
+    found: dict[int, int] = {}
+    i = 0
+    while i < len(words):
         for count in range(min(_LONGEST_QUALITY, len(words) - i), 0, -1):
             part = words[i : i + count]
-            joined = all(_BETWEEN.fullmatch(text, a.end, b.start) for a, b in itertools.pairwise(part))
-            if joined and " ".join(plain(word.text) for word in part) in QUALITY_PHRASES:
-                found.update(range(i, i + count))
+            together = all(_BETWEEN.fullmatch(text, a.end, b.start) for a, b in itertools.pairwise(part))
+            if together and " ".join(plain(word.text) for word in part) in QUALITY_PHRASES:
+                found[i] = count
                 break
-    return frozenset(found)
+        i += found.get(i, 1)
+    return found
 
 
 def left_out_of(prompt: str, carried: Iterable[Span]) -> tuple[Span, ...]:

@@ -6,17 +6,21 @@ the one that it is a slip of, where there is just one so near.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from ..fact import Span
-from .common_words import FUNCTION_WORDS, NEGATIONS
+from .common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS
 from .content import plain, praised, words_of
 from .prompt_syntax import marked
 from .vocabulary import Term, Vocabulary
 
-Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break"]
+Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
 _BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c")
+_HYPHENS = frozenset(["-", "\u2010", "\u2011"])
+_UNDOING = frozenset(["non", "un", "not", "anti"])
+_COUNTED = re.compile(r"(\d{1,4})([^\W\d_]+)")
 SHORTEST = 4  # letters of a word that may be a slip
 
 
@@ -37,6 +41,11 @@ class Piece:
     term: Term | None = None
 
     @property
+    def word(self) -> str:
+        """Its first word; of a break, none."""
+        return self.words[0] if self.words else ""
+
+    @property
     def category(self) -> str:
         return self.term.category if self.term else ""
 
@@ -45,53 +54,123 @@ def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[S
     """The phrases of a prompt in their order, and the marks in it that no words carry out."""
     reading = marked(prompt)
     words = list(words_of(reading.text))
-    praise = praised(reading.text, words)
+    text = _Text(prompt, reading.text, words, [plain(word.text) for word in words], vocabulary)
     pieces: list[Piece] = []
     i = 0
     while i < len(words):
-        if i and _parts(reading.text[words[i - 1].end : words[i].start]):
+        if i and text.parted(i):
             pieces.append(Piece(role="break", span=Span.of(prompt, words[i].start, words[i].start)))
-        count = _longest(reading.text, words, i, vocabulary)
-        run = words[i : i + max(count, 1)]
-        span = Span.of(prompt, run[0].start, run[-1].end)
-        pieces.append(_piece(tuple(plain(word.text) for word in run), span, i in praise, vocabulary))
-        i += len(run)
-    return pieces, reading.cannot
+        found = text.at(i)
+        pieces += found
+        i += sum(max(1, len(piece.words)) for piece in found) if found[0].role != "digits" else 1
+    return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces], reading.cannot
 
 
-def _piece(words: tuple[str, ...], span: Span, praise: bool, vocabulary: Vocabulary) -> Piece:
-    term = vocabulary.terms.get(words)
-    if term is not None:
-        return Piece(role="term", span=span, words=words, term=term)
-    if words in vocabulary.own_phrases:
-        return Piece(role="own", span=span, words=words)
-    (word,) = words
-    if word in NEGATIONS:
-        return Piece(role="negation", span=span, words=words)
-    if praise:
-        return Piece(role="praise", span=span, words=words)
-    if word in FUNCTION_WORDS:
-        return Piece(role="function", span=span, words=words)
-    meant = _meant(word, vocabulary)
-    return Piece(role="term" if meant else "unknown", span=span, words=words, term=meant)
+@dataclasses.dataclass(frozen=True)
+class _Text:
+    """A prompt's words, and what a phrase that begins at one of them means.
 
+    Args:
+        text: the prompt without its marks.
+        plain: each word as tables have it.
+    """
 
-def _longest(text: str, words: Sequence[Span], i: int, vocabulary: Vocabulary) -> int:
-    """Of how many words the longest phrase is that begins at word `i`; 0 for none. It reaches over no break."""
-    reach = 1
-    while i + reach < len(words) and reach < vocabulary.longest:
-        if _parts(text[words[i + reach - 1].end : words[i + reach].start]):
-            break
-        reach += 1
-    for count in range(reach, 0, -1):
-        phrase = tuple(plain(word.text) for word in words[i : i + count])
-        if phrase in vocabulary.terms or phrase in vocabulary.own_phrases:
-            return count
-    return 0
+    prompt: str
+    text: str
+    words: Sequence[Span]
+    plain: Sequence[str]
+    vocabulary: Vocabulary
 
+    @functools.cached_property
+    def _praised(self) -> Mapping[int, int]:
+        return praised(self.text, list(self.words))
 
-def _parts(between: str) -> bool:
-    return any(character in _BREAKS for character in between)
+    def _praise(self, i: int) -> int:
+        """Of how many words the praise is that begins at word `i`; 0 for none."""
+        return self._praised.get(i, 0)
+
+    def parted(self, i: int) -> bool:
+        """Whether a comma or the like stands before word `i`."""
+        between = self.text[self.words[i - 1].end : self.words[i].start]
+        return any(character in _BREAKS for character in between)
+
+    def at(self, i: int) -> list[Piece]:
+        """The phrase that begins at word `i`; of a hyphened word, or of one behind a number, its parts."""
+        terms, own = self.vocabulary.terms, self.vocabulary.own_phrases
+        chain = self._chain(i)
+        longest = self._longest(i)
+        if chain > max(1, longest) and not all(self._is_colour(j) for j in range(i, i + chain)):
+            return self._hyphened(i, chain)
+        if (praise := self._praise(i)) > max(longest, 1):
+            return [self._piece(i, praise, "praise")]
+        if longest:
+            words = tuple(self.plain[i : i + longest])
+            if words in NEGATION_PHRASES:
+                return [self._piece(i, longest, "negation")]
+            return [self._piece(i, longest, "own" if words in own else "term", terms.get(words))]
+        return self._word(i)
+
+    def _word(self, i: int) -> list[Piece]:
+        word = self.plain[i]
+        if word in NEGATIONS:
+            return [self._piece(i, 1, "negation")]
+        if praise := self._praise(i):
+            return [self._piece(i, praise, "praise")]
+        if word in FUNCTION_WORDS:
+            return [self._piece(i, 1, "function")]
+        if (counted := _COUNTED.fullmatch(word)) and (noun := self.vocabulary.terms.get((counted[2],))):
+            return self._counted(i, counted, noun)
+        meant = _meant(word, self.vocabulary)
+        return [self._piece(i, 1, "term" if meant else "unknown", meant)]
+
+    def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
+        """'2cats': a number and a noun."""
+        start, middle = self.words[i].start, self.words[i].start + len(counted[1])
+        number = self.vocabulary.terms.get((counted[1],)) or Term("number", counted[1])
+        spans = Span.of(self.prompt, start, middle), Span.of(self.prompt, middle, self.words[i].end)
+        return [
+            Piece(role="digits", span=spans[0], words=(counted[1],), term=number),
+            Piece(role="digits", span=spans[1], words=(counted[2],), term=noun),
+        ]
+
+    def _hyphened(self, i: int, count: int) -> list[Piece]:
+        """'two-headed', 'non-red': one word that nobody knows; but of 'sky-blue' the colour is known."""
+        last = self.vocabulary.terms.get((self.plain[i + count - 1],))
+        if last and last.category == "colour" and not {*self.plain[i : i + count]} & _UNDOING:
+            return [self._piece(i, count - 1, "unknown"), self._piece(i + count - 1, 1, "term", last)]
+        return [self._piece(i, count, "unknown")]
+
+    def _chain(self, i: int) -> int:
+        """Of how many words a hyphened word has that begins at word `i`; 1 where none does."""
+        count = 1
+        while i + count < len(self.words) and (
+            self.text[self.words[i + count - 1].end : self.words[i + count].start] in _HYPHENS
+        ):
+            count += 1
+        return count
+
+    def _is_colour(self, j: int) -> bool:
+        term = self.vocabulary.terms.get((self.plain[j],))
+        return term is not None and term.category == "colour"
+
+    def _longest(self, i: int) -> int:
+        """Of how many words the longest phrase is that begins at word `i`, up to a break; 0 for none."""
+        reach = 1
+        while i + reach < len(self.words) and reach < self.vocabulary.longest and not self.parted(i + reach):
+            reach += 1
+        for count in range(reach, 0, -1):
+            phrase = tuple(self.plain[i : i + count])
+            if (
+                phrase in self.vocabulary.terms
+                or phrase in self.vocabulary.own_phrases
+                or phrase in NEGATION_PHRASES
+            ):
+                return count
+        return 0
+
+    def _piece(self, i: int, count: int, role: Role, term: Term | None = None) -> Piece:
+        span = Span.of(self.prompt, self.words[i].start, self.words[i + count - 1].end)
+        return Piece(role=role, span=span, words=tuple(self.plain[i : i + count]), term=term)
 
 
 def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
@@ -103,6 +182,7 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
         for known, term in vocabulary.single_words.items()
         if term.category in ("kind", "colour", "size", "setting", "style")
         and len(known) >= SHORTEST
+        and known[0] == word[0]
         and abs(len(known) - len(word)) <= 2
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
     ]

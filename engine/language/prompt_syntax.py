@@ -6,6 +6,8 @@
     [cat:dog:0.5]  [cat|dog]             another prompt in the middle of the work: cannot be carried out
     <lora:ink:0.8>  embedding:name       extra weights: cannot be carried out
     a boat --ar 3:2 --no trees           options (Midjourney): cannot be carried out
+    Negative prompt: …  Steps: 20, …     how another tool made a picture (AUTOMATIC1111): cannot be carried out
+    subject: a cat; style: ink           labels are no words, nor is /imagine
     2. a cat    - a cat    #3 a cat      a list's number or mark is no word
 
 A `Marked` prompt has the same length as what was typed, so that the places of words are those of the prompt.
@@ -23,6 +25,13 @@ _CANNOT = re.compile(
     r"|\[[^\[\]\n|]{1,200}(?:\|[^\[\]\n|]{1,200})+\]"
     r"|\bembedding:[\w.-]+"
     rf"|{_OPTION}"
+    r"|\bNegative prompt:.*|\bSteps:\s*\d+\s*,.*",
+    re.DOTALL,
+)
+_LABEL = re.compile(
+    r"^\s*/imagine(?:\s+prompt)?\s*:?|"
+    r"\b(?:prompt|subject|object|style|setting|scene|place|location|time|size|colou?r|background|sujet|décor)\s*:(?!\d)",
+    re.IGNORECASE,
 )
 _WEIGHT = re.compile(r"::?\s*[+-]?\d*\.?\d+\s*(?=[)\]}])|::\s*(?:[+-]?\d*\.?\d+)?|(?<=[\w)])[+-]{2,}(?!\S)")
 _LISTED = re.compile(r"(?m)^\s*(?:\d+\s*[.):]\s+|#\s*\d+\s*[.):]?\s+|[-*\u2022]\s+)")
@@ -53,7 +62,13 @@ def marked(prompt: str) -> Marked:
         return ";" + " " * (len(found[0]) - 1)
 
     text = _CANNOT.sub(note, prompt)
-    for pattern, fill in ((_WEIGHT, _weight), (_LISTED, _blank), (_RATIO, _blank), (_JOINT, _semicolon)):
+    for pattern, fill in (
+        (_LABEL, _semicolon),
+        (_WEIGHT, _weight),
+        (_LISTED, _blank),
+        (_RATIO, _blank),
+        (_JOINT, _semicolon),
+    ):
         text = pattern.sub(fill, text)
     return Marked(text=_BRACKETS.sub(" ", text), cannot=tuple(cannot))
 

@@ -62,6 +62,7 @@ class Vocabulary:
         numbers: by digits, the usual word.
         plain_size, plain_style: those that need not be said.
         plain_kind: what is drawn of a prompt that names a setting, and nothing in it.
+        after_noun: words that are colours behind a noun alone, and else things: 'roses'.
     """
 
     terms: Mapping[Phrase, Term]
@@ -76,6 +77,7 @@ class Vocabulary:
     plain_size: str
     plain_style: str
     plain_kind: str
+    after_noun: frozenset[str] = frozenset()
 
     @functools.cached_property
     def longest(self) -> int:
@@ -142,6 +144,7 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
         plain_size=table["plain_size"],
         plain_style=table["plain_style"],
         plain_kind=table["plain_kind"],
+        after_noun=frozenset(table.get("after_noun", ())),
     )
     if vocabulary.plain_kind not in kinds:
         raise ValueError(f"plain_kind {vocabulary.plain_kind!r} is none of the kinds")

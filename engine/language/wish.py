@@ -36,6 +36,14 @@ class Thing:
         parts = (self.kind, self.colour, self.size, self.number, self.place)
         return [part.span for part in parts if part and part.span]
 
+    def agrees(self, other: "Thing") -> bool:
+        """Whether nothing that is said of the other is said otherwise of this."""
+        pairs = ((self.colour, other.colour), (self.size, other.size), (self.place, other.place))
+        alike = all(a is None or b is None or a.value == b.value for a, b in pairs)
+        return alike and (
+            other.number is None or self.number is None or self.number.value == other.number.value
+        )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Relation:
@@ -50,6 +58,7 @@ class Wish:
     """All that a prompt wishes for.
 
     Args:
+        denied: what is not to be there, as (category, value) of the vocabulary: nobody may add it.
         left_out: words that ask for something which the vocabulary has not, joined where they stand together.
     """
 
@@ -58,4 +67,5 @@ class Wish:
     relations: tuple[Relation, ...] = ()
     setting: Said | None = None
     style: Said | None = None
+    denied: frozenset[tuple[str, str]] = frozenset()
     left_out: tuple[Span, ...] = ()

@@ -30,21 +30,18 @@ class _Choice:
 def wordings(composition: Composition, vocabulary: Vocabulary) -> str:
     """The regular expression of all full wordings of a composition, in the syntax that grammars share."""
     things = dict.fromkeys(_things(composition, each, vocabulary) for each in _choices(composition, vocabulary))
-    setting = composition.setting
-    first = vocabulary.kinds[composition.things[0].kind.value]
-    settings = [setting.value] if setting else first.settings
-    style = f", {composition.style.value}" if _is_said(composition.style, vocabulary) else ""
+    settings = _settings(composition, vocabulary)
+    style = _style(composition, vocabulary)
     return f"{_any(list(things))}, {_any(settings)}{_any([style])}"
 
 
 def only_wording(composition: Composition, vocabulary: Vocabulary) -> str:
     """The full wording, where nothing is left open; else empty."""
     choices = list(itertools.islice(_choices(composition, vocabulary), 2))
-    first = vocabulary.kinds[composition.things[0].kind.value]
-    settings = [composition.setting.value] if composition.setting else list(first.settings)
+    settings = _settings(composition, vocabulary)
     if len(choices) > 1 or len(settings) > 1:
         return ""
-    style = f", {composition.style.value}" if _is_said(composition.style, vocabulary) else ""
+    style = _style(composition, vocabulary)
     return f"{_things(composition, choices[0], vocabulary)}, {settings[0]}{style}"
 
 
@@ -87,12 +84,14 @@ def _facts(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Ite
             yield _fact("place", f"{an(kind)} {thing.place.value}", wished.place)
         elif plan.arrangement == "side by side":
             yield _fact("place", f"{an(kind)} {(LEFT, RIGHT)[place]}", wished.place)
+        elif plan.arrangement == "in a row" and wished.place:
+            yield _fact("place", f"{an(kind)} {wished.place.value}", wished.place)
     kinds = [thing.kind.value for thing in plan.things]
     if len({*kinds}) == len(kinds) > 1:
-        yield _fact("relation", _relation(plan, kinds), asked.how or _placed(asked))
+        yield _fact("relation", _relation(plan, kinds), asked.how)
     if plan.setting:
         yield _fact("setting", plan.setting.value, asked.setting)
-    if plan.style and _is_said(plan.style, vocabulary):
+    if plan.style and plan.style.value != vocabulary.plain_style:
         yield _fact("style", plan.style.value, asked.style)
     elif asked.style:
         yield _fact("style", vocabulary.plain_style, asked.style)
@@ -112,26 +111,35 @@ def _relation(plan: Composition, kinds: Sequence[str]) -> str:
     return f"{an(first)} {'above' if plan.arrangement == 'stacked' else 'to the left of'} {an(second)}"
 
 
-def _placed(asked: Composition) -> Said | None:
-    """In a row, where no fact speaks of places: the words that ask for one."""
-    if asked.arrangement != "in a row":
-        return None
-    return next((thing.place for thing in asked.things if thing.place), None)
-
-
 def _count_fact(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Fact:
-    number = next((thing.number for thing in asked.things if thing.number), None)
+    number = next((thing.number for thing in asked.things if thing.number), None) or _repeated(asked)
     count = plan.count or 1
     if plan.arrangement != "group":
         return _fact("count", _TOTALS[count], number)
     return _fact("count", number_of(count, plan.things[0].kind.value, vocabulary), number)
 
 
+def _repeated(asked: Composition) -> Said | None:
+    """A thing of a kind that was named before: 'a cat and another cat'; the facts of things say it but once."""
+    kinds = [thing.kind.value for thing in asked.things]
+    return next((t.kind for i, t in enumerate(asked.things) if kinds.index(t.kind.value) < i), None)
+
+
+def _settings(composition: Composition, vocabulary: Vocabulary) -> list[str]:
+    """The setting that is asked for; else those that fit the first thing, none of them denied."""
+    if composition.setting:
+        return [composition.setting.value]
+    usual = vocabulary.kinds[composition.things[0].kind.value].settings
+    allowed = [setting for setting in usual if ("setting", setting) not in composition.denied]
+    rest = [setting for setting in vocabulary.settings if ("setting", setting) not in composition.denied]
+    return allowed or rest[:1] or list(usual)
+
+
 def _choices(composition: Composition, vocabulary: Vocabulary) -> Iterator[_Choice]:
     """All ways to fill in colours and numbers; things of colours that the prompt leaves open differ in them."""
     said = {thing.colour.value for thing in composition.things if thing.colour}
     options = [
-        [thing.colour.value] if thing.colour else _usual(thing, said, vocabulary)
+        [thing.colour.value] if thing.colour else _usual(thing, said, composition, vocabulary)
         for thing in composition.things
     ]
     counts = [composition.count] if composition.count else _COUNTS
@@ -141,10 +149,12 @@ def _choices(composition: Composition, vocabulary: Vocabulary) -> Iterator[_Choi
             yield from (_Choice(colours=colours, count=count) for count in counts)
 
 
-def _usual(thing: Thing, said: set[str], vocabulary: Vocabulary) -> list[str]:
-    """The usual colours of a thing, none of them another thing's if that can be."""
+def _usual(thing: Thing, said: set[str], composition: Composition, vocabulary: Vocabulary) -> list[str]:
+    """The usual colours of a thing, none of them denied, or another thing's if that can be."""
     usual = vocabulary.kinds[thing.kind.value].colours
-    return [colour for colour in usual if colour not in said] or list(usual)
+    allowed = [colour for colour in usual if ("colour", colour) not in composition.denied]
+    allowed = allowed or [c for c in vocabulary.colours if ("colour", c) not in composition.denied][:2]
+    return [colour for colour in allowed if colour not in said] or allowed or list(usual)
 
 
 def _can_differ(options: Sequence[Sequence[str]], composition: Composition) -> bool:
@@ -177,8 +187,10 @@ def _named(thing: Thing, colour: str, vocabulary: Vocabulary) -> str:
     return an(" ".join(filter(None, (size, colour, thing.kind.value))))
 
 
-def _is_said(style: Said | None, vocabulary: Vocabulary) -> bool:
-    return style is not None and style.value != vocabulary.plain_style
+def _style(composition: Composition, vocabulary: Vocabulary) -> str:
+    """The end of a full wording that says the style; empty where that is the plain one."""
+    style = composition.style
+    return f", {style.value}" if style and style.value != vocabulary.plain_style else ""
 
 
 def an(phrase: str) -> str:

@@ -104,7 +104,8 @@ class Captioner:
         yes, said = self.asked(sight, [[fact.text for fact in each] for each in asked])
         found: list[list[float]] = []
         for i, each in enumerate(facts):
-            odds = (self.calibration.of(fact.kind).odds(yes[i, j], said[i, j]) for j, fact in enumerate(asked[i]))
+            fits = [self.calibration.of(fact.kind) for fact in asked[i]]
+            odds = (fit.odds(yes[i, j], said[i, j]) for j, fit in enumerate(fits))
             probabilities = (float(each.sigmoid()) for each in odds)
             found.append([self.calibration.answer(fact, probabilities) for fact in each])
         return found

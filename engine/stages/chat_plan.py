@@ -29,6 +29,12 @@ QUOTING = (
     ' stands in a quote. The quote of a fact that you add yourself is "".'
 )
 """What a model is told beside instructions that say nothing of quotes."""
+STARTING = (
+    "The picture is made from another one, which shows this: {shows}. What the wish does not change stays as it is"
+    ' there, and stands in the sentence; as a fact it has the quote "".'
+)
+"""What a model is told, too, of a request that starts from a picture."""
+_MOST_SHOWN = 300  # characters of that
 TRIES = 3
 AROUND_THINKING = 3  # tokens that end the reasoning and lead over to the Plan
 
@@ -125,6 +131,8 @@ def _written(
 def _prompt_ids(request: Request, chat: Chat) -> list[int]:
     told = chat.instructions or INSTRUCTIONS
     told = told if '"quote"' in told else f"{told}{QUOTING}"
+    if request.start and request.start.shows:
+        told = f"{told} {STARTING.format(shows=request.start.shows[:_MOST_SHOWN])}"
     if request.missed:
         missed = "; ".join(fact.text for fact in request.missed)
         told = f"{told} Earlier pictures missed these, so stress them: {missed}."

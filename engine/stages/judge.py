@@ -26,8 +26,7 @@ class JudgeStage:
     """Picture to Verdict; a draft's preview is judged as a Picture too.
 
     All facts of the plan are answered; the score is of those alone that were asked, see `Calibration`. Of a
-    plan without asked facts its prompt is the one fact, of a picture without a plan the captioner's own
-    caption.
+    plan without asked facts its prompt is the one fact, of a picture without a plan the captioner's caption.
 
     Captioners of the kind that this package trains are carried out here, in batches; for those of the library,
     and chat models, see `reading`.

@@ -1,8 +1,8 @@
 """Verdicts by a captioner or chat model of the library: one picture after the other.
 
-A chat model is asked whether the picture shows each fact; its probability of 'yes' is the answer. A captioner that
-takes no questions says how likely a text is, given the picture, against how likely it is given a grey one (the
-pointwise mutual information a token); `sharpness` times that is the log-odds.
+A chat model is asked whether the picture shows each fact: its probability of 'yes' is the answer. A captioner
+that takes no questions says how likely a text is, given the picture, against how likely it is given a grey one
+(the pointwise mutual information a token); `sharpness` times that is the log-odds.
 """
 
 import math

@@ -12,6 +12,7 @@ from ..ar.sampling import Sampling
 from ..ar.wording_grammar import WordingGrammar, wording_in
 from ..errors import RowError
 from ..language.composition import Composition, composition_of
+from ..language.keeping import kept
 from ..language.vocabulary import Vocabulary
 from ..language.wish import Said, Thing, Wish
 from ..language.wish_reader import wish_of
@@ -103,38 +104,18 @@ def _composition(index: int, request: Request, vocabulary: Vocabulary) -> Compos
     if shown:
         wish = kept(wish, wish_of(shown, vocabulary))
     if not wish.things and wish.setting:  # a place without a thing: what is usual there
-        fitting = (kind.name for kind in vocabulary.kinds.values() if wish.setting.value in kind.settings[:1])
-        plain = Said(next(fitting, vocabulary.plain_kind), None)
-        wish = dataclasses.replace(wish, things=(Thing(kind=plain),))
+        wish = dataclasses.replace(wish, things=(Thing(kind=Said(_plain_kind(wish, vocabulary), None)),))
     if not wish.things:
         raise RowError(index, _refusal(request.prompt, vocabulary))
     return composition_of(wish)
 
 
-def kept(wish: Wish, shown: Wish) -> Wish:
-    """A wish, in which what it leaves open is as in a picture that is started from: the colour, the size and
-    the place of things of the same kind, the setting, the style."""
-    things = []
-    for thing in wish.things:
-        old = next((each for each in shown.things if each.kind.value == thing.kind.value), None)
-        things.append(
-            dataclasses.replace(
-                thing,
-                colour=thing.colour or _added(old and old.colour),
-                size=thing.size or _added(old and old.size),
-                place=thing.place or _added(old and old.place),
-            )
-        )
-    return dataclasses.replace(
-        wish,
-        things=tuple(things),
-        setting=wish.setting or _added(shown.setting),
-        style=wish.style or _added(shown.style),
-    )
-
-
-def _added(said: Said | None) -> Said | None:
-    return said and Said(said.value, None)
+def _plain_kind(wish: Wish, vocabulary: Vocabulary) -> str:
+    """What is usual in the setting of a wish that names no thing, and that it does not deny."""
+    allowed = [kind for kind in vocabulary.kinds.values() if ("kind", kind.name) not in wish.denied]
+    fitting = [kind.name for kind in allowed if wish.setting and wish.setting.value in kind.settings[:1]]
+    plain = [kind.name for kind in allowed if kind.name == vocabulary.plain_kind]
+    return [*fitting, *plain, *(kind.name for kind in allowed), vocabulary.plain_kind][0]
 
 
 def _refusal(prompt: str, vocabulary: Vocabulary) -> str:

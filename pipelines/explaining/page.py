@@ -1,10 +1,11 @@
 """The sheet that explains a picture: its plan, its draft as it grew, how sure each token was, the paint as it
-dried, and what the judge answered. Knows nothing of models.
+dried, and what the judge answered to what was asked and added. Knows nothing of models.
 """
 
 import math
 from typing import TYPE_CHECKING
 
+from ...engine.fact import Fact, said
 from ...engine.values import Draft, Outcome, Verdict
 from ..grid import FAINT, INK, PAPER, fit, fitted, font, write
 from .heat import heat
@@ -23,6 +24,7 @@ _LINE = 18
 _HEAD = 22
 _FOOT = 26  # below a row of pictures
 _BARS = 320  # where they begin, from the left
+_WHOSE = 740  # where it is said who asked
 _YES, _NO, _BAR = (36, 112, 74), (178, 52, 44), (226, 224, 218)
 
 
@@ -116,6 +118,9 @@ def _write_head(draw: "PIL.ImageDraw.ImageDraw", outcome: Outcome) -> None:
     draw.text((_GAP, _GAP), fitted(draw, request.prompt, width, font(20)), fill=INK, font=font(20))
     y = _GAP + 30
     y += _LINE * write(draw, f"planned: {outcome.plan.prompt}", (_GAP, y), width, lines=2)
+    if outcome.left_out:
+        left_out = f"not drawn: {said(outcome.left_out)}"
+        y += _LINE * write(draw, left_out, (_GAP, y), width, lines=1, fill=_NO)
     best = f"candidate {outcome.best.index} of {len(outcome.trail)}, seed {request.seed}: {outcome.best.reason}"
     write(draw, best, (_GAP, y), width, lines=1, fill=FAINT)
 
@@ -127,9 +132,17 @@ def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict, y: int) ->
     for answer in verdict.answers:
         name = f"{answer.fact.kind}: {answer.fact.text}"
         draw.text((_GAP, y), fitted(draw, name, _BARS - 2 * _GAP), fill=INK, font=font())
-        colour = _YES if answer.shown else _NO
+        colour = (_YES if answer.shown else _NO) if answer.fact.asked else FAINT
         draw.rectangle((_BARS, y + 2, _BARS + 300, y + 14), fill=_BAR)
         draw.rectangle((_BARS, y + 2, _BARS + round(300 * answer.probability), y + 14), fill=colour)
-        said = f"{'yes' if answer.shown else 'no'}, {answer.probability:.0%}"
-        draw.text((_BARS + 316, y), said, fill=colour, font=font())
+        answered = f"{'yes' if answer.shown else 'no'}, {answer.probability:.0%}"
+        draw.text((_BARS + 316, y), answered, fill=colour, font=font())
+        draw.text((_WHOSE, y), fitted(draw, whose(answer.fact), WIDTH - _WHOSE - _GAP), fill=colour, font=font())
         y += 24
+
+
+def whose(fact: Fact) -> str:
+    """Who wants a fact: the user, in which words, or the planner."""
+    if not fact.asked:
+        return "added"
+    return f"asked: {said([fact.span])}" if fact.span else "asked"

@@ -1,4 +1,4 @@
-"""Calibrates the captioner: from its answers to the probability that a picture shows a fact, or all that is asked.
+"""Calibrates the captioner: from its answers to the probability of a fact, or of all that is asked.
 
 Logistic regression (Platt 1999) on held-out pictures. First facts, kind by kind, true ones and false ones: what
 the captioner answers, and how likely it would have named the fact itself. Then what people ask, in wordings

@@ -2,9 +2,10 @@
 
 Policy gradient on groups (GRPO, Shao et al. 2024, "DeepSeekMath"; advantages are not divided by their spread,
 as in Liu et al. 2025, "Understanding R1-Zero-Like Training"): several drafts of each prompt are drawn by the
-stage that draws them in the chain, and their facts answered by the stage that judges them there. The tokens of
-those that are better than their group become likelier, those of worse ones less likely, and a Kullback-Leibler
-term holds the drafter near what it began as. Each draft teaches once, so nothing needs to be clipped.
+stage that draws them in the chain, and scored by what was asked, by the stage that judges them there. The tokens
+of those that are better than their group become likelier, those of worse ones less likely, and a
+Kullback-Leibler term holds the drafter near what it began as. Each draft teaches once, so nothing needs to be
+clipped.
 
 Whether it draws better then is for the inspector to say, which takes no part: `diptych evaluate`.
 """
@@ -12,7 +13,6 @@ Whether it draws better then is for the inspector to say, which takes no part: `
 import copy
 import dataclasses
 import hashlib
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -136,18 +136,13 @@ class PreferenceTask:
             return DraftStage(model=model, codebook=codebook).run(plans, models, Silent())
 
     def _scored(self, drafts: Sequence[Draft]) -> list[float]:
-        """How many of its facts each draft shows, as a share: one that is half right is better than one that is
-        all wrong, between which the loop's own score hardly tells. That score, where there are no facts."""
+        """The loop's own score of each draft: the probability that it shows all that was asked."""
         device, key = self.drafter.device, self._keys["captioner"]
         models = {key: dataclasses.replace(self.captioner, model=copy_on(device, self.captioner.model))}
         seen = [Picture(pixels=each.preview, plan=each.plan, draft=each, is_preview=True) for each in drafts]
         with in_float32(device):
             verdicts = JudgeStage(model=key).run(seen, models, Silent())
-        answers = [[answer.probability for answer in verdict.answers] for verdict in verdicts]
-        return [
-            statistics.fmean(each) if each else verdict.score
-            for each, verdict in zip(answers, verdicts, strict=True)
-        ]
+        return [verdict.score for verdict in verdicts]
 
     def _compared(self, drafts: Sequence[Draft]) -> tuple[torch.Tensor, torch.Tensor]:
         """How likely the tokens are now, log-probabilities (b, s), and an estimate of the divergence from how

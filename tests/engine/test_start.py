@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.runner import given_plan, shape_of
+from diptych.engine.runner import given_plan, shape_of, shows_unknown
 from diptych.engine.start import Start, Wording
 from diptych.engine.values import Fact, Request
 
@@ -77,3 +77,21 @@ def test_a_given_plan_is_the_requests_plan() -> None:
     plan = given_plan(request)
     assert plan is not None and plan.request is request
     assert (plan.prompt, plan.facts) == (WORDING.prompt, WORDING.facts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "keeps"),
+    [
+        ({}, False),
+        ({"strength": 0.5}, True),
+        ({"redraw": 0.0}, True),
+        ({"redraw": torch.ones(2, 3, dtype=torch.bool)}, False),
+        ({"redraw": TOKENS > 0}, True),
+        ({"mask": torch.ones(16, 24, dtype=torch.bool)}, False),
+        ({"mask": PICTURE[..., 0] > 9}, True),
+    ],
+)
+def test_only_a_start_of_which_something_stays_is_looked_at(parts: dict[str, Any], keeps: bool) -> None:
+    start = Start(picture=PICTURE, **parts)
+    assert start.keeps_something is keeps and shows_unknown(start) is keeps
+    assert not shows_unknown(dataclasses.replace(start, shows="a boat"))

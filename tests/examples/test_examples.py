@@ -67,11 +67,13 @@ def test_a_prompt_becomes_a_picture_by_the_command_line(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert pictures_in(tmp_path / "out") == {"one_prompt.png": (256, 256)}
     assert "planned: " in done.stdout and "seen: " in done.stdout
+    assert "asked: a red boat: yes" in done.stdout and "added: one thing: yes" in done.stdout
+    assert "not drawn" not in done.stdout
 
 
 def test_a_prompt_file_becomes_a_folder_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(run("prompt_file", tmp_path / "out")) == {f"garden-{row}.png" for row in (1, 2, 3, 5)}
-    assert "4. failed at plan: 'gobbledygook' has no word" in capsys.readouterr().out
+    assert "4. failed at plan: 'gobbledygook' names nothing that this planner knows" in capsys.readouterr().out
 
 
 def test_the_best_of_four_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

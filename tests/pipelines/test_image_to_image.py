@@ -4,7 +4,7 @@ import PIL.Image
 import pytest
 import torch
 
-from diptych import InputError, TextToImage
+from diptych import InputError, Outcome, TextToImage
 from diptych.engine.randomness import derive_seed
 from diptych.pipelines.image_to_image import ImageToImage
 from diptych.pipelines.sketch import Sketch
@@ -25,6 +25,65 @@ def test_strength_says_how_much_of_the_picture_is_left(pocket_pipe: TextToImage)
     assert made[0].plan.prompt != boat.plan.prompt  # the plan is the new prompt's
     fresh = pocket_pipe(prompt, seed=4).outcomes[0]
     assert torch.equal(made[2].picture.pixels, fresh.picture.pixels)
+
+
+@pytest.fixture(scope="module")
+def city(pocket_pipe: TextToImage) -> Outcome:
+    prompt = "a small red boat on the left, in the city, in watercolour"
+    return pocket_pipe(prompt, seed=3, num_inference_steps=2).outcomes[0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_the_prompt_leaves_open_stays_as_it_is_in_the_picture(
+    pocket_pipe: TextToImage, city: Outcome, known: bool
+) -> None:
+    paint, image = ImageToImage.from_pipe(pocket_pipe), city if known else city.image
+    (made,) = paint("a green boat", image=image, strength=0.6, seed=4, num_inference_steps=2).outcomes
+    assert made.plan.prompt == "a small green boat on the left, in the city, in watercolour"
+    assert {fact.text: fact.asked for fact in made.plan.facts} == {
+        "a boat": True,
+        "a green boat": True,
+        "a small boat": False,
+        "a boat on the left": False,
+        "in the city": False,
+        "in watercolour": False,
+        "one thing": False,
+    }
+    assert "green boat" in made.verdict.caption and "in the city" in made.verdict.caption
+    assert made.accepted and made.verdict.score > 0.5
+
+
+def test_what_leaves_nothing_of_the_picture_is_planned_without_it(
+    pocket_pipe: TextToImage, city: Outcome
+) -> None:
+    paint = ImageToImage.from_pipe(pocket_pipe)
+    (made,) = paint("a green boat", image=city, strength=1.0, seed=4, num_inference_steps=1).outcomes
+    assert "look" not in made.timings
+    assert made.plan.prompt == pocket_pipe("a green boat", seed=4, num_inference_steps=1).outcomes[0].plan.prompt
+
+
+def test_a_setting_alone_keeps_the_thing(pocket_pipe: TextToImage, city: Outcome) -> None:
+    paint = ImageToImage.from_pipe(pocket_pipe)
+    (made,) = paint("at night", image=city, seed=4, num_inference_steps=1).outcomes
+    assert made.plan.prompt == "a small red boat on the left, at night, in watercolour"
+    assert [fact.text for fact in made.plan.asked] == ["at night"]
+
+
+def test_a_row_that_starts_from_a_picture_is_the_same_alone_and_in_a_batch(city: Outcome) -> None:
+    paint = ImageToImage.from_recipe("pocket", device="cpu", deterministic=True)
+    boat = city.image
+    bird = paint.pipe("a blue bird at night", seed=5, num_inference_steps=1).images[0]
+    wishes = {"num_inference_steps": 1, "strength": 0.6}
+    rows = [("a green boat", boat), ("a pink cat", bird), ("a bird", bird), ("at sunset", boat)]
+    requests = [
+        paint.request(text, image=image, seed=row, row=row, **wishes)
+        for row, (text, image) in enumerate(rows, start=1)
+    ]
+    together = paint.outcomes(requests)
+    for request, one in zip(requests, together, strict=True):
+        (alone,) = paint.outcomes([request])
+        assert alone.plan == one.plan
+        assert torch.equal(alone.picture.pixels, one.picture.pixels)
 
 
 def test_a_list_is_a_batch_with_the_loop_and_seeds_of_its_own(pocket_pipe: TextToImage) -> None:

@@ -38,6 +38,15 @@ def test_a_named_thing_is_drawn_anew_and_nothing_else(pocket_pipe: TextToImage, 
     assert columns.float().mean() < 128  # on the left
 
 
+def test_a_thing_in_the_place_of_another_stands_where_it_stood(
+    pocket_pipe: TextToImage, boat: Outcome
+) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    (made,) = paint("a blue cat", image=boat, mask_image="boat", seed=1, num_inference_steps=STEPS).outcomes
+    assert made.plan.prompt == "a blue cat on the left, at sunset"
+    assert [fact.text for fact in made.plan.asked] == ["a cat", "a blue cat"]
+
+
 def test_a_box_and_its_picture_are_the_same_mask(pocket_pipe: TextToImage, boat: Outcome) -> None:
     paint = Inpaint.from_pipe(pocket_pipe)
     drawn = PIL.Image.new("L", (256, 256))
@@ -65,6 +74,31 @@ def test_an_instruction_changes_the_thing_alone(pocket_pipe: TextToImage, boat: 
     assert made.request.start is not None and made.request.start.mask is not None
     changed = changed_pixels(made, boat)
     assert changed.any() and not changed[~made.request.start.mask].any()
+
+
+def test_what_an_instruction_changes_is_asked_and_the_rest_is_as_it_was(
+    pocket_pipe: TextToImage, boat: Outcome
+) -> None:
+    edit = Edit.from_pipe(pocket_pipe)
+    (made,) = edit("make the boat green and furry", image=boat, seed=1, num_inference_steps=STEPS).outcomes
+    before = {fact.text.replace("red", "green"): fact.asked for fact in boat.plan.facts}
+    assert {fact.text: fact.asked for fact in made.plan.facts} == before and before["a green boat"]
+    assert not before["one thing"]
+    assert [str(span) for span in made.left_out] == ["furry"] and not made.accepted
+    assert "not drawn: furry" in made.best.reason
+
+
+def test_what_the_captioner_says_of_a_picture_is_not_asked_but_for_what_changes(
+    pocket_pipe: TextToImage, boat: Outcome
+) -> None:
+    edit = Edit.from_pipe(pocket_pipe)
+    request = edit.request("make the boat green", image=boat.image)
+    assert request.start is not None and request.start.wording is not None
+    facts = {fact.text: fact.asked for fact in request.start.wording.facts}
+    assert facts["a green boat"] and not facts["a boat"] and not facts["at sunset"]
+    said = edit.request("make the boat green", image=boat.image, shows="a red boat, at sunset").start
+    assert said is not None and said.wording is not None
+    assert all(fact.asked and fact.span is None for fact in said.wording.facts)
 
 
 def test_another_setting_keeps_what_is_as_likely_in_it(pocket_pipe: TextToImage, boat: Outcome) -> None:
@@ -95,7 +129,7 @@ def test_a_planner_of_any_words_is_asked_what_no_rule_understands(
     """Here the pocket planner, which is not told that it knows a few words only."""
     plan = pocket_pipe.recipe.stages["plan"]
     shutil.copytree(folder_of(plan.model.checkpoint), tmp_path / "planner")
-    (tmp_path / "planner" / "words.json").unlink()
+    (tmp_path / "planner" / "vocabulary.json").unlink()
     model = dataclasses.replace(plan.model, checkpoint=str(tmp_path / "planner"))
     stages = {**pocket_pipe.recipe.stages, "plan": dataclasses.replace(plan, model=model)}
     pipe = TextToImage(pocket_pipe.runner, dataclasses.replace(pocket_pipe.recipe, stages=stages))

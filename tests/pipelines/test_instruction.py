@@ -1,8 +1,10 @@
 """Instructions in words: what becomes of the plan, and where the picture is to change."""
 
+import dataclasses
+
 import pytest
 
-from diptych.engine.fact import Fact
+from diptych.engine.fact import Fact, Span
 from diptych.engine.start import Wording
 from diptych.pipelines.instruction import changed
 
@@ -62,4 +64,83 @@ def test_a_plain_style_is_not_said() -> None:
     "text", ["make the zebra blue", "put a moon instead of the sun", "hello", "", "make it"]
 )
 def test_what_is_not_understood_changes_nothing(text: str) -> None:
+    assert changed(WORDING, text) is None
+
+
+@pytest.mark.parametrize(
+    ("instruction", "left_out"),
+    [
+        ("make the boat green and furry", ["furry"]),
+        ("make the boat green at night", ["night"]),
+        ("make the boat and the tree green", ["tree"]),
+        ("put a furry cat instead of the boat", ["furry"]),
+        ("put two cats instead of the boat", ["two"]),
+        ("move it to the beach, and add a dog", ["dog"]),
+        ("please make the boat much bigger", []),
+        ("at night, in ink", []),
+    ],
+)
+def test_what_is_not_understood_of_an_instruction_is_left_out_by_name(
+    instruction: str, left_out: list[str]
+) -> None:
+    change = changed(WORDING, instruction)
+    assert change is not None
+    assert [str(span) for span in change.wording.left_out] == left_out
+    assert all(instruction[span.start : span.end] == span.text for span in change.wording.left_out)
+
+
+def test_what_was_left_out_before_is_so_no_more_unless_it_still_stands_there() -> None:
+    hat, blue = Span(start=9, end=12, text="hat"), Span(start=20, end=24, text="blue")
+    change = changed(dataclasses.replace(WORDING, left_out=(hat, blue)), "make the boat green")
+    assert change is not None
+    (still,) = change.wording.left_out
+    assert change.wording.prompt[still.start : still.end] == still.text == "blue"
+
+
+def test_what_changes_is_asked_for_and_all_else_is_as_it_was() -> None:
+    asked = Fact(kind="setting", text="at sunset", span=Span(start=3, end=12, text="at sunset"))
+    added = tuple(dataclasses.replace(fact, asked=False) for fact in FACTS[:3])
+    change = changed(Wording(prompt=WORDING.prompt, facts=(*added, asked)), "make the boat green")
+    assert change is not None
+    assert [(fact.text, fact.asked, fact.span) for fact in change.wording.facts] == [
+        ("a boat", False, None),
+        ("a green boat", True, None),
+        ("a boat to the left of a tree", False, None),
+        ("at sunset", True, None),
+    ]
+    cat = changed(Wording(prompt=WORDING.prompt, facts=added), "put a cat instead of the boat")
+    assert cat is not None
+    assert [(fact.text, fact.asked) for fact in cat.wording.facts] == [
+        ("a cat", True),
+        ("a red cat", False),  # nobody spoke of its colour
+        ("a cat to the left of a tree", False),
+    ]
+
+
+def test_what_no_fact_said_gets_a_fact() -> None:
+    bigger = changed(WORDING, "make the boat huge")
+    assert bigger is not None and bigger.wording.prompt.startswith("a big red boat")
+    assert [fact.text for fact in bigger.wording.facts][:3] == ["a boat", "a red boat", "a big boat"]
+    flat = changed(WORDING, "make it a flat drawing")
+    assert flat is not None and Fact(kind="style", text="as a flat drawing") in flat.wording.facts
+
+
+def test_another_thing_of_the_kind_keeps_its_colour() -> None:
+    facts = tuple(Fact(kind="colour", text=text) for text in ("a red boat", "a blue boat"))
+    two = Wording(prompt="a red boat on the left and a blue boat on the right", facts=facts)
+    change = changed(two, "make the red boat green")
+    assert change is not None
+    assert [fact.text for fact in change.wording.facts] == ["a green boat", "a blue boat"]
+
+
+def test_a_whole_statement_changes_with_the_prompt() -> None:
+    said = "a red boat, at sunset"
+    captioned = Wording(prompt=said, facts=(Fact(kind="other", text=said, asked=False),))
+    for instruction, text in (("at night", "a red boat, at night"), ("make the boat blue", "a blue boat, at sunset")):
+        change = changed(captioned, instruction)
+        assert change is not None and change.wording.facts[0] == Fact(kind="other", text=text)
+
+
+@pytest.mark.parametrize("text", ["make the boat not red", "don't put a cat instead of the boat", "no night"])
+def test_what_is_not_to_be_is_no_change(text: str) -> None:
     assert changed(WORDING, text) is None

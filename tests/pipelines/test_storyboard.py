@@ -1,11 +1,14 @@
 """A cast over several scenes: who is named is asked for, in the same words, in every panel."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from diptych import Fact, InputError, Storyboard, TextToImage
+from diptych.engine.fact import Span
+from diptych.engine.start import Wording
 from diptych.pipelines.storyboard import told
 
 CAST = {"Mia": "a red cat", "Bo": "a blue bird"}
@@ -46,6 +49,30 @@ def test_a_plan_that_lost_the_hero_is_not_kept(storyboard: Storyboard) -> None:
         start = _with_cast(request, Plan(request=request, prompt=said, facts=()), ["a red cat"]).start
         assert start is not None and start.wording is not None
         assert start.wording.prompt == (said if kept else request.prompt)
+
+
+def test_the_cast_is_asked_for_once_and_what_is_left_out_stays_so() -> None:
+    from diptych.engine.values import Plan, Request
+    from diptych.pipelines.storyboard import _with_cast
+
+    request = Request(prompt="a furry crimson cat at sea")
+    cat = Fact(kind="thing", text="a cat", span=Span.of(request.prompt, 16, 19))
+    red = Fact(kind="colour", text="a red cat", span=Span.of(request.prompt, 8, 15))
+    furry = Span.of(request.prompt, 2, 7)
+
+    def facts(*, left_out: tuple[Span, ...] = (), said: str = "a red cat, at sea", have: tuple[Fact, ...]) -> Wording:
+        plan = Plan(request=request, prompt=said, facts=have, left_out=left_out)
+        start = _with_cast(request, plan, ["a furry crimson cat"]).start
+        assert start is not None and start.wording is not None
+        return start.wording
+
+    known = facts(left_out=(furry,), have=(cat, red))  # in the planner's own words
+    assert known.prompt == "a red cat, at sea" and known.facts == (cat, red) and known.left_out == (furry,)
+    whole = Fact(kind="colour", text="a furry crimson cat")
+    lost = facts(have=(cat,))
+    assert lost.facts == (whole, cat) and lost.prompt == request.prompt
+    twice = facts(have=(dataclasses.replace(whole, asked=False),))
+    assert twice.facts == (whole,)
 
 
 def test_the_page_has_every_panel_and_leaves_a_failed_one_empty(storyboard: Storyboard) -> None:

@@ -41,3 +41,12 @@ def test_too_many_styles_are_refused(style_sheet: StyleSheet) -> None:
 def test_a_subject_that_cannot_be_planned_is_not_made_up_for_by_the_styles(style_sheet: StyleSheet) -> None:
     with pytest.raises(DiptychError, match=r"^plan: knows no word of it"):
         style_sheet("gibberish")
+
+
+def test_a_page_says_what_was_not_drawn(style_sheet: StyleSheet) -> None:
+    sheet = style_sheet("a boat", styles=["in ink", "in poison", "with a hat"], accept=0.0)
+    images, captions = sheet.captioned(sheet.styles)
+    assert captions == ["in ink", "in poison", "with a hat (not drawn: hat)"]
+    assert [image is None for image in images] == [False, True, False]
+    assert [outcome.accepted for outcome in sheet.outcomes] == [True, False]
+    assert "not drawn: hat" in sheet.outcomes[1].best.reason

@@ -52,3 +52,13 @@ def test_tokens_and_pixels_change_where_the_lot_fell_alone(pocket_pipe: TextToIm
 def test_a_share_above_one_is_refused(pocket_pipe: TextToImage, boat: Outcome) -> None:
     with pytest.raises(InputError, match="variation = 40: must lie between 0 and 1"):
         Variations.from_pipe(pocket_pipe).of(boat, variation=40)
+
+
+def test_another_prompt_is_planned_and_the_same_is_not(pocket_pipe: TextToImage) -> None:
+    vary = Variations.from_pipe(pocket_pipe)
+    hat = pocket_pipe("a red boat with a hat", seed=3, num_inference_steps=1).outcomes[0]
+    assert [str(span) for span in hat.left_out] == ["hat"] and not hat.accepted
+    (same,) = vary.of(hat, seed=9, num_inference_steps=1).outcomes
+    assert same.plan.facts == hat.plan.facts and same.left_out == hat.left_out and not same.accepted
+    start = vary.request("a blue boat", image=hat).start
+    assert start is not None and start.wording is None

@@ -103,6 +103,7 @@ def vocabulary_table() -> dict[str, Any]:
         "plain_size": "medium",
         "plain_style": STYLE_WORDS["flat"][0],
         "plain_kind": "tree",
+        "after_noun": ["roses", "violets", "violettes", "oranges"],
     }
 
 

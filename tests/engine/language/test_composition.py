@@ -128,3 +128,30 @@ def test_facts_say_who_wants_them(vocabulary: Vocabulary) -> None:
         ("in a meadow", False, None),
         ("two cats", True, "two"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "never"),
+    [
+        ("a cat that is not black", "black"),
+        ("a fish, not under water", "under water"),
+        ("a house, not in the city", "in the city"),
+        ("no red flower, just a flower", "red"),
+        ("a turtle that is not green", "green"),
+    ],
+)
+def test_what_was_denied_is_never_added(vocabulary: Vocabulary, prompt: str, never: str) -> None:
+    said = sentences(wordings(composition_of(wish_of(prompt, vocabulary)), vocabulary))
+    assert said and not any(never in wording for wording in said)
+
+
+def test_two_things_of_one_kind_are_counted(vocabulary: Vocabulary) -> None:
+    asked = composition_of(wish_of("a cat and another cat", vocabulary))
+    full = composition_of(wish_of("a red cat on the left and a blue cat on the right, in a meadow", vocabulary))
+    assert ("two things", True) in [(fact.text, fact.asked) for fact in facts_of(full, asked, vocabulary)]
+
+
+def test_in_a_row_a_place_that_was_asked_for_is_a_fact(vocabulary: Vocabulary) -> None:
+    asked = composition_of(wish_of("a tree, a red cat and a house on the left", vocabulary))
+    told = {fact.text for fact in asked_facts(asked, vocabulary)}
+    assert "a house on the left" in told and not any("between" in text for text in told)

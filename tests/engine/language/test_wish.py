@@ -80,6 +80,108 @@ def test_what_is_negated_is_never_drawn(
 
 
 @pytest.mark.parametrize(
+    ("prompt", "kept", "left_out"),
+    [
+        ("the dog is red and the cat is blue", ["blue cat"], ["dog", "red"]),
+        ("a cat with a hat. The hat is red.", ["cat"], ["hat", "hat", "red"]),
+        ("a cat with eyes that are blue", ["cat"], ["eyes", "blue"]),
+        ("a dog on the left and a cat on the right", ["cat on the right"], ["dog on the left"]),
+        ("a dog. It is red. It sits by a house.", ["house"], ["dog", "red", "sits"]),
+        ("a black cat's red chair", ["red chair"], ["black cat's"]),
+        ("a bird with red and blue wings", ["bird"], ["red", "blue wings"]),
+        ("cat, black, red house, snow", ["black cat", "red house"], []),
+        ("a boat on the blue ocean", ["boat"], ["blue"]),
+        ("two oranges and a cup", ["cup"], ["two oranges"]),
+        ("roses and a butterfly", ["butterfly"], ["roses"]),
+        ("trois fleurs roses", ["3 pink flower"], []),
+        ("two cats, one red and one blue", ["2 cat"], ["red", "blue"]),
+        ("a cat and a bird. Both are yellow.", ["yellow cat", "yellow bird"], []),
+        ("a house and a tree. The house is red and on the left.", ["red house on the left", "tree"], []),
+    ],
+)
+def test_what_is_said_binds_to_its_own_noun(
+    vocabulary: Vocabulary, prompt: str, kept: list[str], left_out: list[str]
+) -> None:
+    wish = wish_of(prompt, vocabulary)
+    assert things(wish) == kept
+    assert [span.text for span in wish.left_out] == left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept"),
+    [
+        ("a cat and another cat", ["cat", "cat"]),
+        ("a small tree and a big tree", ["small tree", "big tree"]),
+        ("the red cat and the small cat", ["red cat", "small cat"]),
+        ("the cat is red. The cat is small.", ["small red cat"]),
+        ("cat, sunset, cat", ["cat"]),
+        ("cats: three", ["3 cat"]),
+        ("2cats", ["2 cat"]),
+    ],
+)
+def test_a_thing_is_another_one_unless_it_was_spoken_of_before(
+    vocabulary: Vocabulary, prompt: str, kept: list[str]
+) -> None:
+    wish = wish_of(prompt, vocabulary)
+    assert things(wish) == kept and not wish.left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kept", "left_out"),
+    [
+        ("two-headed turtle", ["turtle"], ["two-headed"]),
+        ("non-red cat", ["cat"], ["non-red"]),
+        ("sky-blue boat", ["blue boat"], ["sky"]),
+        ("a cat called Rose", ["cat"], ["called Rose"]),
+        ("a house with the word BIRD on it", ["house"], ["word BIRD"]),
+        ("a cat drawing a house", ["cat", "house"], ["drawing"]),
+        ("a can and a cup", ["cup"], ["can"]),
+        ("un chat d'or", ["cat"], ["or"]),
+        ("a cat like a balloon", ["cat", "balloon"], ["like"]),
+        ("a cat in a beautiful car", ["cat", "car"], ["in"]),
+        ("a house for a cat", ["house", "cat"], ["for"]),
+        ("a car left in the rain", ["car"], ["left"]),
+        ("a car facing left", ["car"], ["facing left"]),
+        ("a cat right behind a tree", ["cat", "tree"], ["right behind"]),
+        ("a winter coat on a chair", ["chair"], ["winter coat on"]),
+        ("a bird house", ["house"], ["bird"]),
+        ("clouds above a house with a tree", ["house", "tree"], ["clouds above"]),
+        ("a cat or a bird", ["cat"], ["or", "bird"]),
+        ("Good evening! A lighthouse, please draw it.", ["lighthouse"], []),
+        ("I hate cats. Draw a bird.", ["bird"], ["hate cats"]),
+        ("a cat, don't forget the tree", ["cat", "tree"], []),
+        ("can't wait to see a red castle", ["red castle"], []),
+        ("subject: cat; style: ink", ["cat"], []),
+        ("/imagine prompt: a red cat", ["red cat"], []),
+    ],
+)
+def test_known_words_that_ask_for_something_else_are_no_things(
+    vocabulary: Vocabulary, prompt: str, kept: list[str], left_out: list[str]
+) -> None:
+    wish = wish_of(prompt, vocabulary)
+    assert things(wish) == kept
+    assert [span.text for span in wish.left_out] == left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "denied"),
+    [
+        ("a cat that is not black", {("colour", "black")}),
+        ("a fish, not under water", {("setting", "under water")}),
+        ("a forest, no mushroom", {("kind", "mushroom")}),
+        ("no red flower, just a flower", {("colour", "red")}),
+        ("a cat instead of a bird", {("kind", "bird")}),
+        ("a not so big cat", {("size", "big")}),
+        ("a red house without a red door", set()),
+    ],
+)
+def test_what_is_denied_is_known_so_that_nobody_adds_it(
+    vocabulary: Vocabulary, prompt: str, denied: set[tuple[str, str]]
+) -> None:
+    assert wish_of(prompt, vocabulary).denied == denied
+
+
+@pytest.mark.parametrize(
     ("prompt", "relation"),
     [
         ("a cat above a house", ("above", (0, 1))),

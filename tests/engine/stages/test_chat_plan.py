@@ -11,6 +11,7 @@ from diptych.engine.stage import Silent
 from diptych.engine.stages import chat_plan
 from diptych.engine.stages.chat_plan import Chat, plans_of
 from diptych.engine.stages.quoted_plan import in_users_words
+from diptych.engine.start import Start, Wording
 from diptych.engine.values import Fact, Plan, Request, Span
 
 AGREES, DISAGREES = "a red boat at sea", "a blue boat"
@@ -118,3 +119,21 @@ def test_instructions_that_say_nothing_of_quotes_are_completed() -> None:
     assert told[0].startswith(chat_plan.INSTRUCTIONS) and told[1].startswith("Plan a picture. Answer in JSON")
     assert told[2].startswith('Write {"quote": ...} Earlier')
     assert all(each.endswith("missed these, so stress them: a boat; a red boat.") for each in told)
+
+
+def test_a_model_is_told_what_the_picture_shows_that_is_started_from() -> None:
+    told: list[str] = []
+
+    class Model:
+        def prompt_ids(self, instructions: str, prompt: str, *, thinking: bool) -> list[int]:
+            told.append(instructions)
+            return []
+
+    start = Start(wording=Wording(prompt="?"), shows="a red boat in the city" + 999 * "!")
+    for each in (None, start):
+        request = Request(prompt="a green boat", start=each)
+        chat_plan._prompt_ids(request, chat(model=Model()))
+    without, with_picture = told
+    assert "made from another one" not in without
+    assert "which shows this: a red boat in the city" in with_picture and with_picture.count("!") < 300
+    assert "What the wish does not change stays as it is there" in with_picture

@@ -1,4 +1,4 @@
-"""Plans of the pocket planner: what was asked is in them, what is added is usual, what cannot be drawn is named."""
+"""Plans of the pocket planner: what was asked is in them, what is added is usual, the rest is named."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,9 @@ Plans = Callable[..., list[Plan]]
 def plans(load: Callable[..., Models], planner: ModelKey) -> Plans:
     models, stage = load(planner), PlanStage(model=planner, temperature=1.0)
 
-    def make(prompts: Sequence[str], *, seed: int = 0, shows: str = "", fixed_shapes: bool = False) -> list[Plan]:
+    def make(
+        prompts: Sequence[str], *, seed: int = 0, shows: str = "", fixed_shapes: bool = False
+    ) -> list[Plan]:
         start = Start(wording=Wording(prompt="?"), shows=shows) if shows else None
         requests = [Request(prompt=each, seed=seed + i, start=start) for i, each in enumerate(prompts)]
         return stage.run(requests, models, Silent(fixed_shapes=fixed_shapes))
@@ -25,15 +27,24 @@ def plans(load: Callable[..., Models], planner: ModelKey) -> Plans:
     return make
 
 
-PROMPTS = ["a cat next to a red house", "apples", "a boat at sea", "a bird, a fish and a snail at night", "two cats"]
+PROMPTS = [
+    "a cat next to a red house",
+    "apples",
+    "a boat at sea",
+    "a bird, a fish and a snail at night",
+    "two cats",
+]
 
 
 def test_a_plan_says_what_was_asked_whatever_is_drawn_by_lot(plans: Plans) -> None:
     for seed in range(5):
         for plan in plans(PROMPTS, seed=100 * seed):
-            assert all(fact.span and plan.request.prompt[fact.span.start : fact.span.end] for fact in plan.asked)
+            assert all(
+                fact.span and plan.request.prompt[fact.span.start : fact.span.end] for fact in plan.asked
+            )
             assert plan.asked and not plan.left_out
-            assert all(word in plan.prompt for fact in plan.asked if fact.kind == "thing" for word in [fact.text[2:].strip()])
+            things = [fact.text.split(" ", 1)[1] for fact in plan.asked if fact.kind == "thing"]
+            assert all(thing in plan.prompt for thing in things)
     (plan,) = plans(["a cat next to a red house"])
     assert [fact.text for fact in plan.asked] == ["a cat", "a house", "a red house"]
     assert "red house" in plan.prompt and "red cat" not in plan.prompt
@@ -56,7 +67,9 @@ def test_a_full_prompt_is_its_own_plan(plans: Plans) -> None:
 
 @pytest.mark.parametrize("prompt", ["a dog in a park", "portrait of a woman", "一只狗", "un chien"])
 def test_a_prompt_that_names_nothing_known_is_refused_with_what_is_known(plans: Plans, prompt: str) -> None:
-    with pytest.raises(RowError, match=r"Things: cat, .*colours: red, .*settings: in a meadow, .*styles: ") as caught:
+    with pytest.raises(
+        RowError, match=r"Things: cat, .*colours: red, .*settings: in a meadow, .*styles: "
+    ) as caught:
         plans(["a cat", prompt])
     assert caught.value.index == 1 and "\n" not in str(caught.value)
 
@@ -65,6 +78,16 @@ def test_a_place_without_a_thing_gets_one_that_is_usual_there(plans: Plans) -> N
     underwater, sunset = plans(["deep in the ocean", "sunset"])
     assert "fish" in underwater.prompt and "under water" in underwater.prompt
     assert "tree" in sunset.prompt and [fact.text for fact in sunset.asked] == ["at sunset"]
+
+
+def test_a_place_never_gets_a_thing_that_was_denied(plans: Plans) -> None:
+    for prompt, never in (
+        ("a meadow without cats", "cat"),
+        ("a beach without turtles", "turtle"),
+        ("no trees, snow", "tree"),
+    ):
+        (plan,) = plans([prompt])
+        assert never not in plan.prompt
 
 
 def test_what_the_prompt_leaves_open_is_as_in_the_picture_that_is_started_from(plans: Plans) -> None:

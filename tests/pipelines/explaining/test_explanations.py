@@ -1,16 +1,20 @@
 """Seeing inside: what is looked at is kept and shown, what is not costs nothing."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
+import PIL.ImageDraw
 import pytest
 
 from diptych import InputError, Outcome, TextToImage
+from diptych.engine.fact import Fact, Span
 from diptych.engine.watch import Quiet
-from diptych.pipelines.explaining.explanations import Explanations
+from diptych.pipelines.explaining.explanations import Explanations, Glimpses
 from diptych.pipelines.explaining.heat import colour, heat
-from diptych.pipelines.explaining.page import WIDTH, written
+from diptych.pipelines.explaining.page import WIDTH, explanation, whose, written
 from diptych.pipelines.rendering.command import run_render
 
 PROMPT = "a red boat at sunset"
@@ -63,6 +67,30 @@ def test_the_sheet_has_a_row_for_draft_confidence_and_paint(
     assert list(bare) == ["0001-a-red-boat-at-sunset.explain.png"]
     with pytest.raises(InputError, match="nothing was seen of it: give this to the call as watch="):
         explanations.picture(outcome)
+
+
+def test_a_sheet_says_who_wants_a_fact_and_what_was_not_drawn(
+    outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = Span(start=2, end=10, text="red boat")
+    facts = (Fact(kind="colour", text="a red boat", span=span), Fact(kind="thing", text="a sun", asked=False))
+    assert [whose(fact) for fact in facts] == ["asked: red boat", "added"]
+    written: list[str] = []
+    draw = PIL.ImageDraw.ImageDraw.text
+
+    def text(self: PIL.ImageDraw.ImageDraw, place: tuple[int, int], words: str, **options: Any) -> None:
+        written.append(words)
+        draw(self, place, words, **options)
+
+    monkeypatch.setattr(PIL.ImageDraw.ImageDraw, "text", text)
+    hat = Span(start=0, end=3, text="hat")
+    plan = dataclasses.replace(outcome.plan, left_out=(hat,))
+    best = dataclasses.replace(outcome.best, plan=plan)
+    explanation(dataclasses.replace(outcome, best=best), Glimpses())
+    assert "not drawn: hat" in written and "asked: red" in written and "added" in written
+    written.clear()
+    explanation(outcome, Glimpses())
+    assert not any(words.startswith("not drawn") for words in written)
 
 
 def test_a_draft_grows_in_the_order_of_writing(outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from diptych.engine.values import Fact, Span
 from diptych.pipelines.rendering.batch import Source, render_tasks
 from diptych.pipelines.rendering.identity import identity
 from diptych.pipelines.rendering.origin import origin_of
-from diptych.pipelines.rendering.provenance import read_history, read_start
+from diptych.pipelines.rendering.provenance import picture_bytes, read_history, read_start
 from diptych.pipelines.rendering.rerender import rerender
 from diptych.pipelines.rendering.source import read_source
 from diptych.pipelines.rendering.start_text import parse_start, start_text
@@ -172,6 +172,26 @@ def test_a_picture_says_what_it_started_from_and_is_made_again_from_that(
         first, *_ = tasks_of(pipe, read_source(str(source)))
         assert first.request is not None, first.fault
         assert first.request.start == read_start(path)
+
+
+def test_a_row_keeps_what_its_picture_shows_and_is_made_again_the_same(
+    pocket_pipe: TextToImage, folder: Path, tmp_path: Path
+) -> None:
+    boat = pocket_pipe("a red boat in the city", seed=3, num_inference_steps=1).outcomes[0]
+    (folder / "city.png").write_bytes(picture_bytes(boat, origin_of(pocket_pipe)))
+    file = folder / "city.jsonl"
+    wish = {"prompt": "a green boat", "image": "city.png", "strength": 0.6, "num_inference_steps": 1}
+    file.write_text(json.dumps(wish))
+    rows, out = tasks_of(pocket_pipe, read_prompts(file)), tmp_path / "out"
+    source = Source(name="city", title="city")
+    assert render_tasks(pocket_pipe, rows, out, origin=origin_of(pocket_pipe), source=source).all_done
+    (path,) = out.glob("0001-*.png")
+    plan = read_history(path)["plan"]
+    assert plan["prompt"] == "a green boat in the middle, in the city"
+    assert {fact["text"] for fact in plan["facts"] if fact["asked"]} == {"a boat", "a green boat"}
+    (folder / "city.png").unlink()  # what it shows is found anew
+    (again,) = rerender([path], make_pipe=lambda history: pocket_pipe)
+    assert again.as_promised and again.difference == ""
 
 
 def test_without_models_fields_are_checked_all_the_same(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Preference tuning: what a drafter learns is what was scored better, and nothing where all is alike."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def test_a_draft_is_scored_by_its_own_facts(task: PreferenceTask) -> None:
     wrong = Draft(plan=other, tokens=draft.tokens, codebook=draft.codebook, preview=draft.preview)
     right, false = task._scored([draft, wrong])
     assert 0 <= false < right <= 1
+
+
+def test_what_nobody_asked_for_earns_nothing(task: PreferenceTask) -> None:
+    own, other = task.batch(0, 2)[:: task.candidates]
+    (draft,) = task._drafted([own], task.drafter)
+    more = tuple(dataclasses.replace(fact, asked=False) for fact in other.facts)
+    plan = dataclasses.replace(own, facts=(*own.facts, *more))
+    both = [draft, dataclasses.replace(draft, plan=plan)]
+    plain, with_more = task._scored(both)
+    assert with_more == pytest.approx(plain, abs=1e-3)
 
 
 def test_likelihoods_are_those_of_decoding(task: PreferenceTask) -> None:
