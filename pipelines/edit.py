@@ -123,8 +123,8 @@ class Edit(StartingPipeline):
 
 
 def _asked_or_as_it_was(fact: Fact, before: Wording, start: int) -> Fact:
-    """A fact of the changed picture: asked for where it quotes the change, which stands behind `start`, or where
-    it was asked for before."""
+    """A fact of the changed picture: asked for where it quotes the change, which stands behind `start`, or
+    where it was asked for before."""
     was_asked = any(each.asked and each.text.lower() == fact.text.lower() for each in before.facts)
     is_change = fact.span is not None and fact.span.end > start
     return dataclasses.replace(fact, asked=is_change or was_asked, span=None)

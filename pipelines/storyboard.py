@@ -37,8 +37,8 @@ class Story(RenderResult):
 
     @property
     def page(self) -> "PIL.Image.Image":
-        """The panels in order, each above its caption, which says what was not drawn; a place is empty where one
-        failed."""
+        """The panels in order, each above its caption, which says what was not drawn; a place is empty where
+        one failed."""
         images, captions = self.captioned(self.captions)
         columns = next((n for n in (3, 4, 2) if len(images) % n == 0), min(3, len(images)))
         return grid(images, columns=columns, labels=Labels(title=self.title, captions=captions))

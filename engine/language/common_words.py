@@ -25,10 +25,10 @@ FUNCTION_WORDS: frozenset[str] = words(
     leur leurs mon ma mes ton ta tes notre nos votre vos est sont être était j je tu nous vous on y se s ne
     si plus très tout toute tous toutes aussi puis comme voici voilà image dessin dessine dessinez dessinée
     illustration scène tableau peinture peins fais fait faites montre montrez moi veux voudrais mais car
-    parce bonjour bonsoir salut plaît plait svp merci côté près ensemble couleur
-    there's here's that's who's what's they're i've you've we're u ur love wondering possible appreciate
-    looking imagine render said once only juste seulement favourite favorite either plain background
-    backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
+    parce bonjour bonsoir salut plaît plait svp merci côté près ensemble couleur w hes shes theyre yo look
+    looks looking imagining there's here's that's who's what's they're i've you've we're u ur love wondering
+    possible appreciate looking imagine render said once only juste seulement favourite favorite either
+    plain background backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
     """
 )
 

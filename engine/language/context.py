@@ -44,13 +44,16 @@ def in_context(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """What follows 'called' and the like, to the end of its phrase, is a name."""
-    naming = False
+    """What follows 'called' and the like, to the end of its phrase, is a name; what follows 'made of', a stuff."""
+    naming = made_of = False
+    last = ""
     for piece in pieces:
         if piece.role == "break" or (naming and piece.role == "function" and piece.word not in ARTICLES):
             naming = False
-        elif naming and piece.role in ("term", "own", "praise"):
+        elif (made_of and piece.role == "term") or (naming and piece.role in ("term", "own", "praise")):
             piece = _unknown(piece)
+        made_of = (made_of and piece.word in ARTICLES) or (piece.word == "of" and last == "made")
+        last = piece.word
         naming = naming or (piece.role == "unknown" and piece.word in _NAMES)
         yield piece
 
@@ -61,7 +64,7 @@ def _understood(pieces: Sequence[Piece], i: int) -> Piece:
     after = pieces[i + 1] if i + 1 < len(pieces) else None
     if piece.role == "function" and _is_content(pieces, i):
         return _unknown(piece)
-    if piece.category in ("setting", "style") and _is_part_of_a_name(piece, after):
+    if piece.category in ("setting", "style") and _is_part_of_a_name(piece, before, after):
         return _unknown(piece)
     if piece.category == "place" and _is_direction(piece, before, after):
         return _unknown(piece)
@@ -89,9 +92,11 @@ def _is_content(pieces: Sequence[Piece], i: int) -> bool:
     return article and earlier is not None and earlier.role != "break"
 
 
-def _is_part_of_a_name(piece: Piece, after: Piece | None) -> bool:
+def _is_part_of_a_name(piece: Piece, before: Piece | None, after: Piece | None) -> bool:
     """'winter' of a winter coat, 'evening' of an evening dress."""
     if after is None or after.role != "unknown" or len(piece.words) > 1:
+        return False
+    if before is None or before.word not in ARTICLES:
         return False
     return after.word not in _NEUTRAL and piece.word not in FUNCTION_WORDS
 

@@ -98,7 +98,9 @@ def _ends(pieces: Sequence[Piece], start: int, at: int) -> bool:
     held = any(each.role in ("term", "unknown") for each in pieces[start + 1 : at])
     if not held:
         return piece.role == "function" and piece.word in ("but", "mais")
-    if piece.category in ("relation", "place") or (piece.category == "setting" and len(piece.words) > 1):
+    if piece.category in ("relation", "place", "number") or (
+        piece.category == "setting" and len(piece.words) > 1
+    ):
         return True
     if piece.role == "function" and piece.word in _ENDS:
         return True

@@ -181,7 +181,7 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
         (away, term.plural, known, term)
         for known, term in vocabulary.single_words.items()
         if term.category in ("kind", "colour", "size", "setting", "style")
-        and len(known) >= SHORTEST
+        and len(known) >= SHORTEST - 1
         and known[0] == word[0]
         and abs(len(known) - len(word)) <= 2
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)

@@ -19,6 +19,9 @@ from .vocabulary import Vocabulary
 from .wish import Relation, Said, Thing, Wish
 
 DEFINITE = words("the this that these those it its le la les l ce cette il elle")
+ANOTHER = words("a an another one other second third un une autre")
+VERBS_FOLLOW = words("that which who is are was were be being qui est sont")
+"""Function words behind which an unknown word is no noun."""
 PRONOUNS = words("it them him her")
 EVERYTHING = words("both all each everything deux tous toutes")
 WITHIN = words("in on into onto at dans sur like as being")
@@ -187,12 +190,18 @@ class _Reader:
     def _again(self, found: Thing, start: int) -> int | None:
         """The thing that was spoken of before, with what is new said of it, too; `None` for another one."""
         before = self._word(start - 1)
-        bare = (found.colour, found.size, found.number) == (None, None, None) and self._is_break(start - 1)
+        said = (found.colour, found.size, found.number and found.number.value) not in (
+            (None, None, None),
+            (None, None, "several"),
+        )
+        bare = not said and before not in ANOTHER
         for i, thing in enumerate(self.things):
-            if thing.kind.value != found.kind.value or not thing.agrees(found):
+            several = found.number is not None and found.number.value == "several" and thing.number is not None
+            other = dataclasses.replace(found, number=None) if several else found  # 'three cats, ... the cats'
+            if thing.kind.value != found.kind.value or not thing.agrees(other):
                 continue
             again = before in DEFINITE and self._parts[i] < self._part
-            if again or (bare and thing.number is None):
+            if again or (bare and (thing.number is None) == (found.number is None)):
                 thing.colour, thing.size = thing.colour or found.colour, thing.size or found.size
                 thing.number = thing.number or found.number
                 return i
@@ -226,9 +235,10 @@ class _Reader:
         """Adjectives or unknown words without a noun that is known."""
         if any(piece.role == "unknown" for piece in run):
             self._leave_out(run)
-            self._open.close()
-            self._strange = True
-            self._since_break = None
+            if self._word(start - 1) not in VERBS_FOLLOW:
+                self._open.close()
+                self._strange = True
+                self._since_break = None
             return
         adjectives = [piece for piece in run if piece.category in ("colour", "size")]
         numbers = [piece for piece in run if piece.category == "number" and not _one(piece)]
@@ -245,8 +255,9 @@ class _Reader:
             self._leave_out(run)  # 'a rose', 'an orange': nouns of another kind
             self._strange = True
         elif self._spoken is not None and self._word(start - 1) not in ("a", "an", "un", "une"):
-            for piece in [*adjectives, *numbers]:
+            for piece in [*adjectives, *([] if self._strange else numbers)]:
                 self._put(self.things[self._spoken], piece)
+            self._leave_out(numbers if self._strange else [])
         elif self._word(end) in _AND and self._word(end + 1) in ARTICLES:
             self._leave_out([*adjectives, *numbers])  # 'rose and a cat'
         else:

@@ -30,8 +30,8 @@ QUOTING = (
 )
 """What a model is told beside instructions that say nothing of quotes."""
 STARTING = (
-    "The picture is made from another one, which shows this: {shows}. What the wish does not change stays as it is"
-    ' there, and stands in the sentence; as a fact it has the quote "".'
+    "The picture is made from another one, which shows this: {shows}. What the wish does not change stays as it"
+    ' is there, and stands in the sentence; as a fact it has the quote "".'
 )
 """What a model is told, too, of a request that starts from a picture."""
 _MOST_SHOWN = 300  # characters of that

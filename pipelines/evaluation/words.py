@@ -85,9 +85,12 @@ class WordsRow:
     def deserving(self) -> bool:
         """All that was asked can be shown, and is; or would perhaps have been, had the prompt not been refused.
 
-        A prompt of which words were left out that may be left out is not counted.
+        A prompt of which words were left out that may be left out is not counted, nor one of which a fact was
+        left out that the inspector cannot tell (a size): nobody knows whether the picture shows it.
         """
-        return not self.wanting and not self.words.said & self.words.either
+        if self.wanting or self.words.said & self.words.either:
+            return False
+        return not any(self.told.get(claim, False) is None for claim in self.facts.missing)
 
     @property
     def false_accept(self) -> bool:

@@ -13,6 +13,7 @@ from .words_said import WordsSaid
 
 _SEVERAL = "several "
 _ONE = ("one", "1")
+_TOTALS = ("one thing", "two things", "three things")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,4 +51,6 @@ def _same(claim: Claim, gold: Claim) -> bool:
     if claim[0] == gold[0] == "count" and gold[1].startswith(_SEVERAL):
         number, _, noun = claim[1].partition(" ")
         return noun == gold[1].removeprefix(_SEVERAL) and number not in _ONE
+    if claim[0] == gold[0] == "count" and gold[1].startswith("one "):
+        return claim[1] in _TOTALS  # 'one cat' of a cat, or of a cat and a house
     return gold in (claim, turned(claim))

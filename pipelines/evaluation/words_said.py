@@ -1,7 +1,7 @@
 """Which words of a typed prompt were left out, and which should have been: word by word, in any case.
 
 Function words and words of praise count neither way, negations do; a word that a prompt has twice counts once.
-Of what marks of other tools hold (`<lora:ink:0.8>`) only those words count that are to be left out.
+Of what marks of other tools hold (`<lora:ink:0.8>`) only those words count that are to be left out, or may be.
 """
 
 import dataclasses
@@ -63,7 +63,7 @@ def words_said(typed: TypedPrompt, left_out: Iterable[Span]) -> WordsSaid:
     cannot = _keys(typed.left_out, typed.language) - either
     marks = marked(prompt).cannot
     in_marks = [word for word in words_of(prompt) if any(_within(word, mark) for mark in marks)]
-    counted = [*content_words(prompt), *(w for w in in_marks if _key(w.text, typed.language) in cannot)]
+    counted = [*content_words(prompt), *(w for w in in_marks if _key(w.text, typed.language) in cannot | either)]
     return WordsSaid(
         said=frozenset(
             _key(word.text, typed.language)

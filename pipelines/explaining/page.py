@@ -137,7 +137,9 @@ def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict, y: int) ->
         draw.rectangle((_BARS, y + 2, _BARS + round(300 * answer.probability), y + 14), fill=colour)
         answered = f"{'yes' if answer.shown else 'no'}, {answer.probability:.0%}"
         draw.text((_BARS + 316, y), answered, fill=colour, font=font())
-        draw.text((_WHOSE, y), fitted(draw, whose(answer.fact), WIDTH - _WHOSE - _GAP), fill=colour, font=font())
+        draw.text(
+            (_WHOSE, y), fitted(draw, whose(answer.fact), WIDTH - _WHOSE - _GAP), fill=colour, font=font()
+        )
         y += 24
 
 

@@ -2,8 +2,8 @@
 
 Policy gradient on groups (GRPO, Shao et al. 2024, "DeepSeekMath"; advantages are not divided by their spread,
 as in Liu et al. 2025, "Understanding R1-Zero-Like Training"): several drafts of each prompt are drawn by the
-stage that draws them in the chain, and scored by what was asked, by the stage that judges them there. The tokens
-of those that are better than their group become likelier, those of worse ones less likely, and a
+stage that draws them in the chain, and scored by what was asked, by the stage that judges them there. The
+tokens of those that are better than their group become likelier, those of worse ones less likely, and a
 Kullback-Leibler term holds the drafter near what it began as. Each draft teaches once, so nothing needs to be
 clipped.
 

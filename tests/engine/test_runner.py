@@ -1,13 +1,17 @@
 """Waves, shapes, modes and failures of the runner, on stages that paint one pixel each."""
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import torch
 
 from diptych.engine.chain import Chain
 from diptych.engine.errors import Cancelled, InputError, MemoryBudgetError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner, shape_of
+from diptych.engine.start import Start, Wording
 from diptych.engine.values import (
     Failure,
     Outcome,
@@ -40,6 +44,43 @@ def test_a_wave_passes_each_stage_before_the_next_begins() -> None:
     assert len(results) == 6
     assert it.loader.loaded == ["plan", "draft", "refine", "judge"] * 2  # one model fits at a time; two waves
     assert [len(batch) for batch in it.refine.handed] == [4, 2]
+
+
+def looking(picture: Picture) -> Verdict:
+    value = int(picture.pixels[0, 0, 0])
+    if value == 9 and picture.plan is None:
+        raise ValueError("too bright to look at")
+    return Verdict(caption=f"a picture of {value}", score=1.0)
+
+
+def started(value: int, **start: Any) -> Request:
+    picture = torch.full((8, 8, 3), value, dtype=torch.uint8)
+    return dataclasses.replace(wish(), start=Start(picture=picture, **start))
+
+
+def test_planners_are_told_what_a_picture_shows_of_which_something_stays() -> None:
+    it = world(judge=looking)
+    requests = [
+        started(3, strength=0.5),
+        wish(),
+        started(4),
+        started(5, redraw=0.5, wording=Wording(prompt="a boat")),
+        started(6, redraw=0.5, shows="a hat"),
+        started(7, redraw=0.5),
+    ]
+    outcomes = it.run(*requests)
+    shown = [value.start.shows if value.start else None for batch in it.plan.handed for value in batch]
+    assert sorted(map(str, shown)) == sorted(["a picture of 3", "None", "", "a hat", "a picture of 7"])
+    assert [outcome.request for outcome in outcomes] == requests  # as they were wished for
+    assert ["look" in outcome.timings for outcome in outcomes if isinstance(outcome, Outcome)] == [
+        *(True, False, False, False, False, True)
+    ]
+
+
+def test_a_picture_that_cannot_be_looked_at_fails_its_row_alone() -> None:
+    good, bad = world(judge=looking).run(started(3, strength=0.5), started(9, strength=0.5))
+    assert isinstance(good, Outcome) and isinstance(bad, Failure)
+    assert bad.stage == "look" and "too bright to look at" in bad.reason
 
 
 def test_requests_are_read_a_wave_at_a_time() -> None:

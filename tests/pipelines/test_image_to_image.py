@@ -59,7 +59,9 @@ def test_what_leaves_nothing_of_the_picture_is_planned_without_it(
     paint = ImageToImage.from_pipe(pocket_pipe)
     (made,) = paint("a green boat", image=city, strength=1.0, seed=4, num_inference_steps=1).outcomes
     assert "look" not in made.timings
-    assert made.plan.prompt == pocket_pipe("a green boat", seed=4, num_inference_steps=1).outcomes[0].plan.prompt
+    assert (
+        made.plan.prompt == pocket_pipe("a green boat", seed=4, num_inference_steps=1).outcomes[0].plan.prompt
+    )
 
 
 def test_a_setting_alone_keeps_the_thing(pocket_pipe: TextToImage, city: Outcome) -> None:

@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from diptych import InputError, Outcome, TextToImage
+from diptych.engine.fact import Fact, Span
+from diptych.engine.microbatch import Done
 from diptych.engine.models.checkpoint import folder_of
+from diptych.engine.values import Plan, Request
 from diptych.pipelines.edit import Edit
 from diptych.pipelines.inpaint import Inpaint
 
@@ -38,9 +41,7 @@ def test_a_named_thing_is_drawn_anew_and_nothing_else(pocket_pipe: TextToImage, 
     assert columns.float().mean() < 128  # on the left
 
 
-def test_a_thing_in_the_place_of_another_stands_where_it_stood(
-    pocket_pipe: TextToImage, boat: Outcome
-) -> None:
+def test_a_thing_in_the_place_of_another_stands_where_it_stood(pocket_pipe: TextToImage, boat: Outcome) -> None:
     paint = Inpaint.from_pipe(pocket_pipe)
     (made,) = paint("a blue cat", image=boat, mask_image="boat", seed=1, num_inference_steps=STEPS).outcomes
     assert made.plan.prompt == "a blue cat on the left, at sunset"
@@ -137,6 +138,43 @@ def test_a_planner_of_any_words_is_asked_what_no_rule_understands(
     assert request.start is not None and request.start.wording is not None
     assert request.start.former == boat.plan.prompt
     assert request.prompt == request.start.wording.prompt and request.start.wording.facts
+
+
+def test_of_a_planners_facts_those_that_quote_the_change_are_asked(
+    pocket_pipe: TextToImage, boat: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instruction = "put a zebra with a hat behind it"
+    prompts: list[str] = []
+
+    def done(self: Edit, stage: object, values: list[Request], watch: object = None) -> list[Done]:
+        (request,) = values
+        prompts.append(request.prompt)
+
+        def quote(text: str) -> Span:
+            return Span.of(request.prompt, at := request.prompt.rindex(text), at + len(text))
+
+        facts = (
+            Fact(kind="thing", text="a boat", span=quote("boat")),
+            Fact(kind="other", text="calm water", span=quote("sunset")),
+            Fact(kind="thing", text="a zebra", span=quote("a zebra")),
+            Fact(kind="setting", text="a beach", asked=False),
+        )
+        plan = Plan(request=request, prompt="a red boat and a zebra", facts=facts, left_out=(quote("hat"),))
+        return [Done(plan, 0.0)]
+
+    monkeypatch.setattr(Edit, "_vocabulary", lambda self: None)
+    monkeypatch.setattr(Edit, "done", done)
+    start = Edit.from_pipe(pocket_pipe).request(instruction, image=boat).start
+    assert start is not None and start.wording is not None
+    assert prompts == [f"Description: {boat.plan.prompt}\nChange: {instruction}"]
+    assert {fact.text: fact.asked for fact in start.wording.facts} == {
+        "a boat": True,  # it was before
+        "calm water": False,
+        "a zebra": True,
+        "a beach": False,
+    }
+    assert all(fact.span is None for fact in start.wording.facts)
+    assert [str(span) for span in start.wording.left_out] == ["hat behind"]
 
 
 def test_a_recipe_that_paints_from_words_alone_is_refused(pocket_pipe: TextToImage) -> None:

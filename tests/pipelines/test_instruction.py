@@ -136,7 +136,10 @@ def test_another_thing_of_the_kind_keeps_its_colour() -> None:
 def test_a_whole_statement_changes_with_the_prompt() -> None:
     said = "a red boat, at sunset"
     captioned = Wording(prompt=said, facts=(Fact(kind="other", text=said, asked=False),))
-    for instruction, text in (("at night", "a red boat, at night"), ("make the boat blue", "a blue boat, at sunset")):
+    for instruction, text in (
+        ("at night", "a red boat, at night"),
+        ("make the boat blue", "a blue boat, at sunset"),
+    ):
         change = changed(captioned, instruction)
         assert change is not None and change.wording.facts[0] == Fact(kind="other", text=text)
 

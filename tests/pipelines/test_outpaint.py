@@ -51,7 +51,9 @@ def test_margins_that_make_no_sense_are_refused(
         Outpaint.from_pipe(pocket_pipe)("a boat", image=picture, margins=margins)
 
 
-def test_what_the_prompt_leaves_open_is_as_in_the_picture(pocket_pipe: TextToImage, picture: PIL.Image.Image) -> None:
+def test_what_the_prompt_leaves_open_is_as_in_the_picture(
+    pocket_pipe: TextToImage, picture: PIL.Image.Image
+) -> None:
     paint = Outpaint.from_pipe(pocket_pipe)
     (made,) = paint("a boat", image=picture, margins=64, seed=2, num_inference_steps=1).outcomes
     assert "red boat" in made.plan.prompt and "at sunset" in made.plan.prompt

@@ -60,7 +60,9 @@ def test_the_cast_is_asked_for_once_and_what_is_left_out_stays_so() -> None:
     red = Fact(kind="colour", text="a red cat", span=Span.of(request.prompt, 8, 15))
     furry = Span.of(request.prompt, 2, 7)
 
-    def facts(*, left_out: tuple[Span, ...] = (), said: str = "a red cat, at sea", have: tuple[Fact, ...]) -> Wording:
+    def facts(
+        *, left_out: tuple[Span, ...] = (), said: str = "a red cat, at sea", have: tuple[Fact, ...]
+    ) -> Wording:
         plan = Plan(request=request, prompt=said, facts=have, left_out=left_out)
         start = _with_cast(request, plan, ["a furry crimson cat"]).start
         assert start is not None and start.wording is not None

@@ -179,7 +179,16 @@ MORE_SETTINGS: Ways = {
             "in the night",
             "night scene",
         ),
-        *("at midnight", "midnight", "starry night", "in a starry night", "under a starry sky", "by moonlight"),
+        *(
+            "at midnight",
+            "midnight",
+            "nite",
+            "at nite",
+            "starry night",
+            "in a starry night",
+            "under a starry sky",
+            "by moonlight",
+        ),
         *(
             "moonlight",
             "under the night sky",
