@@ -131,7 +131,7 @@ class _Wave:
         self.memory = memory
         self.batching = batching
         self.watch = watch
-        self.quests = [Quest(request, loop.Policy.of(request.settings)) for request in requests]
+        self.quests = [Quest(request, policy_of(request)) for request in requests]
         if aim is None and any(quest.policy.repairs for quest in self.quests):
             self._do_without_repairs()
 
@@ -278,6 +278,13 @@ class _Wave:
             quest.policy = dataclasses.replace(quest.policy, repairs=0)
         if not any(event.note == NO_REPAIRS for event in self.memory.events):
             self.memory.record("choose", note=NO_REPAIRS)
+
+
+def policy_of(request: Request) -> loop.Policy:
+    """The loop's policy for a request: nothing is mended where nothing may be drawn anew."""
+    policy = loop.Policy.of(request.settings)
+    may_mend = request.start is None or request.start.may_redraw
+    return policy if may_mend else dataclasses.replace(policy, repairs=0)
 
 
 def shows_unknown(start: Start | None) -> bool:

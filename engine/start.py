@@ -96,6 +96,11 @@ class Start:
         some_pixels = self.mask is not None and not bool(self.mask.all())
         return self.strength < 1 or some_tokens or some_pixels
 
+    @property
+    def may_redraw(self) -> bool:
+        """Whether any of the tokens, or of what is painted without them, may be drawn anew."""
+        return self.redraw > 0 if isinstance(self.redraw, (int, float)) else bool(self.redraw.any())
+
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that name all that it holds."""

@@ -89,11 +89,12 @@ def _becomes(wording: Wording, text: str) -> _Understood | None:
     """'make the boat red', 'the boat should be bigger'."""
     for said, how in _things_and_hows(text):
         old = _one_thing(said, wording.prompt)
-        ways = [_MORE.get(word, word) for word in re.findall(r"[\w-]+", how)]
-        colour = next((way for way in ways if colour_of(way)), "")
-        size = next((way for way in ways if size_of(way)), "")
+        said_how: list[str] = re.findall(r"[\w-]+", how)
+        ways = {word: _MORE.get(word, word) for word in said_how}
+        colour = next(filter(colour_of, ways.values()), "")
+        size = next(filter(size_of, ways.values()), "")
         if old is not None and (colour or size):
-            read = {word for word in re.findall(r"[\w-]+", how) if _MORE.get(word, word) in (colour, size)}
+            read = [word for word, way in ways.items() if way in (colour, size)]
             size = size if size_of(size) == UNSAID_SIZE else size_of(size)
             new = with_other_thing(wording, old, colour=colour_of(colour), size=size)
             change = Change(wording=new, where="thing", thing=old)

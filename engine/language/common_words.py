@@ -9,7 +9,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTION_WORDS: frozenset[str] = words(
+_GRAMMAR = words(
     """
     a an the this that these those it its it's he she they them their there here where which who whose what
     and or with of to for from by as at in on into onto is are be being been was were am do does did has
@@ -31,6 +31,34 @@ FUNCTION_WORDS: frozenset[str] = words(
     plain background backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
     """
 )
+
+_FILLERS = words(
+    """
+    actually again already alright anyway absolutely always almost basically btw bro bruh clearly certainly
+    come comes definitely depict depicts depiction done easily especially essentially even ever exactly
+    examples following follows fine fix forget frankly fyi generally gimme go going gonna gotta got guys
+    haha happen happens helpful honestly hopefully hmm idea ideally idk illustrate illustrating imho
+    includes include including indeed instead item its itself himself herself themselves myself yourself
+    someone somebody something everything anything jk keep kept kind kinda kindly know later literally lol
+    lot lots mainly man maybe mean merely mind most mostly must my need needed needs normally now obviously
+    often ok omg only otherwise ought perhaps picture please portray portraying portrays possibly precisely
+    preferably pretty probably produce produces quick quickly quite rather ready really regards required
+    requirement right-away shall simply sir so somehow sometimes soon sort still sure surely tbh teh tell
+    ten-four thats think thought time today tonight tomorrow today's totally try trying ty tysm tho though
+    use used uses using usually visualise visualize wait wanna way well whatever whatsoever why wish within
+    word-for-word works would wow yeah yep yes yesterday yet yo y'all ya asap rn fr ngl pls accordingly
+    afterwards also altogether apparently around-here hereby thus therefore hence whenever wherever before
+    after until till during per via etc eg ie plus specifically namely respectively below-mentioned asset
+    assets deliverable input output prompt request version option number alors ainsi après assez avance
+    avant beaucoup bien bref ça cela celui celle chose coucou donc dont encore enfin ensuite faut genre
+    gentiment grâce hein jamais-trop juste là lol maintenant même mdr merci moins ouais parfois peu plutôt
+    possible pourquoi presque ptit quand quelque quelqu rien-que sinon souvent stp super sûr surtout
+    tellement tiens toujours trop très vite voila vraiment wesh wsh gros bisous stp svp
+    """
+)
+"""What people say in passing."""
+
+FUNCTION_WORDS: frozenset[str] = _GRAMMAR | _FILLERS
 
 QUALITY_PHRASES: frozenset[str] = frozenset(
     " ".join(line.split())
@@ -149,6 +177,19 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     dear friend
     in sharp focus
     once upon a time
+    in a row
+    side by side
+    next to each other
+    one after the other
+    côte à côte
+    à côté de
+    en rang
+    d avance
+    it has to be
+    right away
+    by the way
+    as soon as possible
+    no thanks
     i can't draw
     i cannot draw
     can't draw

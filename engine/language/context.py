@@ -44,11 +44,12 @@ def in_context(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
-    """What follows 'called' and the like, to the end of its phrase, is a name; what follows 'made of', a stuff."""
+    """What follows "called" is a name, to the end of its phrase; what follows "made of" is a stuff."""
     naming = made_of = False
     last = ""
     for piece in pieces:
-        if piece.role == "break" or (naming and piece.role == "function" and piece.word not in ARTICLES):
+        joint = piece.role == "function" and piece.word not in ARTICLES
+        if piece.role == "break" or (naming and (joint or piece.category in ("relation", "place"))):
             naming = False
         elif (made_of and piece.role == "term") or (naming and piece.role in ("term", "own", "praise")):
             piece = _unknown(piece)

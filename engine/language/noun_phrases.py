@@ -136,6 +136,6 @@ def _number(others: Sequence[str], before: str) -> int | None:
     for word in others:
         if word in NUMBERS:
             return NUMBERS[word]
-        if word.isdigit() and len(word) <= 3:
+        if word.isdecimal() and len(word) <= 3:
             return int(word)
     return 1 if before in _ONE else None

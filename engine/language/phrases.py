@@ -20,6 +20,7 @@ Role = Literal["term", "own", "function", "praise", "negation", "unknown", "brea
 _BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c")
 _HYPHENS = frozenset(["-", "\u2010", "\u2011"])
 _UNDOING = frozenset(["non", "un", "not", "anti"])
+_TIMES = re.compile(r"x(\d{1,3})|(\d{1,3})x")
 _COUNTED = re.compile(r"(\d{1,4})([^\W\d_]+)")
 SHORTEST = 4  # letters of a word that may be a slip
 
@@ -120,6 +121,10 @@ class _Text:
             return [self._piece(i, 1, "function")]
         if (counted := _COUNTED.fullmatch(word)) and (noun := self.vocabulary.terms.get((counted[2],))):
             return self._counted(i, counted, noun)
+        if times := _TIMES.fullmatch(word):  # 'x4', '4x'
+            number = times[1] or times[2]
+            term = self.vocabulary.terms.get((number,)) or Term("number", number)
+            return [self._piece(i, 1, "term", term)]
         meant = _meant(word, self.vocabulary)
         return [self._piece(i, 1, "term" if meant else "unknown", meant)]
 
@@ -180,7 +185,7 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     near = [
         (away, term.plural, known, term)
         for known, term in vocabulary.single_words.items()
-        if term.category in ("kind", "colour", "size", "setting", "style")
+        if term.category in ("kind", "colour", "size", "setting", "style", "several")
         and len(known) >= SHORTEST - 1
         and known[0] == word[0]
         and abs(len(known) - len(word)) <= 2

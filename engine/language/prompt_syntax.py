@@ -30,7 +30,7 @@ _CANNOT = re.compile(
 )
 _LABEL = re.compile(
     r"^\s*/imagine(?:\s+prompt)?\s*:?|"
-    r"\b(?:prompt|subject|object|style|setting|scene|place|location|time|size|colou?r|background|sujet|décor)\s*:(?!\d)",
+    r"\b(?:prompt|subject|object|style|setting|scene|place|location|time|size|colou?r|background|sujet|décor)\"?\s*:(?!\d)",
     re.IGNORECASE,
 )
 _WEIGHT = re.compile(r"::?\s*[+-]?\d*\.?\d+\s*(?=[)\]}])|::\s*(?:[+-]?\d*\.?\d+)?|(?<=[\w)])[+-]{2,}(?!\S)")

@@ -50,6 +50,12 @@ class OpenRelations:
         """
         self._open.append(_Open(said, [] if first is None else [first], before=before))
 
+    def begin_between(self, said: Said, others: tuple[int, int]) -> None:
+        """'between them': of two things that were named; the third is still to come."""
+        relation = _Open(said, [])
+        relation.things += others
+        self._open.append(relation)
+
     def take(self, thing: int) -> None:
         """A thing is named: relations that wait for one have it."""
         for relation in list(self._open):

@@ -36,6 +36,16 @@ class Thing:
         parts = (self.kind, self.colour, self.size, self.number, self.place)
         return [part.span for part in parts if part and part.span]
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is said of it but its name."""
+        return self.colour is None and self.size is None and self.number is None and self.place is None
+
+    def says(self, other: "Thing") -> bool:
+        """Whether all that is said of the other is said of this, too."""
+        pairs = ((self.colour, other.colour), (self.size, other.size), (self.number, other.number))
+        return all(b is None or (a is not None and a.value == b.value) for a, b in pairs)
+
     def agrees(self, other: "Thing") -> bool:
         """Whether nothing that is said of the other is said otherwise of this."""
         pairs = ((self.colour, other.colour), (self.size, other.size), (self.place, other.place))

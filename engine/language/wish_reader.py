@@ -9,30 +9,16 @@ import dataclasses
 from collections.abc import Sequence
 
 from ..fact import Span
-from .common_words import FUNCTION_WORDS, words
+from .common_words import FUNCTION_WORDS
 from .content import joined
 from .context import ARTICLES, in_context
+from .grammar_words import AND, ANOTHER, DEFINITE, EVERYTHING, JOINS, LEADS, OTHERS, PRONOUNS, WHICH, WITHIN
 from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
 from .vocabulary import Vocabulary
-from .wish import Relation, Said, Thing, Wish
+from .wish import BETWEEN, Relation, Said, Thing, Wish
 
-DEFINITE = words("the this that these those it its le la les l ce cette il elle")
-ANOTHER = words("a an another one other second third un une autre")
-VERBS_FOLLOW = words("that which who is are was were be being qui est sont")
-"""Function words behind which an unknown word is no noun."""
-PRONOUNS = words("it them him her")
-EVERYTHING = words("both all each everything deux tous toutes")
-WITHIN = words("in on into onto at dans sur like as being")
-"""Function words that say how one thing stands to another where a noun follows."""
-OF_ANOTHER = words("of for from to")
-"""Words that do so between two nouns."""
-WHICH = words("which whom lequel laquelle")
-_JOINS = words("and with et avec")
-_AND = words("and et")
-_LEADS = words("under beneath deep among when while during amid sous")
-"""What leads to a setting, beside function words."""
 _SPOKEN = ("kind", "colour", "size", "number", "several")
 
 
@@ -134,7 +120,7 @@ class _Reader:
             return True
         # 'big and red boat', 'small, red cat': adjectives that a joint parts before their noun
         comma = piece.role == "break"
-        if not (comma or self._word(end) in _AND) or end == start:
+        if not (comma or self._word(end) in AND) or end == start:
             return False
         if self._pieces[end - 1].category not in ("colour", "size") or not self._adjectives_alone(start, end):
             return False
@@ -200,7 +186,9 @@ class _Reader:
             other = dataclasses.replace(found, number=None) if several else found  # 'three cats, ... the cats'
             if thing.kind.value != found.kind.value or not thing.agrees(other):
                 continue
-            again = before in DEFINITE and self._parts[i] < self._part
+            again = self._parts[i] < self._part and (
+                before in DEFINITE or (before not in OTHERS and (thing.is_bare or thing.says(found)))
+            )
             if again or (bare and (thing.number is None) == (found.number is None)):
                 thing.colour, thing.size = thing.colour or found.colour, thing.size or found.size
                 thing.number = thing.number or found.number
@@ -258,7 +246,7 @@ class _Reader:
             for piece in [*adjectives, *([] if self._strange else numbers)]:
                 self._put(self.things[self._spoken], piece)
             self._leave_out(numbers if self._strange else [])
-        elif self._word(end) in _AND and self._word(end + 1) in ARTICLES:
+        elif self._word(end) in AND and self._word(end + 1) in ARTICLES:
             self._leave_out([*adjectives, *numbers])  # 'rose and a cat'
         else:
             self._waiting += [*adjectives, *numbers]
@@ -280,11 +268,11 @@ class _Reader:
         piece = self._piece(at)
         if piece is None or not (piece.category in ("setting", "style") or piece.role == "own"):
             return False
-        return piece.word not in FUNCTION_WORDS | _LEADS
+        return piece.word not in FUNCTION_WORDS | LEADS
 
     def _joined_noun(self, at: int) -> bool:
         """Whether after 'and' or a comma adjectives go on to a noun: 'a red and white boat'."""
-        if not (self._word(at) in _AND or (self._piece(at) is not None and self._is_break(at))):
+        if not (self._word(at) in AND or (self._piece(at) is not None and self._is_break(at))):
             return False
         return self._piece(at + 1) is not None and self._noun_follows(at + 1)
 
@@ -313,7 +301,7 @@ class _Reader:
         word = self._word(i)
         if piece.role == "own":
             self._own_setting(piece)
-        elif piece.role == "break" or (word in _JOINS and not self._still_of_it(i + 1)):
+        elif piece.role == "break" or (word in JOINS and not self._still_of_it(i + 1)):
             self._since_break = None
             self._part += piece.role == "break"
             self._open.part()
@@ -387,6 +375,8 @@ class _Reader:
         others = [thing for thing in range(len(self.things)) if thing != first]
         if self._word(i + 1) in WHICH or (first is None and self._strange and not self._is_break(i - 1)):
             self._leave_out([piece])
+        elif said.value == BETWEEN and self._word(i + 1) in PRONOUNS and len(self.things) > 1:
+            self._open.begin_between(said, (len(self.things) - 2, len(self.things) - 1))
         elif self._word(i + 1) in PRONOUNS and first is not None and others:
             self._open.relations.append(Relation(said=said, things=(first, others[-1])))
         else:

@@ -195,6 +195,7 @@ def _candidate(candidate: Candidate, *, chosen: bool) -> dict[str, Any]:
         "score": round(verdict.score, 6) if verdict else None,
         "missed": [fact.text for fact in verdict.missed] if verdict else None,
         "left_out": [span.text for span in candidate.plan.left_out],
+        "repairs": candidate.repairs,
         "reason": candidate.reason,
     }
 

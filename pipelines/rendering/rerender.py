@@ -143,12 +143,15 @@ def _request(pipe: TextToImage, path: Path, history: History, row: int) -> Reque
 
 
 def _repeatable(request: Request, history: History) -> Request:
-    """The request, but with as many rounds as there were, where a limit of time decided that."""
+    """The request, but with as many rounds and repairs as there were, where a limit of time decided that."""
     settings = request.settings
     if settings.seconds is None or math.isinf(settings.seconds):
         return request
-    rounds = max(1, math.ceil(len(history["candidates"]) / (settings.candidates or 1)))
+    repairs = sum(each.get("repairs") is not None for each in history["candidates"])
+    rounds = max(1, math.ceil((len(history["candidates"]) - repairs) / (settings.candidates or 1)))
     settings = dataclasses.replace(settings, rounds=rounds, seconds=math.inf)
+    if rounds == 1:  # later rounds are numbered by how many repairs there may be
+        settings = dataclasses.replace(settings, repairs=repairs)
     return dataclasses.replace(request, settings=settings)
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.runner import given_plan, shape_of, shows_unknown
+from diptych.engine.runner import given_plan, policy_of, shape_of, shows_unknown
 from diptych.engine.start import Start, Wording
-from diptych.engine.values import Fact, Request
+from diptych.engine.values import Fact, Request, Settings
 
 PICTURE = torch.arange(16 * 24 * 3).reshape(16, 24, 3).to(torch.uint8)
 SQUARE = torch.ones(16, 16, dtype=torch.bool)
@@ -77,6 +77,17 @@ def test_a_given_plan_is_the_requests_plan() -> None:
     plan = given_plan(request)
     assert plan is not None and plan.request is request
     assert (plan.prompt, plan.facts) == (WORDING.prompt, WORDING.facts)
+
+
+@pytest.mark.parametrize(
+    ("redraw", "repairs"), [(1.0, 2), (0.5, 2), (0.0, 0), (TOKENS > 0, 2), (TOKENS > 9, 0)]
+)
+def test_where_nothing_may_be_drawn_anew_nothing_is_mended(redraw: Any, repairs: int) -> None:
+    settings = Settings(repairs=2)
+    start = Start(picture=PICTURE, redraw=redraw)
+    request = Request(prompt="a boat", height=16, width=24, settings=settings, start=start)
+    assert policy_of(request).repairs == repairs
+    assert policy_of(dataclasses.replace(request, start=None)).repairs == 2
 
 
 @pytest.mark.parametrize(

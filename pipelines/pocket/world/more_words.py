@@ -149,7 +149,7 @@ MORE_SETTINGS: Ways = {
     "meadow": (
         *("on a meadow", "meadows", "in meadows", "in a green meadow", "in the grass", "in grass", "on grass"),
         *("grass", "grassland", "in a grassland", "grassy", "in a field", "in the field", "in the fields"),
-        *("in a field of grass", "on a field", "in a flower meadow", "summer field", "grassy field", "field"),
+        *("in a field of grass", "on a field", "in a flower meadow", "summer field", "grassy field"),
         *("dans un pré", "dans le pré", "dans une prairie", "dans la prairie", "prairie", "pré", "sur l'herbe"),
         *("dans l'herbe", "dans un champ", "dans les champs"),
     ),
@@ -165,7 +165,17 @@ MORE_SETTINGS: Ways = {
     ),
     "snow": (
         *("in snow", "in the snowy field", "in a snowy landscape", "snowy landscape", "snowy field", "snowy"),
-        *("in the winter", "winter", "winter scene", "on snow", "on the snow", "in a snow field", "wintertime"),
+        *(
+            "in the winter",
+            "winter",
+            "winter scene",
+            "on snow",
+            "on the snow",
+            "in a snow field",
+            "wintertime",
+            "snowing",
+        ),
+        *("it is snowing", "it's snowing", "while it snows", "il neige"),
         *("dans la neige", "sous la neige", "neige", "sur la neige", "en hiver", "l'hiver", "hiver", "enneigé"),
         *("enneigée", "paysage enneigé"),
     ),

@@ -88,7 +88,7 @@ OWN_SETTINGS: dict[str, dict[str, str]] = {
 
 def vocabulary_table() -> dict[str, Any]:
     """The content of the planner's `vocabulary.json`; see `engine.language.vocabulary`."""
-    places = _said(PLACE_WORDS, MORE_PLACES)
+    places = {where: _of_the_picture(ways) for where, ways in _said(PLACE_WORDS, MORE_PLACES).items()}
     settings = _said(SETTING_WORDS, MORE_SETTINGS, TAG_WORDS)
     return {
         "kinds": {kind: _kind(kind) for kind in KINDS},
@@ -105,6 +105,12 @@ def vocabulary_table() -> dict[str, Any]:
         "plain_kind": "tree",
         "after_noun": ["roses", "violets", "violettes", "oranges"],
     }
+
+
+def _of_the_picture(ways: list[str]) -> list[str]:
+    """'on the right side', and 'on the right side of the image'."""
+    of = ("of the image", "of the picture", "of the frame", "of the page", "of the scene", "de l'image")
+    return [*ways, *(f"{way} {picture}" for way in ways if " " in way for picture in of)]
 
 
 def _kind(kind: str) -> dict[str, Any]:
