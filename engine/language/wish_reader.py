@@ -12,7 +12,20 @@ from ..fact import Span
 from .common_words import FUNCTION_WORDS
 from .content import joined
 from .context import ARTICLES, in_context
-from .grammar_words import AND, ANOTHER, DEFINITE, EVERYTHING, JOINS, LEADS, OTHERS, PRONOUNS, WHICH, WITHIN
+from .grammar_words import (
+    AND,
+    ANOTHER,
+    DEFINITE,
+    EVERYTHING,
+    JOINS,
+    LEADS,
+    OF_ANOTHER,
+    OTHERS,
+    PRONOUNS,
+    VERBS_FOLLOW,
+    WHICH,
+    WITHIN,
+)
 from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
