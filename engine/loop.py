@@ -69,6 +69,10 @@ class Policy:
         return range(first, first + self.repairs)
 
 
+DEFAULT = Policy()
+"""That of a request whose settings are silent."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
     """A picture that is to be mended.
@@ -90,7 +94,7 @@ def accepts(policy: Policy, candidate: Candidate | None) -> bool:
 
 
 def good_enough(policy: Policy, verdict: Verdict | None) -> bool:
-    """Whether a picture so judged is good enough to stop: what its plan left out, no other one would mend."""
+    """Whether a picture so judged is good enough to stop. What its plan left out is no reason to go on."""
     return verdict is not None and verdict.score >= policy.accept  # false for NaN
 
 
@@ -100,7 +104,7 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
     Returns:
         all of `drafted`, in the same order; those thrown out have a reason, those kept have none.
     """
-    ranking = sorted(drafted, key=lambda candidate: _rank(candidate.preview_verdict))
+    ranking = sorted(drafted, key=lambda candidate: _rank(policy, candidate.preview_verdict))
     kept = min(policy.keep, len(ranking))
     thrown_out = {
         candidate.index: dataclasses.replace(
@@ -114,11 +118,13 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
     return [thrown_out.get(candidate.index, candidate) for candidate in drafted]
 
 
-def best_of(trail: Sequence[Candidate]) -> Candidate | None:
-    """The finished candidate with the highest score; `None` where none was finished. What was right stays
-    right: a repair that breaks something is never the best."""
+def best_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate | None:
+    """The finished candidate that is accepted, else good enough, else has the highest score; `None` where none
+    was finished. What was right stays right: a repair that breaks something is never the best."""
     finished = [each for each in trail if each.verdict is not None and not broken_by(each, trail)]
-    return min(finished, key=lambda candidate: _rank(candidate.verdict), default=None)
+    return min(
+        finished, key=lambda each: (not accepts(policy, each), *_rank(policy, each.verdict)), default=None
+    )
 
 
 def broken_by(candidate: Candidate, trail: Sequence[Candidate]) -> tuple[Fact, ...]:
@@ -142,7 +148,7 @@ def repair_of(
     Args:
         repairs_done: of the present round.
     """
-    best = best_of(trail)
+    best = best_of(trail, policy)
     if best is None or good_enough(policy, best.verdict):
         return None
     if repairs_done >= policy.repairs or seconds >= policy.seconds:
@@ -161,7 +167,7 @@ def _worst_first(candidate: Candidate) -> tuple[Fact, ...]:
 
 def another_round(policy: Policy, trail: Sequence[Candidate], *, rounds_done: int, seconds: float) -> bool:
     """Whether to plan again: nothing is good enough yet, and neither rounds nor `seconds` are used up."""
-    best = best_of(trail)
+    best = best_of(trail, policy)
     if best is not None and good_enough(policy, best.verdict):
         return False
     return rounds_done < policy.rounds and seconds < policy.seconds
@@ -176,7 +182,7 @@ def facts_to_stress(missed_before: Sequence[Fact], trail: Sequence[Candidate]) -
 
 def explain(policy: Policy, trail: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The trail with a reason for each candidate: why the best won, and why each of the others lost."""
-    best = best_of(trail)
+    best = best_of(trail, policy)
     finished = sum(candidate.verdict is not None for candidate in trail)
     explained: list[Candidate] = []
     for candidate in trail:
@@ -223,11 +229,12 @@ def _difference(candidate: Candidate, best: Candidate) -> str:
     return f"{equal}, which was there before"
 
 
-def _rank(verdict: Verdict | None) -> tuple[float, int, float]:
+def _rank(policy: Policy, verdict: Verdict | None) -> tuple[bool, float, int, float]:
     """Sorts the best first, NaN and no verdict last; sorting and `min` keep the earliest of equals first."""
     if verdict is None or math.isnan(verdict.score):
-        return math.inf, 0, 0.0
-    return -round(verdict.score, 2), len(verdict.missed), -verdict.weakest_addition
+        return True, math.inf, 0, 0.0
+    poor = not good_enough(policy, verdict)
+    return poor, -round(verdict.score, 2), len(verdict.missed), -verdict.weakest_addition
 
 
 def _score(verdict: Verdict | None) -> str:

@@ -27,33 +27,27 @@ _GRAMMAR = words(
     illustration scène tableau peinture peins fais fait faites montre montrez moi veux voudrais mais car
     parce bonjour bonsoir salut plaît plait svp merci côté près ensemble couleur w hes shes theyre yo look
     looks looking imagining there's here's that's who's what's they're i've you've we're u ur love wondering
-    possible appreciate looking imagine render said once only juste seulement favourite favorite either
-    plain background backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
+    possible appreciate looking imagine render said only juste seulement favourite favorite either
+     background backdrop peux peut faire dessiner pourriez pouvez pourrais avoir aimerais aime
     """
 )
 
 _FILLERS = words(
     """
     actually again already alright anyway absolutely always almost basically btw bro bruh clearly certainly
-    come comes definitely depict depicts depiction done easily especially essentially even ever exactly
-    examples following follows fine fix forget frankly fyi generally gimme go going gonna gotta got guys
-    haha happen happens helpful honestly hopefully hmm idea ideally idk illustrate illustrating imho
-    includes include including indeed instead item its itself himself herself themselves myself yourself
-    someone somebody something everything anything jk keep kept kind kinda kindly know later literally lol
-    lot lots mainly man maybe mean merely mind most mostly must my need needed needs normally now obviously
-    often ok omg only otherwise ought perhaps picture please portray portraying portrays possibly precisely
-    preferably pretty probably produce produces quick quickly quite rather ready really regards required
-    requirement right-away shall simply sir so somehow sometimes soon sort still sure surely tbh teh tell
-    ten-four thats think thought time today tonight tomorrow today's totally try trying ty tysm tho though
-    use used uses using usually visualise visualize wait wanna way well whatever whatsoever why wish within
-    word-for-word works would wow yeah yep yes yesterday yet yo y'all ya asap rn fr ngl pls accordingly
-    afterwards also altogether apparently around-here hereby thus therefore hence whenever wherever before
-    after until till during per via etc eg ie plus specifically namely respectively below-mentioned asset
-    assets deliverable input output prompt request version option number alors ainsi après assez avance
-    avant beaucoup bien bref ça cela celui celle chose coucou donc dont encore enfin ensuite faut genre
-    gentiment grâce hein jamais-trop juste là lol maintenant même mdr merci moins ouais parfois peu plutôt
-    possible pourquoi presque ptit quand quelque quelqu rien-que sinon souvent stp super sûr surtout
-    tellement tiens toujours trop très vite voila vraiment wesh wsh gros bisous stp svp
+    definitely done easily especially essentially even ever exactly fine frankly fyi generally gonna gotta
+    got haha helpful honestly hopefully hmm ideally idk imho indeed instead its itself himself herself
+    themselves myself yourself jk kinda kindly literally lol lot lots mainly maybe merely most mostly must
+    my normally now obviously often ok omg only otherwise ought perhaps please possibly precisely preferably
+    pretty probably quick quickly quite rather really regards shall simply so somehow sometimes soon sure
+    surely tbh teh tell thats totally ty tysm tho though usually wanna way whatever whatsoever why wow yeah
+    yep yes yet yo y'all ya asap rn fr ngl pls accordingly afterwards also altogether apparently hereby thus
+    therefore hence whenever wherever etc eg ie plus specifically namely respectively alors ainsi après
+    assez avance avant beaucoup bien bref ça cela celui celle coucou donc dont encore enfin ensuite faut
+    genre gentiment grâce hein juste là maintenant même mdr merci moins ouais parfois peu plutôt possible
+    pourquoi presque ptit quand quelque quelqu sinon souvent stp super sûr surtout tellement tiens toujours
+    trop très vite voila vraiment svp um uh erm sorry oops nope te autre autres ces wsh wesh vous-même s'il
+    requirement depict depicts keep today
     """
 )
 """What people say in passing."""
@@ -177,6 +171,10 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     dear friend
     in sharp focus
     once upon a time
+    plain background
+    on a plain background
+    l un à côté de l autre
+    today please
     in a row
     side by side
     next to each other

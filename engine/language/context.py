@@ -19,10 +19,13 @@ ARTICLES = words(
 _ADDRESS = words(
     """
     draw draws drawing drawn paint paints painting make makes making made show shows showing shown create
-    generate picture pictures image images illustration illustrations artwork pic scene scenes view dessin
-    dessine tableau
+    generate see sees want wants give gives get put puts add adds need needs like likes include includes contain
+    containing featuring picture pictures image images illustration illustrations artwork pic scene scenes view
+    dessin dessine tableau
     """
 )
+_ASKING = words("i i'd you we and then also please et puis can could would should to j je tu on vous")
+"""Before a word of address: who asks, or a joint."""
 _NOUNS = words("can son will must need dear or being art work")
 _NAMES = words(
     "named called titled labeled labelled saying says reading reads word words text letters nommé appelé"
@@ -40,7 +43,8 @@ _NEUTRAL = words(
 def in_context(pieces: Sequence[Piece]) -> list[Piece]:
     """The same pieces, some of them unknown words now."""
     placed = list(_without_names(pieces))
-    return [_understood(placed, i) for i in range(len(placed))]
+    first = next((i for i, piece in enumerate(placed) if piece.category == "kind"), len(placed))
+    return [_understood(placed, i, named=i > first) for i in range(len(placed))]
 
 
 def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
@@ -59,11 +63,12 @@ def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
         yield piece
 
 
-def _understood(pieces: Sequence[Piece], i: int) -> Piece:
+def _understood(pieces: Sequence[Piece], i: int, *, named: bool) -> Piece:
+    """The piece at a place; `named` is whether a thing was named before it."""
     piece = pieces[i]
     before = pieces[i - 1] if i else None
     after = pieces[i + 1] if i + 1 < len(pieces) else None
-    if piece.role == "function" and _is_content(pieces, i):
+    if piece.role == "function" and _is_content(pieces, i, named=named):
         return _unknown(piece)
     if piece.category in ("setting", "style") and _is_part_of_a_name(piece, before, after):
         return _unknown(piece)
@@ -72,7 +77,7 @@ def _understood(pieces: Sequence[Piece], i: int) -> Piece:
     return piece
 
 
-def _is_content(pieces: Sequence[Piece], i: int) -> bool:
+def _is_content(pieces: Sequence[Piece], i: int, *, named: bool) -> bool:
     """Whether a word of grammar or of address asks for something to be seen."""
     word, before = pieces[i].word, pieces[i - 1] if i else None
     article = before is not None and before.word in ARTICLES
@@ -83,9 +88,9 @@ def _is_content(pieces: Sequence[Piece], i: int) -> bool:
         )
         elided = before is not None and before.words == ("d",)
         return elided or (article and not noun_follows)
-    if before is None or before.role == "break":  # 'Draw a bird.'
+    if before is None or before.role == "break" or before.word in _ASKING:  # 'Draw a bird.'
         return False
-    if word not in _ADDRESS or not any(each.category == "kind" for each in pieces[:i]):
+    if word not in _ADDRESS or not named:
         return False
     if after is not None and (after.category in ("kind", "number") or after.words[:1] == ("a",)):
         return True

@@ -11,7 +11,7 @@ VERBS_FOLLOW = words(
 """Function words behind which an unknown word is no noun."""
 PRONOUNS = words("it them him her")
 EVERYTHING = words("both all each everything deux tous toutes")
-WITHIN = words("in on into onto at dans sur like as being")
+WITHIN = words("within before after in on into onto at dans sur like as being")
 """Function words that say how one thing stands to another where a noun follows."""
 OF_ANOTHER = words("of for from to")
 """Words that do so between two nouns."""

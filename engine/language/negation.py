@@ -53,14 +53,15 @@ def affirmed(pieces: Sequence[Piece]) -> Affirmed:
             i += 1
     wished = {(p.term.category, p.term.value) for p in kept if p.term}
     denied = {(p.term.category, p.term.value) for p in held if p.term}
-    content = [piece for piece in held if piece.role in ("term", "own", "unknown", "negation")]
-    spans = [piece.span for piece in held if piece in content or piece.words[:1] in (("or",), ("ou",))]
+    content = ("term", "own", "unknown", "negation")
+    spans = [piece.span for piece in held if piece.role in content or piece.word in _CHOICE]
     return Affirmed(pieces=tuple(kept), denied=frozenset(denied - wished), left_out=tuple(spans))
 
 
 def _denies(pieces: Sequence[Piece], i: int) -> bool:
     piece = pieces[i]
-    if piece.role == "negation" or piece.words == ("0",):
+    none_of_them = piece.category == "number" and piece.term is not None and piece.term.value.strip("0") == ""
+    if piece.role == "negation" or piece.word == "0" or none_of_them:
         return True
     chooses = piece.role == "function" and piece.word in _CHOICE and i > 0
     return chooses and any(each.role in ("term", "unknown") for each in pieces[i + 1 : i + 4])
@@ -71,7 +72,9 @@ def _end(pieces: Sequence[Piece], start: int) -> int:
     if (end := _end_of_quality(pieces, start)) is not None:
         return end
     end = start + 1
-    while end < len(pieces) and not _ends(pieces, start, end):
+    held = False
+    while end < len(pieces) and not _ends(pieces, end, held=held):
+        held = held or pieces[end].role in ("term", "unknown")
         end += 1
     return end
 
@@ -90,12 +93,11 @@ def _end_of_quality(pieces: Sequence[Piece], start: int) -> int | None:
     return end if noun and end > first else None
 
 
-def _ends(pieces: Sequence[Piece], start: int, at: int) -> bool:
-    """Whether a negation that begins at `start` reaches no further than before `at`."""
+def _ends(pieces: Sequence[Piece], at: int, *, held: bool) -> bool:
+    """Whether a negation reaches no further than before `at`; `held` is whether it holds of something yet."""
     piece = pieces[at]
     if piece.role in ("break", "negation"):
         return True
-    held = any(each.role in ("term", "unknown") for each in pieces[start + 1 : at])
     if not held:
         return piece.role == "function" and piece.word in ("but", "mais")
     if piece.category in ("relation", "place", "number") or (

@@ -100,9 +100,10 @@ class _Text:
         terms, own = self.vocabulary.terms, self.vocabulary.own_phrases
         chain = self._chain(i)
         longest = self._longest(i)
-        if chain > max(1, longest) and not all(self._is_colour(j) for j in range(i, i + chain)):
+        praise = self._praise(i)
+        if chain > max(1, longest, praise) and not all(self._may_part(j) for j in range(i, i + chain)):
             return self._hyphened(i, chain)
-        if (praise := self._praise(i)) > max(longest, 1):
+        if praise > max(longest, 1):
             return [self._piece(i, praise, "praise")]
         if longest:
             words = tuple(self.plain[i : i + longest])
@@ -126,6 +127,8 @@ class _Text:
             term = self.vocabulary.terms.get((number,)) or Term("number", number)
             return [self._piece(i, 1, "term", term)]
         meant = _meant(word, self.vocabulary)
+        if meant is None and _is_slip_of_grammar(word):
+            return [self._piece(i, 1, "function")]
         return [self._piece(i, 1, "term" if meant else "unknown", meant)]
 
     def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
@@ -154,9 +157,10 @@ class _Text:
             count += 1
         return count
 
-    def _is_colour(self, j: int) -> bool:
+    def _may_part(self, j: int) -> bool:
         term = self.vocabulary.terms.get((self.plain[j],))
-        return term is not None and term.category == "colour"
+        grammar = term is None and self.plain[j] in FUNCTION_WORDS  # 'dessine-moi'
+        return grammar or (term is not None and term.category == "colour")
 
     def _longest(self, i: int) -> int:
         """Of how many words the longest phrase is that begins at word `i`, up to a break; 0 for none."""
@@ -194,6 +198,14 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):
         return None
     return min(near, key=lambda each: each[:3])[3]
+
+
+def _is_slip_of_grammar(word: str) -> bool:
+    """'stlye', 'pleese': no word of the language, and one letter from a word of grammar."""
+    if len(word) < SHORTEST + 1 or not word.isalpha() or _dictionary()(word):
+        return False
+    near = (known for known in FUNCTION_WORDS if abs(len(known) - len(word)) <= 1 and known[0] == word[0])
+    return any(len(known) > SHORTEST and slips(word, known) <= 1 for known in near)
 
 
 def slips(one: str, other: str) -> int:

@@ -34,8 +34,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _WEIGHT = re.compile(r"::?\s*[+-]?\d*\.?\d+\s*(?=[)\]}])|::\s*(?:[+-]?\d*\.?\d+)?|(?<=[\w)])[+-]{2,}(?!\S)")
-_LISTED = re.compile(r"(?m)^\s*(?:\d+\s*[.):]\s+|#\s*\d+\s*[.):]?\s+|[-*\u2022]\s+)")
+_LISTED = re.compile(r"(?m)^[^\S\n]*(?:\d+\s*[.):]\s+|#\s*\d+\s*[.):]?\s+|[-*\u2022]\s+)")
 _RATIO = re.compile(r"\b\d+\s*[:/]\s*\d+\b|\b\d+\s*[x\u00d7]\s*\d+\b|\b\d+[.,]\d+\b")
+_NOUN_FOLLOWS = re.compile(r"[^\S\n]+[^\W\d_]")
 _JOINT = re.compile(r"\b(?:BREAK|AND)\b")
 _BRACKETS = re.compile(r"[()\[\]{}\\\"\u201c\u201d\u00ab\u00bb*_~`|]")
 
@@ -61,12 +62,16 @@ def marked(prompt: str) -> Marked:
         cannot.append(Span.of(prompt, found.start(), found.start() + len(found[0].rstrip())))
         return ";" + " " * (len(found[0]) - 1)
 
+    def note_count(found: re.Match[str]) -> str:
+        """'1,000 cats' asks for a number that nobody can draw; a ratio by itself asks for nothing."""
+        return note(found) if _NOUN_FOLLOWS.match(prompt, found.end()) else _blank(found)
+
     text = _CANNOT.sub(note, prompt)
     for pattern, fill in (
         (_LABEL, _semicolon),
         (_WEIGHT, _weight),
         (_LISTED, _blank),
-        (_RATIO, _blank),
+        (_RATIO, note_count),
         (_JOINT, _semicolon),
     ):
         text = pattern.sub(fill, text)

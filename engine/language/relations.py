@@ -5,6 +5,8 @@ import dataclasses
 from ..fact import Span
 from .wish import BETWEEN, Relation, Said
 
+MOST_OPEN = 8  # relations that wait for a thing
+
 
 @dataclasses.dataclass
 class _Open:
@@ -48,7 +50,10 @@ class OpenRelations:
             first: the thing that it is said of; `None` where that is still to come.
             before: what was spoken of in another part of the sentence.
         """
-        self._open.append(_Open(said, [] if first is None else [first], before=before))
+        if len(self._open) < MOST_OPEN:
+            self._open.append(_Open(said, [] if first is None else [first], before=before))
+        elif said.span:
+            self.left_out.append(said.span)
 
     def begin_between(self, said: Said, others: tuple[int, int]) -> None:
         """'between them': of two things that were named; the third is still to come."""

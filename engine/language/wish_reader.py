@@ -9,29 +9,17 @@ import dataclasses
 from collections.abc import Sequence
 
 from ..fact import Span
-from .common_words import FUNCTION_WORDS
 from .content import joined
 from .context import ARTICLES, in_context
-from .grammar_words import (
-    AND,
-    ANOTHER,
-    DEFINITE,
-    EVERYTHING,
-    JOINS,
-    LEADS,
-    OF_ANOTHER,
-    OTHERS,
-    PRONOUNS,
-    VERBS_FOLLOW,
-    WHICH,
-    WITHIN,
-)
+from .grammar_words import AND, ANOTHER, DEFINITE, EVERYTHING, JOINS, OTHERS, PRONOUNS, VERBS_FOLLOW, WHICH
 from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
+from .surroundings import Surroundings
 from .vocabulary import Vocabulary
 from .wish import BETWEEN, Relation, Said, Thing, Wish
 
+MOST_THINGS = 64  # that are read; far more than anybody draws
 _SPOKEN = ("kind", "colour", "size", "number", "several")
 
 
@@ -52,11 +40,12 @@ def wish_of(prompt: str, vocabulary: Vocabulary) -> Wish:
     )
 
 
-class _Reader:
+class _Reader(Surroundings):
     """One prompt under way: the noun spoken of last, and adjectives that wait for theirs."""
 
     def __init__(self, pieces: Sequence[Piece], vocabulary: Vocabulary) -> None:
-        self._pieces, self._vocabulary = list(pieces), vocabulary
+        super().__init__(pieces)
+        self._vocabulary = vocabulary
         self._waiting: list[Piece] = []
         self._places: list[Piece] = []  # said before any thing of their part of the sentence
         self._open = OpenRelations()
@@ -87,18 +76,6 @@ class _Reader:
     @property
     def relations(self) -> list[Relation]:
         return self._open.relations
-
-    def _piece(self, at: int) -> Piece | None:
-        return self._pieces[at] if 0 <= at < len(self._pieces) else None
-
-    def _word(self, at: int) -> str:
-        """The first word of the phrase at a place; empty where there is none, or a break."""
-        piece = self._piece(at)
-        return piece.word if piece and piece.words else ""
-
-    def _is_break(self, at: int) -> bool:
-        piece = self._piece(at)
-        return piece is None or piece.role == "break"
 
     def _leave_out(self, pieces: Sequence[Piece]) -> None:
         self.left_out += [each.span for each in pieces if each.role in ("term", "own", "unknown")]
@@ -144,21 +121,6 @@ class _Reader:
         after = self._piece(end + 1)
         return after is not None and after.category in ("colour", "size") and self._noun_follows(end + 1)
 
-    def _adjectives_alone(self, start: int, end: int) -> bool:
-        return all(
-            p.category in ("colour", "size") or p.role in ("break", "function") for p in self._pieces[start:end]
-        )
-
-    def _is_noun(self, at: int) -> bool:
-        piece = self._piece(at)
-        return piece is not None and (piece.category == "kind" or piece.role == "unknown")
-
-    def _noun_follows(self, at: int) -> bool:
-        """Whether nothing but adjectives stands between this place and a noun, known or not."""
-        while (piece := self._piece(at)) is not None and piece.category in ("colour", "size"):
-            at += 1
-        return self._is_noun(at)
-
     def _head(self, run: Sequence[Piece], start: int) -> None:
         """A noun, with what stands before it in its run."""
         *said, noun = run
@@ -175,6 +137,9 @@ class _Reader:
         if noun.term.plural and found.number is None:
             found.number = Said("several", noun.span)
         known = self._again(found, start)
+        if known is None and len(self.things) == MOST_THINGS:
+            self.left_out += found.spans
+            return
         if known is None:
             self.things.append(found)
             self._parts.append(self._part)
@@ -242,7 +207,7 @@ class _Reader:
                 self._since_break = None
             return
         adjectives = [piece for piece in run if piece.category in ("colour", "size")]
-        numbers = [piece for piece in run if piece.category == "number" and not _one(piece)]
+        numbers = [p for p in run if p.category in ("number", "several") and not _one(p)]
         after_noun = self._vocabulary.after_noun
         if self._named_after(end) or any(piece.word in after_noun for piece in adjectives):
             self._leave_out(run)  # 'orange sunset', 'black ink'; 'roses'
@@ -250,6 +215,9 @@ class _Reader:
             for thing in self.things:
                 for piece in adjectives:
                     self._put(thing, piece)
+        elif self._is_one_of_it(start, run):  # 'a fish. a blue one'
+            for piece in adjectives:
+                self._put(self.things[-1], piece)
         elif self._said_of(start) == "strange" or any(_one(piece) for piece in run if adjectives):
             self._leave_out([*adjectives, *numbers])
         elif self._word(start - 1) in ("a", "an", "un", "une") and not self._joined_noun(end):
@@ -264,6 +232,12 @@ class _Reader:
         else:
             self._waiting += [*adjectives, *numbers]
 
+    def _is_one_of_it(self, start: int, run: Sequence[Piece]) -> bool:
+        """Whether a run is 'a blue one', after a single thing that has no colour yet."""
+        article = self._word(start - 1) in ("a", "an") and self._is_break(start - 2)
+        plain = bool(self.things) and self.things[-1].colour is None and self.things[-1].number is None
+        return article and plain and _one(run[-1]) and run[0].category in ("colour", "size")
+
     def _said_of(self, start: int) -> str:
         """Of what a run without a noun is said: 'all' things, a 'strange' noun, or that spoken of last."""
         at = start - 1
@@ -275,19 +249,6 @@ class _Reader:
             return "all"
         tag = self._is_break(at) and not functions
         return "strange" if self._strange and not (tag and self._spoken is not None) else "last"
-
-    def _named_after(self, at: int) -> bool:
-        """Whether a setting or style follows that is named as things are, and not by 'in' or 'at'."""
-        piece = self._piece(at)
-        if piece is None or not (piece.category in ("setting", "style") or piece.role == "own"):
-            return False
-        return piece.word not in FUNCTION_WORDS | LEADS
-
-    def _joined_noun(self, at: int) -> bool:
-        """Whether after 'and' or a comma adjectives go on to a noun: 'a red and white boat'."""
-        if not (self._word(at) in AND or (self._piece(at) is not None and self._is_break(at))):
-            return False
-        return self._piece(at + 1) is not None and self._noun_follows(at + 1)
 
     # Other pieces
 
@@ -318,35 +279,9 @@ class _Reader:
             self._since_break = None
             self._part += piece.role == "break"
             self._open.part()
-        elif piece.role == "function" and self._noun_after(i):
-            before = self._piece(i - 1)
-            if word in WITHIN or (word in OF_ANOTHER and before is not None and before.category == "kind"):
-                self.left_out.append(piece.span)
-                self._since_break = None
-
-    def _still_of_it(self, at: int) -> bool:
-        """Whether what follows 'and' is said of the same thing: 'is red and on the left'."""
-        piece = self._piece(at)
-        if piece is None:
-            return False
-        if piece.category in ("place", "relation"):
-            return True
-        return piece.category in ("colour", "size") and not self._noun_follows(at)
-
-    def _noun_after(self, i: int) -> bool:
-        """Whether a known noun follows, with nothing but what belongs to it between."""
-        at = i + 1
-        while (piece := self._piece(at)) is not None and piece.category != "kind":
-            passes = piece.role in ("praise", "unknown") or piece.category in (
-                "colour",
-                "size",
-                "number",
-                "several",
-            )
-            if not passes and not (piece.role == "function" and piece.word in ARTICLES | {"very", "d", "de"}):
-                return False
-            at += 1
-        return piece is not None
+        elif piece.role == "function" and self._stands_to(i) and self._noun_after(i):
+            self.left_out.append(piece.span)
+            self._since_break = None
 
     def _own_setting(self, piece: Piece) -> None:
         kinds = [thing.kind.value for thing in self.things]

@@ -17,6 +17,7 @@ from .wish import Said, Thing
 
 _TOTALS = {1: "one thing", 2: "two things", 3: "three things", 4: "four things"}
 _COUNTS = (2, 3, 4)  # of several
+SEVERAL = "several"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ def facts_of(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> t
 def asked_facts(asked: Composition, vocabulary: Vocabulary) -> tuple[Fact, ...]:
     """The facts that a composition asks for, before anything is added; how many several are, it leaves open."""
     whole = facts_of(asked, asked, vocabulary)
-    return tuple(fact for fact in whole if fact.asked and (fact.kind != "count" or asked.count is not None))
+    return tuple(fact for fact in whole if fact.asked)
 
 
 def _facts(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Iterator[Fact]:
@@ -95,7 +96,7 @@ def _facts(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Ite
         yield _fact("style", plan.style.value, asked.style)
     elif asked.style:
         yield _fact("style", vocabulary.plain_style, asked.style)
-    yield _count_fact(plan, asked, vocabulary)
+    yield from _count_facts(plan, asked, vocabulary)
 
 
 def _fact(kind: FactKind, text: str, said: Said | None) -> Fact:
@@ -111,12 +112,17 @@ def _relation(plan: Composition, kinds: Sequence[str]) -> str:
     return f"{an(first)} {'above' if plan.arrangement == 'stacked' else 'to the left of'} {an(second)}"
 
 
-def _count_fact(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Fact:
+def _count_facts(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Iterator[Fact]:
     number = next((thing.number for thing in asked.things if thing.number), None) or _repeated(asked)
     count = plan.count or 1
     if plan.arrangement != "group":
-        return _fact("count", _TOTALS[count], number)
-    return _fact("count", number_of(count, plan.things[0].kind.value, vocabulary), number)
+        yield _fact("count", _TOTALS[count], number)
+        return
+    if number and number.value == "several":
+        several = f"{SEVERAL} {vocabulary.kinds[plan.things[0].kind.value].plural}"
+        yield Fact(kind="count", text=several, asked=number.span is not None, span=number.span)
+        number = None
+    yield _fact("count", number_of(count, plan.things[0].kind.value, vocabulary), number)
 
 
 def _repeated(asked: Composition) -> Said | None:

@@ -45,6 +45,7 @@ class Calibration:
         facts: the fit for facts of each kind; answers of other kinds are taken as they are.
         none_of: texts of facts that the captioner never learnt, each with others of its kind: it is true where
             none of them is.
+        any_of: first words of such texts, each with others in its place: it is true where any of them is.
     """
 
     worst: float = 1.0
@@ -53,16 +54,18 @@ class Calibration:
     facts: Mapping[str, FactFit] = dataclasses.field(default_factory=dict)
 
     none_of: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    any_of: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def asked_for(self, fact: Fact) -> tuple[Fact, ...]:
         """What the captioner is asked, to know of a fact: the same, or others in its place."""
-        others = self.none_of.get(fact.text, ())
+        first, _, rest = fact.text.partition(" ")
+        others = self.none_of.get(fact.text) or tuple(f"{word} {rest}" for word in self.any_of.get(first, ()))
         return tuple(Fact(kind=fact.kind, text=text) for text in others) or (fact,)
 
     def answer(self, fact: Fact, probabilities: Iterator[float]) -> float:
         """The probability of a fact, of the next answers to what is asked for it."""
-        found = [next(probabilities) for _ in self.asked_for(fact)]
-        return 1 - max(found) if fact.text in self.none_of else found[0]
+        most = max([next(probabilities) for _ in self.asked_for(fact)])
+        return 1 - most if fact.text in self.none_of else most
 
     def score(self, probabilities: Sequence[float]) -> float:
         """The probability that a picture shows all of these facts, one at least, each with its own."""
@@ -104,14 +107,18 @@ def read_calibration(folder: Path) -> Calibration:
     try:
         read: dict[str, Any] = dict(read_json(path))
         facts = {kind: FactFit(**_numbers(fit)) for kind, fit in dict(read.pop("facts", {})).items()}
-        none_of = {str(text): tuple(map(str, others)) for text, others in dict(read.pop("none_of", {})).items()}
+        none_of, any_of = (_texts(read.pop(name, {})) for name in ("none_of", "any_of"))
         numbers = _numbers(read)
         if "alpha" in numbers and numbers.keys() <= _EARLIER:
             return Calibration(facts=facts)
-        return Calibration(**numbers, facts=facts, none_of=none_of)
+        return Calibration(**numbers, facts=facts, none_of=none_of, any_of=any_of)
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}: run the calibration again") from None
 
 
 def _numbers(table: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in table.items()}
+
+
+def _texts(table: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {str(text): tuple(map(str, others)) for text, others in dict(table).items()}

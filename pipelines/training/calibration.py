@@ -20,17 +20,18 @@ import torch
 from ...engine.language.composition import composition_of
 from ...engine.language.vocabulary import vocabulary_of
 from ...engine.language.wish_reader import wish_of
-from ...engine.language.wording import asked_facts
+from ...engine.language.wording import SEVERAL, asked_facts
 from ...engine.models.calibration import FILE, Calibration, FactFit, evidence
 from ...engine.models.from_transformers_vision import Captioner, load_captioner
 from ...engine.values import Fact
 from ..pocket.world import Scene, facts_of
-from ..pocket.world.words import STYLE_WORDS
+from ..pocket.world.words import STYLE_WORDS, plural
 from .data import PICTURE_SIDE, TrainingData, WorldData
 from .mismatch import mismatched, mismatches_of
 
 FIRST = 500_000  # of the held-out scenes used here: far from those that `evaluate` looks at
 BATCH = 32
+ANY_OF = {SEVERAL: ("two", "three", "four")}
 RIDGE = 1e-4
 
 
@@ -48,13 +49,17 @@ def calibrate(
     shown = range(FIRST, FIRST + scenes)
     captioner = dataclasses.replace(
         captioner,
-        calibration=Calibration(facts=fit_facts(captioner, held_out, shown), none_of=held_out.untold()),
+        calibration=Calibration(
+            facts=fit_facts(captioner, held_out, shown), none_of=held_out.untold(), any_of=ANY_OF
+        ),
     )
     asked = [asked_of(scene, held_out, i) for i, scene in enumerate(held_out.scenes(shown))]
     measured = evidence_of(captioner, held_out, shown, [facts for facts, _ in asked])
     truth = torch.tensor([float(true) for _, true in asked])
     known = captioner.calibration
-    found = dataclasses.replace(fit(measured, truth), facts=known.facts, none_of=known.none_of)
+    found = dataclasses.replace(
+        fit(measured, truth), facts=known.facts, none_of=known.none_of, any_of=known.any_of
+    )
     right = sum((p >= 0.5) == bool(t) for p, t in zip(_scores(found, measured), truth.tolist(), strict=True))
     say(f"calibration: {right / scenes:.1%} of what was asked, rightly or wrongly, told apart")
     (folder / FILE).write_text(json.dumps(dataclasses.asdict(found), indent=2) + "\n", encoding="utf-8")
@@ -144,7 +149,9 @@ def asked_of(scene: Any, data: TrainingData, i: int) -> tuple[tuple[Fact, ...], 
 def truths_of(scene: Scene) -> set[tuple[str, str]]:
     """All that is true of a scene, and may be asked."""
     flat = {("style", STYLE_WORDS["flat"][0])} if scene.style == "flat" else set()
-    return {*facts_of(scene), *flat}
+    group = scene.arrangement == "group"
+    several = {("count", f"{SEVERAL} {plural(scene.things[0].kind)}")} if group else set()
+    return {*facts_of(scene), *flat, *several}
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> tuple[Fact, ...]:

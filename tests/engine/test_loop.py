@@ -262,3 +262,20 @@ def test_pruning_loses_no_candidate_and_keeps_none_worse_than_one_thrown_out(
 def test_rounds_end(scores: list[float | None], rounds: int) -> None:
     trail = [candidate(i, score=score) for i, score in enumerate(scores)]
     assert not loop.another_round(Policy(rounds=rounds), trail, rounds_done=rounds, seconds=0.0)
+
+
+def test_a_candidate_that_leaves_nothing_out_wins_over_a_surer_one_that_does() -> None:
+    hat = Span(start=6, end=9, text="hat")
+    skips = candidate(0, score=0.9)
+    skips = dataclasses.replace(skips, plan=dataclasses.replace(skips.plan, left_out=(hat,)))
+    whole = candidate(1, score=0.6)
+    assert loop.best_of([skips, whole]) is whole
+    assert loop.best_of([skips, whole], Policy(ignore_left_out=True)) is skips
+
+
+def test_what_is_accepted_wins_over_what_looks_the_same_and_is_not() -> None:
+    shaky = FactAnswer(fact=Fact(kind="setting", text="at sea", asked=False), probability=0.3)
+    enough, short = candidate(0, score=0.504), candidate(1, score=0.496)
+    assert enough.verdict is not None
+    enough = dataclasses.replace(enough, verdict=dataclasses.replace(enough.verdict, answers=(shaky,)))
+    assert loop.best_of([enough, short], Policy(accept=0.5)) is enough
