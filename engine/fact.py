@@ -4,7 +4,7 @@ Imports nothing.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 FactKind = Literal["thing", "colour", "size", "place", "setting", "count", "style", "relation", "other"]
@@ -12,7 +12,8 @@ FactKind = Literal["thing", "colour", "size", "place", "setting", "count", "styl
 
 @dataclasses.dataclass(frozen=True, kw_only=True, order=True)
 class Span:
-    """Some words of a prompt: `prompt[start:end] == text`."""
+    """Some words of a prompt: `prompt[start:end] == text`; or words of another text (an instruction, an earlier
+    prompt), which have no place in it: `start` and `end` are then 0."""
 
     start: int
     end: int
@@ -22,6 +23,23 @@ class Span:
     def of(cls, prompt: str, start: int, end: int) -> "Span":
         """The words of `prompt` from `start` to `end`."""
         return cls(start=start, end=end, text=prompt[start:end])
+
+    @classmethod
+    def elsewhere(cls, text: str) -> "Span":
+        """Words of another text than the prompt."""
+        return cls(start=0, end=0, text=text)
+
+    @property
+    def has_place(self) -> bool:
+        return self.end > self.start
+
+    def stands_in(self, prompt: str) -> bool:
+        """Whether `prompt` has these words at their place."""
+        return self.has_place and prompt[self.start : self.end] == self.text
+
+    def seen_from(self, prompt: str) -> "Span":
+        """The same words, without a place where `prompt` does not have them there."""
+        return self if self.stands_in(prompt) else Span.elsewhere(self.text)
 
     def __str__(self) -> str:
         return self.text
@@ -49,6 +67,18 @@ class Fact:
     def claim(self) -> tuple[FactKind, str]:
         """What it says, whoever wants it."""
         return self.kind, self.text
+
+
+def once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Each claim once, however it is capitalised, where it is made first: the asked one of those that make it,
+    and of these one that knows its words."""
+    found: dict[tuple[FactKind, str], Fact] = {}
+    for fact in facts:
+        key = (fact.kind, fact.text.lower())
+        known = found.setdefault(key, fact)
+        if (fact.asked, fact.span is not None) > (known.asked, known.span is not None):
+            found[key] = fact
+    return tuple(found.values())
 
 
 def said(spans: Sequence[Span]) -> str:

@@ -298,7 +298,8 @@ def given_plan(request: Request) -> Plan | None:
     wording = request.start and request.start.wording
     if wording is None:
         return None
-    return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
+    facts, left_out = wording.seen_from(request.prompt)
+    return Plan(request=request, prompt=wording.prompt, facts=facts, left_out=left_out)
 
 
 def _preview(draft: Draft) -> Picture:

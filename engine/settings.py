@@ -47,8 +47,8 @@ class Settings:
     ignore_left_out: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.ignore_left_out not in (None, True, False):
-            raise InputError(f"ignore_left_out = {shown(self.ignore_left_out)}: must be true or false")
+        if self.ignore_left_out is not None:
+            object.__setattr__(self, "ignore_left_out", truth("ignore_left_out", self.ignore_left_out))
         for name, (low, high) in _SETTING_RANGES.items():
             value = getattr(self, name)
             if value is None:
@@ -82,6 +82,14 @@ _SETTING_RANGES: dict[str, tuple[float, float]] = {
 
 NO_SETTINGS = Settings()
 """What leaves everything to the recipe."""
+
+
+def truth(name: str, value: Any) -> bool:
+    """The value as a bool, whoever made it (numpy, say), but a number is none."""
+    is_array_bool = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "shape", None) == ()
+    if not (isinstance(value, bool) or is_array_bool):
+        raise InputError(f"{name} = {shown(value)}: must be true or false")
+    return bool(value)
 
 
 def whole_number(name: str, value: Any) -> int:

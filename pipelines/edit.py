@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
-from ..engine.fact import Fact
+from ..engine.fact import Fact, Span
 from ..engine.language.composition import composition_of
 from ..engine.language.content import plain_words
 from ..engine.language.vocabulary import Vocabulary, read_vocabulary
@@ -19,7 +19,7 @@ from ..engine.language.wish_reader import wish_of
 from ..engine.language.wording import asked_facts
 from ..engine.start import Start, Wording
 from ..engine.values import Outcome, Request
-from .instruction import Change, changed, unread
+from .instruction import Change, changed, left_out_after, unread
 from .locating import find_phrase, wording_of
 from .originals import Original
 from .starting import StartingPipeline
@@ -78,12 +78,16 @@ class Edit(StartingPipeline):
         Args:
             asked: somebody said that it shows this; else the captioner did.
         """
-        facts = (Fact(kind="other", text=prompt),)
+        facts: tuple[Fact, ...] = (Fact(kind="other", text=prompt),)
+        left_out: tuple[Span, ...] = ()
         vocabulary = self._vocabulary()
         if vocabulary is not None and (wish := wish_of(prompt, vocabulary)).things:
-            facts = asked_facts(composition_of(wish), vocabulary)
+            composition = composition_of(wish)
+            facts, left_out = asked_facts(composition, vocabulary), composition.left_out
         return Wording(
-            prompt=prompt, facts=tuple(dataclasses.replace(fact, asked=asked, span=None) for fact in facts)
+            prompt=prompt,
+            facts=tuple(dataclasses.replace(fact, asked=asked, span=None) for fact in facts),
+            left_out=left_out if asked else (),
         )
 
     def _vocabulary(self) -> Vocabulary | None:
@@ -109,7 +113,9 @@ class Edit(StartingPipeline):
         new = Wording(
             prompt=done.value.prompt,
             facts=tuple(_asked_or_as_it_was(fact, wording, len(before)) for fact in done.value.facts),
-            left_out=unread(instruction, _quoted(done.value.facts, len(before))),
+            left_out=left_out_after(
+                unread(instruction, _quoted(done.value.facts, len(before))), wording.left_out
+            ),
         )
         return Change(wording=new, where="around things")
 

@@ -1,12 +1,13 @@
 """An instruction in words ("make the boat red") and a wording; what the wording becomes by it, and where.
 
 Rules over what the wording says of things, of the setting and of the style, in the words of the pocket world.
-What the instruction changes is asked for, all else as it was before; what it says beyond that is left out.
+What the instruction changes is asked for, all else as it was before; what it says beyond that is left out, and
+so is what was left out before, but for what was said of a thing that there is no more.
 """
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from ..engine.fact import Span
@@ -42,7 +43,7 @@ class Change:
     """What an instruction comes to.
 
     Args:
-        wording: what the picture is to show; spans of what is left out are of the instruction.
+        wording: what the picture is to show; what is left out has no place in it.
         where: what of it is to be drawn anew.
         thing: what the old wording says of the one thing that changes, where one does.
     """
@@ -54,10 +55,12 @@ class Change:
 
 @dataclasses.dataclass(frozen=True)
 class _Understood:
-    """A change, and the words of the instruction that it carries out."""
+    """A change, the words of the instruction that it carries out, and what of the old left-outs it does away
+    with."""
 
     change: Change
     words: Collection[str]
+    gone: Collection[Span] = ()
 
 
 def changed(wording: Wording, instruction: str) -> Change | None:
@@ -68,9 +71,17 @@ def changed(wording: Wording, instruction: str) -> Change | None:
     found = _becomes(wording, text) or _instead(wording, text) or _elsewhere(wording, text)
     if found is None:
         return None
-    new = found.change.wording
-    left_out = (*_still_left_out(wording, new.prompt), *unread(instruction, found.words))
-    return dataclasses.replace(found.change, wording=dataclasses.replace(new, left_out=left_out))
+    left_out = left_out_after(
+        unread(instruction, found.words), [each for each in wording.left_out if each not in found.gone]
+    )
+    new = dataclasses.replace(found.change.wording, left_out=left_out)
+    return dataclasses.replace(found.change, wording=new)
+
+
+def left_out_after(unread: Iterable[Span], before: Iterable[Span]) -> tuple[Span, ...]:
+    """What is left out of a changed wording: what was `before`, and what of an instruction is `unread`. They
+    are words of two texts, and stand in neither the new wording nor, for sure, the new request's prompt."""
+    return tuple(dict.fromkeys(Span.elsewhere(span.text) for span in (*before, *unread)))
 
 
 def unread(instruction: str, read: Collection[str]) -> tuple[Span, ...]:
@@ -79,10 +90,15 @@ def unread(instruction: str, read: Collection[str]) -> tuple[Span, ...]:
     return joined(instruction, [each for each in content_words(instruction) if plain(each.text) not in known])
 
 
-def _still_left_out(before: Wording, prompt: str) -> list[Span]:
-    """What was left out of the old wording, and stands in the new one."""
-    places = [(prompt.find(span.text), span.text) for span in before.left_out]
-    return [Span.of(prompt, at, at + len(text)) for at, text in places if at >= 0]
+def _said_of(wording: Wording, thing: Phrase) -> list[Span]:
+    """What was left out of the words right before a thing, and so goes with it: the `furry` of `a furry cat`."""
+    starts = [
+        fact.span.start
+        for fact in wording.facts
+        if fact.span is not None and any(phrase.kind == thing.kind for phrase in phrases_in(fact.text))
+    ]
+    left_out = [span for span in wording.left_out if span.has_place]
+    return [span for span in left_out if any(span.end + 1 == start for start in starts)]
 
 
 def _becomes(wording: Wording, text: str) -> _Understood | None:
@@ -130,7 +146,7 @@ def _instead(wording: Wording, text: str) -> _Understood | None:
                 change = Change(wording=other, where="thing", thing=old)
                 number = "one" if new.number == "one" and not old.several else ""
                 read = (match["old"], new.noun, new.colour, new.size, number)
-                return _Understood(change, plain_words(" ".join(read)))
+                return _Understood(change, plain_words(" ".join(read)), _said_of(wording, old))
     return None
 
 

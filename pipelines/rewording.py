@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from ..engine.fact import Fact, FactKind
+from ..engine.fact import Fact, FactKind, once
 from ..engine.start import Wording
 from .phrases import Phrase, phrases_in, replaced
 from .pocket.world.words import SETTING_WORDS, STYLE_WORDS, an
@@ -56,7 +56,7 @@ def _facts_of_other_thing(before: tuple[Fact, ...], old: Phrase, said: Mapping[s
     named = {"thing": kind, "colour": f"{said.get('colour')} {kind}", "size": f"{said.get('size')} {kind}"}
     wanted = [Fact(kind=each, text=an(named[each])) for each in _OF_A_THING if said.get(_PART_OF[each])]
     place = _place_of(before, old)
-    return _once([*facts[:place], *wanted, *facts[place:]])
+    return once([*facts[:place], *wanted, *facts[place:]])
 
 
 def _place_of(facts: tuple[Fact, ...], thing: Phrase) -> int:
@@ -112,12 +112,3 @@ def _with_fact(
     later = _LAST[_LAST.index(kind) + 1 :]
     place = next((i for i, fact in enumerate(facts) if fact.kind in later), len(facts))
     return (*facts[:place], Fact(kind=kind, text=said), *facts[place:])
-
-
-def _once(facts: list[Fact]) -> tuple[Fact, ...]:
-    """Each claim once, as asked where one of them is."""
-    found: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        if fact.claim not in found or (fact.asked and not found[fact.claim].asked):
-            found[fact.claim] = fact
-    return tuple(found.values())

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
+from ..engine.fact import once
 from ..engine.language.content import content_words
 from ..engine.start import Start, Wording
 from ..engine.values import Fact, Plan, Request, Span
@@ -109,12 +110,10 @@ def _with_cast(request: Request, plan: Plan, phrases: Sequence[str]) -> Request:
     in the scene's own. Each of the cast is asked for, by a fact of its own where none of the plan's says so."""
     lost = [phrase for phrase in phrases if not _is_asked(plan, phrase)]
     kept = all(_core(phrase) in plan.prompt.lower() for phrase in lost)
-    facts: dict[tuple[str, str], Fact] = {}
-    for fact in (*(Fact(kind="colour", text=phrase) for phrase in lost), *plan.facts):
-        if fact.claim not in facts or fact.span is not None:  # the plan's knows where it was asked for
-            facts[fact.claim] = fact
     wording = Wording(
-        prompt=plan.prompt if kept else request.prompt, facts=tuple(facts.values()), left_out=plan.left_out
+        prompt=plan.prompt if kept else request.prompt,
+        facts=once((*(Fact(kind="colour", text=phrase) for phrase in lost), *plan.facts)),
+        left_out=plan.left_out,
     )
     return dataclasses.replace(request, start=Start(wording=wording))
 

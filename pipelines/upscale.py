@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import InputError
+from ..engine.language.content import left_out_of
 from ..engine.microbatch import Done, Failed
 from ..engine.stage import Stage
 from ..engine.values import MAX_SIDE, Fact, Failure, Outcome, Picture, Plan, Request, Span
@@ -90,7 +91,7 @@ class Upscale(Workflow):
 
     def _asked(self, requests: Mapping[int, Request]) -> dict[int, Plan]:
         """Each prompt as it is, with what the planner finds asked for in it, and without what it would add: the
-        picture is there already. A prompt that it cannot read is its own fact."""
+        picture is there already. A prompt that it cannot read is its own fact, and left out."""
         read: dict[int, Any] = dict(requests)
         for stage in self.pipe.runner.chain.between(Request, Plan):
             results = zip(list(read), self.tried(stage, list(read.values())), strict=True)
@@ -121,12 +122,15 @@ class Upscale(Workflow):
 
 
 def _plan(request: Request, read: Plan | None) -> Plan:
-    """The request's words as they are, with the asked facts of what the planner read in them."""
+    """The request's words as they are, with the asked facts of what the planner read in them; where it could read
+    nothing, they are one fact, and yet left out: nobody knows whether the captioner understands them."""
     if read is not None:
         return dataclasses.replace(read, request=request, prompt=request.prompt, facts=read.asked)
     span = Span.of(request.prompt, 0, len(request.prompt))
     facts = (Fact(kind="other", text=request.prompt, span=span),)
-    return Plan(request=request, prompt=request.prompt, facts=facts)
+    return Plan(
+        request=request, prompt=request.prompt, facts=facts, left_out=left_out_of(request.prompt, ())
+    )
 
 
 def upscale_stage(workflow: Workflow, settings: dict[str, Any]) -> Stage[Any, Any]:

@@ -101,7 +101,7 @@ class _Reader(Surroundings):
             self._head(run[first : head + 1], start)
             first = head + 1
         for piece in run[first:]:
-            self._of_last(piece)
+            self._of_last(piece, ends=piece is run[-1])
         return end
 
     def _goes_on(self, start: int, end: int) -> bool:
@@ -188,9 +188,10 @@ class _Reader(Surroundings):
         elif now.value != piece.term.value and category != "several":
             self._leave_out([piece])
 
-    def _of_last(self, piece: Piece) -> None:
-        """What follows a noun in its run: 'un bateau rouge', 'cat sitting'."""
-        if piece.category in ("colour", "size") and self._spoken is not None:
+    def _of_last(self, piece: Piece, *, ends: bool) -> None:
+        """What follows a noun in its run: 'un bateau rouge', 'fish x4', 'cat sitting'."""
+        told = piece.category in ("colour", "size") or (piece.category == "number" and ends)
+        if told and self._spoken is not None:
             self._put(self.things[self._spoken], piece)
         else:
             self._leave_out([piece])
@@ -230,7 +231,8 @@ class _Reader(Surroundings):
         elif self._word(end) in AND and self._word(end + 1) in ARTICLES:
             self._leave_out([*adjectives, *numbers])  # 'rose and a cat'
         else:
-            self._waiting += [*adjectives, *numbers]
+            self._waiting += adjectives
+            self._leave_out(numbers)
 
     def _is_one_of_it(self, start: int, run: Sequence[Piece]) -> bool:
         """Whether a run is 'a blue one', after a single thing that has no colour yet."""

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from ..fact import Fact, FactKind
+from ..fact import Fact, FactKind, once
 from .composition import LEFT, MIDDLE, RIGHT, Composition
 from .vocabulary import Vocabulary
 from .wish import Said, Thing
@@ -61,10 +61,7 @@ def asked_wording(composition: Composition, vocabulary: Vocabulary) -> str:
 def facts_of(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> tuple[Fact, ...]:
     """The facts of a full composition, of which `asked` was asked for: thing by thing, then how things stand to
     each other, setting, style and count."""
-    facts = dict[tuple[FactKind, str], Fact]()
-    for fact in _facts(plan, asked, vocabulary):
-        facts.setdefault(fact.claim, fact)
-    return tuple(facts.values())
+    return once(_facts(plan, asked, vocabulary))
 
 
 def asked_facts(asked: Composition, vocabulary: Vocabulary) -> tuple[Fact, ...]:

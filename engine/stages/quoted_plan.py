@@ -8,6 +8,7 @@ prompt.
 import json
 from collections.abc import Iterable
 
+from ..fact import once
 from ..language.agreement import contradictions, disagreements
 from ..language.content import content_words
 from ..language.quoting import Quoted, has_sign
@@ -36,7 +37,7 @@ def read_plan(request: Request, text: str, *, must_agree: bool = True) -> Plan:
     left_out = quoted.left_out_by(_spans(facts))
     if not _spans(facts) and not left_out:  # there is nothing that could be quoted
         return users_own(request)
-    return Plan(request=request, prompt=_one_line(read["prompt"]), facts=tuple(_once(facts)), left_out=left_out)
+    return Plan(request=request, prompt=_one_line(read["prompt"]), facts=once(facts), left_out=left_out)
 
 
 def users_own(request: Request) -> Plan:
@@ -67,7 +68,7 @@ def in_users_words(plan: Plan) -> Plan:
     return Plan(
         request=plan.request,
         prompt=prompt,
-        facts=tuple(_once(facts)),
+        facts=once(facts),
         left_out=Quoted(prompt).left_out_by(_spans(facts)),
     )
 
@@ -87,16 +88,6 @@ def _facts(quoted: Quoted, written: Iterable[Written], *, must_agree: bool) -> l
         elif says_something and not (must_agree and contradictions(quoted.prompt, text)):
             found.append(Fact(kind=kind, text=text, asked=False))
     return found
-
-
-def _once(facts: Iterable[Fact]) -> list[Fact]:
-    """Each claim once, and where it is asked and added, as asked."""
-    found: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        key = (fact.kind, fact.text.lower())
-        if key not in found or (fact.asked and not found[key].asked):
-            found[key] = fact
-    return list(found.values())
 
 
 def _spans(facts: Iterable[Fact]) -> list[Span]:

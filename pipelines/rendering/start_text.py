@@ -29,6 +29,7 @@ def start_text(start: Start) -> str:
         "tokens": None if start.tokens is None else start.tokens.tolist(),
         "redraw": redraw,
         "former": start.former,
+        "shows": start.shows,
         "wording": None if start.wording is None else dataclasses.asdict(start.wording),
     }
     return json.dumps(values, allow_nan=False)
@@ -53,6 +54,7 @@ def parse_start(text: str, where: str) -> Start:
             tokens=None if tokens is None else torch.tensor(tokens, dtype=torch.long),
             redraw=torch.tensor(redraw, dtype=torch.bool) if isinstance(redraw, list) else redraw,
             former=values["former"],
+            shows=_text(values.get("shows", "")),
             wording=None if values["wording"] is None else parse_wording(values["wording"]),
         )
     raise InputError(f"{where}: what it started from is damaged, or of another version of diptych")
