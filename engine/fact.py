@@ -7,6 +7,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Characters of scripts that put no blanks between words, as a range in brackets of a regular expression."""
+ELISION = r"(?:qu|jusqu|lorsqu|puisqu|quoiqu|[cdjlmnst])['\u2019](?=[^\W_])"
+"""French articles and pronouns that are words of their own, as in l'homme, as a regular expression."""
+
 FactKind = Literal["thing", "colour", "size", "place", "setting", "count", "style", "relation", "other"]
 
 

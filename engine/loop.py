@@ -219,7 +219,7 @@ def _difference(candidate: Candidate, best: Candidate) -> str:
     equal = f"score {_score(mine)} like candidate {best.index}"
     if len(mine.missed) > len(theirs.missed):
         return f"{equal}, but misses {len(mine.missed)} of what was asked, not {len(theirs.missed)}"
-    if mine.weakest_addition < theirs.weakest_addition:
+    if round(mine.weakest_addition, 2) < round(theirs.weakest_addition, 2):
         (doubtful,) = [a for a in mine.answers if not a.fact.asked and a.probability == mine.weakest_addition][
             :1
         ]
@@ -234,7 +234,7 @@ def _rank(policy: Policy, verdict: Verdict | None) -> tuple[bool, float, int, fl
     if verdict is None or math.isnan(verdict.score):
         return True, math.inf, 0, 0.0
     poor = not good_enough(policy, verdict)
-    return poor, -round(verdict.score, 2), len(verdict.missed), -verdict.weakest_addition
+    return poor, -round(verdict.score, 2), len(verdict.missed), -round(verdict.weakest_addition, 2)
 
 
 def _score(verdict: Verdict | None) -> str:

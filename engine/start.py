@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a planner would say, said already; see `values.Plan`. Spans may be of another prompt than that of the
-    request which starts with it."""
+    """What a planner would say, said already; see `values.Plan`. Spans may be of another prompt than the
+    request that starts with it has."""
 
     prompt: str
     facts: tuple[Fact, ...] = ()
@@ -29,9 +29,7 @@ class Wording:
     def seen_from(self, prompt: str) -> tuple[tuple[Fact, ...], tuple[Span, ...]]:
         """Facts and what is left out, without the places of words that do not stand there in `prompt`."""
         facts = (
-            fact
-            if fact.span is None or fact.span.stands_in(prompt)
-            else dataclasses.replace(fact, span=None)
+            fact if fact.span is None or fact.span.stands_in(prompt) else dataclasses.replace(fact, span=None)
             for fact in self.facts
         )
         return tuple(facts), tuple(span.seen_from(prompt) for span in self.left_out)

@@ -14,6 +14,7 @@ from ..engine.errors import InputError
 from ..engine.fact import Fact, Span
 from ..engine.language.composition import composition_of
 from ..engine.language.content import plain_words
+from ..engine.language.known_words import read_words
 from ..engine.language.vocabulary import Vocabulary, read_vocabulary
 from ..engine.language.wish_reader import wish_of
 from ..engine.language.wording import asked_facts
@@ -101,10 +102,13 @@ class Edit(StartingPipeline):
 
     def _asked(self, wording: Wording, instruction: str) -> Change | None:
         """What the planner makes of an instruction, where it is a model of any words; else `None`."""
+        from ..engine.models.checkpoint import folder_of
         from ..engine.stages.plan import PlanStage
 
         plan = self.pipe.recipe.stages.get("plan")
         if plan is None or plan.model.family != PLANNER or self._vocabulary() is not None:
+            return None
+        if read_words(folder_of(plan.model.checkpoint)) is not None:
             return None
         told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
         stage = PlanStage(model=plan.model, **{**plan.settings, **told})

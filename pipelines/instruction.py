@@ -91,7 +91,9 @@ def unread(instruction: str, read: Collection[str]) -> tuple[Span, ...]:
 
 
 def _said_of(wording: Wording, thing: Phrase) -> list[Span]:
-    """What was left out of the words right before a thing, and so goes with it: the `furry` of `a furry cat`."""
+    """What was left out of the words right before a thing, and so goes with it: of `a furry cat`, say."""
+    if thing.several or sum(phrase.kind == thing.kind for phrase in phrases_in(wording.prompt)) > 1:
+        return []  # of which of them was it said?
     starts = [
         fact.span.start
         for fact in wording.facts

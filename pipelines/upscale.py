@@ -122,15 +122,13 @@ class Upscale(Workflow):
 
 
 def _plan(request: Request, read: Plan | None) -> Plan:
-    """The request's words as they are, with the asked facts of what the planner read in them; where it could read
-    nothing, they are one fact, and yet left out: nobody knows whether the captioner understands them."""
+    """The request's words as they are, with the asked facts of what the planner read in them; where it could
+    read nothing, they are one fact, and yet left out: nobody knows whether the captioner understands them."""
     if read is not None:
         return dataclasses.replace(read, request=request, prompt=request.prompt, facts=read.asked)
     span = Span.of(request.prompt, 0, len(request.prompt))
     facts = (Fact(kind="other", text=request.prompt, span=span),)
-    return Plan(
-        request=request, prompt=request.prompt, facts=facts, left_out=left_out_of(request.prompt, ())
-    )
+    return Plan(request=request, prompt=request.prompt, facts=facts, left_out=left_out_of(request.prompt, ()))
 
 
 def upscale_stage(workflow: Workflow, settings: dict[str, Any]) -> Stage[Any, Any]:

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from llguidance import LLMatcher, LLTokenizer
@@ -16,35 +16,7 @@ from llguidance.hf import from_tokenizer
 from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
 
-from ...engine.values import FactKind
-
-PLAN_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "prompt": {"type": "string", "minLength": 1},
-        "facts": {
-            "type": "array",
-            "maxItems": 24,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "kind": {"enum": list(get_args(FactKind))},
-                    "text": {"type": "string", "minLength": 1},
-                },
-                "required": ["kind", "text"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["prompt", "facts"],
-    "additionalProperties": False,
-}
-"""What the pocket planner learnt to write: the expanded prompt, then the facts that the picture must show."""
-
-COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-GRAMMAR = (
-    f'%llguidance {{"no_forcing": true}}\nstart: %json {json.dumps(PLAN_SCHEMA | {"x-guidance": COMPACT})}'
-)
+from ...engine.ar.plan_schema import PLAN_LARK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +32,7 @@ class JsonProcessor(LogitsProcessor):
     """Leaves each row only the tokens from which its JSON can still be completed; then the end token."""
 
     def __init__(self, tokenizer: LLTokenizer, rows: int, stop: int) -> None:
-        self.matchers = [LLMatcher(tokenizer, LLMatcher.grammar_from_lark(GRAMMAR)) for _ in range(rows)]
+        self.matchers = [LLMatcher(tokenizer, LLMatcher.grammar_from_lark(PLAN_LARK)) for _ in range(rows)]
         self.bitmask = allocate_token_bitmask(rows, tokenizer.vocab_size)
         self.bits = torch.arange(32, dtype=torch.int32)
         self.stop = stop

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Self, get_args
 
 import torch
 
-from ..values import FactKind
+from ..fact import ELISION, UNSPACED, FactKind
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
 
 MOST_FACTS = 24
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_IN_WORD = rf"[^\W_{_UNSPACED}][\u0300-\u036f\u200d]*"
+_IN_WORD = rf"[^\W_{UNSPACED}][\u0300-\u036f\u200d]*"
 _PIECE = re.compile(
     r"\d+(?:[.,:/]\d+)+"  # 0.5 and 1,000 are one word
-    r"|(?:qu|[cdjlmnst])['\u2019](?=[^\W_])"  # French articles and pronouns, as in l'homme
+    rf"|{ELISION}"
     rf"|(?:{_IN_WORD})+(?:['\u2019](?:{_IN_WORD})+)*"
     r"|\s+"
     r"|.[\u0300-\u036f\u200d\ufe0f]*",  # a mark, a picture sign, a character of a script without blanks

@@ -1,4 +1,4 @@
-"""Constrained decoding of a whole Plan in JSON, as planners write it that learnt from pictures with captions."""
+"""Constrained decoding of a whole Plan in JSON, as planners write it that learnt from captions."""
 
 import json
 from typing import TYPE_CHECKING, Any, get_args

@@ -1,5 +1,5 @@
 """Whether the prompt of a plan says what the user's prompt says: nothing lost, no colour or count of a thing
-changed, nothing shown that was not to be.
+changed, nothing turned round, nothing shown that was not to be.
 
 Read by rule. What is lost is seen in any language; contradictions are seen in English. A plan in another
 language than the prompt is taken to agree: no rule can tell.
@@ -12,6 +12,7 @@ from .common_words import FUNCTION_WORDS, NEGATIONS, words
 from .content import content_words, plain, words_of
 from .inflection import stem
 from .noun_phrases import NounPhrase, clauses, noun_phrases
+from .roles import exchanged
 
 _ENDS_NEGATION = words("but in on at under behind beside near by against during")
 _ENGLISH = words("a an the of with and on is are at by from to into his her its")
@@ -55,16 +56,25 @@ def says_all(text: str, quote: str) -> bool:
 
 def contradictions(prompt: str, planned: str) -> list[str]:
     """Where the prompt of a plan says something else of a thing: another colour or count, wherever it speaks of
-    it, or that it is there although it is not to be; a line each."""
+    it, that it has changed places with another, or that it is there although it is not to be; a line each."""
     asked, given = noun_phrases(prompt), noun_phrases(planned)
+    asked_of: dict[str, list[NounPhrase]] = {}
+    for phrase in asked:
+        asked_of.setdefault(phrase.noun, []).append(phrase)
+    given_of: dict[str, list[NounPhrase]] = {}
+    for phrase in given:
+        for noun in {phrase.noun, *phrase.others}:
+            given_of.setdefault(noun, []).append(phrase)
     found: list[str] = []
-    for noun, word in {phrase.noun: phrase.word for phrase in asked}.items():
-        wishes = [phrase for phrase in asked if phrase.noun == noun]
-        said = [phrase for phrase in given if phrase.noun == noun or noun in phrase.others]
+    for noun, wishes in asked_of.items():
+        word, said = wishes[-1].word, given_of.get(noun, [])
         if said and _other_colour(noun, wishes, said, asked, given):
             found.append(f"{word!r} has another colour in the plan")
         if said and _other_count(wishes, said):
             found.append(f"{word!r} has another count in the plan")
+    found += [
+        f"{one!r} and {other!r} have changed places in the plan" for one, other in exchanged(prompt, planned)
+    ]
     shown, unwanted = _wishes(planned)[0], unwanted_words(prompt)
     return found + [f"the plan shows {shown[each]!r}" for each in shown if each in unwanted]
 
@@ -111,8 +121,12 @@ def _says(text: str, word: str) -> bool:
     """Whether a text has a word in some form; those of scripts without blanks are looked for as they are."""
     if not word.isascii() and word.lower() in text.lower():
         return True
-    wanted = stem(word)
-    return any(stem(other.text) == wanted for other in words_of(text))
+    return stem(word) in _stems(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word.text) for word in words_of(text))
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,18 +3,18 @@
 For prompts in any words, by any planner; what a closed vocabulary makes of its own words, `wish` knows.
 """
 
+import functools
 import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ..fact import Span
+from ..fact import ELISION, Span
 from .common_words import FUNCTION_WORDS, NEGATIONS, QUALITY_PHRASES
 from .prompt_syntax import marked
 
-_ELISION = r"(?:qu|jusqu|lorsqu|[cdjlmnst])['\u2019]"  # of French articles and pronouns: a word of its own
 _LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # with accents that stand by themselves
-_WORD = re.compile(rf"{_ELISION}(?=[^\W_])|{_LETTERS}(?:['\u2019]{_LETTERS})*", re.IGNORECASE)
+_WORD = re.compile(rf"{ELISION}|{_LETTERS}(?:['\u2019]{_LETTERS})*", re.IGNORECASE)
 _LONGEST_QUALITY = max(len(phrase.split()) for phrase in QUALITY_PHRASES)
 _BETWEEN = re.compile(r"[\s-]*")
 
@@ -35,6 +35,7 @@ def plain_words(phrase: str) -> tuple[str, ...]:
     return tuple(plain(word.text) for word in words_of(phrase))
 
 
+@functools.lru_cache(maxsize=64)
 def content_words(prompt: str) -> tuple[Span, ...]:
     """The words that ask for something to be seen: neither function words, nor words of praise, nor marks."""
     text = marked(prompt).text
@@ -51,12 +52,14 @@ def praised(text: str, words: Sequence[Span]) -> Mapping[int, int]:
     """Where words begin that say how good a picture is to be, or are said in passing, and how many they are; a
     phrase reaches over no comma."""
     found: dict[int, int] = {}
+    names = [plain(word.text) for word in words]
     i = 0
     while i < len(words):
         for count in range(min(_LONGEST_QUALITY, len(words) - i), 0, -1):
+            if " ".join(names[i : i + count]) not in QUALITY_PHRASES:
+                continue
             part = words[i : i + count]
-            together = all(_BETWEEN.fullmatch(text, a.end, b.start) for a, b in itertools.pairwise(part))
-            if together and " ".join(plain(word.text) for word in part) in QUALITY_PHRASES:
+            if all(_BETWEEN.fullmatch(text, a.end, b.start) for a, b in itertools.pairwise(part)):
                 found[i] = count
                 break
         i += found.get(i, 1)

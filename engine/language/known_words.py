@@ -4,12 +4,14 @@ Such a planner was trained on a user's own pictures and captions; its `words.jso
 """
 
 import dataclasses
+import json
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from ..errors import CheckpointError
 from ..fact import Span
-from .content import content_words, joined, plain, words_of
+from .content import content_words, joined, plain, plain_words, words_of
 from .prompt_syntax import marked
 
 FILE = "words.json"
@@ -52,7 +54,10 @@ class Known:
 
 
 def known_in(prompt: str, words: Collection[str]) -> Known:
-    """What of a prompt is said in these words, which are in lower case; a plural may be known by its singular."""
+    """What of a prompt is said in these words, which are in lower case; a plural may be known by its singular.
+
+    Small words go with the next word that asks for something, and are left out where that is not known.
+    """
     text, content = marked(prompt).text, content_words(prompt)
     places: dict[str, Span] = {}
     unknown: list[Span] = [*marked(prompt).cannot]
@@ -77,29 +82,37 @@ def read_words(folder: Path) -> frozenset[str] | None:
     """The words that the planner in a folder knows; `None` where it has no `words.json`.
 
     Raises:
-        CheckpointError: the file cannot be read, or has no list of words.
+        CheckpointError: the file is damaged.
     """
-    from ..errors import CheckpointError
-    from ..models.checkpoint import read_json
-
     path = folder / FILE
     if not path.exists():
         return None
-    table = read_json(path)
-    lists = [table.get("words"), table.get("fillers", [])] if isinstance(table, dict) else []
-    if not lists or not all(isinstance(each, list) for each in lists):
-        raise CheckpointError(f"{path}: has no list of words")
-    return frozenset(str(word) for each in lists for word in each)
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        said = [*table["words"], *table.get("fillers", ())]  # which earlier versions kept apart
+        return frozenset(word for each in said for word in plain_words(each))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: holds no list of words ({error}): ship the planner again") from None
 
 
 def _clause(prompt: str, said: Sequence[Span], content: Sequence[Span], words: Collection[str]) -> list[Clause]:
-    told = [(span, word) for span in said if (word := _known(span, words))]
     places = {(span.start, span.end) for span in content}
-    asking = frozenset(word for span, word in told if (span.start, span.end) in places)
-    if not asking:
+    told: list[tuple[Span, str]] = []
+    asking: set[str] = set()
+    leading: list[tuple[Span, str]] = []  # small words, which go with the next one that asks for something
+    for span in said:
+        word = _known(span, words)
+        if (span.start, span.end) not in places:
+            leading += [(span, word)] if word else []
+            continue
+        if word:
+            told += [*leading, (span, word)]
+            asking.add(word)
+        leading = []
+    if not told:
         return []
-    span = Span.of(prompt, told[0][0].start, told[-1][0].end)
-    return [Clause(text=" ".join(word for _, word in told), words=asking, span=span)]
+    whole = Span.of(prompt, told[0][0].start, told[-1][0].end)
+    return [Clause(text=" ".join(word for _, word in told), words=frozenset(asking), span=whole)]
 
 
 def _known(span: Span, words: Collection[str]) -> str:

@@ -8,6 +8,7 @@
     a boat --ar 3:2 --no trees           options (Midjourney): cannot be carried out
     Negative prompt: …  Steps: 20, …     how another tool made a picture (AUTOMATIC1111): cannot be carried out
     subject: a cat; style: ink           labels are no words, nor is /imagine
+    a cat with a 🎩                     a picture sign where a noun would stand; elsewhere it is an ornament
     2. a cat    - a cat    #3 a cat      a list's number or mark is no word
 
 A `Marked` prompt has the same length as what was typed, so that the places of words are those of the prompt.
@@ -33,9 +34,14 @@ _LABEL = re.compile(
     r"\b(?:prompt|subject|object|style|setting|scene|place|location|time|size|colou?r|background|sujet|décor)\"?\s*:(?!\d)",
     re.IGNORECASE,
 )
-_WEIGHT = re.compile(r"::?\s*[+-]?\d*\.?\d+\s*(?=[)\]}])|::\s*(?:[+-]?\d*\.?\d+)?|(?<=[\w)])[+-]{2,}(?!\S)")
+_AMOUNT = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)"
+_WEIGHT = re.compile(rf"::?\s*{_AMOUNT}\s*(?=[)\]}}])|::\s*(?:{_AMOUNT})?|(?<=[\w)])[+-]{{2,}}(?!\S)")
 _LISTED = re.compile(r"(?m)^[^\S\n]*(?:\d+\s*[.):]\s+|#\s*\d+\s*[.):]?\s+|[-*\u2022]\s+)")
 _RATIO = re.compile(r"\b\d+\s*[:/]\s*\d+\b|\b\d+\s*[x\u00d7]\s*\d+\b|\b\d+[.,]\d+\b")
+_SIGN = re.compile(
+    r"(?i)\b(?:an?|the|my|his|her|with|and|holding|wearing|un|une|le|la|avec|et)[^\S\n]+"
+    r"([\U0001F000-\U0001FAFF\u2600-\u27BF]+)"
+)
 _NOUN_FOLLOWS = re.compile(r"[^\S\n]+[^\W\d_]")
 _JOINT = re.compile(r"\b(?:BREAK|AND)\b")
 _BRACKETS = re.compile(r"[()\[\]{}\\\"\u201c\u201d\u00ab\u00bb*_~`|]")
@@ -75,6 +81,7 @@ def marked(prompt: str) -> Marked:
         (_JOINT, _semicolon),
     ):
         text = pattern.sub(fill, text)
+    cannot += [Span.of(prompt, found.start(1), found.end(1)) for found in _SIGN.finditer(text)]
     return Marked(text=_BRACKETS.sub(" ", text), cannot=tuple(cannot))
 
 

@@ -3,17 +3,16 @@
 import bisect
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..fact import Span
+from ..fact import UNSPACED, Span
 from .agreement import contradictions, says_all, unwanted_words
 from .common_words import FUNCTION_WORDS, NEGATIONS, words
 from .content import content_words, left_out_of, plain, words_of
 from .inflection import stem
+from .placing import placing_words
 
-_NO_BLANKS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
-)
+_NO_BLANKS = re.compile(f"[{UNSPACED}]")
 _PARTICLES = frozenset(
     "的一在和与跟了是个個只隻有上里裡中着著地得这那些张張请請画畫幅のがをにはでとももへやたている"
 )
@@ -46,16 +45,22 @@ class Quoted:
         first = None
         for span in self._places(quote.strip(_AROUND)):
             span = self._with_negation(span)
-            if not any(other.start <= span.start and span.end <= other.end for other in used):
+            if not _is_in(span, used):
                 return span
             first = first or span
         return first
 
     def true_to(self, span: Span, text: str) -> bool:
-        """Whether a text says what the prompt says at a place: no less, nothing against it, no more than the
-        words around it say, too."""
-        said = {stem(word.text) for word in content_words(text)}
+        """Whether a text says what the prompt says at a place: no less, in no other order, nothing against it,
+        no more than the words around it say, too."""
+        in_order = _stems(text)
+        said = set(in_order)
         if not said or not says_all(text, span.text) or contradictions(self.prompt, text):
+            return False
+        quoted = _stems(span.text)
+        of_quote = set(quoted)
+        again = [each for each in in_order if each in of_quote]
+        if len(again) == len(quoted) and again != quoted:
             return False
         first = bisect.bisect_left(self._starts, span.start)
         last = bisect.bisect_left(self._starts, span.end)
@@ -67,13 +72,23 @@ class Quoted:
 
     def left_out_by(self, spans: Sequence[Span]) -> tuple[Span, ...]:
         """What of the prompt lies in none of these spans, function words aside; of texts without blanks between
-        their words, which are quoted in part, what is left of them. What is named again ('the boat') is not."""
+        their words, which are quoted in part, what is left of them. What is named again ('the boat') is not.
+
+        A word like 'on' is left out, too, where it lies in no span, and both things of which it is said do."""
         found: list[Span] = []
-        for left in left_out_of(self.prompt, [*spans, *self._named_again(spans)]):
+        carried = [*spans, *self._named_again(spans)]
+        for left in left_out_of(self.prompt, carried):
+            if (left.text[0].isdigit() or has_sign(left.text[0])) and _is_in(left, spans):
+                continue  # a number like 1,000 or a picture sign: a mark elsewhere, here it is quoted
             cuts = [span for span in spans if span.start < left.end and left.start < span.end]
             is_partly_quoted = bool(cuts) and _NO_BLANKS.search(left.text) is not None
             found += self._rest(left, cuts) if is_partly_quoted else [left]
-        return tuple(found)
+        places = [
+            word
+            for word, near in placing_words(self.prompt)
+            if not _is_in(word, spans) and all(_is_in(content, carried) for content in near)
+        ]
+        return tuple(sorted({*found, *places}))
 
     def _named_again(self, spans: Sequence[Span]) -> Iterator[Span]:
         """Content words after a 'the' that are words of these spans, too."""
@@ -84,27 +99,29 @@ class Quoted:
                 yield word
             before = plain(word.text)
 
-    def _places(self, text: str) -> list[Span]:
+    def _places(self, text: str) -> Iterator[Span]:
         """Where a text stands and asks for something: between words, or else within them."""
-        found: list[Span] = []
+        starts: list[int] = []
         i = self.prompt.find(text) if text else -1
         while i >= 0:
-            found.append(Span.of(self.prompt, i, i + len(text)))
+            starts.append(i)
             i = self.prompt.find(text, i + 1)
-        whole = [span for span in found if self._is_whole(span)] or found
-        return [span for span in whole if self._asks(span)]
+        says = not _NO_BLANKS.search(text) or any(map(_is_content, text))
+        is_sign = has_sign(text)
+        whole = [start for start in starts if self._is_whole(start, start + len(text))]
+        for start in whole or starts:
+            end = start + len(text)
+            if says if self._has_content(start, end) else is_sign:
+                yield Span.of(self.prompt, start, end)
 
-    def _is_whole(self, span: Span) -> bool:
+    def _is_whole(self, start: int, end: int) -> bool:
         """Whether it begins and ends between words."""
-        ends = (at for at in (span.start, span.end) if 0 < at < len(self.prompt))
+        ends = (at for at in (start, end) if 0 < at < len(self.prompt))
         return not any(self.prompt[at - 1].isalnum() and self.prompt[at].isalnum() for at in ends)
 
-    def _asks(self, span: Span) -> bool:
-        """Whether words ask for something: content, or a picture sign where there is no word at all."""
-        i = bisect.bisect_left(self._starts, span.end) - 1
-        if i >= 0 and span.start < self._content[i].end:
-            return not _NO_BLANKS.search(span.text) or any(map(_is_content, span.text))
-        return next(words_of(span.text), None) is None and has_sign(span.text)
+    def _has_content(self, start: int, end: int) -> bool:
+        i = bisect.bisect_left(self._starts, end) - 1
+        return i >= 0 and start < self._content[i].end
 
     def _with_negation(self, span: Span) -> Span:
         if self._unwanted.isdisjoint(stem(word.text) for word in words_of(span.text)):
@@ -130,6 +147,15 @@ class Quoted:
             text = self.prompt[start:stop]
             if _NO_BLANKS.search(text) or content_words(text):
                 yield Span.of(self.prompt, start, stop)
+
+
+def _stems(text: str) -> list[str]:
+    """Of the words of content, in their order."""
+    return [stem(word.text) for word in content_words(text)]
+
+
+def _is_in(span: Span, others: Iterable[Span]) -> bool:
+    return any(other.start <= span.start and span.end <= other.end for other in others)
 
 
 def has_sign(text: str) -> bool:

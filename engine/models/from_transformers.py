@@ -13,10 +13,11 @@ import torch
 
 from ..ar.decoding import Decoding
 from ..errors import CheckpointError, InputError, RowError
+from ..language.known_words import read_words
 from ..language.vocabulary import Vocabulary, read_vocabulary
 from ..values import Codebook
 from . import conversation
-from .checkpoint import folder_of, read_config, read_json, whole
+from .checkpoint import folder_of, read_config, whole
 from .from_transformers_cache import CachedDecoding
 from .lean_decoding import LeanDecoding
 from .lean_layers import is_lean
@@ -83,18 +84,16 @@ class LanguageModel:
     """A text model and its tokenizer.
 
     Args:
-        words: the only words that the model knows, for one trained on a small world; `None` for one that reads
-            anything.
-        fillers: the other words of its training texts (articles, prepositions, "a picture of").
         vocabulary: what its words mean, where it comes with a `vocabulary.json`: prompts are then read by rule.
+        words: the only words that the model knows, where it comes with a `words.json`, and nobody knows what
+            they mean. A model with neither reads anything.
     """
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
     grammar_tokenizer: "LLTokenizer"
-    words: frozenset[str] | None
-    fillers: frozenset[str] = frozenset()
     vocabulary: Vocabulary | None = None
+    words: frozenset[str] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -237,17 +236,12 @@ def load_language_model(
 
     model, tokenizer = _load(folder, dtype, device, trust_remote_code=trust_remote_code)
     vocabulary = int(model.config.get_text_config().vocab_size)
-    words, fillers = None, frozenset()
-    if (folder / "words.json").exists():
-        known = read_json(folder / "words.json")
-        words, fillers = frozenset(known["words"]), frozenset(known["fillers"])
     return LanguageModel(
         model=model,
         tokenizer=tokenizer,
         grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), vocabulary)),
-        words=words,
-        fillers=fillers,
         vocabulary=read_vocabulary(folder),
+        words=read_words(folder),
     )
 
 

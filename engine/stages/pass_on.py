@@ -7,8 +7,6 @@ from ..language.statements import statements_of
 from ..stage import ModelKey, Models, Report
 from ..values import Fact, Plan, Request
 
-FACTS = 24
-
 
 class PassOnStage:
     """Request to Plan, with no model: the words of the request, unchanged.
@@ -35,7 +33,7 @@ def facts_of(prompt: str) -> tuple[Fact, ...]:
     found: dict[str, Fact] = {}
     for said in statements_of(prompt):
         found.setdefault(said.text.lower(), Fact(kind="other", text=said.text, span=said.span))
-    return tuple(found.values())[:FACTS] or (whole(prompt),)
+    return tuple(found.values()) or (whole(prompt),)
 
 
 def whole(prompt: str) -> Fact:

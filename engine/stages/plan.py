@@ -1,6 +1,7 @@
 """plan: a causal LM expands a prompt into a Plan, decoded under a grammar, so that it always parses.
 
-A model that comes with a vocabulary fills in what a rule has read; any other reads the prompt, and quotes it.
+A model that comes with a vocabulary fills in what a rule has read; one that comes with words alone is told
+those of the prompt; any other reads the prompt, and quotes it.
 """
 
 import functools
@@ -12,8 +13,7 @@ from ..models.from_transformers import LanguageModel, decoder_config, decoding_b
 from ..models.registry import BYTES
 from ..stage import ModelKey, Models, Report
 from ..values import Plan, Request
-from . import chat_plan
-from .vocabulary_plan import Writing, plans_of
+from . import chat_plan, vocabulary_plan, words_plan
 
 
 class PlanStage:
@@ -79,11 +79,20 @@ class PlanStage:
         """Raises `RowError` for a prompt that is too long, or of which the model knows no word."""
         model: LanguageModel = models[self.uses[0]]
         if model.vocabulary is not None:
-            writing = Writing(
+            writing = vocabulary_plan.Writing(
                 model=model,
                 vocabulary=model.vocabulary,
                 sampling=self._sampling,
                 width=self._prompt_tokens,
             )
-            return plans_of(batch, writing, report)
+            return vocabulary_plan.plans_of(batch, writing, report)
+        if model.words is not None:
+            known = words_plan.Writing(
+                model=model,
+                words=model.words,
+                sampling=self._sampling,
+                width=self._prompt_tokens,
+                new_tokens=self._new_tokens,
+            )
+            return words_plan.plans_of(batch, known, report)
         return chat_plan.plans_of(batch, self._chat(model=model), report)

@@ -6,7 +6,6 @@ be kept (`drawn`). A user's own pictures are in `folder_data`.
 
 import dataclasses
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -162,12 +161,12 @@ class TrainingData(Protocol):
         """Words that name what fills a patch, each with the number of the patch's label and its value there."""
         ...
 
-    def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The words that carry meaning, and the fillers between them."""
-        ...
-
     def meanings(self) -> Mapping[str, Any] | None:
         """The content of the planner's `vocabulary.json`; `None` where nobody knows what the words mean."""
+        ...
+
+    def words(self) -> frozenset[str]:
+        """The words that a planner knows, in lower case: of its `words.json`, where there are no `meanings`."""
         ...
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
@@ -278,12 +277,11 @@ class WorldData:
                     named |= {word: label, plural(word): label}
         return named
 
-    def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
-        said = " ".join(caption_of(scene_of("train", i), random.Random(f"words/{i}")) for i in range(4000))
-        return WORDS, frozenset(re.findall(r"[a-z]+(?:-[a-z]+)*|[0-9]+", said)) - WORDS
-
     def meanings(self) -> Mapping[str, Any] | None:
         return vocabulary_table()
+
+    def words(self) -> frozenset[str]:
+        return WORDS
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         plain, *others = (STYLE_WORDS[style][0] for style in STYLES)

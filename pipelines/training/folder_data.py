@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from ...engine.errors import InputError
+from ...engine.language.content import plain_words
 from ..picture_judge import open_picture
 from ..pocket.world import Fact
 from ..rendering.output import write_atomically
@@ -32,29 +33,6 @@ HELD_OUT_ONE_IN = 10
 SHORTER = 0.3  # share of wordings that say the first clause alone
 MOST_FACTS = 4
 ARRAY, CONTENTS = "pictures.npy", "pictures.json"
-FILLERS = frozenset(
-    {
-        *(
-            "a",
-            "an",
-            "and",
-            "as",
-            "at",
-            "by",
-            "for",
-            "from",
-            "has",
-            "in",
-            "into",
-            "is",
-            "it",
-            "its",
-            "near",
-            "of",
-        ),
-        *("on", "over", "some", "that", "the", "there", "this", "to", "under", "with"),
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,13 +122,12 @@ class FolderData:
     def names(self) -> dict[str, tuple[int, int]]:
         return {}
 
-    def vocabulary(self) -> tuple[frozenset[str], frozenset[str]]:
-        said = " ".join(caption for example in self.examples for caption in example.captions).lower()
-        words = frozenset(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*|\d+", said))
-        return words - FILLERS, words & FILLERS
-
     def meanings(self) -> Mapping[str, Any] | None:
         return None
+
+    def words(self) -> frozenset[str]:
+        captions = (caption for example in self.examples for caption in example.captions)
+        return frozenset(word for caption in captions for word in plain_words(caption))
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         return {}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...engine.errors import DiptychError, InputError
+from ...engine.language import known_words, vocabulary
 from ...engine.models.checkpoint import parameter_count
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
 from ..rendering.output import write_atomically
@@ -90,14 +91,15 @@ def _folder(out: Path, name: str) -> Path:
 
 
 def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
-    """The words that the planner knows, so that it can say which ones of a prompt it does not; and the
-    sentencepiece model that its tokenizer came from."""
-    words, fillers = data.vocabulary()
-    text = json.dumps({"words": sorted(words), "fillers": sorted(fillers)}, ensure_ascii=False, indent=0)
-    (folder / "words.json").write_text(text + "\n", encoding="utf-8")
-    if (meanings := data.meanings()) is not None:
-        text = json.dumps(meanings, ensure_ascii=False, indent=1)
-        (folder / "vocabulary.json").write_text(text + "\n", encoding="utf-8")
+    """What the planner's words mean or, where nobody knows that, which they are: so that it can say which words
+    of a prompt it does not know. And the sentencepiece model that its tokenizer came from."""
+    meanings = data.meanings()
+    if meanings is not None:
+        name, text = vocabulary.FILE, json.dumps(meanings, ensure_ascii=False, indent=1)
+    else:
+        text = json.dumps({"words": sorted(data.words())}, ensure_ascii=False, indent=0)
+        name = known_words.FILE
+    (folder / name).write_text(text + "\n", encoding="utf-8")
     if (pieces := out / "text" / "spiece.model").exists():
         shutil.copyfile(pieces, folder / "spiece.model")
 

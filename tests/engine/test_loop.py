@@ -211,7 +211,7 @@ def test_of_two_that_are_equal_in_all_the_later_is_told_that_it_came_later() -> 
 
 
 def test_the_best_is_told_what_is_not_drawn() -> None:
-    wearing = Span(start=9, end=13, text="with")
+    wearing = Span(start=7, end=11, text="with")
     trail = [candidate(0, score=0.97, left_out=(wearing, HAT))]
     (told,) = loop.explain(Policy(), trail)
     assert told.reason == "the only one: score 0.97, but not drawn: with, hat"
@@ -265,7 +265,7 @@ def test_rounds_end(scores: list[float | None], rounds: int) -> None:
 
 
 def test_a_candidate_that_leaves_nothing_out_wins_over_a_surer_one_that_does() -> None:
-    hat = Span(start=6, end=9, text="hat")
+    hat = Span(start=14, end=17, text="hat")
     skips = candidate(0, score=0.9)
     skips = dataclasses.replace(skips, plan=dataclasses.replace(skips.plan, left_out=(hat,)))
     whole = candidate(1, score=0.6)

@@ -9,7 +9,7 @@ import torch
 from diptych.engine.errors import InputError
 from diptych.engine.runner import given_plan, policy_of, shape_of, shows_unknown
 from diptych.engine.start import Start, Wording
-from diptych.engine.values import Fact, Request, Settings
+from diptych.engine.values import Fact, Request, Settings, Span
 
 PICTURE = torch.arange(16 * 24 * 3).reshape(16, 24, 3).to(torch.uint8)
 SQUARE = torch.ones(16, 16, dtype=torch.bool)
@@ -106,3 +106,12 @@ def test_only_a_start_of_which_something_stays_is_looked_at(parts: dict[str, Any
     start = Start(picture=PICTURE, **parts)
     assert start.keeps_something is keeps and shows_unknown(start) is keeps
     assert not shows_unknown(dataclasses.replace(start, shows="a boat"))
+
+
+def test_words_of_another_prompt_have_no_place_in_a_given_plan() -> None:
+    boat, hat = Span.of("a red boat", 6, 10), Span(start=12, end=15, text="hat")
+    facts = (Fact(kind="thing", text="a boat", span=boat), Fact(kind="colour", text="a red boat", span=hat))
+    start = Start(wording=Wording(prompt="a red boat at sea", facts=facts, left_out=(boat, hat)))
+    plan = given_plan(Request(prompt="a red boat", start=start))
+    assert plan is not None and plan.left_out == (boat, Span.elsewhere("hat"))
+    assert [fact.span for fact in plan.facts] == [boat, None]

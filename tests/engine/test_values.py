@@ -21,6 +21,7 @@ from diptych.engine.values import (
     Plan,
     Request,
     Settings,
+    Span,
     Verdict,
 )
 
@@ -28,6 +29,16 @@ REQUEST = Request(prompt="a red boat", candidate=3)
 PLAN = Plan(request=REQUEST, prompt="a large red boat at sea", facts=())
 BOOK = Codebook(name="book", size=8)
 PIXELS = torch.zeros(4, 6, 3, dtype=torch.uint8)
+
+
+def test_the_words_of_a_plan_stand_in_the_prompt_of_its_request_or_have_no_place() -> None:
+    boat, hat = Span.of(REQUEST.prompt, 6, 10), Span(start=6, end=9, text="hat")
+    fact = Fact(kind="thing", text="a boat", span=boat)
+    plan = Plan(request=REQUEST, prompt="", facts=(fact,), left_out=(boat, Span.elsewhere("hat")))
+    assert [span.has_place for span in plan.left_out] == [True, False]
+    for wrong in ({"left_out": (hat,)}, {"facts": (Fact(kind="thing", text="a hat", span=hat),)}):
+        with pytest.raises(AssertionError, match="does not stand in 'a red boat'"):
+            Plan(**{"request": REQUEST, "prompt": "", "facts": (), **wrong})
 
 
 @pytest.mark.parametrize(
@@ -49,11 +60,20 @@ PIXELS = torch.zeros(4, 6, 3, dtype=torch.uint8)
         ({"guidance_scale": "high"}, "guidance_scale = 'high': must be a number"),
         ({"top_p": [0.5]}, "top_p = .0.5.: must be a number"),
         ({"guidance_scale": 10**400}, "guidance_scale = 10+...: must be a number"),
+        ({"ignore_left_out": 1}, "ignore_left_out = 1: must be true or false"),
+        ({"ignore_left_out": 1.0}, "ignore_left_out = 1.0: must be true or false"),
+        ({"ignore_left_out": "yes"}, "ignore_left_out = 'yes': must be true or false"),
+        ({"ignore_left_out": np.array([True])}, "ignore_left_out"),
     ],
 )
 def test_settings_outside_their_range_are_refused_by_name(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Settings(**settings)
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_a_bool_is_one_whoever_made_it(value: Any) -> None:
+    assert Settings(ignore_left_out=value).ignore_left_out is bool(value)
 
 
 def test_settings_lie_over_defaults_where_they_say_something() -> None:

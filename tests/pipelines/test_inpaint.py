@@ -140,6 +140,36 @@ def test_a_planner_of_any_words_is_asked_what_no_rule_understands(
     assert request.prompt == request.start.wording.prompt and request.start.wording.facts
 
 
+def test_a_planner_of_words_alone_is_asked_nothing(
+    pocket_pipe: TextToImage, boat: Outcome, tmp_path: Path
+) -> None:
+    plan = pocket_pipe.recipe.stages["plan"]
+    (tmp_path / "words.json").write_text('{"words": ["boat"]}')
+    model = dataclasses.replace(plan.model, checkpoint=str(tmp_path))
+    stages = {**pocket_pipe.recipe.stages, "plan": dataclasses.replace(plan, model=model)}
+    pipe = TextToImage(pocket_pipe.runner, dataclasses.replace(pocket_pipe.recipe, stages=stages))
+    with pytest.raises(InputError, match="changes nothing that is understood"):
+        Edit.from_pipe(pipe).request("a green tree behind it", image=boat)
+
+
+def test_what_was_left_out_of_a_picture_is_left_out_of_the_changed_one(
+    pocket_pipe: TextToImage, boat: Outcome
+) -> None:
+    edit, hat = Edit.from_pipe(pocket_pipe), "a red boat wearing a hat"
+    plan = dataclasses.replace(
+        boat.plan,
+        request=dataclasses.replace(boat.request, prompt=hat),
+        facts=tuple(dataclasses.replace(fact, span=None) for fact in boat.plan.facts),
+        left_out=(Span.of(hat, 11, 18), Span.of(hat, 21, 24)),
+    )
+    wanting = dataclasses.replace(boat, best=dataclasses.replace(boat.best, plan=plan))
+    (made,) = edit("make the boat green", image=wanting, seed=1, num_inference_steps=STEPS).outcomes
+    assert [str(span) for span in made.left_out] == ["wearing", "hat"] and not made.accepted
+    said = edit.request("make the boat green", image=boat.image, shows=hat).start
+    assert said is not None and said.wording is not None
+    assert [str(span) for span in said.wording.left_out] == ["wearing", "hat"]
+
+
 def test_of_a_planners_facts_those_that_quote_the_change_are_asked(
     pocket_pipe: TextToImage, boat: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,16 +85,38 @@ def test_what_is_not_understood_of_an_instruction_is_left_out_by_name(
 ) -> None:
     change = changed(WORDING, instruction)
     assert change is not None
-    assert [str(span) for span in change.wording.left_out] == left_out
-    assert all(instruction[span.start : span.end] == span.text for span in change.wording.left_out)
+    assert list(change.wording.left_out) == [Span.elsewhere(text) for text in left_out]
 
 
-def test_what_was_left_out_before_is_so_no_more_unless_it_still_stands_there() -> None:
-    hat, blue = Span(start=9, end=12, text="hat"), Span(start=20, end=24, text="blue")
-    change = changed(dataclasses.replace(WORDING, left_out=(hat, blue)), "make the boat green")
-    assert change is not None
-    (still,) = change.wording.left_out
-    assert change.wording.prompt[still.start : still.end] == still.text == "blue"
+def test_what_was_left_out_before_is_left_out_still() -> None:
+    asked = "a cat wearing a hat in a boat"
+    cat = Fact(kind="thing", text="a cat", span=Span.of(asked, 2, 5))
+    left_out = tuple(
+        Span.of(asked, at, at + len(word)) for word, at in (("wearing", 6), ("hat", 16), ("in", 20))
+    )
+    wording = Wording(prompt="a red cat in the middle, in a meadow", facts=(cat,), left_out=left_out)
+    for instruction in ("make the cat black", "at night", "in ink", "replace the cat with a bird"):
+        change = changed(wording, f"{instruction}, furry")
+        assert change is not None
+        assert list(change.wording.left_out) == [
+            Span.elsewhere(text) for text in ("wearing", "hat", "in", "furry")
+        ], instruction
+        again = changed(change.wording, "under water, with a hat")
+        assert again is not None
+        assert [str(span) for span in again.wording.left_out] == ["wearing", "hat", "in", "furry"]
+
+
+def test_what_was_left_out_of_a_thing_goes_with_it() -> None:
+    asked = "a furry cat with a spaceship"
+    facts = (Fact(kind="thing", text="a cat", span=Span.of(asked, 8, 11)),)
+    left_out = (Span.of(asked, 2, 7), Span.of(asked, 19, 28))
+    wording = Wording(prompt="a red cat in the middle, at night", facts=facts, left_out=left_out)
+    other, black = changed(wording, "put a bird instead of the cat"), changed(wording, "make the cat black")
+    assert other is not None and [str(span) for span in other.wording.left_out] == ["spaceship"]
+    assert black is not None and [str(span) for span in black.wording.left_out] == ["furry", "spaceship"]
+    two = dataclasses.replace(wording, prompt="a red cat above a blue cat, at night")
+    other = changed(two, "put a bird instead of the red cat")
+    assert other is not None and [str(span) for span in other.wording.left_out] == ["furry", "spaceship"]
 
 
 def test_what_changes_is_asked_for_and_all_else_is_as_it_was() -> None:

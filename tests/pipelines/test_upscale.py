@@ -69,6 +69,12 @@ def test_nothing_is_wanting_of_what_the_captioner_says(upscale: Upscale, image: 
     assert outcome.left_out == () and outcome.plan.asked == outcome.plan.facts
 
 
+def test_what_the_planner_cannot_read_is_left_out(upscale: Upscale, image: PIL.Image.Image) -> None:
+    (outcome,) = upscale(image, prompt="a zebra wearing a hat").outcomes
+    assert [span.text for span in outcome.left_out] == ["zebra wearing", "hat"] and not outcome.accepted
+    assert "not drawn: zebra wearing, hat" in outcome.best.reason or outcome.verdict.score < 0.5
+
+
 def test_a_prompt_that_the_planner_cannot_read_is_its_own_fact(
     upscale: Upscale, image: PIL.Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from diptych.engine.ar.decoding import unpacked
 from diptych.engine.ar.grammar import PlanGrammar, pieces_of
+from diptych.engine.language.content import words_of
 from diptych.engine.values import FactKind
 
 from ...families.texts import byte_level
@@ -249,3 +250,11 @@ def test_only_the_end_may_follow_the_end(stop: int) -> None:
 def test_every_kind_of_fact_may_be_written() -> None:
     for kind in KINDS:
         assert is_allowed(f'{{"prompt":"x","facts":[{{"kind":"{kind}","quote":"', "x")
+
+
+@pytest.mark.parametrize(
+    "prompt", ["l'homme qu'il voit", "jusqu'à lorsqu\u2019un d'or", "puisqu'il quoiqu'une", "don't"]
+)
+def test_french_words_are_cut_where_readers_of_prompts_cut_them(prompt: str) -> None:
+    words = [piece for piece in pieces_of(prompt) if not piece.isspace()]
+    assert words == [word.text for word in words_of(prompt)]

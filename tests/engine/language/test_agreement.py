@@ -30,6 +30,19 @@ AGREE = [
     ("BOATS", "a boat", ["BOATS"]),
     ("un chat sur la plage", "a cat on the beach", ["un chat"]),
     ("一只红色的船", "a red boat", ["红色的船"]),
+    ("a cat left of a dog", "A dog stands to the right of a cat.", ["a cat", "a dog"]),
+    ("a cat under a table", "A cat sits under a wooden table, and a lamp is on the table.", ["a cat under"]),
+    ("a cat on a table", "on a table a cat sleeps", ["a cat"]),
+    ("a cat on a table", "behind the cat on a table is a window", ["a cat"]),
+    ("a cat next to a dog", "a dog sitting next to a cat", ["a cat"]),
+    ("a cat sitting by a dog", "a dog sitting by a cat", ["a cat"]),
+    ("a cat and a dog", "a dog on the left and a cat on the right", ["a cat"]),
+    ("a cat wearing a hat", "a hat worn by a cat", ["a hat"]),
+    ("a cat on a dog and a dog on a cat", "a dog on a cat and a cat on a dog", ["a cat"]),
+    ("a cat in front of a house", "the house is behind the cat", ["a cat"]),
+    ("a red cube on a blue cube", "a blue cube under a red cube", ["red cube"]),
+    ("a man in a hat", "a hat on a man", ["a man"]),
+    ("a cat facing a dog", "a dog facing a cat", ["a cat", "a dog"]),
 ]
 DISAGREE = [
     ("a red boat", "a big boat", ["red boat"], "the plan does not say 'red'"),
@@ -47,6 +60,29 @@ DISAGREE = [
     ("a car next to two houses", "two cars, a house", ["car"], "'houses' has another count in the plan"),
     ("a beach without people", "a beach with people", ["beach"], "the plan shows 'people'"),
     ("a cat, no hat", "a cat wearing a hat", ["cat"], "the plan shows 'hat'"),
+    *(
+        (prompt, planned, [], f"{one!r} and {other!r} have changed places in the plan")
+        for prompt, planned, one, other in (
+            ("a cat on a table", "a table on a cat", "cat", "table"),
+            ("a cat on a table", "a table is standing on a big cat at night", "cat", "table"),
+            ("a cat sits on a table", "a table sits on a cat", "cat", "table"),
+            ("a cat left of a dog", "a dog left of a cat", "cat", "dog"),
+            ("a cat left of a dog", "a cat to the right of a dog", "cat", "dog"),
+            ("a cat on the left side of a dog", "a cat right of a dog", "cat", "dog"),
+            ("a cat under a table", "a cat above a table", "table", "cat"),
+            ("a cat under a table", "a cat on top of a table", "table", "cat"),
+            ("a cat in front of a house", "a cat behind a house", "cat", "house"),
+            ("a cat inside a box", "a cat outside a box", "cat", "box"),
+            ("a cat in a box", "a box in a cat", "cat", "box"),
+            ("a cat wearing a hat", "a hat wearing a cat", "cat", "hat"),
+            ("a knight rides a dragon", "a dragon is riding a knight", "knight", "dragon"),
+            ("a horse ridden by a man", "a horse riding a man", "man", "horse"),
+            ("a cat looking at a dog", "a dog that looks at a cat", "cat", "dog"),
+            ("a red cube on a blue cube", "a blue cube on a red cube", "red cube", "blue cube"),
+            ("un chat sur une table", "une table sur un chat", "chat", "table"),
+            ("un chat à gauche d'un chien", "un chat à droite d'un chien", "chat", "chien"),
+        )
+    ),
 ]
 
 

@@ -22,7 +22,12 @@ CASES = {
     "((a cat, a dog": ["a cat", "a dog"],
     "no people, a beach": ["no people", "a beach"],
     "🏠, !!!, the": ["🏠"],
+    "a cat, with a 🎩": ["a cat", "with a 🎩"],
     "masterpiece": [],
+    "portrait of a man": ["portrait of a man"],
+    "a hat on a man, a cat to draw": ["a hat on a man", "a cat to draw"],
+    "a cat in the, a dog with and, a table of": ["a cat", "a dog", "a table"],
+    "12 / 3 cats, 1.5.2 dogs, 11x22 dots": ["12 / 3 cats", "1.5.2 dogs", "11x22 dots"],
 }
 
 

@@ -1,5 +1,7 @@
 """Prompts as people type them, read by rule: things, what is said of them, and what is left out."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +155,14 @@ def test_a_thing_is_another_one_unless_it_was_spoken_of_before(
         ("can't wait to see a red castle", ["red castle"], []),
         ("subject: cat; style: ink", ["cat"], []),
         ("/imagine prompt: a red cat", ["red cat"], []),
+        ("a cat with a \U0001f3a9", ["cat"], ["\U0001f3a9"]),
+        ("a blue cat \U0001f499", ["blue cat"], []),
+        ("a man and a cat", ["cat"], ["man"]),
+        ("a cat within a house", ["cat", "house"], ["within"]),
+        ("a cat sees a fish", ["cat", "fish"], ["sees"]),
+        ("1,000 cats", ["several cat"], ["1,000"]),
+        ("x0 cats, a boat", ["boat"], ["x0 cats"]),
+        ("yellow fish x4", ["4 yellow fish"], []),
     ],
 )
 def test_known_words_that_ask_for_something_else_are_no_things(
@@ -302,3 +312,17 @@ def test_any_prompt_is_read_and_every_span_lies_in_it(vocabulary: Vocabulary, pr
     wish = wish_of(prompt, vocabulary)
     spans = [span for thing in wish.things for span in thing.spans] + list(wish.left_out)
     assert all(prompt[span.start : span.end] == span.text and span.text for span in spans)
+
+
+HOSTILE = [
+    *("a red cat and ", "no ", "not ", "(", "cat-", "between ", "[a|", "very ", "l'", "cats ", "a cat above "),
+    *("\n", "1", "::", "--a ", "made of ", "cat called ", "without a cat ", "prompt", "or ", '"'),
+]
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_a_hostile_prompt_is_read_in_seconds(vocabulary: Vocabulary, part: str) -> None:
+    """20,000 characters; quadratic readers took from eight seconds to minutes."""
+    started = time.process_time()
+    wish_of((part * 20_000)[:19_997] + "cat", vocabulary)
+    assert time.process_time() - started < 6

@@ -68,6 +68,14 @@ def test_marks_that_no_words_carry_out_are_left_out_though_they_are_quoted() -> 
         ("a boat\nat  sea", "boat\nat  sea", "x", "boat at sea"),
         ("a 🏠", "🏠", "a dog", "🏠"),
         ("la plage", "plage", "a beach", "plage"),
+        ("a cat on a table", "a cat on a table", "a table on a cat", "a cat on a table"),
+        ("a cat on a table", "cat", "a table on a cat", "cat"),
+        ("a cat left of a dog", "a cat left of a dog", "a dog left of a cat", "a cat left of a dog"),
+        ("a cat left of a dog", "dog", "a dog left of a cat", "dog"),
+        ("a cat wearing a hat", "a hat", "a hat wearing a cat", "a hat"),
+        ("a cat biting a dog", "a cat biting a dog", "a dog, a cat, biting", "a cat biting a dog"),
+        ("a cat under a table", "a cat under a table", "a cat above a table", "a cat under a table"),
+        ("a cat on a table", "table", "a cat on a table", "a cat on a table"),
     ],
 )
 def test_an_asked_fact_says_what_its_quote_says(prompt: str, quote: str, text: str, says: str) -> None:
@@ -116,6 +124,38 @@ def test_what_is_named_again_is_not_left_out() -> None:
     plan = read("a red boat; the boat is big", "x", ("a red boat", "a red boat"), ("big", "big"))
     assert left_out(plan) == []
     assert left_out(read("a red boat, a blue boat", "x", ("a red boat", "a red boat"))) == ["blue boat"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "quotes", "missing"),
+    [
+        ("a cat on a table", ["a cat", "a table"], ["on"]),
+        ("a cat sitting on the big table", ["a cat sitting", "the big table"], ["on"]),
+        ("a cat in a box on a table", ["a cat in a box", "table"], ["on"]),
+        ("a cat in a box on a table", ["cat", "box", "on a table"], ["in"]),
+        ("a cat under a table", ["a cat", "a table"], ["under"]),
+        ("a cat behind a dog", ["a cat", "a dog"], ["behind"]),
+        ("un chat sur une table", ["chat", "table"], ["sur"]),
+        ("two cats on chairs", ["two cats", "chairs"], ["on"]),
+        ("a cat on a table", ["a cat", "on a table"], []),
+        ("a cat on a table", ["a cat on a table"], []),
+        ("a cat on a table", ["a cat"], ["table"]),
+        ("a cat with a dog and a bird near a cow", ["a cat", "a dog", "a bird", "a cow"], []),
+        ("a cat next to a dog beside a cow", ["a cat", "a dog", "a cow"], []),
+        ("a cat in watercolour, on a table", ["a cat", "watercolour", "a table"], []),
+        ("a cat in the rain on a sunny day", ["a cat", "the rain", "a sunny day"], []),
+        ("a cat in the style of Monet", ["a cat", "Monet"], []),
+        ("put a cat on the left", ["cat", "left"], []),
+        ("1,000 cats and a 🏠", ["1,000 cats", "a 🏠"], []),
+    ],
+)
+def test_what_says_where_a_thing_is_must_be_quoted_with_it(
+    prompt: str, quotes: list[str], missing: list[str]
+) -> None:
+    plan = read(prompt, prompt, *((quote, quote) for quote in quotes))
+    assert left_out(plan) == missing
+    mended = in_users_words(plan)
+    assert left_out(mended) == [] and (not missing or asked(mended)[-1][0] == prompt)
 
 
 def test_of_words_without_blanks_the_rest_is_left_out() -> None:

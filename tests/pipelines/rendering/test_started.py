@@ -130,14 +130,16 @@ WHOLE = Start(
             Fact(kind="thing", text="a boat", span=Span(start=0, end=6, text="a boat")),
             Fact(kind="setting", text="at night", asked=False),
         ),
-        left_out=(Span(start=14, end=17, text="hat"),),
+        left_out=(Span(start=14, end=17, text="hat"), Span.elsewhere("furry")),
     ),
+    shows="a blue boat",
 )
 
 
 @pytest.mark.parametrize("start", [WHOLE, Start(wording=WHOLE.wording), Start(tokens=WHOLE.tokens, redraw=0.5)])
 def test_a_start_is_the_same_after_it_was_written(start: Start) -> None:
-    assert parse_start(start_text(start), "here") == start
+    read = parse_start(start_text(start), "here")
+    assert read == start and (read.shows, read.wording) == (start.shows, start.wording)
 
 
 def test_a_start_of_an_earlier_version_has_nothing_but_asked_facts() -> None:

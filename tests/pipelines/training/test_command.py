@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from diptych import CheckpointError, DiptychError, InputError, TextToImage
+from diptych.engine.language.known_words import read_words
+from diptych.engine.language.vocabulary import read_vocabulary
 from diptych.engine.models.checkpoint import parameter_count
 from diptych.pipelines import cli
 from diptych.pipelines.build import build_chain, registry
-from diptych.pipelines.pocket.world import WORDS
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.training.batches import CAN_FORK
 from diptych.pipelines.training.command import run_training
@@ -35,7 +36,8 @@ def test_all_models_are_trained_and_gathered_with_a_recipe(run, capsys: pytest.C
     weights = out / "weights"
     assert capsys.readouterr().out.strip() == str(weights / "recipe.toml")
     assert sorted(path.name for path in weights.iterdir() if path.is_dir()) == sorted(SHIPPED)
-    assert json.loads((weights / "planner" / "words.json").read_text())["words"] == sorted(WORDS)
+    assert read_vocabulary(weights / "planner") is not None
+    assert not (weights / "planner" / "words.json").exists()
     assert (weights / "captioner" / "calibration.json").exists()
     assert (weights / "planner" / "spiece.model").exists()
     for name in SHIPPED:
@@ -58,12 +60,14 @@ def test_a_users_folder_teaches_models_that_render(run, picture_folder: Path, tm
     out = run("all", data=str(picture_folder), steps=3)
     weights = out / "weights"
     assert not (weights / "inspector").exists()
-    known = json.loads((weights / "planner" / "words.json").read_text())
-    assert set(known["fillers"]) <= {"a", "an", "and", "as", "at", "in", "of", "on", "the", "to", "under"}
+    known = read_words(weights / "planner")
+    assert known is not None and {"a", "balloon"} <= known and read_vocabulary(weights / "planner") is None
     assert json.loads((out / "sizes.json").read_text())["drafter"]["data"].startswith("mine, 20 pictures")
     pipe = TextToImage.from_recipe(weights / "recipe.toml")
-    (image,) = pipe("a boat in the snow", seed=1, num_inference_steps=1).images
-    assert image.size == (256, 256)
+    (outcome,) = pipe("a balloon in a zeppelin", seed=1, num_inference_steps=1).outcomes
+    assert outcome.image.size == (256, 256)
+    assert [span.text for span in outcome.left_out] == ["zeppelin"] and not outcome.accepted
+    assert "a balloon" in [fact.text for fact in outcome.plan.asked]
 
     with pytest.raises(InputError, match=r"was begun with data = mine, 20 pictures.*which is now world"):
         run("drafter")
