@@ -1,4 +1,4 @@
-"""Judge, as a script does it: `generate` for the caption, the decoder's likelihoods for score and facts.
+"""Judge, as a script does it: `generate` for the caption, the decoder's likelihoods for the facts.
 
 After the vision-encoder-decoder page of transformers. Each picture is encoded once for all, and all texts
 of a batch go through the decoder in one padded call.
@@ -19,12 +19,9 @@ MAX_CAPTION_TOKENS = 32
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """A caption, what the text costs with and without the picture (nats a token), and of each fact the
-    probability of 'yes' and the nats of its words."""
+    """A caption, and of each fact the probability of 'yes' and the nats of its words."""
 
     caption: str
-    nats: float
-    nats_unseen: float
     answers: tuple[float, ...]
     said: tuple[float, ...]
 
@@ -50,19 +47,15 @@ class Judge:
         self.length = min(64, self.model.config.decoder.max_position_embeddings)
 
     @torch.inference_mode()
-    def __call__(
-        self, pictures: torch.Tensor, texts: Sequence[str], facts: Sequence[Sequence[str]]
-    ) -> list[Judged]:
-        """Pictures uint8 (b, h, w, 3); a text and any number of facts for each."""
+    def __call__(self, pictures: torch.Tensor, facts: Sequence[Sequence[str]]) -> list[Judged]:
+        """Pictures uint8 (b, h, w, 3); any number of facts for each."""
         images = [picture.numpy() for picture in pictures]
         found = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")
         values = found["pixel_values"].to(self.device, self.dtype)
-        seen, unseen = self._seen(values), self._seen(torch.zeros_like(values[:1]))
+        seen = self._seen(values)
         captions = self._captions(seen)
-        with_picture = self._nats(seen, texts)
-        without = self._nats(unseen.expand(len(texts), -1, -1), texts)
         answers, said = self._answers(seen, facts)
-        return [Judged(*row) for row in zip(captions, with_picture, without, answers, said, strict=True)]
+        return [Judged(*row) for row in zip(captions, answers, said, strict=True)]
 
     def _seen(self, values: torch.Tensor) -> torch.Tensor:
         """(b, s, d)."""
@@ -80,16 +73,6 @@ class Judge:
         rows = written[:, len(self.start) :].tolist()
         ended = [row[: row.index(stop)] if stop in row else row for row in rows]
         return [str(self.tokenizer.decode(row)).strip() for row in ended]
-
-    def _nats(self, seen: torch.Tensor, texts: Sequence[str]) -> list[float]:
-        """-log p(text | picture) a token, for each row."""
-        stop, start = int(self.tokenizer.eos_token_id), len(self.start)
-        rows = [[*self._ids(f"<s><caption>{text}")[: self.length - 1], stop] for text in texts]
-        ids = self._padded(rows)
-        logits = self._read(ids, seen)[:, start - 1 : -1].transpose(1, 2)
-        labels = ids[:, start:].masked_fill(self._outside(rows)[:, start:], -100)
-        nats = F.cross_entropy(logits, labels, reduction="none")
-        return (nats.sum(1) / (labels != -100).sum(1)).tolist()
 
     def _answers(
         self, seen: torch.Tensor, facts: Sequence[Sequence[str]]
@@ -122,8 +105,3 @@ class Judge:
         """int64 (b, t), padded on the right, where a causal decoder never looks."""
         pad, width = int(self.tokenizer.pad_token_id), max(map(len, rows))
         return torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self.device)
-
-    def _outside(self, rows: Sequence[list[int]]) -> torch.Tensor:
-        """bool (b, t): what is padding."""
-        lengths = torch.tensor([len(row) for row in rows], device=self.device)
-        return torch.arange(max(map(len, rows)), device=self.device)[None] >= lengths[:, None]

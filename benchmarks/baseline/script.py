@@ -93,7 +93,7 @@ class Script:
         with self._timed("refine"):
             pictures = self.refiner(wordings, previews, noise=noise, seed=seed)
         with self._timed("judge"):
-            verdicts = self.judge(pictures, wordings, [plan.facts for plan in plans])
+            verdicts = self.judge(pictures, [plan.facts for plan in plans])
         if self._offloaded is not None:
             self._offloaded.maybe_free_model_hooks()
         rows = zip(plans, tokens.cpu(), pictures, verdicts, strict=True)

@@ -23,12 +23,16 @@ class WordingGrammar(LarkGrammar):
     """
 
     def __init__(self, tokenizer: "LLTokenizer", stop: int, *, wording: str) -> None:
-        lark = (
-            '%llguidance {"no_forcing": true}\n'  # else forced text is not cut into the model's own tokens
-            f"start: {json.dumps(BEFORE)} WORDING {json.dumps(AFTER)}\n"
-            f"WORDING: /{wording.replace('/', chr(92) + '/')}/"
-        )
-        super().__init__(tokenizer, stop, lark=lark)
+        super().__init__(tokenizer, stop, lark=wording_lark(wording))
+
+
+def wording_lark(wording: str) -> str:
+    """The grammar of the beginning of a Plan whose wording a regular expression matches."""
+    return (
+        '%llguidance {"no_forcing": true}\n'  # else forced text is not cut into the model's own tokens
+        f"start: {json.dumps(BEFORE)} WORDING {json.dumps(AFTER)}\n"
+        f"WORDING: /{wording.replace('/', chr(92) + '/')}/"
+    )
 
 
 def wording_in(text: str) -> str:

@@ -46,7 +46,7 @@ def test_a_planners_template_is_told_to_it(tmp_path: Path) -> None:
         ("literal", "takes every word as it stands"),
     ):
         stage = build_stage(recipe, dataclasses.replace(plan, settings={"template": template}))
-        assert isinstance(stage, PlanStage) and told in stage._instructions
+        assert isinstance(stage, PlanStage) and told in stage._chat.keywords["instructions"]
     with pytest.raises(PromptFileError, match="did you mean 'literal'"):
         build_stage(recipe, dataclasses.replace(plan, settings={"template": "literl"}))
 

@@ -160,7 +160,7 @@ def test_a_row_that_fails_leaves_the_others_as_they_are(
     assert_alike(first, batch[0])
     assert_alike(second, batch[1])
     assert not isinstance(unknown, Outcome) and unknown.stage == "plan"
-    assert "no word that the planner knows" in unknown.reason
+    assert "names nothing that this planner knows" in unknown.reason
     assert not isinstance(shape, Outcome) and shape.stage == "draft"
     assert "128x256 pixels" in shape.reason
 

@@ -1,6 +1,5 @@
 """Request to Plan: whatever is asked, what comes out is a Plan, or a reason in one line."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
@@ -9,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.errors import CheckpointError, RowError
-from diptych.engine.models.from_transformers import LanguageModel
 from diptych.engine.stage import ModelKey, Models, Silent
 from diptych.engine.stages.plan import PlanStage
-from diptych.engine.values import Fact, FactKind, Plan, Request
+from diptych.engine.values import FactKind, Plan, Request
 
 PROMPTS = [
     "a red boat at sunset",
@@ -50,16 +48,12 @@ def check(plan: Plan, request: Request) -> None:
         assert fact.kind in get_args(FactKind) and fact.text
 
 
-def is_users_own(plan: Plan) -> bool:
-    return plan.facts == (Fact(kind="other", text=plan.request.prompt),) and plan.prompt == plan.request.prompt
-
-
 def test_a_plan_says_what_to_draw_and_what_to_check(run: Run) -> None:
     requests = requests_of(PROMPTS)
     plans = run(requests)
     for plan, request in zip(plans, requests, strict=True):
         check(plan, request)
-    assert not all(is_users_own(plan) for plan in plans)
+    assert not any(plan.prompt == plan.request.prompt for plan in plans)
 
 
 @settings(max_examples=8, deadline=None)
@@ -78,12 +72,6 @@ def test_a_plan_always_parses(run: Run, extra: str, seed: int) -> None:
 def test_markup_in_a_prompt_does_no_harm(run: Run, prompt: str) -> None:
     request = Request(prompt=prompt)
     check(run([request])[0], request)
-
-
-def test_a_plan_that_is_cut_off_is_the_users_own_words(run: Run) -> None:
-    for tokens in (1, 5):
-        (plan,) = run(requests_of(["a red boat"]), max_tokens=tokens)
-        assert is_users_own(plan)
 
 
 def test_a_row_is_the_same_alone_in_a_batch_and_again(run: Run) -> None:
@@ -110,7 +98,7 @@ def test_without_temperature_the_seed_is_of_no_account(run: Run) -> None:
 
 @pytest.mark.parametrize("prompt", ["xyzzy qwrtp", "!!!", "天気", "boats-and-cats"])
 def test_a_prompt_of_unknown_words_is_refused(run: Run, prompt: str) -> None:
-    with pytest.raises(RowError, match="has no word that the planner knows: it knows words such as") as caught:
+    with pytest.raises(RowError, match=r"names nothing that this planner knows\. Things: cat, ") as caught:
         run(requests_of(["a boat", prompt, "a cat"]))
     assert caught.value.index == 1
     assert repr(prompt) in str(caught.value) and "\n" not in str(caught.value)
@@ -119,43 +107,6 @@ def test_a_prompt_of_unknown_words_is_refused(run: Run, prompt: str) -> None:
 def test_known_words_are_known_in_any_case_and_beside_any_mark(run: Run) -> None:
     for prompt in ("BOAT!", "'boat'", "(boat),"):
         run(requests_of([prompt]), max_tokens=1)
-
-
-def test_a_prompt_that_is_too_long_is_refused(run: Run) -> None:
-    for words in (90, 9_000):
-        with pytest.raises(RowError, match=r"tokens long: the planner reads at most 80; shorten it") as caught:
-            run([Request(prompt="a cat"), Request(prompt="a " * words + "boat")])
-        assert caught.value.index == 1
-    run(requests_of(["a red boat"]), prompt_tokens=12, max_tokens=1)
-    with pytest.raises(RowError, match="reads at most 12"):
-        run(requests_of(["a red boat " * 5]), prompt_tokens=12, max_tokens=1)
-
-
-def test_a_prompt_that_leaves_no_room_for_a_plan_is_refused(
-    run: Run, models: Models, planner: ModelKey
-) -> None:
-    positions = models[planner].model.config.max_position_embeddings
-    with pytest.raises(RowError, match="reads at most 3;"):
-        run(requests_of(["a red boat"]), max_tokens=positions - 3)
-
-
-def test_facts_that_were_missed_reach_the_planners_instructions(
-    run: Run, models: Models, planner: ModelKey
-) -> None:
-    told: list[tuple[str, str]] = []
-
-    class Listening(LanguageModel):
-        def prompt_ids(self, system: str, text: str, *, thinking: bool = False) -> list[int]:
-            told.append((system, text))
-            return super().prompt_ids(system, text, thinking=thinking)
-
-    fields = {field.name: getattr(models[planner], field.name) for field in dataclasses.fields(LanguageModel)}
-    missed = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
-    requests = [Request(prompt="a boat"), Request(prompt="a red boat", missed=missed)]
-    PlanStage(model=planner, max_tokens=1).run(requests, {planner: Listening(**fields)}, Silent())
-    (plain, _), (stressed, text) = told
-    assert text == "a red boat" and plain in stressed
-    assert stressed.endswith("missed these, so stress them: a boat; a red boat.")
 
 
 def test_the_workspace_grows_with_the_rows_and_holds_the_cache(models: Models, planner: ModelKey) -> None:

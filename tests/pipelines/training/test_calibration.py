@@ -11,7 +11,7 @@ from diptych.engine.models.calibration import read_calibration
 from diptych.engine.models.from_transformers_vision import load_captioner
 from diptych.engine.models.patch_codebook import PatchCodebook
 from diptych.engine.values import Fact
-from diptych.pipelines.training.calibration import calibrate, fit, likelihoods
+from diptych.pipelines.training.calibration import asked_of, calibrate, evidence_of, fit
 from diptych.pipelines.training.captioner import CaptionerTask
 from diptych.pipelines.training.data import WorldData
 from diptych.pipelines.training.folder_data import open_folder
@@ -28,29 +28,31 @@ def folder(data: WorldData, book: PatchCodebook, words: Any, tmp_path: Path) -> 
     return tmp_path / "captioner"
 
 
-def test_the_fit_finds_the_rule_that_pairs_were_matched_by() -> None:
+def test_the_fit_finds_the_rule_by_which_all_was_shown() -> None:
     g = torch.Generator().manual_seed(0)
-    nats = torch.rand(4000, 3, generator=g) * 4
-    logits = 3.0 * (0.5 * nats[:, 1] - nats[:, 0]) + 0.8 * nats[:, 2] + 1.0
-    matched = (torch.rand(4000, generator=g) < logits.sigmoid()).float()
-    found = fit(nats, matched)
-    assert found.alpha == pytest.approx(0.5, abs=0.06)
-    assert found.weight == pytest.approx(3.0, rel=0.1) and found.bias == pytest.approx(1.0, abs=0.3)
-    assert found.worst == pytest.approx(0.8, abs=0.1)
-    assert found.odds(*nats.T) == pytest.approx(logits, abs=0.6)
+    measured = torch.randn(4000, 2, generator=g) * 2
+    logits = 0.9 * measured[:, 0] + 0.4 * measured[:, 1] + 1.0
+    truth = (torch.rand(4000, generator=g) < logits.sigmoid()).float()
+    found = fit(measured, truth)
+    assert found.worst == pytest.approx(0.9, abs=0.1) and found.together == pytest.approx(0.4, abs=0.1)
+    assert found.bias == pytest.approx(1.0, abs=0.15)
 
 
-def test_likelihoods_are_of_each_picture_and_of_none(folder: Path) -> None:
+def test_the_evidence_is_of_the_worst_fact_and_of_all_together(folder: Path) -> None:
     captioner = load_captioner(folder, torch.float32, torch.device("cpu"))
     data = WorldData("held-out")
-    texts = ["a red boat", "a blue cup in the city", "a red boat"]
-    fact = Fact(kind="thing", text="a boat")
-    told = [(texts[0], [fact]), (texts[1], [fact]), (texts[2], [])]
-    nats = likelihoods(captioner, data, range(3), told)
-    assert nats.shape == (3, 3) and bool((nats[:, :2] > 0).all())
-    assert float(nats[0, 2]) != 0 and float(nats[2, 2]) == 0  # nothing was told that could be missed
-    assert float(nats[0, 1]) == pytest.approx(float(nats[2, 1]), abs=1e-4)  # the same words, and no picture
-    assert float(nats[0, 0]) != pytest.approx(float(nats[2, 0]), abs=1e-6)
+    boat, cup = Fact(kind="thing", text="a boat"), Fact(kind="thing", text="a cup")
+    one, other, both = evidence_of(captioner, data, range(3), [[boat], [cup], [boat, cup]]).tolist()
+    assert one[0] == one[1] and other[0] == other[1]  # of one fact, both are its own log-odds
+    assert both[1] <= both[0]
+
+
+def test_half_of_what_is_asked_is_of_another_scene_and_marked_as_such() -> None:
+    data = WorldData("held-out")
+    asked = [asked_of(scene, data, i) for i, scene in enumerate(data.scenes(range(60)))]
+    assert all(facts and all(fact.asked for fact in facts) for facts, _ in asked)
+    assert all(true for i, (_, true) in enumerate(asked) if i % 2)
+    assert sum(not true for _, true in asked) > 15
 
 
 def test_what_was_fitted_is_written_and_read(folder: Path) -> None:
@@ -58,9 +60,14 @@ def test_what_was_fitted_is_written_and_read(folder: Path) -> None:
     found = calibrate(folder, scenes=12, say=said.append)
     assert read_calibration(folder) == found
     written = json.loads((folder / "calibration.json").read_text())
-    assert set(written) == {"alpha", "weight", "bias", "worst", "facts"}
+    assert set(written) == {"worst", "together", "bias", "facts", "none_of", "any_of"}
     assert {"thing", "colour", "setting", "count"} <= set(written["facts"])
-    assert "matched and mismatched" in said[0]
+    assert "as a flat drawing" in written["none_of"] and written["any_of"]["several"] == [
+        "two",
+        "three",
+        "four",
+    ]
+    assert "told apart" in said[0]
 
 
 def test_a_users_pictures_calibrate_too(folder: Path, picture_folder: Path, tmp_path: Path) -> None:
