@@ -61,10 +61,11 @@ class Rival:
 
 
 def settled(recipe: Recipe) -> Recipe:
-    """The recipe with a planner that takes its likeliest tokens."""
+    """The recipe with a planner that takes its likeliest tokens, and without repairs: a script has none."""
     plan = recipe.stages["plan"]
     calm = dataclasses.replace(plan, settings={**plan.settings, "temperature": 0.0})
-    return dataclasses.replace(recipe, stages={**recipe.stages, "plan": calm})
+    once = dataclasses.replace(recipe.defaults, repairs=0)
+    return dataclasses.replace(recipe, stages={**recipe.stages, "plan": calm}, defaults=once)
 
 
 def measure(options: Options) -> Report:

@@ -213,7 +213,8 @@ def _rounds(bench: Bench, count: int) -> Point:
     seen: list[Sighting | None] = [None] * len(bench.scenes)
     seconds = 0.0
     prompts = [prompt_of(scene) for scene in bench.scenes]
-    loop = {"candidates": count, "keep": keep, "rounds": ROUNDS, "temperature": bench.options.temperature}
+    loop = {"candidates": count, "keep": keep, "rounds": ROUNDS, "repairs": 0}
+    loop["temperature"] = bench.options.temperature
     for result in bench.pipe.stream(prompts, **loop):
         if isinstance(result, Outcome):
             (seen[result.request.row - 1],) = bench.look(result.picture.pixels[None])
@@ -278,7 +279,8 @@ def _costs(bench: Bench) -> dict[str, Ratio]:
 
     def render(count: int, keep: int) -> None:
         for i, prompt in enumerate(prompts):
-            loop = {"candidates": count, "keep": keep, "rounds": 1, "temperature": bench.options.temperature}
+            loop = {"candidates": count, "keep": keep, "rounds": 1, "repairs": 0}
+            loop["temperature"] = bench.options.temperature
             list(bench.pipe.stream(prompt, seed=i, **loop))
 
     bench.options.say(f"{len(prompts)} prompts, one at a time, {bench.options.repeats} times each")

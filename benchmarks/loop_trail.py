@@ -56,7 +56,7 @@ def render_trails(
     """Paint and judge so many candidates of the full wording of each scene, and judge their previews too."""
     trails = [Trail(scene=scene) for scene in scenes]
     prompts = [prompt_of(scene) for scene in scenes]
-    settings: dict[str, Any] = {"candidates": candidates, "keep": candidates, "rounds": 1}
+    settings: dict[str, Any] = {"candidates": candidates, "keep": candidates, "rounds": 1, "repairs": 0}
     for result in pipe.stream(prompts, temperature=temperature, **settings):
         if isinstance(result, Outcome):
             place = result.request.row - 1

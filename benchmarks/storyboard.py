@@ -37,7 +37,9 @@ def measure(options: Options) -> Report:
         wanted = min(SCENES, options.prompts - len(kept))
         scenes = scenes_of(i)[:wanted]
         story = storyboard(scenes, cast=cast, seed=i)
-        plain = storyboard.pipe([told(scene, cast) for scene in scenes], seed=i, candidates=1, keep=1, rounds=1)
+        plain = storyboard.pipe(
+            [told(scene, cast) for scene in scenes], seed=i, candidates=1, keep=1, rounds=1, repairs=0
+        )
         kept += (found := in_panels(inspector, story.outcomes, wanted, (kind, colour)))
         alone += [each for place, each in enumerate(found) if place not in WITH_OTHERS]
         without += in_panels(inspector, plain.outcomes, wanted, (kind, colour))

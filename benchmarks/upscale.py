@@ -34,7 +34,7 @@ def measure(options: Options) -> Report:
     upscale, count = Upscale(pipe), min(20, options.prompts)
     prompts = [prompt_of(scene) for scene in held_out_scenes(count)]
     options.say(f"{count} pictures, enlarged 2 and 4 times")
-    pictures = [outcome.picture for outcome in pipe(prompts, candidates=1, rounds=1).outcomes]
+    pictures = [outcome.picture for outcome in pipe(prompts, candidates=1, rounds=1, repairs=0).outcomes]
     figures: dict[str, Any] = {}
     kept: list[bool] = []
     for scale in (2, 4):

@@ -6,7 +6,7 @@ A prompt that could not be rendered counts as wrong in everything.
 import dataclasses
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...engine.values import Outcome
 from ...engine.watch import Watcher
@@ -94,7 +94,8 @@ def render_scenes(
     """
     judged = [Judged(scene=scene, error="was not rendered") for scene in scenes]
     prompts = [prompt_of(scene) for scene in scenes]
-    results = pipe.stream(prompts, seed=seed, watch=watch, candidates=1, rounds=1, num_inference_steps=steps)
+    plain: dict[str, Any] = {"candidates": 1, "rounds": 1, "repairs": 0, "num_inference_steps": steps}
+    results = pipe.stream(prompts, seed=seed, watch=watch, **plain)
     for result in results:
         place = result.request.row - 1
         if isinstance(result, Outcome):
