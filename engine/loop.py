@@ -226,6 +226,8 @@ def _difference(candidate: Candidate, best: Candidate) -> str:
         return (
             f"{equal}, but {doubtful.fact.text!r}, which was added, is less sure ({doubtful.probability:.2f})"
         )
+    if mine.fit is not None and theirs.fit is not None and mine.fit < theirs.fit:
+        return f"{equal}, which fits the whole plan better"
     return f"{equal}, which was there before"
 
 
@@ -234,7 +236,8 @@ def _rank(policy: Policy, verdict: Verdict | None) -> tuple[bool, float, int, fl
     if verdict is None or math.isnan(verdict.score):
         return True, math.inf, 0, 0.0
     poor = not good_enough(policy, verdict)
-    return poor, -round(verdict.score, 2), len(verdict.missed), -round(verdict.weakest_addition, 2)
+    whole = verdict.weakest_addition if verdict.fit is None else verdict.fit
+    return poor, -round(verdict.score, 2), len(verdict.missed), -round(whole, 2)
 
 
 def _score(verdict: Verdict | None) -> str:

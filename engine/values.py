@@ -198,6 +198,8 @@ class Verdict:
         caption: what the captioner sees, in its own words; empty for a preview, of which nobody reads one.
         score: probability in [0, 1] that the picture shows all that was asked: of the asked facts alone.
         answers: one for each fact of the plan, asked or added.
+        fit: how well the picture fits the whole plan, wording and additions too: log-odds, up to a constant
+            that is the plan's; `None` where the judge cannot say. It tells equal scores apart, no more.
         likelihood: where it was wished for, how much likelier the picture makes the prompt: nats a token (a
             pointwise mutual information); it takes no part in the score.
     """
@@ -206,6 +208,7 @@ class Verdict:
     score: float
     answers: tuple[FactAnswer, ...] = ()
     likelihood: float | None = None
+    fit: float | None = None
 
     def __post_init__(self) -> None:
         assert 0.0 <= self.score <= 1.0, f"score {self.score} outside [0, 1]"

@@ -42,6 +42,8 @@ class Calibration:
     of the asked facts alone: one clear miss counts, however many others are shown.
 
     Args:
+        wording: of a plan as a whole: log-odds for each nat a token by which the picture makes its wording
+            likelier, beside those of its least sure fact, added ones among them.
         facts: the fit for facts of each kind; answers of other kinds are taken as they are.
         none_of: texts of facts that the captioner never learnt, each with others of its kind: it is true where
             none of them is.
@@ -51,6 +53,7 @@ class Calibration:
     worst: float = 1.0
     together: float = 0.0
     bias: float = 0.0
+    wording: float = 1.0
     facts: Mapping[str, FactFit] = dataclasses.field(default_factory=dict)
 
     none_of: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -71,6 +74,15 @@ class Calibration:
         """The probability that a picture shows all of these facts, one at least, each with its own."""
         least, all_of_them = evidence(probabilities)
         return _sigmoid(self.worst * least + self.together * all_of_them + self.bias)
+
+    def fit(self, gain: float, probabilities: Sequence[float]) -> float:
+        """How well a picture fits a whole plan: log-odds, up to a constant that is the plan's.
+
+        Args:
+            gain: nats a token by which the picture makes the plan's wording likelier.
+            probabilities: of all its facts, asked or added.
+        """
+        return self.wording * gain + evidence(probabilities)[0]
 
     def of(self, kind: str) -> FactFit:
         """The fit for facts of this kind."""

@@ -73,17 +73,23 @@ class JudgeStage:
         report.step(2, 3)
         facts = [facts_of(picture, caption) for picture, caption in zip(batch, captions, strict=True)]
         answers = _answers(model, sight, facts, fixed)
-        likelihoods = _likelihoods(model, sight, batch, fixed) if self._likelihood else [None] * len(batch)
+        gains = _gains(model, sight, [p.plan.prompt if p.plan else None for p in batch], fixed)
+        wished = [p.plan.request.prompt if p.plan else None for p in batch]
+        likelihoods = _gains(model, sight, wished, fixed) if self._likelihood else [None] * len(batch)
         report.step(3, 3)
-        return [
-            Verdict(
+        found: list[Verdict] = []
+        for picture, caption, row, gain, likelihood in zip(
+            batch, captions, answers, gains, likelihoods, strict=True
+        ):
+            verdict = Verdict(
                 caption=caption,
                 score=model.calibration.score([a.probability for a in row if a.fact.asked]),
                 answers=row[: len(picture.plan.facts)] if picture.plan else (),
                 likelihood=likelihood,
+                fit=None if gain is None else model.calibration.fit(gain, [a.probability for a in row]),
             )
-            for picture, caption, row, likelihood in zip(batch, captions, answers, likelihoods, strict=True)
-        ]
+            found.append(verdict)
+        return found
 
 
 def facts_of(picture: Picture, caption: str) -> tuple[Fact, ...]:
@@ -103,12 +109,13 @@ def _captions(model: Captioner, sight: Sight, batch: Sequence[Picture], fixed: b
     return ["" if picture.is_preview else caption for picture, caption in zip(batch, said, strict=True)]
 
 
-def _likelihoods(model: Captioner, sight: Sight, batch: Sequence[Picture], fixed: bool) -> list[float | None]:
-    """Nats a token by which each picture makes its request's prompt likelier; `None` without a plan."""
-    texts = [picture.plan.request.prompt if picture.plan else "" for picture in batch]
-    shown = model.nats(sight, texts, fixed_shapes=fixed)
-    unseen = model.nats(model.blank, texts, fixed_shapes=fixed)
-    return [float(gain) if picture.plan else None for gain, picture in zip(unseen - shown, batch, strict=True)]
+def _gains(model: Captioner, sight: Sight, texts: Sequence[str | None], fixed: bool) -> list[float | None]:
+    """Nats a token by which each picture makes a text likelier; `None` where there is none."""
+    said = [text or "" for text in texts]
+    shown = model.nats(sight, said, fixed_shapes=fixed)
+    unseen = model.nats(model.blank, said, fixed_shapes=fixed)
+    gains = (unseen - shown).nan_to_num(nan=-100.0).tolist()
+    return [None if text is None else gain for gain, text in zip(gains, texts, strict=True)]
 
 
 def _answers(

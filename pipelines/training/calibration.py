@@ -47,18 +47,22 @@ def calibrate(
     captioner = load_captioner(folder, torch.float32, torch.device("cpu"))
     held_out = (data or WorldData()).held_out()
     shown = range(FIRST, FIRST + scenes)
-    captioner = dataclasses.replace(
-        captioner,
-        calibration=Calibration(
-            facts=fit_facts(captioner, held_out, shown), none_of=held_out.untold(), any_of=ANY_OF
-        ),
+    known = Calibration(
+        facts=fit_facts(captioner, held_out, shown),
+        none_of=held_out.untold(),
+        any_of=ANY_OF if held_out.meanings() else {},
     )
+    captioner = dataclasses.replace(captioner, calibration=known)
     asked = [asked_of(scene, held_out, i) for i, scene in enumerate(held_out.scenes(shown))]
     measured = evidence_of(captioner, held_out, shown, [facts for facts, _ in asked])
     truth = torch.tensor([float(true) for _, true in asked])
-    known = captioner.calibration
+    fitted = fit(measured, truth)
     found = dataclasses.replace(
-        fit(measured, truth), facts=known.facts, none_of=known.none_of, any_of=known.any_of
+        known,
+        worst=fitted.worst,
+        together=fitted.together,
+        bias=fitted.bias,
+        wording=fit_wording(captioner, held_out, shown),
     )
     right = sum((p >= 0.5) == bool(t) for p, t in zip(_scores(found, measured), truth.tolist(), strict=True))
     say(f"calibration: {right / scenes:.1%} of what was asked, rightly or wrongly, told apart")
@@ -76,6 +80,35 @@ def evidence_of(
         answers = captioner.shows(captioner.look(list(pixels)), asked[start : start + BATCH])
         rows += [evidence(each) for each in answers]
     return torch.tensor(rows)
+
+
+def fit_wording(captioner: Captioner, data: TrainingData, shown: range) -> float:
+    """What the likelihood of a plan's wording says of a picture, against its least sure fact: half the pictures
+    are told their own plan, half one that differs in one respect."""
+    rows: list[list[float]] = []
+    truths = [float(i % 2) for i in range(len(shown))]
+    for start in range(0, len(shown), BATCH):
+        indices = shown[start : start + BATCH]
+        told = [plan_of(scene, data, start + i) for i, scene in enumerate(data.scenes(indices))]
+        seen = captioner.look(list(data.take(indices, PICTURE_SIDE).pixels))
+        texts = [text for text, _ in told]
+        gains = (captioner.nats(captioner.blank, texts) - captioner.nats(seen, texts)).tolist()
+        answers = captioner.shows(seen, [facts for _, facts in told])
+        rows += [[gain, evidence(each)[0]] for gain, each in zip(gains, answers, strict=True)]
+    wording, worst, _ = _logistic(torch.tensor(rows), torch.tensor(truths))
+    return wording / worst if worst > 0 < wording else 1.0
+
+
+def plan_of(scene: Any, data: TrainingData, i: int) -> tuple[str, tuple[Fact, ...]]:
+    """A full wording and its facts: of the scene where `i` is odd, else of one that it is not."""
+    rng = random.Random(f"calibration/plan/{i}")
+    if i % 2:
+        return data.prompt_of(scene), _facts(data.facts_of(scene))
+    if not isinstance(scene, Scene):
+        kind, text = rng.choice(data.false_facts_of(scene, rng))
+        return text, _facts([(kind, text)])
+    said = mismatched(scene, rng.choice(mismatches_of(scene)), rng)
+    return data.prompt_of(said), _facts(data.facts_of(said))
 
 
 def fit(measured: torch.Tensor, truth: torch.Tensor) -> Calibration:

@@ -279,3 +279,13 @@ def test_what_is_accepted_wins_over_what_looks_the_same_and_is_not() -> None:
     assert enough.verdict is not None
     enough = dataclasses.replace(enough, verdict=dataclasses.replace(enough.verdict, answers=(shaky,)))
     assert loop.best_of([enough, short], Policy(accept=0.5)) is enough
+
+
+def test_of_equal_scores_the_better_fit_to_the_whole_plan_wins() -> None:
+    one, other = candidate(0, score=0.99), candidate(1, score=0.99)
+    assert one.verdict is not None and other.verdict is not None
+    one = dataclasses.replace(one, verdict=dataclasses.replace(one.verdict, fit=3.0))
+    other = dataclasses.replace(other, verdict=dataclasses.replace(other.verdict, fit=9.0))
+    assert loop.best_of([one, other]) is other
+    lost, _ = loop.explain(Policy(), [one, other])
+    assert lost.reason == "lost: score 0.99 like candidate 1, which fits the whole plan better"

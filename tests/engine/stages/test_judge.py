@@ -139,6 +139,9 @@ def test_the_likelihood_is_a_second_figure_where_it_is_wished_for(
     blank = float(model.nats(model.blank, [prompt]))
     assert verdict.likelihood == pytest.approx(blank - seen, abs=1e-5)
     assert without == dataclasses.replace(verdict, likelihood=None)
+    worst = min(max(min(answer.probability for answer in verdict.answers), 1e-9), 1 - 1e-9)
+    odds = max(-8.0, min(8.0, _odds(worst)))
+    assert verdict.fit == pytest.approx(model.calibration.wording * (blank - seen) + odds, abs=1e-3)
 
 
 def test_a_fact_that_was_never_learnt_is_true_where_none_of_the_others_is(

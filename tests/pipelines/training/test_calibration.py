@@ -60,7 +60,7 @@ def test_what_was_fitted_is_written_and_read(folder: Path) -> None:
     found = calibrate(folder, scenes=12, say=said.append)
     assert read_calibration(folder) == found
     written = json.loads((folder / "calibration.json").read_text())
-    assert set(written) == {"worst", "together", "bias", "facts", "none_of", "any_of"}
+    assert set(written) == {"worst", "together", "bias", "wording", "facts", "none_of", "any_of"}
     assert {"thing", "colour", "setting", "count"} <= set(written["facts"])
     assert "as a flat drawing" in written["none_of"] and written["any_of"]["several"] == [
         "two",
