@@ -213,7 +213,7 @@ def _rounds(bench: Bench, count: int) -> Point:
     seen: list[Sighting | None] = [None] * len(bench.scenes)
     seconds = 0.0
     prompts = [prompt_of(scene) for scene in bench.scenes]
-    loop = {"candidates": count, "keep": keep, "rounds": ROUNDS, "repairs": 0}
+    loop: dict[str, Any] = {"candidates": count, "keep": keep, "rounds": ROUNDS, "repairs": 0}
     loop["temperature"] = bench.options.temperature
     for result in bench.pipe.stream(prompts, **loop):
         if isinstance(result, Outcome):
@@ -279,7 +279,7 @@ def _costs(bench: Bench) -> dict[str, Ratio]:
 
     def render(count: int, keep: int) -> None:
         for i, prompt in enumerate(prompts):
-            loop = {"candidates": count, "keep": keep, "rounds": 1, "repairs": 0}
+            loop: dict[str, Any] = {"candidates": count, "keep": keep, "rounds": 1, "repairs": 0}
             loop["temperature"] = bench.options.temperature
             list(bench.pipe.stream(prompt, seed=i, **loop))
 

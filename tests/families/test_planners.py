@@ -15,7 +15,7 @@ from diptych.engine.models.from_transformers import LanguageModel, decoder_confi
 from diptych.engine.models.lean_layers import is_lean
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, Silent
-from diptych.engine.stages import chat_plan
+from diptych.engine.stages import chat_plan, quoted_plan
 from diptych.engine.stages.plan import PlanStage
 from diptych.engine.stages.quoted_plan import reasons_against, users_own
 from diptych.engine.values import FactKind, Plan, Request
@@ -107,7 +107,7 @@ def test_quotes_are_words_of_the_prompt_whatever_stands_there(
     twin: Twin, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[str, str]] = []
-    read_plan = chat_plan.read_plan
+    read_plan = quoted_plan.read_plan
 
     def listening(request: Request, text: str, *, must_agree: bool) -> Plan:
         written.append((request.prompt, text))
@@ -180,8 +180,14 @@ def test_reasoning_is_dropped_and_ends_at_its_cap(twin: Twin, name: str) -> None
     requests = [Request(prompt=prompt, seed=i) for i, prompt in enumerate(PROMPTS)]
     for cap in (1, 20):
         report = Counting()
-        lengths = {"prompt_tokens": 512, "max_tokens": 200, "thinking_tokens": cap}
-        stage = PlanStage(model=key, **lengths, temperature=0.5, must_agree=False)
+        stage = PlanStage(
+            model=key,
+            prompt_tokens=512,
+            max_tokens=200,
+            thinking_tokens=cap,
+            temperature=0.5,
+            must_agree=False,
+        )
         plans = stage.run(requests, {key: planner}, report)
         assert report.steps <= cap + 3 + 200
         written = [plan for plan in plans if plan != users_own(plan.request)]
