@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from ..ar.sampling import Sampling
 from ..errors import InputError
+from ..language.vocabulary import FILE
+from ..models.checkpoint import folder_of
 from ..models.from_transformers import LanguageModel, decoder_config, decoding_bytes
 from ..models.registry import BYTES
 from ..stage import ModelKey, Models, Report
@@ -65,13 +67,18 @@ class PlanStage:
             must_agree=must_agree,
         )
 
+    @property
+    def _fills_in(self) -> bool:
+        """Whether the model writes no more than a wording, of what a rule has read."""
+        return (folder_of(self.uses[0].checkpoint) / FILE).exists()
+
     def workspace(self, batch: Sequence[Request]) -> int:
         """The key-value cache, and what reading and drawing take."""
         return decoding_bytes(
             decoder_config(self.uses[0].checkpoint),
             rows=len(batch),
             prefix=self._prompt_tokens,
-            new_tokens=self._new_tokens,
+            new_tokens=vocabulary_plan.WORDING_TOKENS if self._fills_in else self._new_tokens,
             bytes_each=BYTES[self.uses[0].dtype],
         )
 

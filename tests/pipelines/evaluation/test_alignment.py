@@ -52,7 +52,7 @@ def test_every_picture_is_looked_at_beside_its_own_prompt(
     assert [row.right for row in judged] == [True, False, True, True]
     assert [row.error for row in judged] == ["", "draft: no ink", "", ""]
     assert judged[1].wrong == ["counting", "setting", "style"] and judged[0].wrong == []
-    assert pipe.wishes == {"candidates": 1, "rounds": 1, "num_inference_steps": 3}
+    assert pipe.wishes == {"candidates": 1, "rounds": 1, "repairs": 0, "num_inference_steps": 3}
     for figures in (alignment_of_pictures(judged), alignment_of_drafts(judged)):
         assert figures["one_thing"] == Share(1, 1) and figures["counting"] == Share(0, 1)
         assert figures["two_things"] == figures["colour_binding"] == Share(2, 2)

@@ -83,7 +83,7 @@ def test_a_sheet_says_who_wants_a_fact_and_what_was_not_drawn(
         draw(self, place, words, **options)
 
     monkeypatch.setattr(PIL.ImageDraw.ImageDraw, "text", text)
-    hat = Span(start=0, end=3, text="hat")
+    hat = Span.elsewhere("hat")
     plan = dataclasses.replace(outcome.plan, left_out=(hat,))
     best = dataclasses.replace(outcome.best, plan=plan)
     explanation(dataclasses.replace(outcome, best=best), Glimpses())
