@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..engine.errors import InputError
+from .drawn_text import drawable
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -137,7 +138,7 @@ def write(
 
 def fitted(draw: "PIL.ImageDraw.ImageDraw", text: str, width: int, face: "Font | None" = None) -> str:
     """`text`, cut where it is wider than `width` pixels."""
-    text, face = _plain(text), face or font()
+    text, face = drawable(text), face or font()
     if draw.textlength(text, font=face) <= width:
         return text
     while text and draw.textlength(f"{text}...", font=face) > width:
@@ -146,13 +147,8 @@ def fitted(draw: "PIL.ImageDraw.ImageDraw", text: str, width: int, face: "Font |
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(_plain(text), max(8, int(width / (0.5 * _LETTER)))) or [""]
+    return textwrap.wrap(drawable(text), max(8, int(width / (0.5 * _LETTER)))) or [""]
 
 
 def _width(text: str) -> int:
-    return int(font().getlength(_plain(text)))
-
-
-def _plain(text: str) -> str:
-    """Without what has no shape, and not endless."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())
+    return int(font().getlength(drawable(text)))

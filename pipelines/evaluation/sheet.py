@@ -10,6 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
+from ..drawn_text import drawable
 from .inspector import Sighting
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def judged_sheet(judged: Sequence[OnSheet], *, columns: int = 10, numbered: bool
 
 
 def _text(row: OnSheet, *, plain: bool) -> list[tuple[str, tuple[int, int, int]]]:
-    said = textwrap.wrap(row.prompt, LETTERS)[:4]
-    seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {row.error}", LETTERS)[:2]
+    said = textwrap.wrap(drawable(row.prompt), LETTERS)[:4]
+    seen = textwrap.wrap(f"seen: {row.seen}" if row.seen else f"failed: {drawable(row.error)}", LETTERS)[:2]
     failed = ", ".join(row.wrong).replace("_", " ")
     wrong = [] if plain or not failed else textwrap.wrap(f"wrong: {failed}", LETTERS)[:2]
     faint = _FAINT if plain or row.right else _BAD

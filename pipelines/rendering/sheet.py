@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..drawn_text import drawable
 from .folder import OutputFolder
 from .output import GALLERY, SHEET
 from .record import Record
@@ -146,7 +147,7 @@ def _label(draw: "PIL.ImageDraw.ImageDraw", font: "Font", record: Record, place:
 
 def _wrapped(draw: "PIL.ImageDraw.ImageDraw", font: "Font", text: str, *, lines: int) -> list[str]:
     """The first lines of `text`, none wider than a picture; three dots where some is left out."""
-    words = "".join(c if c.isprintable() else " " for c in text[:200]).split()
+    words = drawable(text, 200).split()
     wrapped: list[str] = []
     while words and len(wrapped) < lines:
         line = words.pop(0)

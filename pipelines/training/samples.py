@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from ..drawn_text import drawable
 from ..rendering.output import write_atomically
 
 SAMPLES = "samples"
@@ -47,7 +48,7 @@ def write_samples(task: object, work: Path) -> None:
 
 def draw_samples(columns: Sequence[Column]) -> bytes:
     """A PNG file of the columns, side by side."""
-    texts = [textwrap.wrap(text, LETTERS) for _, text in columns]
+    texts = [textwrap.wrap(drawable(text), LETTERS) for _, text in columns]
     most = max((len(pictures) for pictures, _ in columns), default=0)
     lines = max(map(len, texts), default=0)
     height = GAP + most * (SIDE + GAP) + lines * LINE + GAP
