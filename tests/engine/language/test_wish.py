@@ -23,6 +23,13 @@ def things(wish: Wish) -> list[str]:
     ]
 
 
+def assert_read(prompt: str, vocabulary: Vocabulary, kept: list[str], left_out: list[str]) -> None:
+    """The prompt wishes for these things, and what else it asks for is left out by these words."""
+    wish = wish_of(prompt, vocabulary)
+    assert things(wish) == kept
+    assert [span.text for span in wish.left_out] == left_out
+
+
 @pytest.mark.parametrize(
     ("prompt", "expected", "left_out"),
     [
@@ -55,9 +62,7 @@ def things(wish: Wish) -> list[str]:
 def test_a_noun_takes_what_is_said_of_it_and_the_rest_is_left_out(
     vocabulary: Vocabulary, prompt: str, expected: list[str], left_out: list[str]
 ) -> None:
-    wish = wish_of(prompt, vocabulary)
-    assert things(wish) == expected
-    assert [span.text for span in wish.left_out] == left_out
+    assert_read(prompt, vocabulary, expected, left_out)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +81,7 @@ def test_a_noun_takes_what_is_said_of_it_and_the_rest_is_left_out(
 def test_what_is_negated_is_never_drawn(
     vocabulary: Vocabulary, prompt: str, kept: list[str], left_out: list[str]
 ) -> None:
-    wish = wish_of(prompt, vocabulary)
-    assert things(wish) == kept
-    assert [span.text for span in wish.left_out] == left_out
+    assert_read(prompt, vocabulary, kept, left_out)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,7 @@ def test_what_is_negated_is_never_drawn(
 def test_what_is_said_binds_to_its_own_noun(
     vocabulary: Vocabulary, prompt: str, kept: list[str], left_out: list[str]
 ) -> None:
-    wish = wish_of(prompt, vocabulary)
-    assert things(wish) == kept
-    assert [span.text for span in wish.left_out] == left_out
+    assert_read(prompt, vocabulary, kept, left_out)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +169,7 @@ def test_a_thing_is_another_one_unless_it_was_spoken_of_before(
 def test_known_words_that_ask_for_something_else_are_no_things(
     vocabulary: Vocabulary, prompt: str, kept: list[str], left_out: list[str]
 ) -> None:
-    wish = wish_of(prompt, vocabulary)
-    assert things(wish) == kept
-    assert [span.text for span in wish.left_out] == left_out
+    assert_read(prompt, vocabulary, kept, left_out)
 
 
 @pytest.mark.parametrize(
