@@ -13,6 +13,10 @@ from diptych.pipelines.rendering.origin import origin_of
 from diptych.pipelines.rendering.tally import Tally
 from diptych.pipelines.rendering.tasks import Numbers, tasks_of
 
+from .gallery_pages import batch as batch
+from .gallery_pages import browser as browser
+from .gallery_pages import reader as reader
+
 
 def _rows(prompts: Iterable[str | Row]) -> Iterator[Row]:
     for line, prompt in enumerate(prompts, start=1):
