@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..pipelines.command_options import DeviceOption, RecipeOption
 from .command import run_benchmark
 from .options import Options
 
@@ -31,8 +32,8 @@ def bench(
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
     size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
     models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
 ) -> None:
     """Measure how quick the engine is, and how little memory it needs, beside scripts that do the same."""
     options = Options(

@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 
 from ..engine.errors import InputError
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 
 
 def caption(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures (PNG, JPEG, WebP), or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
-    memory: Annotated[
-        str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
-    ] = None,
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
 ) -> None:
     """Say what pictures show: of one its caption, of several each behind its picture's name."""
     from ..engine.microbatch import Failed

@@ -20,6 +20,7 @@ from ..engine.values import MAX_SEED
 from ..prompts.row import PromptFileError
 from ..prompts.variants import MAX_VARIANTS
 from .caption_command import caption as caption_command
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 from .evaluate_command import evaluate
 from .recipes_command import recipes
 from .rendering.ray_option import with_ray_address
@@ -37,11 +38,6 @@ app = typer.Typer(
 
 WAVE = 16  # rows under way at a time: one micro-batch, so that pictures reach the disk as soon as may be
 
-RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-MemoryOption = Annotated[
-    str | None, typer.Option("--memory", help="What models and their work may take on the device, e.g. 2GiB.")
-]
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="text, infotext, table, jsonl, json or yaml; else recognised.")
 ]

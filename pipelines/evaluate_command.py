@@ -8,6 +8,7 @@ import typer
 
 from ..engine.errors import InputError
 from ..engine.values import MAX_SEED
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 
 if TYPE_CHECKING:
     from .text_to_image import TextToImage
@@ -28,14 +29,11 @@ OnlyOption = Annotated[
 SheetOption = Annotated[
     Path | None, typer.Option(help="A PNG for the judged pictures; words: those judged wrongly.")
 ]
-MemoryOption = Annotated[
-    str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
-]
 
 
 def evaluate(
     what: WhatArgument = "pictures",
-    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
+    recipe: RecipeOption = "pocket",
     prompts: PromptsOption = None,
     renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 200,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
@@ -51,7 +49,7 @@ def evaluate(
     card: Annotated[Path | None, typer.Option(help="A model card to write the figures into.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Show this earlier --json; measure nothing.")] = None,
     inspector: Annotated[str, typer.Option(help="The inspector's checkpoint.")] = "pocket/inspector",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:
     """Measure a recipe on prompts and pictures that training never saw, with 95 % intervals."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..engine.errors import InputError
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -37,11 +38,9 @@ def score(
         bool, typer.Option("--ignore-left-out", help="Accept, too, what cannot be judged in full.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on a terminal, too, not a table.")] = False,
-    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
-    memory: Annotated[
-        str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
-    ] = None,
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
 ) -> None:
     """Say how well pictures show what a prompt asks for: the probability that all of it is there, and of each
     fact. Without a prompt, a table's own are asked about, or those that pictures of diptych were made of."""

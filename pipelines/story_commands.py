@@ -7,6 +7,7 @@ import typer
 
 from ..engine.errors import InputError
 from ..engine.values import MAX_SEED
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the page and its pictures.")]
 SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")]
 StepsOption = Annotated[int | None, typer.Option(help="Denoising steps.")]
-RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-MemoryOption = Annotated[
-    str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
-]
 CastOption = Annotated[
     list[str], typer.Option("--cast", help='Who is who: Mia="a red cat". Once for each of the cast.')
 ]

@@ -8,6 +8,7 @@ import typer
 
 from ..engine.errors import InputError
 from ..engine.values import MAX_SEED
+from .command_options import DeviceOption, MemoryOption, RecipeOption
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -31,11 +32,9 @@ def upscale(
         float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; else as the recipe says.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
-    recipe: Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")] = "pocket",
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
-    memory: Annotated[
-        str | None, typer.Option("--memory", help="What models and their work may take, e.g. 2GiB.")
-    ] = None,
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
 ) -> None:
     """Enlarge pictures two or four times, tile by tile, checked by the captioner."""
     from .picture_judge import open_picture
