@@ -93,7 +93,8 @@ def _written(
     )
     wordings = [wording_in(model.decode(ids)) for ids in written]
     for i, wording in zip(rows, wordings, strict=True):
-        assert wording, f"the wording of {batch[i].prompt!r} is longer than {WORDING_TOKENS} tokens"
+        if not wording:
+            raise RowError(i, f"the planner's wording is longer than its {WORDING_TOKENS} tokens: ask for less")
     return wordings
 
 

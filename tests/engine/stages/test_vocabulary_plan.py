@@ -102,3 +102,10 @@ def test_what_the_prompt_leaves_open_is_as_in_the_picture_that_is_started_from(p
 def test_a_prompt_of_two_hundred_words_is_read_to_its_end(plans: Plans) -> None:
     (plan,) = plans([f"a red boat, {'very ' * 200} at sunset"])
     assert plan.prompt == "a red boat in the middle, at sunset"
+
+
+def test_a_wording_that_is_cut_off_is_its_row_s_error(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("diptych.engine.stages.vocabulary_plan.WORDING_TOKENS", 5)
+    with pytest.raises(RowError, match="longer than its 5 tokens") as caught:
+        plans(["a red boat in the middle, at sunset", "a cat"])
+    assert caught.value.index == 1
