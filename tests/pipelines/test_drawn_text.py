@@ -1,5 +1,7 @@
 """Text on pictures: the letters that the font has, on one line."""
 
+import PIL.Image
+import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
 
@@ -20,11 +22,17 @@ def test_accents_and_ligatures_are_drawn_as_plain_letters(text: str, drawn: str)
 
 
 def test_no_letter_of_french_is_drawn_as_a_box() -> None:
-    font = PIL.ImageFont.load_default(12)
-    box = bytes(font.getmask("\ue000"))
     letters = drawable("àâäçéèêëîïôöùûüÿœæÀÉÈÇ")
-    assert letters.isascii() and not any(bytes(font.getmask(each)) == box for each in letters)
+    box = _pixels("\ue000")
+    assert letters.isascii() and not any(_pixels(letter) == box for letter in letters)
 
 
 def test_long_text_is_cut() -> None:
     assert len(drawable("a" * 1000, 200)) == 200
+
+
+def _pixels(letter: str) -> bytes:
+    picture = PIL.Image.new("L", (24, 24))
+    font = PIL.ImageFont.load_default(12)
+    PIL.ImageDraw.Draw(picture).text((2, 2), letter, fill=255, font=font)
+    return picture.tobytes()
