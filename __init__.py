@@ -12,6 +12,8 @@ This file is the public face and nothing else; what it names is imported when fi
 import importlib
 from typing import TYPE_CHECKING
 
+from .engine.version import __version__
+
 if TYPE_CHECKING:
     from .engine.errors import (
         Cancelled,
@@ -35,26 +37,25 @@ if TYPE_CHECKING:
         Settings,
         Verdict,
     )
-    from .pipelines.animation import Animation
     from .pipelines.catalogue import find_pipeline
-    from .pipelines.edit import Edit
+    from .pipelines.editing.edit import Edit
+    from .pipelines.editing.image_to_image import ImageToImage
+    from .pipelines.editing.inpaint import Inpaint
+    from .pipelines.editing.outpaint import Outpaint
+    from .pipelines.editing.sketch import Sketch
+    from .pipelines.editing.variations import Variations
     from .pipelines.explaining.explanations import Explanations
-    from .pipelines.image_to_image import ImageToImage
-    from .pipelines.inpaint import Inpaint
     from .pipelines.interpolate import Interpolate
-    from .pipelines.outpaint import Outpaint
     from .pipelines.picture_judge import PictureJudge
     from .pipelines.recipes.reader import Recipe, read_recipe
-    from .pipelines.sketch import Sketch
+    from .pipelines.render_result import RenderResult
+    from .pipelines.sheets.animation import Animation
     from .pipelines.storyboard import Storyboard
     from .pipelines.style_sheet import StyleSheet
-    from .pipelines.text_to_image import RenderResult, TextToImage
+    from .pipelines.text_to_image import TextToImage
     from .pipelines.upscale import Upscale
-    from .pipelines.variations import Variations
     from .prompts.reader import read_prompts
     from .prompts.row import PromptFileError, Row
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Animation",
@@ -100,41 +101,41 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Animation": "pipelines.animation",
+    "Animation": "pipelines.sheets.animation",
     "Cancelled": "engine.errors",
     "Candidate": "engine.values",
     "CheckpointError": "engine.errors",
     "Codebook": "engine.values",
     "DiptychError": "engine.errors",
     "Draft": "engine.values",
-    "Edit": "pipelines.edit",
+    "Edit": "pipelines.editing.edit",
     "Explanations": "pipelines.explaining.explanations",
     "Fact": "engine.values",
     "FactAnswer": "engine.values",
     "Failure": "engine.values",
-    "ImageToImage": "pipelines.image_to_image",
-    "Inpaint": "pipelines.inpaint",
+    "ImageToImage": "pipelines.editing.image_to_image",
+    "Inpaint": "pipelines.editing.inpaint",
     "InputError": "engine.errors",
     "Interpolate": "pipelines.interpolate",
     "MemoryBudgetError": "engine.errors",
     "Outcome": "engine.values",
-    "Outpaint": "pipelines.outpaint",
+    "Outpaint": "pipelines.editing.outpaint",
     "Picture": "engine.values",
     "PictureJudge": "pipelines.picture_judge",
     "Plan": "engine.values",
     "PromptFileError": "prompts.row",
     "Recipe": "pipelines.recipes.reader",
-    "RenderResult": "pipelines.text_to_image",
+    "RenderResult": "pipelines.render_result",
     "Request": "engine.values",
     "Row": "prompts.row",
     "RowError": "engine.errors",
     "Settings": "engine.values",
-    "Sketch": "pipelines.sketch",
+    "Sketch": "pipelines.editing.sketch",
     "Storyboard": "pipelines.storyboard",
     "StyleSheet": "pipelines.style_sheet",
     "TextToImage": "pipelines.text_to_image",
     "Upscale": "pipelines.upscale",
-    "Variations": "pipelines.variations",
+    "Variations": "pipelines.editing.variations",
     "Verdict": "engine.values",
     "find_pipeline": "pipelines.catalogue",
     "read_prompts": "prompts.reader",

@@ -22,11 +22,11 @@ from rich.table import Table
 from ..engine.values import Outcome
 from ..pipelines.recipes.reader import Recipe
 from .baseline.script import Made, Script
-from .engine import Engine
-from .options import Options
-from .prompts import benchmark_prompts
-from .report import Report, number, table
-from .timing import Paired, Ratio, run_in_pairs
+from .harness.engine import Engine
+from .harness.options import Options
+from .harness.prompts import benchmark_prompts
+from .harness.report import Report, number, table
+from .harness.timing import Paired, Ratio, run_in_pairs
 
 BATCH = 16
 SINGLE_RUNS = 5

@@ -24,19 +24,19 @@ import torch
 
 from ..engine.errors import InputError
 from ..engine.randomness import derive_seed
-from ..engine.start import Start
 from ..engine.values import Outcome
+from ..engine.values.start import Start
+from ..pipelines.editing.image_to_image import ImageToImage
+from ..pipelines.editing.inpaint import Inpaint
+from ..pipelines.editing.variations import Variations
 from ..pipelines.evaluation.figures import Share
 from ..pipelines.evaluation.inspector import Inspector
-from ..pipelines.image_to_image import ImageToImage
-from ..pipelines.inpaint import Inpaint
 from ..pipelines.picture_judge import PictureJudge
 from ..pipelines.pocket.world import COLOURS, KINDS, Scene, prompt_of
 from ..pipelines.text_to_image import TextToImage
-from ..pipelines.training.data import scene_of
-from ..pipelines.variations import Variations
-from .options import Options
-from .report import Report, table
+from ..pipelines.training.data.source import scene_of
+from .harness.options import Options
+from .harness.report import Report, table
 
 ARRANGEMENTS = ("alone", "side by side")
 CANDIDATES = 4  # of each inpainted picture; the loop keeps the best

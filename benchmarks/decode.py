@@ -21,10 +21,10 @@ from ..engine.values import Draft, Plan
 from ..pipelines.text_to_image import TextToImage
 from .baseline.draft import Drafter
 from .baseline.script import load_drafter
-from .options import Options
-from .prompts import benchmark_prompts
-from .report import Report, number, table
-from .timing import Paired, Ratio, run_in_pairs
+from .harness.options import Options
+from .harness.prompts import benchmark_prompts
+from .harness.report import Report, number, table
+from .harness.timing import Paired, Ratio, run_in_pairs
 
 BATCHES = (1, 16, 64)
 GUIDANCE = 3.0  # where the recipe has none

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from .options import Options
-from .report import Report, table
+from .harness.options import Options
+from .harness.report import Report, table
 
 PROMPTS = Path(__file__).parents[1] / "prompts" / "library" / "demo.txt"
 

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
-from ..pipelines.rendering.folder import OutputFolder
-from ..pipelines.rendering.gallery import Gallery
-from ..pipelines.rendering.output import picture_name, png_bytes
-from ..pipelines.rendering.record import Record, refused
-from ..pipelines.rendering.thumbnails import thumbnail, thumbnail_name
-from .options import Options
-from .report import Report, number, table
+from ..pipelines.files import picture_name, png_bytes
+from ..pipelines.rendering.gallery.gallery import Gallery
+from ..pipelines.rendering.output.folder import OutputFolder
+from ..pipelines.rendering.output.record import Record, refused
+from ..pipelines.sheets.thumbnails import thumbnail, thumbnail_name
+from .harness.options import Options
+from .harness.report import Report, number, table
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

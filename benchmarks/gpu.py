@@ -29,13 +29,13 @@ from ..pipelines.recipes.reader import Recipe
 from . import limit
 from .baseline.script import Script
 from .decode import draft, plans_of
+from .harness.options import Options
+from .harness.peak import bandwidth
+from .harness.prompts import benchmark_prompts
+from .harness.random_models import FULL, TINY, Sizes, build
+from .harness.report import Report, number, table
+from .harness.timing import Paired, run_in_pairs
 from .memory import Setting, weights_of
-from .options import Options
-from .peak import bandwidth
-from .prompts import benchmark_prompts
-from .random_models import FULL, TINY, Sizes, build
-from .report import Report, number, table
-from .timing import Paired, run_in_pairs
 
 BATCH = 16
 PERCENT = 60

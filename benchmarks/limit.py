@@ -19,13 +19,13 @@ import torch
 
 from ..engine.microbatch import Batching, run_stage
 from ..engine.values import Outcome
-from .arithmetic import Operation, Tally, counted_by_layer
 from .baseline.script import Script
-from .engine import Engine
-from .options import Options
-from .peak import measured_peak, seconds_alone
-from .prompts import benchmark_prompts
-from .report import Report, number, table
+from .harness.arithmetic import Operation, Tally, counted_by_layer
+from .harness.engine import Engine
+from .harness.options import Options
+from .harness.peak import measured_peak, seconds_alone
+from .harness.prompts import benchmark_prompts
+from .harness.report import Report, number, table
 
 STAGES = {"refine": "refine_share", "draft": "decode_share"}
 

@@ -23,12 +23,12 @@ from ..engine.errors import DiptychError, MemoryBudgetError
 from ..engine.memory import Event, format_bytes
 from ..engine.watch import Quiet
 from ..pipelines.recipes.reader import Recipe
-from .engine import Engine
-from .machine import resident_bytes
-from .options import Options
-from .prompts import benchmark_prompts
-from .report import Report, number, table
-from .timing import Paired, run_in_pairs
+from .harness.engine import Engine
+from .harness.machine import resident_bytes
+from .harness.options import Options
+from .harness.prompts import benchmark_prompts
+from .harness.report import Report, number, table
+from .harness.timing import Paired, run_in_pairs
 
 PERCENTS = (100, 80, 60, 40)
 RESIDENT = "no budget"

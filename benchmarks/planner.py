@@ -12,8 +12,8 @@ from ..engine.microbatch import Done, run_stage
 from ..pipelines.pocket.world import COLOURS, KINDS
 from ..pipelines.pocket.world.words import an, number_of
 from ..pipelines.text_to_image import TextToImage
-from .options import Options
-from .report import Report, table
+from .harness.options import Options
+from .harness.report import Report, table
 
 COUNTS = {"kept_of_one_thing": 1, "kept_of_two_things": 2}
 SEVERAL = (2, 3, 4)

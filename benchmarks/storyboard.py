@@ -16,8 +16,8 @@ from ..pipelines.evaluation.inspector import Inspector
 from ..pipelines.pocket.world import COLOURS, KINDS, SETTINGS
 from ..pipelines.pocket.world.words import SETTING_WORDS, an
 from ..pipelines.storyboard import Storyboard, told
-from .options import Options
-from .report import Report, table
+from .harness.options import Options
+from .harness.report import Report, table
 
 SCENES = len(SETTINGS)
 WITH_OTHERS = (2, 5, 8)  # scenes that the hero shares

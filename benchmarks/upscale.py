@@ -16,14 +16,14 @@ import numpy as np
 import torch
 
 from ..engine.diffusion.tiles import Tiles
-from ..engine.stages.upscale import enlarged
+from ..engine.stages.painting.upscale import enlarged
 from ..engine.values import Picture
 from ..pipelines.evaluation.alignment import held_out_scenes
 from ..pipelines.pocket.world import STYLES, prompt_of, render, sample_scene
 from ..pipelines.text_to_image import TextToImage
 from ..pipelines.upscale import Upscale
-from .options import Options
-from .report import Report, number, table
+from .harness.options import Options
+from .harness.report import Report, number, table
 
 TILE, OVERLAP, PATCH = 256, 64, 8  # pixels, as the pocket refiner is tiled
 

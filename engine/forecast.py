@@ -5,11 +5,11 @@ import dataclasses
 from typing import Any
 
 from .chain import Chain
+from .dummy_values import samples
 from .errors import MemoryBudgetError
+from .execution_mode import Mode, choose
 from .memory import DeviceMemory
 from .microbatch import fitting_size
-from .mode import Mode, choose
-from .samples import samples
 from .stage import ModelKey, Stage
 from .values import Request
 

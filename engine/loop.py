@@ -12,8 +12,8 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from .fact import said
 from .values import Candidate, Fact, Settings, Verdict
+from .values.fact import said
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

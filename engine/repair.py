@@ -6,9 +6,9 @@ Nothing outside of that place changes: neither a token of the draft, nor a byte 
 import dataclasses
 from typing import TYPE_CHECKING
 
-from .fact import Fact
-from .start import Start, Wording
 from .values import Candidate, Draft, Picture, Plan, Settings
+from .values.fact import Fact
+from .values.start import Start, Wording
 
 if TYPE_CHECKING:
     import torch

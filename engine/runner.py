@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 from . import loop
 from .chain import LOOK, PREVIEW, Chain
 from .errors import InputError
+from .execution_mode import Mode, Pace, choose
 from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
-from .mode import Mode, Pace, choose
-from .quest import CandidateRow, Quest, Row
 from .repair import Aim, Flaw
+from .request_state import CandidateRow, Quest, Row
 from .stage import Stage
-from .start import Start
 from .values import Candidate, Draft, Failure, Outcome, Picture, Plan, Request, Verdict
+from .values.start import Start
 from .watch import Quiet, Watcher
 
 NO_REPAIRS = "no repairs: this chain cannot begin with a picture"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from diptych import Outcome, PictureJudge, TextToImage
-from diptych.pipelines.grid import Labels, grid
+from diptych.pipelines.sheets.grid import Labels, grid
 
 ALBUM = "a red boat at the beach;a white house in the snow;a green tree in a meadow;a black cat at night;" + (
     "an orange train in the city;a yellow bird in a forest;a red car in the desert;a blue fish under water"

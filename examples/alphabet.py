@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from diptych import TextToImage
-from diptych.pipelines.grid import Labels, grid
+from diptych.pipelines.sheets.grid import Labels, grid
 
 WORDS = "red apple, orange boat, black cat, yellow fish, blue house, purple lamp, " + (
     "red mushroom, green rocket, brown snail, green tree, blue turtle, pink umbrella"

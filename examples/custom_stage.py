@@ -12,7 +12,7 @@ from typing import Any
 
 from diptych import Plan, TextToImage
 from diptych.engine.chain import Chain
-from diptych.pipelines.grid import grid
+from diptych.pipelines.sheets.grid import grid
 
 
 class Winter:

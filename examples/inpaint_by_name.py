@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from diptych import Inpaint
-from diptych.pipelines.grid import Labels, grid
+from diptych.pipelines.sheets.grid import Labels, grid
 
 PLACE = "in the middle, at the beach"
 

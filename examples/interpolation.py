@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from diptych import Interpolate
-from diptych.pipelines.grid import Labels, grid
+from diptych.pipelines.sheets.grid import Labels, grid
 
 
 def main(out: Path, *, steps: int | None = None, few: bool = False) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from diptych import Outcome, TextToImage, Upscale, read_prompts
-from diptych.pipelines.grid import Labels, grid
+from diptych.pipelines.sheets.grid import Labels, grid
 
 TABLE = Path(__file__).with_name("posters.csv")
 

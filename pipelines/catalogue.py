@@ -15,12 +15,12 @@ from ..engine.extensions import extension
 
 PIPELINES = {
     "text-to-image": ("text_to_image", "TextToImage"),
-    "image-to-image": ("image_to_image", "ImageToImage"),
-    "sketch": ("sketch", "Sketch"),
-    "variations": ("variations", "Variations"),
-    "inpaint": ("inpaint", "Inpaint"),
-    "outpaint": ("outpaint", "Outpaint"),
-    "edit": ("edit", "Edit"),
+    "image-to-image": ("editing.image_to_image", "ImageToImage"),
+    "sketch": ("editing.sketch", "Sketch"),
+    "variations": ("editing.variations", "Variations"),
+    "inpaint": ("editing.inpaint", "Inpaint"),
+    "outpaint": ("editing.outpaint", "Outpaint"),
+    "edit": ("editing.edit", "Edit"),
     "upscale": ("upscale", "Upscale"),
     "interpolate": ("interpolate", "Interpolate"),
     "storyboard": ("storyboard", "Storyboard"),

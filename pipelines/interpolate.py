@@ -10,7 +10,7 @@ from typing import Unpack
 from ..engine.errors import InputError
 from ..engine.values import Draft, Outcome, Picture
 from ..engine.watch import Watcher
-from .animation import Animation
+from .sheets.animation import Animation
 from .text_to_image import Wishes
 from .workflow import Workflow
 
@@ -52,7 +52,7 @@ class Interpolate(Workflow):
         return Animation(self._frames(drafts, frames, watch))
 
     def _frames(self, stops: Sequence[Draft], count: int, watch: Watcher | None) -> tuple[Outcome, ...]:
-        from ..engine.stages.morph import Between, MorphStage
+        from ..engine.stages.painting.morph import Between, MorphStage
 
         refiner = next((s for s in self.pipe.recipe.stages.values() if s.name == "refine"), None)
         if refiner is None:

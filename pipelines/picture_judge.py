@@ -51,7 +51,7 @@ class PictureJudge:
     def __init__(
         self, stage: Stage[Any, Any], memory: DeviceMemory, *, planners: Sequence[Stage[Any, Any]] = ()
     ) -> None:
-        from ..engine.stages.pass_on import PassOnStage
+        from ..engine.stages.planning.plan_passthrough import PassOnStage
 
         self.stage = stage
         self.memory = memory
@@ -71,7 +71,7 @@ class PictureJudge:
         Args:
             likelihood: verdicts say, too, how much likelier the picture makes the prompt.
         """
-        from .build import build_chain, registry
+        from .recipes.build import build_chain, registry
 
         read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
         budget = parse_bytes(memory) if isinstance(memory, str) else memory

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
-from ..engine.fact import once
-from ..engine.language.content import content_words
-from ..engine.start import Start, Wording
+from ..engine.language.words.content import content_words
 from ..engine.values import Fact, Plan, Request, Span
+from ..engine.values.fact import once
+from ..engine.values.start import Start, Wording
 from ..engine.watch import Watcher
-from .grid import Labels, grid
-from .text_to_image import RenderResult, Wishes
+from .render_result import RenderResult
+from .sheets.grid import Labels, grid
+from .text_to_image import Wishes
 from .workflow import Workflow
 
 if TYPE_CHECKING:

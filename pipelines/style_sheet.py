@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
 from ..engine.watch import Watcher
-from .grid import Labels, grid
-from .text_to_image import RenderResult, Wishes
+from .render_result import RenderResult
+from .sheets.grid import Labels, grid
+from .text_to_image import Wishes
 from .workflow import Workflow
 
 if TYPE_CHECKING:

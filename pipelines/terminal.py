@@ -3,18 +3,13 @@
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import rich.box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from ..engine.watch import Quiet
-from .rendering.record import Record
 
-MAX_TABLE_ROWS = 200
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
 _LINE_EVERY_S = 2.0
 
@@ -85,39 +80,3 @@ class Lines(Quiet):
         self._last[stage] = (0 if done == total else done, time.monotonic())
         if done:
             self._console.print(f"{stage}: {done} of {total}", soft_wrap=True)
-
-
-def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
-    """Row, prompt, caption and score of each record, and what of the prompt is not drawn; for a failed row, why
-    it failed. `more` records are not in it."""
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.add_column("row", justify="right", style="dim")
-    table.add_column("prompt", ratio=1, overflow="fold")
-    table.add_column("caption", ratio=1, overflow="fold")
-    table.add_column("score", justify="right")
-    for record in records:
-        if record.score is None:
-            seen, score = Text(_short(record.error or ""), style="red"), Text("failed", style="red")
-        else:
-            seen, score = _seen(record), _score(record)
-        table.add_row(str(record.row), Text(_short(record.prompt)), seen, score)
-    if more > 0:
-        table.add_row("", Text(f"... and {more} more in results.jsonl", style="dim"), "", "")
-    return table
-
-
-def _seen(record: Record) -> Text:
-    """What the captioner sees, and below it what it need not look for."""
-    seen = Text(_short(record.caption or ""))
-    if record.left_out:
-        seen.append(f"\nnot drawn: {_short(record.not_drawn)}", style="yellow")
-    return seen
-
-
-def _score(record: Record) -> Text:
-    return Text(f"{record.score:.2f}", style="green" if record.accepted else "yellow")
-
-
-def _short(text: str) -> str:
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= 200 else plain[:197] + "..."

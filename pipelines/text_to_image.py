@@ -7,28 +7,27 @@
 This file knows prompts, seeds and defaults. What a stage does, and which models do it, it does not.
 """
 
-import dataclasses
 import difflib
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from ..engine.errors import DiptychError, InputError
-from ..engine.fact import said
+from ..engine.dummy_values import samples
+from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
-from ..engine.samples import samples
-from ..engine.start import Start
 from ..engine.values import Failure, Outcome, Request, Settings
+from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
+from .render_result import RenderResult as RenderResult
+from .render_result import gathered
 from .units import parse_bytes
 
 if TYPE_CHECKING:
-    import PIL.Image
+    pass
 
 
 class Wishes(TypedDict, total=False):
@@ -53,49 +52,6 @@ class Wishes(TypedDict, total=False):
 
 
 _FRAME = ("height", "width", "negative_prompt")  # fields of a Request; the other wishes are its settings
-
-
-@dataclasses.dataclass(frozen=True)
-class RenderResult:
-    """What came of a call: an outcome for each prompt that was carried out, a failure for each that was not.
-
-    Both are in the order of the prompts; `request.row` says which prompt, from 1.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    failures: tuple[Failure, ...] = ()
-
-    @functools.cached_property
-    def images(self) -> "list[PIL.Image.Image]":
-        """The picture of each outcome."""
-        return [outcome.image for outcome in self.outcomes]
-
-    def captioned(self, captions: Sequence[str]) -> "tuple[list[PIL.Image.Image | None], list[str]]":
-        """For rows 1, 2, ... the picture, `None` where it failed, and its caption with what was not drawn."""
-        by_row = {outcome.request.row: outcome for outcome in self.outcomes}
-        images: list[PIL.Image.Image | None] = []
-        told: list[str] = []
-        for row, caption in enumerate(captions, start=1):
-            outcome = by_row.get(row)
-            images.append(outcome and outcome.image)
-            told.append(
-                f"{caption} (not drawn: {said(outcome.left_out)})" if outcome and outcome.left_out else caption
-            )
-        return images, told
-
-
-def gathered(results: Iterable[Outcome | Failure]) -> RenderResult:
-    """What came of a call, in the order of its rows.
-
-    Raises:
-        DiptychError: there is no picture at all; the message is the first failure's.
-    """
-    rows = sorted(results, key=lambda result: result.request.row)
-    outcomes = tuple(result for result in rows if isinstance(result, Outcome))
-    failures = tuple(result for result in rows if isinstance(result, Failure))
-    if failures and not outcomes:
-        raise DiptychError(f"{failures[0].stage}: {failures[0].reason}")
-    return RenderResult(outcomes, failures)
 
 
 class TextToImage:
@@ -139,7 +95,7 @@ class TextToImage:
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """
-        from .build import build_aim, build_chain, registry
+        from .recipes.build import build_aim, build_chain, registry
 
         read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
         budget = parse_bytes(memory) if isinstance(memory, str) else memory

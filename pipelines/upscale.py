@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import InputError
-from ..engine.language.content import left_out_of
+from ..engine.language.words.content import left_out_of
 from ..engine.microbatch import Done, Failed
 from ..engine.stage import Stage
 from ..engine.values import MAX_SIDE, Fact, Failure, Outcome, Picture, Plan, Request, Span
 from ..engine.watch import Watcher
 from .picture_judge import pixels_of
 from .recipes.reader import Recipe, StageRecipe
-from .text_to_image import RenderResult, gathered
+from .render_result import RenderResult, gathered
 from .workflow import Workflow
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def upscale_stage(workflow: Workflow, settings: dict[str, Any]) -> Stage[Any, An
     Raises:
         InputError: a setting is out of range, or the recipe has neither.
     """
-    from .build import build_stage
+    from .recipes.build import build_stage
 
     recipe = workflow.pipe.recipe
     return build_stage(recipe, _entry(recipe, settings))

@@ -11,7 +11,8 @@ from ..engine.stage import Stage
 from ..engine.values import Candidate, Outcome, Picture, Plan, Request, Verdict
 from ..engine.watch import Watcher
 from .recipes.reader import Recipe
-from .text_to_image import RenderResult, TextToImage, gathered
+from .render_result import RenderResult, gathered
+from .text_to_image import TextToImage
 
 
 class PipeOptions(TypedDict, total=False):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from .formats import FORMATS, format_of, reader_of
+from .formats.known import FORMATS, format_of, reader_of
 from .row import PromptFileError, Row
 from .text import Text
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
 
-from ...engine.models.patch_codebook import PatchCodebook
+from ...engine.models.vision.patch_codebook import PatchCodebook
 
 
 class OnlyImageTokens(LogitsProcessor):

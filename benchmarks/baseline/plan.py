@@ -19,10 +19,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
 
 from ...engine.ar.plan_schema import PLAN_LARK
 from ...engine.ar.wording_grammar import wording_in, wording_lark
-from ...engine.language.composition import composition_of
-from ...engine.language.vocabulary import read_vocabulary
-from ...engine.language.wish_reader import wish_of
-from ...engine.language.wording import asked_wording, facts_of, only_wording, wordings
+from ...engine.language.closed_vocabulary.composition import composition_of
+from ...engine.language.closed_vocabulary.vocabulary import read_vocabulary
+from ...engine.language.closed_vocabulary.wish_reader import wish_of
+from ...engine.language.closed_vocabulary.wording import asked_wording, facts_of, only_wording, wordings
 
 
 @dataclasses.dataclass(frozen=True)

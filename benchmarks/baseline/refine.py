@@ -15,7 +15,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from transformers import AutoTokenizer, CLIPTextModel
 
 from ...engine.errors import InputError
-from ...engine.models.from_diffusers import load_latents
+from ...engine.models.diffusion.refiner import load_latents
 from .draft import framed
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ...engine.errors import InputError
-from ...engine.models.checkpoint import folder_of
+from ...engine.models.checkpoint.folder import folder_of
 from ...pipelines.recipes.reader import Recipe
 from .draft import Drafter
 from .judge import Judge, Judged

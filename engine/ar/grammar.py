@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, get_args
 
 import torch
 
-from ..fact import ELISION, UNSPACED, FactKind
+from ..values.fact import ELISION, UNSPACED, FactKind
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer

@@ -12,6 +12,6 @@ log.py         every decision and deed, with bytes and milliseconds
 from .device import DeviceMemory
 from .loader import Loader
 from .log import Event, EventKind, format_bytes
-from .peaks import Gauge
+from .memory_probe import Gauge
 
 __all__ = ["DeviceMemory", "Event", "EventKind", "Gauge", "Loader", "format_bytes"]

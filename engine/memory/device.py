@@ -24,11 +24,11 @@ from typing import Any
 
 from ..errors import MemoryBudgetError
 from ..stage import ModelKey, Models
-from .foresight import Foresight
+from .dry_run_loader import Rehearsal
+from .lease_plan import Foresight
 from .loader import Loader
 from .log import Event, EventKind, format_bytes
-from .peaks import Gauge, Peaks, gauge_of
-from .rehearsal import Rehearsal
+from .memory_probe import Gauge, Peaks, gauge_of
 from .sizes import Sizes
 
 _log = logging.getLogger(__name__)

@@ -11,21 +11,21 @@ from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..stage import ModelKey
-from .blocks import streamed_size
-from .checkpoint import folder_of, loaded_bytes, read_header, weight_files
-from .pipeline_parts import DENOISER, components_of
+from .checkpoint.blocks import streamed_size
+from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_files
+from .diffusion.pipeline_parts import DENOISER, components_of
 
 if TYPE_CHECKING:
-    from .masters import Master
-    from .slots import Shared
+    from .checkpoint.host_weights import Master
+    from .checkpoint.slots import Shared
 
 FAMILIES: dict[str, tuple[str, str]] = {
-    "causal-lm": ("from_transformers", "load_language_model"),
-    "image-token-lm": ("from_transformers", "load_image_token_model"),
-    "multimodal-lm": ("from_transformers_multimodal", "load_drafter"),
-    "image-text-to-text": ("from_transformers_vision", "load_any_captioner"),
-    "diffusers": ("from_diffusers", "load_refiner"),
-    "image-tokenizer": ("patch_codebook", "load_codebook"),
+    "causal-lm": ("language.causal_lm", "load_language_model"),
+    "image-token-lm": ("language.causal_lm", "load_image_token_model"),
+    "multimodal-lm": ("language.multimodal_lm", "load_drafter"),
+    "image-text-to-text": ("vision.captioner", "load_any_captioner"),
+    "diffusers": ("diffusion.refiner", "load_refiner"),
+    "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -33,7 +33,7 @@ STREAMED: dict[str, str] = {"diffusers": "unet"}
 """Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
 Its blocks must be called as modules: whoever reads their weights from outside would find none."""
 
-PARTS: dict[str, tuple[str, str]] = {"diffusers": ("from_diffusers_folder", "load_part")}
+PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
 """Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
 
 WITH_CODE = ("causal-lm",)
@@ -141,7 +141,7 @@ def _streamed(key: ModelKey) -> str:
 def _read(key: ModelKey, shared: "Shared") -> "Master":
     import torch
 
-    from .masters import Master
+    from .checkpoint.host_weights import Master
 
     folder = _folder(key)
     loader = _loader(key)

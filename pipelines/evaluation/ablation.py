@@ -14,7 +14,7 @@ from ...engine.chain import Chain
 from ...engine.errors import InputError
 from ...engine.runner import Runner
 from ...engine.stage import ModelKey, Models, Report, Stage
-from ...engine.stages.refine import RefineStage
+from ...engine.stages.painting.refine import RefineStage
 from ...engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
 from ..text_to_image import TextToImage
 

@@ -10,7 +10,7 @@ from ...engine.memory import DeviceMemory
 from ...engine.stage import Silent, Stage
 from ...engine.values import Fact, Picture, Plan, Request, Verdict
 from ..pocket.world import Scene, facts_of, false_facts_of, prompt_of
-from ..training.data import PICTURE_SIDE, WorldData
+from ..training.data.source import PICTURE_SIDE, WorldData
 from .alignment import Judged
 from .captions import right_of
 from .figures import Figure, Share

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.errors import InputError
-from ..rendering.output import write_atomically
+from ..files import write_atomically
 from .report import SECTIONS, Body, cells
 
 BEGIN, END = "<!-- figures: written by diptych evaluate --card -->", "<!-- end of figures -->"

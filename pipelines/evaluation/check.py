@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...engine.errors import InputError
-from ..rendering.output import write_atomically
+from ..files import write_atomically
 from .alignment import Judged
 from .figures import Share
 from .sheet import judged_sheet

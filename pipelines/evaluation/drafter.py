@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ..pocket.world import prompt_of
-from ..training.data import WorldData
+from ..training.data.source import WorldData
 from .figures import Figure, Measure
 
 
@@ -38,7 +38,7 @@ def evaluate_drafter(drafter: Any, codebook: Any, *, count: int, batch_size: int
 
 def bits_a_token(drafter: Any, prompts: list[str], tokens: torch.Tensor) -> list[float]:
     """-log2 p(tokens | prompt) a token, for each row; tokens int64 (b, s)."""
-    from ...engine.models.from_transformers import text_ids
+    from ...engine.models.language.causal_lm import text_ids
 
     rows = [[*text_ids(drafter.tokenizer, text, drafter.text_length), drafter.start] for text in prompts]
     ids = torch.cat([torch.tensor(rows), tokens[:, :-1].cpu() + drafter.legal.start], 1)

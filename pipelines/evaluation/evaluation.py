@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...engine.watch import Watcher
 from ..text_to_image import TextToImage
-from ..training.data import PICTURE_SIDE, WorldData
+from ..training.data.source import PICTURE_SIDE, WorldData
 from .ablation import alone
 from .alignment import (
     Judged,

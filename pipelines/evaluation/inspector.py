@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from ...engine.models.checkpoint import folder_of, parameter_count
+from ...engine.models.checkpoint.folder import folder_of, parameter_count
 from ..pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene
 from ..pocket.world.words import number_of
-from ..training.detector import CELLS, Maps, pixel_values
-from ..training.inspector import load_inspector
+from ..training.tasks.detector import CELLS, Maps, pixel_values
+from ..training.tasks.inspector import load_inspector
 
 CHECKPOINT = "pocket/inspector"
 SURE = 0.3  # as in the paper; of 400 held-out renders, 0.2 errs in 1 %, 0.5 in 5 % (centres between two cells)

@@ -15,7 +15,7 @@ import torch
 from ...engine.watch import Watcher
 from ..pocket.world import Scene
 from ..text_to_image import TextToImage
-from ..training.data import PICTURE_SIDE, WorldData
+from ..training.data.source import PICTURE_SIDE, WorldData
 from .alignment import Judged, render_scenes
 from .figures import Figure, Measure
 from .inspector import Inspector

@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from ..drawn_text import drawable
+from ..sheets.drawn_text import drawable
 from .inspector import Sighting
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..training.data import PICTURE_SIDE, WorldData
+from ..training.data.source import PICTURE_SIDE, WorldData
 from .figures import Figure, Measure, Share
 
 WINDOW, SPREAD = 11, 1.5  # of SSIM, in pixels

@@ -79,7 +79,7 @@ class Explanations:
     def files(self, outcome: Outcome) -> dict[str, bytes]:
         """The sheet as a PNG file for a batch's folder, `NAME.explain.png` beside `NAME.png`; what was seen of
         the outcome's candidates is then forgotten."""
-        from ..rendering.output import picture_name, png_bytes
+        from ..files import picture_name, png_bytes
         from .page import explanation
 
         request = outcome.request

@@ -5,10 +5,10 @@ dried, and what the judge answered to what was asked and added. Knows nothing of
 import math
 from typing import TYPE_CHECKING
 
-from ...engine.fact import Fact, said
 from ...engine.values import Draft, Outcome, Verdict
-from ..grid import FAINT, INK, PAPER, fit, fitted, font, write
-from .heat import heat
+from ...engine.values.fact import Fact, said
+from ..sheets.grid import FAINT, INK, PAPER, fit, fitted, font, write
+from ..sheets.heat import heat
 
 if TYPE_CHECKING:
     import PIL.Image

@@ -26,7 +26,7 @@ from typing import Any
 from ...engine.errors import InputError
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
-from ..toml_file import read_toml
+from .toml_file import read_toml
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = RECIPES.parent / "pocket" / "weights"

@@ -17,19 +17,19 @@ from ...engine.errors import InputError
 from ...engine.values import Failure, Outcome, Request
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
-from . import record as records
-from .folder import FolderLostError, OutputFolder
-from .gallery import Gallery
-from .identity import identity
-from .journal import Journal
-from .origin import Origin
-from .output import picture_name, preview_bytes, preview_name
-from .provenance import picture_bytes, picture_id
-from .record import Record
-from .sheet import write_sheets
-from .tally import Tally
-from .tasks import Requester, Task
-from .thumbnails import small_pictures
+from ..files import picture_name, preview_bytes, preview_name
+from ..sheets.thumbnails import small_pictures
+from .gallery.gallery import Gallery
+from .output import record as records
+from .output.contact_sheet import write_sheets
+from .output.folder import FolderLostError, OutputFolder
+from .output.journal import Journal
+from .output.record import Record
+from .output.tally import Tally
+from .provenance.environment import Origin
+from .provenance.identity import identity
+from .provenance.provenance import picture_bytes, picture_id
+from .rows.tasks import Requester, Task
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins

@@ -15,9 +15,9 @@ from ...engine.errors import InputError
 from ...engine.randomness import derive_seed
 from ...prompts.row import Row
 from ...prompts.settings import SETTINGS, FieldError, plain_name, setting, shown
-from ..grid import Labels, grid
-from .output import RESULTS, write_atomically
-from .record import Record
+from ..files import RESULTS, write_atomically
+from ..sheets.grid import Labels, grid
+from .output.record import Record
 
 if TYPE_CHECKING:
     import PIL.Image

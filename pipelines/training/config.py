@@ -10,9 +10,9 @@ from typing import Any
 
 from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
-from ..toml_file import read_toml
-from .pace import TrainSettings
-from .trainer import PRECISIONS
+from ..recipes.toml_file import read_toml
+from .loop.step_schedule import TrainSettings
+from .loop.trainer import PRECISIONS
 
 POCKET = Path(__file__).with_name("pocket.toml")
 ERRORS = ("absolute", "squared")  # that the refiner is trained to make small

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 
 from .config import training_of
+from .loop.trainer import train
 from .parts import Parts
-from .trainer import train
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,16 +13,16 @@ import torch
 
 from ...engine.diffusion.objective import Objective
 from ...engine.errors import InputError
-from ...engine.models.patch_codebook import PatchCodebook
-from ...engine.models.patch_latents import PatchLatents
-from ..rendering.output import prepare_folder, write_atomically
+from ...engine.models.diffusion.patch_latents import PatchLatents
+from ...engine.models.vision.patch_codebook import PatchCodebook
+from ..files import prepare_folder, write_atomically
+from ..sheets.sample_sheet import SAMPLES, draw_samples
 from .config import Table, sizes_of
-from .data import PICTURE_SIDE, TrainingData, WorldData
-from .folder_data import open_folder
-from .folders import replacing
-from .samples import SAMPLES, draw_samples
-from .trainer import STATE, Task
-from .warm_start import start_from
+from .data.folder_data import open_folder
+from .data.source import PICTURE_SIDE, TrainingData, WorldData
+from .loop.folders import replacing
+from .loop.trainer import STATE, Task
+from .loop.warm_start import start_from
 
 MODELS = ("planner", "drafter", "refiner", "captioner", "inspector")
 SIZES = "sizes.json"
@@ -96,7 +96,7 @@ class Parts:
 
     def codebook(self) -> PatchCodebook:
         """The image tokenizer."""
-        from .tokenizer import show_codebook, train_tokenizer
+        from .tasks.tokenizer import show_codebook, train_tokenizer
 
         seed = self.config["seed"]
         sizes = {**self.config["tokenizer"], "seed": seed}
@@ -118,7 +118,7 @@ class Parts:
         """The text tokenizer, a `PreTrainedTokenizerFast`."""
         from transformers import AutoTokenizer
 
-        from .texts import train_text_tokenizer
+        from .data.texts import train_text_tokenizer
 
         sizes = self.config["text"]
         folder = self._fitted("text", sizes, lambda part: train_text_tokenizer(self.data, part, **sizes))
@@ -126,7 +126,7 @@ class Parts:
 
     def latents(self) -> PatchLatents:
         """The space in which the refiner paints: that of what it begins with, or one fitted to the data."""
-        from .refiner import fit_latents
+        from .tasks.refiner import fit_latents
 
         def fit(part: Path) -> None:
             if self.beginning:
@@ -165,7 +165,7 @@ class Parts:
         return task
 
     def _fingerprint(self) -> str:
-        from .preference import fingerprint
+        from .tasks.preference import fingerprint
 
         assert self.beginning is not None, "what is tuned goes on from weights"
         return fingerprint(self.beginning)
@@ -173,36 +173,36 @@ class Parts:
     def _task(self, name: str, sizes: Table) -> Task:
         match name:
             case "planner":
-                from .planner import PlannerTask
+                from .tasks.planner import PlannerTask
 
                 return PlannerTask(self.data, self.words(), **sizes)
             case "drafter":
-                from .drafter import DrafterTask
+                from .tasks.drafter import DrafterTask
 
                 return DrafterTask(self.data, self.codebook(), self.words(), **sizes)
             case "refiner":
-                from .refiner import Drops, RefinerTask
+                from .tasks.refiner import Drops, RefinerTask
 
                 sizes |= {"channels": tuple(sizes["channels"]), "drops": Drops(**sizes["drops"])}
                 sizes |= {"objective": Objective(**sizes["objective"])}
                 return RefinerTask(self.data, self.codebook(), self.latents(), self.words(), **sizes)
             case "captioner":
-                from .captioner import CaptionerTask
+                from .tasks.captioner import CaptionerTask
 
                 return CaptionerTask(self.data, self.codebook(), self.words(), **sizes)
             case "inspector":
-                from .inspector import InspectorTask
+                from .tasks.inspector import InspectorTask
 
                 if not isinstance(self.data, WorldData):
                     raise InputError("train inspector: is trained on the world alone: leave --data out")
                 return InspectorTask(self.data, **sizes)
             case "preference":
-                from .preference import PreferenceTask
+                from .tasks.preference import PreferenceTask
 
                 assert self.beginning is not None, "what is tuned goes on from weights"
                 return PreferenceTask(self.data, self.beginning, **sizes)
             case "lora":
-                from .lora import LoraTask
+                from .tasks.lora import LoraTask
 
                 assert self.base is not None, "LoRA has a base"
                 return LoraTask(self.data, self.base, **sizes)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...engine.errors import DiptychError, InputError
-from ...engine.language import known_words, vocabulary
-from ...engine.models.checkpoint import parameter_count
+from ...engine.language.closed_vocabulary import known_words, vocabulary
+from ...engine.models.checkpoint.folder import parameter_count
+from ..files import write_atomically
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
-from ..rendering.output import write_atomically
-from .calibration import calibrate
-from .data import TrainingData, WorldData
-from .folders import replacing
+from .data.source import TrainingData, WorldData
+from .loop.folders import replacing
 from .parts import MODELS
+from .tasks.calibration import calibrate
 
 SHIPPED = ("tokenizer", *MODELS)
 

@@ -16,9 +16,9 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from ...engine.errors import DiptychError
+from .loop.stopping import StopSignal
 from .one import Lasting, say, train_one
 from .parts import Parts
-from .stopping import StopSignal
 
 STOPPED, FAILED = 130, 2  # exit statuses
 ENDED_BY_A_STOP = (STOPPED, -signal.SIGTERM, -signal.SIGINT)  # the last two before it heard of signals

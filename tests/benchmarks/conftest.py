@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from diptych.benchmarks.options import Options
-from diptych.benchmarks.random_models import TINY, build
+from diptych.benchmarks.harness.options import Options
+from diptych.benchmarks.harness.random_models import TINY, build
 from diptych.pipelines.recipes.reader import Recipe
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from diptych.benchmarks import chain, decode, gpu, limit, memory, peak
-from diptych.benchmarks.options import Options
-from diptych.benchmarks.random_models import FULL, TINY, recipe_of
-from diptych.benchmarks.report import dump
+from diptych.benchmarks import chain, decode, gpu, limit, memory
+from diptych.benchmarks.harness import peak
+from diptych.benchmarks.harness.options import Options
+from diptych.benchmarks.harness.random_models import FULL, TINY, recipe_of
+from diptych.benchmarks.harness.report import dump
 from diptych.engine.errors import DiptychError
 
 

@@ -13,7 +13,6 @@ from diptych.engine.loop import Policy
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.repair import Aim, Flaw, calmed, enlarged
 from diptych.engine.runner import NO_REPAIRS, Runner
-from diptych.engine.start import Start
 from diptych.engine.values import (
     Candidate,
     Draft,
@@ -27,6 +26,7 @@ from diptych.engine.values import (
     Settings,
     Verdict,
 )
+from diptych.engine.values.start import Start
 
 from ..fakes import NameLoader
 from .world import BOOK, FakeStage, pixel, wish

@@ -11,7 +11,6 @@ from diptych.engine.chain import Chain
 from diptych.engine.errors import Cancelled, InputError, MemoryBudgetError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner, shape_of
-from diptych.engine.start import Start, Wording
 from diptych.engine.values import (
     Failure,
     Outcome,
@@ -20,6 +19,7 @@ from diptych.engine.values import (
     Request,
     Verdict,
 )
+from diptych.engine.values.start import Start, Wording
 from diptych.engine.watch import Quiet
 
 from ..fakes import NameLoader

@@ -15,7 +15,7 @@ from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, generators
 from diptych.engine.runner import shape_of
 from diptych.engine.stage import ModelKey
-from diptych.engine.stages.paint import paint_stages, token_stages
+from diptych.engine.stages.painting.paint import paint_stages, token_stages
 from diptych.engine.values import Codebook, Draft, Picture, Plan, Request, Settings
 
 diffusers: Any = importlib.import_module("diffusers")

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from diptych.engine.errors import CheckpointError
-from diptych.engine.models.picture_reader import ASK, DESCRIBE, CaptionReader, ChatReader, PictureReader
 from diptych.engine.models.registry import Registry
+from diptych.engine.models.vision.picture_reader import ASK, DESCRIBE, CaptionReader, ChatReader, PictureReader
 from diptych.engine.stage import ModelKey, Silent
-from diptych.engine.stages.judge import JudgeStage
+from diptych.engine.stages.judging.judge import JudgeStage
 from diptych.engine.values import Fact, Picture, Plan, Request, Verdict
 
 from .captioner_twins import CAPTIONERS, blip, qwen2_5_vl
@@ -158,8 +158,8 @@ def test_a_preview_is_judged_but_not_captioned(twin: Twin) -> None:
 
 
 def test_a_text_that_the_picture_makes_likelier_scores_above_one_half(load: Load, twin: Twin) -> None:
-    from diptych.engine.models.picture_reader import grey
-    from diptych.engine.stages.reading import probabilities
+    from diptych.engine.models.vision.picture_reader import grey
+    from diptych.engine.stages.judging.generic_judge import probabilities
 
     reader = load("blip")
     (pixels, *_) = pictures()

@@ -11,18 +11,13 @@ import torch
 from diptych.engine.ar.decoding import decode_grid
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.errors import CheckpointError, RowError
-from diptych.engine.models.from_transformers_multimodal import (
-    Drafter,
-    GlmImageDrafter,
-    JanusDrafter,
-    drawn,
-)
+from diptych.engine.models.language.multimodal_lm import Drafter, GlmImageDrafter, JanusDrafter, drawn
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import ModelKey, Models, Silent
-from diptych.engine.stages.draft_multimodal import MultimodalDraftStage
-from diptych.engine.start import Start
+from diptych.engine.stages.drafting.draft_multimodal import MultimodalDraftStage
 from diptych.engine.values import Draft, Plan, Request, Settings
+from diptych.engine.values.start import Start
 
 from .drafter_twins import DRAFTERS, GLM_BOOK, glm_image, janus
 from .planner_twins import smollm

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.models.from_diffusers_lora import merge_loras
+from diptych.engine.models.diffusion.lora import merge_loras
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey
-from diptych.engine.stages.paint import paint_stages
+from diptych.engine.stages.painting.paint import paint_stages
 
 from .painting import CALLS, Twin, key, library_pipeline, painted, pictures, plan
 from .pipeline_twins import FAMILIES, glm_image

@@ -14,7 +14,7 @@ from diptych.engine.microbatch import Batching
 from diptych.engine.models.registry import Registry
 from diptych.engine.runner import shape_of
 from diptych.engine.stage import Silent
-from diptych.engine.stages.paint import paint_stages, token_stages
+from diptych.engine.stages.painting.paint import paint_stages, token_stages
 from diptych.engine.values import Draft, Picture
 
 from .painting import (
@@ -253,6 +253,6 @@ def test_a_pipeline_of_another_kind_is_refused_by_name(twin: Twin) -> None:
     (reason,) = painted(token_stages(model=key(twin(flux))), [draft(plan("FLUX.1"))])
     assert reason == "FluxPipeline does not go with stage paint_tokens: make it paint or repaint in the recipe"
     with pytest.raises(InputError, match="strength = 0"):
-        from diptych.engine.stages.paint import repaint_stages
+        from diptych.engine.stages.painting.paint import repaint_stages
 
         repaint_stages(model=key(twin(flux)), strength=0)

@@ -11,13 +11,13 @@ import torch
 
 from diptych.engine.ar.decoding import decode_greedy
 from diptych.engine.errors import CheckpointError, InputError
-from diptych.engine.models.from_transformers import LanguageModel, decoder_config
-from diptych.engine.models.lean_layers import is_lean
+from diptych.engine.models.language.causal_lm import LanguageModel, decoder_config
+from diptych.engine.models.language.lean_layers import is_lean
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, Silent
-from diptych.engine.stages import chat_plan, quoted_plan
-from diptych.engine.stages.plan import PlanStage
-from diptych.engine.stages.quoted_plan import reasons_against, users_own
+from diptych.engine.stages.planning import chat_plan, quoted_plan
+from diptych.engine.stages.planning.plan import PlanStage
+from diptych.engine.stages.planning.quoted_plan import reasons_against, users_own
 from diptych.engine.values import FactKind, Plan, Request
 
 from .planner_twins import PLANNERS, gpt2, mistral, qwen3, thinker

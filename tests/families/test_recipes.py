@@ -9,11 +9,11 @@ import pytest
 from diptych.engine.errors import CheckpointError
 from diptych.engine.forecast import Forecast, forecast
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.models.from_config import Configs
+from diptych.engine.models.config_sizes import Configs
 from diptych.engine.models.registry import Registry
 from diptych.engine.runner import Runner
 from diptych.engine.stage import ModelKey
-from diptych.pipelines.build import build_chain
+from diptych.pipelines.recipes.build import build_chain
 from diptych.pipelines.recipes.reader import Recipe, known_recipes, read_recipe
 from diptych.pipelines.text_to_image import TextToImage
 

@@ -10,7 +10,7 @@ import pytest
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey
-from diptych.pipelines.build import build_chain
+from diptych.pipelines.recipes.build import build_chain
 from diptych.pipelines.recipes.reader import parse_recipe
 from diptych.pipelines.recipes.writer import recipe_table
 

@@ -11,9 +11,9 @@ import torch
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, generators
-from diptych.engine.stages.paint import repaint_stages
-from diptych.engine.start import Start
+from diptych.engine.stages.painting.paint import repaint_stages
 from diptych.engine.values import Draft
+from diptych.engine.values.start import Start
 
 from .painting import CALLS, SIDE, STEPS, Twin, draft, key, library_pipeline, painted, pictures, plan
 from .pipeline_twins import FAMILIES, sana, stable_diffusion

@@ -7,8 +7,8 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.runner import Runner
 from diptych.engine.stage import ModelKey
-from diptych.engine.stages.aim import STRENGTH, AimStage
-from diptych.engine.stages.paint import repaint_stages
+from diptych.engine.stages.drafting.aim import STRENGTH, AimStage
+from diptych.engine.stages.painting.paint import repaint_stages
 from diptych.engine.values import (
     Draft,
     Fact,

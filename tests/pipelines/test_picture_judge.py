@@ -12,7 +12,7 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.values import Failure
 from diptych.pipelines import picture_judge
 from diptych.pipelines.picture_judge import Judged, open_picture
-from diptych.pipelines.pocket.world.drawing import render
+from diptych.pipelines.pocket.world.drawing.picture import render
 from diptych.pipelines.pocket.world.scene import Scene, Thing
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from diptych import Fact, InputError, Storyboard, TextToImage
-from diptych.engine.fact import Span
-from diptych.engine.start import Wording
+from diptych.engine.values.fact import Span
+from diptych.engine.values.start import Wording
 from diptych.pipelines.storyboard import told
 
 CAST = {"Mia": "a red cat", "Bo": "a blue bird"}

@@ -12,11 +12,11 @@ import typer.testing
 
 from diptych import Fact, InputError, Picture, Plan, Request, RowError, Settings, TextToImage, Upscale
 from diptych.engine.values import MAX_SEED, Span
-from diptych.pipelines import cli
+from diptych.pipelines.cli import main as cli
+from diptych.pipelines.cli.upscale import CHUNK
 from diptych.pipelines.picture_judge import pixels_of
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.upscale import upscaling
-from diptych.pipelines.upscale_command import CHUNK
 
 HISTORY = Path(__file__).parent / "rendering" / "older" / "history.json"
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diptych import PromptFileError, Row, read_prompts
-from diptych.prompts.formats import FORMATS
+from diptych.prompts.formats.known import FORMATS
 from diptych.prompts.settings import SETTINGS
 from diptych.prompts.variants import resolve
 

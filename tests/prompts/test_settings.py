@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from diptych import Request, Settings
-from diptych.pipelines.rendering.started import FIELDS
+from diptych.pipelines.rendering.rows.image_rows import FIELDS
 from diptych.pipelines.text_to_image import Wishes
 from diptych.prompts.settings import COPIES_NAMES, SETTINGS, FieldError, refuse_misspelt, setting, sort_fields
 

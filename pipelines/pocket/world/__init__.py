@@ -1,7 +1,7 @@
 """The illustrated world: pictures drawn by rule, and what can be said of them, to train on."""
 
 from .captions import caption_of
-from .drawing import Box, Rendered, render
+from .drawing.picture import Box, Rendered, render
 from .facts import Fact, facts_of, false_facts_of, prompt_of
 from .scene import (
     ARRANGEMENTS,

@@ -8,9 +8,9 @@ import torch
 
 from diptych.benchmarks.baseline.script import Made, Script
 from diptych.benchmarks.chain import settled
-from diptych.benchmarks.engine import Engine
-from diptych.benchmarks.prompts import benchmark_prompts
-from diptych.engine.models.calibration import read_calibration
+from diptych.benchmarks.harness.engine import Engine
+from diptych.benchmarks.harness.prompts import benchmark_prompts
+from diptych.engine.models.vision.calibration import read_calibration
 from diptych.engine.randomness import RowKey, normals
 from diptych.engine.values import Outcome
 from diptych.pipelines.recipes.reader import Recipe, read_recipe

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diptych.engine.ar.decoding import unpacked
 from diptych.engine.ar.grammar import PlanGrammar, pieces_of
-from diptych.engine.language.content import words_of
+from diptych.engine.language.words.content import words_of
 from diptych.engine.values import FactKind
 
 from ...families.texts import byte_level

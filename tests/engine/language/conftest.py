@@ -2,8 +2,8 @@
 
 import pytest
 
-from diptych.engine.language.vocabulary import Vocabulary, read_vocabulary
-from diptych.engine.models.checkpoint import folder_of
+from diptych.engine.language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
+from diptych.engine.models.checkpoint.folder import folder_of
 
 
 @pytest.fixture(scope="session")

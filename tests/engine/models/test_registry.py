@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.models.checkpoint import folder_of, parameter_count
-from diptych.engine.models.from_diffusers import TokenRefiner
-from diptych.engine.models.from_transformers import ImageTokenModel, LanguageModel
-from diptych.engine.models.from_transformers_vision import Captioner
-from diptych.engine.models.patch_codebook import PatchCodebook
+from diptych.engine.models.checkpoint.folder import folder_of, parameter_count
+from diptych.engine.models.diffusion.refiner import TokenRefiner
+from diptych.engine.models.language.causal_lm import ImageTokenModel, LanguageModel
 from diptych.engine.models.registry import FAMILIES, Registry
+from diptych.engine.models.vision.captioner import Captioner
+from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.engine.stage import ModelKey
 
 POCKET = {

@@ -10,10 +10,10 @@ from torch.profiler import ProfilerActivity, profile
 
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, Models, Silent, Stage
-from diptych.engine.stages.draft import DraftStage
-from diptych.engine.stages.judge import JudgeStage
-from diptych.engine.stages.plan import PlanStage
-from diptych.engine.stages.refine import RefineStage
+from diptych.engine.stages.drafting.draft import DraftStage
+from diptych.engine.stages.judging.judge import JudgeStage
+from diptych.engine.stages.painting.refine import RefineStage
+from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import Plan, Request, Settings
 
 PROMPT = "a big red boat at sunset, and a small green tree on the right"

@@ -10,7 +10,7 @@ from diptych.engine.values import Candidate, Codebook, Draft, Failure, Outcome, 
 from diptych.pipelines.evaluation.alignment import held_out_scenes
 from diptych.pipelines.evaluation.inspector import Seen, Sighting
 from diptych.pipelines.pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, prompt_of, render
-from diptych.pipelines.training.detector import CELLS, SIDE, Maps
+from diptych.pipelines.training.tasks.detector import CELLS, SIDE, Maps
 
 SIZE = 96  # pixels of the renders that tell where things are
 SURELY = 9.0  # a logit

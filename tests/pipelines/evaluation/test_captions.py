@@ -7,7 +7,7 @@ import pytest
 from diptych.pipelines.evaluation.captions import read_caption, right_of
 from diptych.pipelines.evaluation.inspector import pairs_of
 from diptych.pipelines.pocket.world import caption_of, prompt_of
-from diptych.pipelines.training.data import scene_of
+from diptych.pipelines.training.data.source import scene_of
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from diptych.pipelines.evaluation.evaluation import evaluate_inspector
 from diptych.pipelines.evaluation.figures import Share
 from diptych.pipelines.evaluation.inspector import Inspector, Sighting, pairs_of
 from diptych.pipelines.pocket.world import Scene
-from diptych.pipelines.training.data import scene_of
-from diptych.pipelines.training.detector import CELLS
+from diptych.pipelines.training.data.source import scene_of
+from diptych.pipelines.training.tasks.detector import CELLS
 
 Perfect = Callable[[Scene], Sighting]
 

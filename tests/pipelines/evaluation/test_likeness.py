@@ -16,7 +16,7 @@ from diptych.pipelines.evaluation.likeness import (
     spread,
 )
 from diptych.pipelines.pocket.world import Scene
-from diptych.pipelines.training.data import WorldData
+from diptych.pipelines.training.data.source import WorldData
 
 
 def test_frechets_distance_is_that_of_the_formula() -> None:

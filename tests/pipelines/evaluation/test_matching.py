@@ -9,7 +9,7 @@ import pytest
 from diptych.pipelines.evaluation.inspector import Seen, Sighting
 from diptych.pipelines.evaluation.matching import CATEGORIES, QUESTIONS, answers, asked_of, place_of
 from diptych.pipelines.pocket.world import SETTINGS, STYLES, Scene
-from diptych.pipelines.training.data import scene_of
+from diptych.pipelines.training.data.source import scene_of
 
 Perfect = Callable[[Scene], Sighting]
 

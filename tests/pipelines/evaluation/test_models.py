@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.engine.models.patch_codebook import PatchCodebook
+from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.engine.values import FactAnswer, Picture, Verdict
 from diptych.pipelines.evaluation.alignment import Judged
 from diptych.pipelines.evaluation.captioner import evaluate_captioner, evaluate_captioner_on
@@ -18,7 +18,7 @@ from diptych.pipelines.evaluation.figures import Measure, Share
 from diptych.pipelines.evaluation.inspector import Sighting
 from diptych.pipelines.evaluation.tokenizer import entropy_bits, evaluate_tokenizer, psnr, ssim
 from diptych.pipelines.pocket.world import Scene, facts_of
-from diptych.pipelines.training.data import DRAFT_SIDE, WorldData, scene_of
+from diptych.pipelines.training.data.source import DRAFT_SIDE, WorldData, scene_of
 
 
 def knowing(pictures: Sequence[Picture]) -> list[Verdict]:

@@ -10,12 +10,12 @@ import PIL.ImageDraw
 import pytest
 
 from diptych import InputError, Outcome, TextToImage
-from diptych.engine.fact import Fact, Span
+from diptych.engine.values.fact import Fact, Span
 from diptych.engine.watch import Quiet
+from diptych.pipelines.cli.render import run_render
 from diptych.pipelines.explaining.explanations import Explanations, Glimpses
-from diptych.pipelines.explaining.heat import colour, heat
 from diptych.pipelines.explaining.page import WIDTH, explanation, whose, written
-from diptych.pipelines.rendering.command import run_render
+from diptych.pipelines.sheets.heat import colour, heat
 
 PROMPT = "a red boat at sunset"
 STEPS = 3

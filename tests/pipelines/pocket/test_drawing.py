@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from diptych.pipelines.pocket.world.drawing import render
-from diptych.pipelines.pocket.world.manners import MANNERS
+from diptych.pipelines.pocket.world.drawing.backgrounds import BACKGROUNDS
+from diptych.pipelines.pocket.world.drawing.picture import render
+from diptych.pipelines.pocket.world.drawing.style_renderers import MANNERS
+from diptych.pipelines.pocket.world.drawing.things import LOOKS
 from diptych.pipelines.pocket.world.scene import (
     ARRANGEMENTS,
     COLOURS,
@@ -21,8 +23,6 @@ from diptych.pipelines.pocket.world.scene import (
     Thing,
     sample_scene,
 )
-from diptych.pipelines.pocket.world.settings import BACKGROUNDS
-from diptych.pipelines.pocket.world.things import LOOKS
 
 LINES = ("black", "white")  # of lines, wheels and rims
 SEVERAL = tuple(name for name in ARRANGEMENTS if name != "alone")

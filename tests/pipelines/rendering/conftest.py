@@ -9,13 +9,9 @@ import pytest
 
 from diptych import Row
 from diptych.pipelines.rendering.batch import Again, Source, render_tasks
-from diptych.pipelines.rendering.origin import origin_of
-from diptych.pipelines.rendering.tally import Tally
-from diptych.pipelines.rendering.tasks import Numbers, tasks_of
-
-from .gallery_pages import batch as batch
-from .gallery_pages import browser as browser
-from .gallery_pages import reader as reader
+from diptych.pipelines.rendering.output.tally import Tally
+from diptych.pipelines.rendering.provenance.environment import origin_of
+from diptych.pipelines.rendering.rows.tasks import Numbers, tasks_of
 
 
 def _rows(prompts: Iterable[str | Row]) -> Iterator[Row]:

@@ -33,7 +33,7 @@ from typing import Any
 import torch
 
 from diptych import TextToImage
-from diptych.pipelines.rendering.command import run_render
+from diptych.pipelines.cli.render import run_render
 
 COLOURS = ("red", "blue", "green", "yellow", "white")
 THINGS = ("boat", "bird", "cat", "tree", "house", "fish", "car", "flower")

@@ -12,7 +12,7 @@ import pytest
 
 from diptych import Cancelled, Failure, InputError, Outcome, PromptFileError, Request, Row, TextToImage
 from diptych.engine.watch import Quiet, Watcher
-from diptych.pipelines.rendering.record import Record
+from diptych.pipelines.rendering.output.record import Record
 
 KEYS = ["row", "prompt", "resolved_prompt", "seed", "status", "picture", "caption", "score", "accepted"]
 KEYS += ["facts", "left_out", "candidates", "timings", "error"]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from diptych import TextToImage
-from diptych.pipelines.rendering import output
+from diptych.pipelines import files as output
 from diptych.pipelines.rendering.batch import PATIENCE, Again
-from diptych.pipelines.rendering.folder import FolderLostError, OutputFolder
-from diptych.pipelines.rendering.journal import Journal
+from diptych.pipelines.rendering.output.folder import FolderLostError, OutputFolder
+from diptych.pipelines.rendering.output.journal import Journal
 
 Write = Callable[[OutputFolder, str, bytes], None]
 
@@ -32,7 +32,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 raise error or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             write(path, data, **options)
 
-        monkeypatch.setattr("diptych.pipelines.rendering.folder.write_atomically", sometimes)
+        monkeypatch.setattr("diptych.pipelines.rendering.output.folder.write_atomically", sometimes)
 
     return make
 

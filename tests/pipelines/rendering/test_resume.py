@@ -119,8 +119,8 @@ def test_a_row_that_changed_is_done_again_and_alone(
 
 
 def test_weights_trained_anew_change_every_row(render: Any, pipe: TextToImage, tmp_path: Path) -> None:
-    from diptych.pipelines.rendering import identity
-    from diptych.pipelines.rendering.origin import origin_of
+    from diptych.pipelines.rendering.provenance import identity
+    from diptych.pipelines.rendering.provenance.environment import origin_of
 
     request, origin = pipe.request("a boat", seed=3, row=1), origin_of(pipe)
     stages = {"refine": {"family": "diffusers", "checkpoint": "pocket/refiner", "dtype": "float32"}}

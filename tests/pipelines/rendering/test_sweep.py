@@ -8,9 +8,9 @@ import pytest
 
 from diptych.engine.errors import InputError
 from diptych.engine.randomness import derive_seed
-from diptych.pipelines.rendering.command import run_render
-from diptych.pipelines.rendering.output import RESULTS
-from diptych.pipelines.rendering.record import Record
+from diptych.pipelines.cli.render import run_render
+from diptych.pipelines.files import RESULTS
+from diptych.pipelines.rendering.output.record import Record
 from diptych.pipelines.rendering.sweep import MAX_COMBINATIONS, Sweep
 from diptych.pipelines.text_to_image import TextToImage
 from diptych.prompts.row import Row

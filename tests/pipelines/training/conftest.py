@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from diptych.engine.models.patch_codebook import PatchCodebook
+from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.pipelines.pocket.world import prompt_of, render
-from diptych.pipelines.training.data import WorldData, scene_of
-from diptych.pipelines.training.texts import train_text_tokenizer
-from diptych.pipelines.training.tokenizer import train_tokenizer
+from diptych.pipelines.training.data.source import WorldData, scene_of
+from diptych.pipelines.training.data.texts import train_text_tokenizer
+from diptych.pipelines.training.tasks.tokenizer import train_tokenizer
 
 TINY = """
 pictures = 500

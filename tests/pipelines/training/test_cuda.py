@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from diptych import TextToImage
-from diptych.pipelines.training.batches import CAN_FORK
-from diptych.pipelines.training.command import run_training
+from diptych.pipelines.training.loop.batches import CAN_FORK
+from diptych.pipelines.training.run import run_training
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

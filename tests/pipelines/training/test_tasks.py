@@ -8,20 +8,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diptych.engine.models.patch_codebook import PatchCodebook
-from diptych.engine.models.patch_latents import PatchLatents, _enlarging
+from diptych.engine.models.diffusion.patch_latents import PatchLatents, _enlarging
+from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.pipelines.pocket.world import COLOURS, KINDS, STYLES, is_held_out
-from diptych.pipelines.training.captioner import (
-    ASKS,
-    POINTING_HEADS,
-    CaptionerTask,
-    _looking_nats,
-    _nats,
-    _shown,
-    normalised,
-    seen_at,
-)
-from diptych.pipelines.training.data import (
+from diptych.pipelines.training.data.source import (
     ATTRIBUTES,
     DRAFT_SIDE,
     IGNORED,
@@ -31,10 +21,20 @@ from diptych.pipelines.training.data import (
     scene_of,
     things_in_cells,
 )
-from diptych.pipelines.training.drafter import DrafterTask
-from diptych.pipelines.training.inspector import InspectorTask
-from diptych.pipelines.training.planner import PlannerTask
-from diptych.pipelines.training.refiner import FIRST, WINDOW, Drops, RefinerTask, _times, fit_latents
+from diptych.pipelines.training.tasks.captioner import (
+    ASKS,
+    POINTING_HEADS,
+    CaptionerTask,
+    _looking_nats,
+    _nats,
+    _shown,
+    normalised,
+    seen_at,
+)
+from diptych.pipelines.training.tasks.drafter import DrafterTask
+from diptych.pipelines.training.tasks.inspector import InspectorTask
+from diptych.pipelines.training.tasks.planner import PlannerTask
+from diptych.pipelines.training.tasks.refiner import FIRST, WINDOW, Drops, RefinerTask, _times, fit_latents
 
 Make = Callable[..., Any]
 

@@ -1,0 +1,96 @@
+"""What a benchmark may be told. Each says in its docstring which of these it heeds. Imports nothing heavy."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...engine.errors import InputError
+from ...pipelines.recipes.reader import Recipe, read_recipe
+from .timing import CLOCKS, Clock
+
+SIZES = ("full", "tiny")
+PARTS = ("", "scorer", "repairs")
+MOST_CANDIDATES = 64
+CLOCK_NAMES = tuple(CLOCKS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Settings of one run.
+
+    Args:
+        recipe: a recipe's name, a `.toml` file, or a recipe.
+        device: as `--device` of the other commands.
+        prompts: how many pictures, where pictures are made.
+        repeats: how often each pair is run.
+        clock_name: `wall`, or `processor` for a CPU that other processes use too (see `timing`).
+        candidates: numbers of them, parted by commas; heeded by `loop` only.
+        first: number of the first of the held-out prompts; heeded by `loop` only, whose scorer's renders are
+            the same in any case.
+        temperature: of the drafts, where not the recipe's; heeded by `loop` only.
+        only: the part to be measured; heeded by `loop` only, whose `scorer` is quick, and whose `repairs` are
+            measured against pruned drafts and nothing else.
+        inspector: the checkpoint that judges pictures; heeded by `loop` only.
+        size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
+        folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.
+        say: is told what is going on.
+
+    Raises:
+        InputError: a number below 1, or a clock, size or part that is not known.
+    """
+
+    recipe: str | Path | Recipe = "pocket"
+    device: str = "auto"
+    prompts: int = 64
+    repeats: int = 3
+    clock_name: str = "wall"
+    candidates: str = "1,2,4,8"
+    first: int = 0
+    temperature: float | None = None
+    only: str = ""
+    inspector: str = "pocket/inspector"
+    size: str = "full"
+    folder: Path | None = None
+    say: Callable[[str], None] = lambda line: None
+
+    def __post_init__(self) -> None:
+        for name, count in (("prompts", self.prompts), ("repeats", self.repeats)):
+            if count < 1:
+                raise InputError(f"{name} = {count}: must be at least 1")
+        if self.first < 0:
+            raise InputError(f"first = {self.first}: must be at least 0")
+        _ = self.counts
+        chosen = (
+            ("clock", self.clock_name, CLOCK_NAMES),
+            ("size", self.size, SIZES),
+            ("only", self.only, PARTS),
+        )
+        for name, said, known in chosen:
+            if said not in known:
+                raise InputError(f"{name} {said!r}: not known: choose one of {', '.join(filter(None, known))}")
+
+    def told(self) -> dict[str, Any]:
+        """What was asked for, for a report."""
+        return {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of `candidates`, and 1, least first. Raises `InputError` for anything else."""
+        try:
+            counts = {int(part) for part in self.candidates.split(",")}
+        except ValueError:
+            counts = {0}
+        if not all(1 <= count <= MOST_CANDIDATES for count in counts):
+            raise InputError(
+                f"candidates {self.candidates!r}: must be numbers from 1 to {MOST_CANDIDATES}, as 1,2,4,8"
+            )
+        return tuple(sorted(counts | {1}))
+
+    @property
+    def clock(self) -> Clock:
+        return CLOCKS[self.clock_name]
+
+    def read_recipe(self) -> Recipe:
+        """The recipe itself. Raises `InputError` if there is none of this name."""
+        return self.recipe if isinstance(self.recipe, Recipe) else read_recipe(self.recipe)

@@ -1,0 +1,109 @@
+"""How a batch is carried out: resident, in waves, or one by one; and why. Rows come out the same in each.
+
+resident     all models and the work fit the budget together: nothing is ever loaded twice. A wave is one
+             micro-batch, so that the first pictures come as early as may be.
+waves        models take turns. Where micro-batches are full, the first wave is one of them; from what loading
+             and working then took, the next are as large as makes loading a small share of the time. Where the
+             budget makes micro-batches smaller, waves are large: small ones leave too many of them half empty.
+one-by-one   there is one request, or all models fit but no stage runs more than one row at once.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from .chain import Chain
+from .dummy_values import samples
+from .memory import DeviceMemory, Event, format_bytes
+from .microbatch import fitting_size
+from .values import Request
+
+LOADING_SHARE = 0.03
+"""Of a wave's time, what waiting for models may be."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mode:
+    """How the next requests are carried out.
+
+    Args:
+        wave: requests that pass a stage before any passes the next.
+        reason: in words, with the numbers.
+    """
+
+    name: Literal["resident", "waves", "one-by-one"]
+    wave: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What the last wave took: `loading_s` waiting for models, `working_s` in stages, for so many requests."""
+
+    loading_s: float
+    working_s: float
+    requests: int
+
+    @classmethod
+    def of(cls, events: Sequence[Event], requests: int) -> "Pace":
+        """From the log of one wave."""
+        return cls(
+            loading_s=sum(event.ms for event in events if event.kind == "lease") / 1000,
+            working_s=sum(event.ms for event in events if event.kind == "run") / 1000,
+            requests=requests,
+        )
+
+
+def choose(
+    chain: Chain,
+    memory: DeviceMemory,
+    request: Request,
+    *,
+    micro_batch: int,
+    wave: int,
+    alone: bool = False,
+    pace: Pace | None = None,
+) -> Mode:
+    """The mode for requests like `request`.
+
+    Args:
+        micro_batch: rows that a stage runs at once, at most.
+        wave: requests under way at a time, at most.
+        alone: there is no other request.
+        pace: what the last wave took, if there was one.
+    """
+    if alone:
+        return Mode(name="one-by-one", wave=1, reason="there is one request")
+    rows, least, work = _sizes(chain, memory, request, micro_batch)
+    weights = memory.weight_bytes(key for uses in chain.uses_in_order() for key in uses)
+    sizes = f"{format_bytes(weights)} of weights and {format_bytes(work)} of work"
+    one = min(wave, micro_batch)
+    if weights + work <= memory.budget_bytes:
+        if rows == 1:
+            return Mode(name="one-by-one", wave=1, reason=f"{sizes} fit at once, for one row at a time")
+        return Mode(name="resident", wave=one, reason=f"{sizes} fit at once")
+    why = f"{sizes} do not fit {format_bytes(memory.budget_bytes)} at once"
+    if least < micro_batch:
+        return Mode(name="waves", wave=wave, reason=f"{why}, which leaves room for {least} at once in a stage")
+    if pace is None or not pace.working_s:
+        return Mode(name="waves", wave=one, reason=f"{why}; nothing is measured yet")
+    worth = pace.loading_s / LOADING_SHARE / (pace.working_s / pace.requests)
+    size = min(wave, max(one, math.ceil(worth / micro_batch) * micro_batch))
+    took = f"models took {pace.loading_s:.2f} s, work {pace.working_s:.2f} s, of {pace.requests} requests"
+    return Mode(name="waves", wave=size, reason=f"{why}; {took}")
+
+
+def _sizes(chain: Chain, memory: DeviceMemory, request: Request, micro_batch: int) -> tuple[int, int, int]:
+    """The most rows that a stage takes at once, the fewest, and the most bytes that one sets aside for work."""
+    values = samples(request, chain.stages)
+    rows, work = [1], 0
+    for stage in chain.stages:
+        if stage.takes not in values:
+            continue
+        value = values[stage.takes]
+        size = fitting_size(stage, lambda n, value=value: [value] * n, micro_batch, memory=memory)
+        declared = stage.workspace([value] * max(1, size))
+        rows.append(max(1, size))
+        work = max(work, memory.peaks.expected(stage.name, declared))
+    return max(rows), min(rows[1:], default=1), work

@@ -1,0 +1,232 @@
+"""A prompt as a row of phrases: what each of its words, or several together, mean in a closed vocabulary.
+
+The longest phrase wins. A word that is none of the vocabulary's and no word of the language either is taken for
+the one that it is a slip of, where there is just one so near.
+"""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from ...values.fact import Span
+from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS
+from ..words.content import plain, praised, words_of
+from ..words.prompt_syntax import marked
+from .vocabulary import Term, Vocabulary
+
+Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
+_BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c")
+_HYPHENS = frozenset(["-", "\u2010", "\u2011"])
+_UNDOING = frozenset(["non", "un", "not", "anti"])
+_TIMES = re.compile(r"x(\d{1,3})|(\d{1,3})x")
+_COUNTED = re.compile(r"(\d{1,4})([^\W\d_]+)")
+SHORTEST = 4  # letters of a word that may be a slip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A phrase of a prompt.
+
+    Args:
+        role: `term` of the vocabulary; `own`, a setting for some kinds of things alone; a word of grammar or of
+            praise; a negation; a word that means nothing here; or what parts phrases from each other.
+        words: as tables have them.
+        span: its place in the prompt; of a break, empty.
+    """
+
+    role: Role
+    span: Span
+    words: tuple[str, ...] = ()
+    term: Term | None = None
+
+    @property
+    def word(self) -> str:
+        """Its first word; of a break, none."""
+        return self.words[0] if self.words else ""
+
+    @property
+    def category(self) -> str:
+        return self.term.category if self.term else ""
+
+
+def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[Span, ...]]:
+    """The phrases of a prompt in their order, and the marks in it that no words carry out."""
+    reading = marked(prompt)
+    words = list(words_of(reading.text))
+    text = _Text(prompt, reading.text, words, [plain(word.text) for word in words], vocabulary)
+    pieces: list[Piece] = []
+    i = 0
+    while i < len(words):
+        if i and text.parted(i):
+            pieces.append(Piece(role="break", span=Span.of(prompt, words[i].start, words[i].start)))
+        found = text.at(i)
+        pieces += found
+        i += sum(max(1, len(piece.words)) for piece in found) if found[0].role != "digits" else 1
+    return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces], reading.cannot
+
+
+@dataclasses.dataclass(frozen=True)
+class _Text:
+    """A prompt's words, and what a phrase that begins at one of them means.
+
+    Args:
+        text: the prompt without its marks.
+        plain: each word as tables have it.
+    """
+
+    prompt: str
+    text: str
+    words: Sequence[Span]
+    plain: Sequence[str]
+    vocabulary: Vocabulary
+
+    @functools.cached_property
+    def _praised(self) -> Mapping[int, int]:
+        return praised(self.text, list(self.words))
+
+    def _praise(self, i: int) -> int:
+        """Of how many words the praise is that begins at word `i`; 0 for none."""
+        return self._praised.get(i, 0)
+
+    def parted(self, i: int) -> bool:
+        """Whether a comma or the like stands before word `i`."""
+        between = self.text[self.words[i - 1].end : self.words[i].start]
+        return any(character in _BREAKS for character in between)
+
+    def at(self, i: int) -> list[Piece]:
+        """The phrase that begins at word `i`; of a hyphened word, or of one behind a number, its parts."""
+        terms, own = self.vocabulary.terms, self.vocabulary.own_phrases
+        chain = self._chain(i)
+        longest = self._longest(i)
+        praise = self._praise(i)
+        if chain > max(1, longest, praise) and not all(self._may_part(j) for j in range(i, i + chain)):
+            return self._hyphened(i, chain)
+        if praise > max(longest, 1):
+            return [self._piece(i, praise, "praise")]
+        if longest:
+            words = tuple(self.plain[i : i + longest])
+            if words in NEGATION_PHRASES:
+                return [self._piece(i, longest, "negation")]
+            return [self._piece(i, longest, "own" if words in own else "term", terms.get(words))]
+        return self._word(i)
+
+    def _word(self, i: int) -> list[Piece]:
+        word = self.plain[i]
+        if word in NEGATIONS:
+            return [self._piece(i, 1, "negation")]
+        if praise := self._praise(i):
+            return [self._piece(i, praise, "praise")]
+        if word in FUNCTION_WORDS:
+            return [self._piece(i, 1, "function")]
+        if (counted := _COUNTED.fullmatch(word)) and (noun := self.vocabulary.terms.get((counted[2],))):
+            return self._counted(i, counted, noun)
+        if times := _TIMES.fullmatch(word):  # 'x4', '4x'
+            number = times[1] or times[2]
+            term = self.vocabulary.terms.get((number,)) or Term("number", number)
+            return [self._piece(i, 1, "term", term)]
+        meant = _meant(word, self.vocabulary)
+        if meant is None and _is_slip_of_grammar(word):
+            return [self._piece(i, 1, "function")]
+        return [self._piece(i, 1, "term" if meant else "unknown", meant)]
+
+    def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
+        """'2cats': a number and a noun."""
+        start, middle = self.words[i].start, self.words[i].start + len(counted[1])
+        number = self.vocabulary.terms.get((counted[1],)) or Term("number", counted[1])
+        spans = Span.of(self.prompt, start, middle), Span.of(self.prompt, middle, self.words[i].end)
+        return [
+            Piece(role="digits", span=spans[0], words=(counted[1],), term=number),
+            Piece(role="digits", span=spans[1], words=(counted[2],), term=noun),
+        ]
+
+    def _hyphened(self, i: int, count: int) -> list[Piece]:
+        """'two-headed', 'non-red': one word that nobody knows; but of 'sky-blue' the colour is known."""
+        last = self.vocabulary.terms.get((self.plain[i + count - 1],))
+        if last and last.category == "colour" and not {*self.plain[i : i + count]} & _UNDOING:
+            return [self._piece(i, count - 1, "unknown"), self._piece(i + count - 1, 1, "term", last)]
+        return [self._piece(i, count, "unknown")]
+
+    def _chain(self, i: int) -> int:
+        """Of how many words a hyphened word has that begins at word `i`; 1 where none does."""
+        count = 1
+        while i + count < len(self.words) and (
+            self.text[self.words[i + count - 1].end : self.words[i + count].start] in _HYPHENS
+        ):
+            count += 1
+        return count
+
+    def _may_part(self, j: int) -> bool:
+        term = self.vocabulary.terms.get((self.plain[j],))
+        grammar = term is None and self.plain[j] in FUNCTION_WORDS  # 'dessine-moi'
+        return grammar or (term is not None and term.category == "colour")
+
+    def _longest(self, i: int) -> int:
+        """Of how many words the longest phrase is that begins at word `i`, up to a break; 0 for none."""
+        reach = 1
+        while i + reach < len(self.words) and reach < self.vocabulary.longest and not self.parted(i + reach):
+            reach += 1
+        for count in range(reach, 0, -1):
+            phrase = tuple(self.plain[i : i + count])
+            if (
+                phrase in self.vocabulary.terms
+                or phrase in self.vocabulary.own_phrases
+                or phrase in NEGATION_PHRASES
+            ):
+                return count
+        return 0
+
+    def _piece(self, i: int, count: int, role: Role, term: Term | None = None) -> Piece:
+        span = Span.of(self.prompt, self.words[i].start, self.words[i + count - 1].end)
+        return Piece(role=role, span=span, words=tuple(self.plain[i : i + count]), term=term)
+
+
+def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
+    """What a misspelt word means: the one term that is a slip away, where the word is none of the language."""
+    if len(word) < SHORTEST or not word.isalpha():
+        return None
+    near = [
+        (away, term.plural, known, term)
+        for known, term in vocabulary.single_words.items()
+        if term.category in ("kind", "colour", "size", "setting", "style", "several")
+        and len(known) >= SHORTEST - 1
+        and known[0] == word[0]
+        and abs(len(known) - len(word)) <= 2
+        and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
+    ]
+    if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):
+        return None
+    return min(near, key=lambda each: each[:3])[3]
+
+
+def _is_slip_of_grammar(word: str) -> bool:
+    """'stlye', 'pleese': no word of the language, and one letter from a word of grammar."""
+    if len(word) < SHORTEST + 1 or not word.isalpha() or _dictionary()(word):
+        return False
+    near = (known for known in FUNCTION_WORDS if abs(len(known) - len(word)) <= 1 and known[0] == word[0])
+    return any(len(known) > SHORTEST and slips(word, known) <= 1 for known in near)
+
+
+def slips(one: str, other: str) -> int:
+    """How many letters must be changed, added, left out, or swapped with a neighbour (Damerau 1964)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        row = [i]
+        for j, b in enumerate(other, start=1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+@functools.cache
+def _dictionary() -> Callable[[str], bool]:
+    """Whether a word is one of the languages that prompts are read in; loaded when first needed."""
+    from spellchecker import SpellChecker
+
+    checker = SpellChecker(language=["en", "fr"])
+    return lambda word: word in checker

@@ -1,0 +1,1 @@
+"""Words by themselves: which ask for something to be seen, their endings, the marks between them."""

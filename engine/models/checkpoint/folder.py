@@ -1,0 +1,192 @@
+"""Checkpoint folders: where one lies, whether it is whole, how large it is. Reads headers, loads no weights.
+
+Only safetensors are read: a pickle can run any code when it is opened.
+"""
+
+import contextlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from ...errors import CheckpointError
+from .hub import cached, how_to_get, is_unfinished
+
+POCKET = Path(__file__).parents[3] / "pipelines" / "pocket" / "weights"
+_SAFETENSORS = ".safetensors"
+_INDEX = ".safetensors.index.json"
+_USUAL = ("model", "diffusion_pytorch_model")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def folder_of(checkpoint: str) -> Path:
+    """The folder of a checkpoint: `pocket/NAME` is one that ships in the package, anything else is a path, or
+    an id of the Hub (`ORGANISATION/NAME`, and `@REVISION` if one is pinned) that lies in this machine's cache.
+
+    Raises:
+        CheckpointError: there is no such folder.
+    """
+    if checkpoint.startswith("pocket/"):
+        name = Path(checkpoint.removeprefix("pocket/"))
+        folder = POCKET / name
+        found = not name.is_absolute() and len(name.parts) > 0
+        hint = "install the package again, or train it: diptych train all"
+    else:
+        folder = Path(checkpoint)
+        with contextlib.suppress(RuntimeError):  # the home of a user that there is not
+            folder = folder.expanduser()
+        if not os.path.isdir(folder):
+            folder = cached(checkpoint) or folder
+        found = True
+        hint = "give the folder of a checkpoint, or pocket/NAME for one that ships in the package"
+        if command := how_to_get(checkpoint):
+            hint = f"it is no folder, and not in the Hub's cache: get it with {command}"
+    if not found or ".." in folder.parts or not os.path.isdir(folder):
+        raise CheckpointError(f"{checkpoint}: no such checkpoint: {hint}")
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint and its parts: of each folder those that the libraries load, and
+    not the same weights once more in another form.
+
+    Raises:
+        CheckpointError: there are none, or one of several shards is missing.
+    """
+    folders = {path.parent for path in folder.rglob(f"*{_SAFETENSORS}*")}
+    files = [path for each in sorted(folders) for path in _loaded_files(each)]
+    if not files:
+        pickles = [path.name for path in sorted(folder.rglob("*")) if path.suffix in _PICKLES]
+        if pickles:
+            raise CheckpointError(
+                f"{folder}: {pickles[0]} is a pickle, which can run any code when opened:"
+                " save it as safetensors"
+            )
+        raise CheckpointError(f"{folder}: has no .safetensors file: {_again(folder)}")
+    return files
+
+
+def _loaded_files(folder: Path) -> list[Path]:
+    """Of one folder: the file of the usual name, else the shards that an index names, else what there is; those
+    of a variant (`model.fp16.safetensors`) where there is nothing else."""
+    found = sorted(folder.glob(f"*{_SAFETENSORS}"))
+    usual = [path for path in found if path.name.removesuffix(_SAFETENSORS) in _USUAL]
+    if usual:
+        return usual
+    indices = sorted(folder.glob(f"*{_INDEX}"), key=lambda path: (path.name.count("."), path.name))
+    if not indices:
+        plain = [path for path in found if "." not in path.name.removesuffix(_SAFETENSORS)]
+        variants = sorted({path.name.split(".")[1] for path in found if path not in plain})
+        return plain or [path for path in found if path.name.split(".")[1] == variants[0]]
+    shards = read_json(indices[0]).get("weight_map")
+    names = sorted(set(shards.values())) if isinstance(shards, dict) else []
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise CheckpointError(f"{indices[0]}: names no shards: {_again(folder)}")
+    for name in names:
+        if not (folder / name).exists():
+            raise CheckpointError(
+                f"{folder / name}: no such file, which {indices[0].name} names: {_again(folder)}"
+            )
+    return [folder / name for name in names]
+
+
+def _again(folder: Path) -> str:
+    if is_unfinished(folder):
+        return "the download was broken off: run it again"
+    return "copy the checkpoint again"
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What a safetensors file holds: name to {dtype, shape, data_offsets}.
+
+    Layout as the format's specification says: 8 bytes of header length, little-endian, the header, the data.
+
+    Raises:
+        CheckpointError: the file is cut off or is no safetensors file.
+    """
+    broken = CheckpointError(f"{path}: is damaged or cut off: copy the checkpoint again")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > size - 8:
+                raise broken
+            header = json.loads(file.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((_end_of(entry) for entry in tensors.values()), default=0)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise broken from error
+    if size != 8 + length + end:
+        raise broken
+    return tensors
+
+
+def _end_of(entry: dict[str, Any]) -> int:
+    """Where a tensor's data end. Raises if its shape and offsets are no numbers, or are none at all."""
+    start, end = entry["data_offsets"]
+    for number in (start, end, *entry["shape"]):
+        if not isinstance(number, int) or number < 0:
+            raise ValueError(f"{number!r} is no size")
+    return end
+
+
+def loaded_bytes(entry: dict[str, Any], size: int) -> int:
+    """Of a tensor that a header tells of, loaded with `size` bytes a number; whole numbers stay as they are."""
+    kept = {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}.get(entry["dtype"], size)
+    return kept * math.prod(entry["shape"])
+
+
+def parameter_count(folder: Path) -> int:
+    """How many numbers a checkpoint's weights are; from the headers alone.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
+    """
+    headers = (read_header(path) for path in weight_files(folder))
+    return sum(math.prod(entry["shape"]) for header in headers for entry in header.values())
+
+
+def whole(loaded: Any, folder: Path) -> Any:
+    """The model of the pair that a library's `from_pretrained(..., output_loading_info=True)` gave.
+
+    Raises:
+        CheckpointError: the checkpoint lacks some of its weights; the libraries make do with random numbers.
+    """
+    model, info = loaded
+    missing = sorted(info["missing_keys"])
+    if missing:
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise CheckpointError(f"{folder}: lacks the weights {missing[0]}{others}: copy the checkpoint again")
+    return model
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A checkpoint's JSON file.
+
+    Raises:
+        CheckpointError: it is missing or no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file: copy the checkpoint again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}): copy the checkpoint again") from None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: holds no JSON object: copy the checkpoint again")
+    return value
+
+
+def read_config(checkpoint: str, *needed: str) -> dict[str, Any]:
+    """A checkpoint's `config.json`, which says at least what is `needed`.
+
+    Raises:
+        CheckpointError: there is no such checkpoint or file, or it is of another kind.
+    """
+    path = folder_of(checkpoint) / "config.json"
+    config = read_json(path)
+    for name in needed:
+        if name not in config:
+            raise CheckpointError(f"{path}: says nothing of {name}: name another checkpoint for this stage")
+    return config

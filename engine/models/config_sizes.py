@@ -1,0 +1,109 @@
+"""How large models are, from their configs alone: built by the libraries on the meta device, without bytes.
+
+For planning memory before anything is downloaded but a few JSON files. Of what has weights on this disk, their
+headers are read, by the registry.
+"""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from ..stage import ModelKey
+from .checkpoint.blocks import streamed_size
+from .checkpoint.folder import folder_of, read_json
+from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
+from .language.multimodal_lm import KINDS
+from .registry import BYTES, Registry
+
+_CLASSES = {"causal-lm": "AutoModelForCausalLM", "image-text-to-text": "AutoModelForImageTextToText"}
+
+
+class Configs:
+    """A `memory.Loader` that knows sizes, and loads nothing: for rehearsing what a recipe would do."""
+
+    def __init__(self) -> None:
+        self._registry = Registry()
+
+    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+        """As `Registry.weights`; of a checkpoint without any weights, by its configs.
+
+        Raises:
+            CheckpointError: not even the configs are there, or a file is damaged.
+        """
+        folder = folder_of(key.checkpoint)
+        if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
+            return self._registry.weights(key, streamed=streamed)
+        pieces: dict[str, int] = {}
+        for each in _folders(folder, key):
+            sizes = {name: BYTES[key.dtype] * n for name, n in parameters(each, key.family).items()}
+            passing = streamed and key.part == DENOISER
+            form = "streamed, by its config" if passing else "by its config"
+            pieces[f"{each} as {key.dtype}, {form}"] = streamed_size(sizes) if passing else sum(sizes.values())
+        return pieces
+
+    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> Any:
+        raise CheckpointError(f"{key.checkpoint}: only its configs are looked at here")
+
+    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+        return 0, 0.0
+
+    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+        return False
+
+    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+        raise CheckpointError(f"{key.checkpoint}: only its configs are looked at here")
+
+    def unload(self, key: ModelKey, /) -> None:
+        return None
+
+
+def parameters(folder: Path, family: str) -> dict[str, int]:
+    """How many numbers each tensor has of the model of a folder's `config.json`; those that are shared, once.
+
+    Raises:
+        CheckpointError: the libraries make no model of it.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            model = _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)
+    except CheckpointError:
+        raise
+    except KeyError:
+        raise CheckpointError(f"{folder}: has no .safetensors file: copy the checkpoint again") from None
+    except Exception as error:  # whatever a library makes of a config that is not as it should be
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{folder}/config.json: no model can be made of it: {reason}") from error
+    return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
+
+
+def _folders(folder: Path, key: ModelKey) -> list[Path]:
+    """Where the configs of a key's models lie."""
+    if key.family == "diffusers" and key.part in PARTS:
+        return [folder / name for name in components_of(folder, key.part)]
+    return [folder / key.part if key.part else folder]
+
+
+def _language_model(folder: Path, family: str) -> Any:
+    name = _CLASSES[family] if family in _CLASSES else KINDS[read_json(folder / "config.json")["model_type"]]
+    return _of_transformers(folder, name)
+
+
+def _of_transformers(folder: Path, name: str) -> Any:
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    kind = getattr(transformers, name)
+    return kind.from_config(config) if name.startswith("Auto") else kind(config)
+
+
+def _pipeline_part(folder: Path) -> Any:
+    """A component of a pipeline, of the class that the pipeline's index names."""
+    library, name = read_json(folder.parent / "model_index.json")[folder.name]
+    if library == "transformers":
+        return _of_transformers(folder, name)
+    kind = getattr(importlib.import_module("diffusers"), name)
+    return kind.from_config(kind.load_config(folder))

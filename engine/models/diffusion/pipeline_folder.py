@@ -1,0 +1,192 @@
+"""Reads a part of a diffusers pipeline's folder: its weights, and outlines of the other parts.
+
+Weights are made on the meta device and filled from the safetensors files, so that the host holds one copy.
+"""
+
+import contextlib
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import CheckpointError, DiptychError, InputError
+from ..checkpoint.folder import read_json, weight_files, whole
+from .lora import Loras, merge_loras
+from .pipeline import Outline, PipelinePart
+from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
+
+_LIBRARIES = ("diffusers", "transformers")
+
+
+def load_part(
+    folder: Path, dtype: torch.dtype, device: torch.device, *, part: str, loras: Loras = ()
+) -> PipelinePart:
+    """One of `pipeline_parts.PARTS` of a pipeline.
+
+    Args:
+        loras: checkpoints of LoRA weights and how strongly each is merged in.
+
+    Raises:
+        CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
+    """
+    kind = _pipeline_class(folder)
+    wanted = components_of(folder, part)
+    modules = {name: _load(folder / name, *wanted[name], dtype).to(device) for name in wanted}
+    given: dict[str, Any] = dict(modules)
+    outlined: list[str] = []
+    tokenizers: dict[str, Any] = {}
+    for name, entry in read_index(folder).items():
+        if name in modules or not isinstance(entry, list) or name == "scheduler":
+            continue
+        outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
+        if name in COMPONENTS and outline:
+            given[name] = _on_meta(folder / name, entry[0], entry[1])
+            outlined.append(name)
+        elif not (name.startswith("tokenizer") and part == TEXT):
+            given[name] = None
+        elif entry[1] and entry[1].endswith("Processor"):
+            given[name], tokenizers[name] = None, _tokenizer(folder / name)
+    if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
+        given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
+    with _quiet():
+        pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
+    pipeline.set_progress_bar_config(disable=True)
+    if loras and part != VAE:
+        merge_loras(pipeline, modules, loras)
+    for name in outlined:
+        vars(pipeline)[name] = None if COMPONENTS[name] == TEXT else Outline(given[name], dtype)
+    vars(pipeline).update(tokenizers)
+    return PipelinePart(pipeline=pipeline, **modules)
+
+
+def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, Any] | None = None) -> Any:
+    """A scheduler of its own for each call, which keeps the state of a run.
+
+    Args:
+        name: of the library's class; the checkpoint's own, if empty.
+        settings: what differs from the checkpoint's configuration of its scheduler.
+
+    Raises:
+        InputError: there is no such scheduler, or it takes no such setting.
+    """
+    import diffusers
+
+    own = part.pipeline.scheduler
+    kind = type(own)
+    if name:
+        known = [each for each in dir(diffusers) if each.endswith("Scheduler")]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise InputError(f"scheduler {name!r} is not one of diffusers{hint}")
+        kind = getattr(diffusers, name)
+    try:
+        return kind.from_config(own.config, **(settings or {}))
+    except (TypeError, ValueError, ImportError) as error:
+        raise InputError(f"scheduler {kind.__name__}: {_first_line(error)}") from None
+
+
+def _pipeline_class(folder: Path) -> Any:
+    import diffusers
+
+    name = read_index(folder)["_class_name"]
+    kind = getattr(diffusers, name, None)
+    if kind is None or not hasattr(kind, "encode_prompt"):
+        known = [each for each in dir(diffusers) if each.endswith("Pipeline")]
+        near = difflib.get_close_matches(name, known, n=1)
+        raise CheckpointError(
+            f"{folder}/model_index.json: {name!r} is no text-to-image pipeline of diffusers"
+            f" {diffusers.__version__}" + (f" (nearest: {near[0]})" if near else "")
+        )
+    return kind
+
+
+def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> Any:
+    """A component's module.
+
+    Raises:
+        CheckpointError: its config or weights are missing, damaged, or do not fit each other.
+    """
+    kind = _class_of(folder, library, class_name)
+    read_json(folder / "config.json")
+    weight_files(folder)
+    options: dict[str, Any] = {
+        "local_files_only": True,
+        "use_safetensors": True,
+        "output_loading_info": True,
+        "torch_dtype" if library == "diffusers" else "dtype": dtype,
+        **_variant(folder),
+    }
+    try:
+        return whole(kind.from_pretrained(folder, **options), folder).eval().requires_grad_(False)
+    except (DiptychError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever a library makes of a config that is not that of the weights
+        raise CheckpointError(
+            f"{folder}: cannot be loaded as {class_name} ({_first_line(error)}): config.json and the weights do"
+            " not fit each other: copy both again"
+        ) from error
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer in a processor's folder: texts are all that is read with it here, and the rest of some
+    processors needs torchvision."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _on_meta(folder: Path, library: str, class_name: str) -> Any:
+    """A component without any weights."""
+    from accelerate import init_empty_weights
+
+    kind = _class_of(folder, library, class_name)
+    config = read_json(folder / "config.json")
+    with init_empty_weights():
+        if library == "diffusers":
+            return kind.from_config(config)
+        return kind(kind.config_class.from_dict(config))
+
+
+def _class_of(folder: Path, library: str, class_name: str) -> Any:
+    import diffusers
+    import transformers
+
+    kind = None
+    if library in _LIBRARIES:
+        kind = getattr(diffusers if library == "diffusers" else transformers, class_name, None)
+    if kind is None:
+        raise CheckpointError(
+            f"{folder.parent}/model_index.json: {folder.name} is of class {class_name} of {library}, which"
+            f" neither diffusers {diffusers.__version__} nor transformers {transformers.__version__} has, and"
+            " code that comes with a checkpoint is not run"
+        )
+    return kind
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's progress bars."""
+    from diffusers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _variant(folder: Path) -> Mapping[str, str]:
+    """`fp16`, say, where the weights lie in no other files than `NAME.fp16.safetensors`."""
+    names = [path.name.split(".") for path in weight_files(folder)]
+    variants = {name[1].split("-")[0] for name in names if len(name) == 3}
+    return {"variant": variants.pop()} if len(variants) == 1 and all(len(name) == 3 for name in names) else {}
+
+
+def _first_line(error: Exception) -> str:
+    lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

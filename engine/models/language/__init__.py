@@ -1,0 +1,1 @@
+"""Adapters to language models of transformers: planners and drafters of image tokens."""

@@ -1,0 +1,283 @@
+"""Causal language models of transformers, as planners and as drafters of image tokens.
+
+Knows the library's classes and its tokenizers. Knows nothing of plans, drafts or the chain.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ...ar.decoding import Decoding
+from ...errors import CheckpointError, InputError, RowError
+from ...language.closed_vocabulary.known_words import read_words
+from ...language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
+from ...values import Codebook
+from ..checkpoint.folder import folder_of, read_config, whole
+from . import chat_template as conversation
+from .lean_decoding import LeanDecoding
+from .lean_layers import is_lean
+from .library_decoding import CachedDecoding
+
+if TYPE_CHECKING:
+    from llguidance import LLTokenizer
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+DECODING_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size", "vocab_size")
+"""What `decoding_bytes` reads of a `config.json`, at least."""
+
+_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size")
+
+
+def decoder_config(checkpoint: str) -> dict[str, Any]:
+    """What `decoding_bytes` reads, of any causal LM: from its `config.json`, or where that is brief, or has
+    names of its own for things, from what the library makes of it.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it is no language model.
+    """
+    config = read_config(checkpoint)
+    config |= config.get("text_config") or {}
+    if all(name in config for name in DECODING_NEEDS):
+        return config
+    from transformers import AutoConfig
+
+    try:
+        found = AutoConfig.from_pretrained(folder_of(checkpoint), local_files_only=True).get_text_config()
+        needed = {name: getattr(found, name) for name in DECODING_NEEDS}
+    except (ValueError, KeyError, AttributeError):
+        return read_config(checkpoint, *DECODING_NEEDS)  # says what is missing
+    return needed | {name: getattr(found, name, None) for name in _DECODING_MAY_SAY}
+
+
+def decoding_bytes(
+    config: dict[str, Any],
+    *,
+    rows: int,
+    prefix: int,
+    new_tokens: int,
+    at_once: int = 1,
+    bytes_each: int = 4,
+) -> int:
+    """Bytes that `rows` sequences need, at most, from a checkpoint's `config.json`: keys and values of all
+    their tokens, one layer's activations of the prefixes, and the logits of a step, which are drawn from in
+    double precision.
+
+    Args:
+        at_once: new tokens that are read together, at most, and whose logits are looked at.
+    """
+    heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+    head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
+    size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
+    reading = max(prefix, at_once) * (4 * size + 4 * inner) * bytes_each
+    logits = max(6 * 8, at_once * 3 * 4) * config["vocab_size"]
+    return rows * (cache + reading + logits)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LanguageModel:
+    """A text model and its tokenizer.
+
+    Args:
+        vocabulary: what its words mean, where it comes with a `vocabulary.json`: prompts are then read by rule.
+        words: the only words that the model knows, where it comes with a `words.json`, and nobody knows what
+            they mean. A model with neither reads anything.
+    """
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    grammar_tokenizer: "LLTokenizer"
+    vocabulary: Vocabulary | None = None
+    words: frozenset[str] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def stop(self) -> int:
+        """The id that ends a text."""
+        return single_id(self.tokenizer.eos_token_id)
+
+    @property
+    def thinks_until(self) -> int | None:
+        """The id that ends the reasoning of a model that thinks aloud."""
+        marks = conversation.thinking_marks(self.tokenizer)
+        return None if marks is None else single_id(self.tokenizer.convert_tokens_to_ids(marks.close))
+
+    def prompt_ids(self, system: str, text: str, *, thinking: bool = False) -> list[int]:
+        """The ids of a conversation that asks for `text`; see `conversation.prompt_ids`."""
+        return conversation.prompt_ids(self.tokenizer, system, text, thinking=thinking)
+
+    def begin(
+        self, rows: Sequence[list[int]], *, width: int, new_tokens: int, fixed_shapes: bool = False
+    ) -> Decoding:
+        """Read prefixes of different lengths, at most `width`; the stop is part of the alphabet.
+
+        Args:
+            fixed_shapes: what runs depends on the number of rows and on `width` alone.
+
+        Raises:
+            RowError: a row is longer, or does not fit the model's positions with `new_tokens` after it.
+        """
+        left = position_count(self.model.config) - new_tokens
+        if left < 1:
+            reason = f"the planner has no position left for a prompt beside {new_tokens} tokens of its own"
+            raise InputError(f"{reason}: make max_tokens or thinking_tokens smaller")
+        limit = min(width, left)
+        for i, row in enumerate(rows):
+            if len(row) > limit:
+                reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
+                raise RowError(i, reason)
+        room = width if fixed_shapes else 0
+        return begin(self.model, rows, new_tokens=new_tokens, width=room, apart=fixed_shapes)
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageTokenModel:
+    """A causal LM whose vocabulary ends with image tokens: text ids first, then one id for each codebook entry.
+
+    Args:
+        grid: rows and columns of the tokens of a picture.
+        text_length: tokens that the prompt is cut or padded to.
+        offset: the id of the first image token.
+        start: the id that stands between the text and the first image token.
+    """
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    grid: tuple[int, int]
+    text_length: int
+    offset: int
+    start: int
+    codebook: Codebook
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def legal(self) -> slice:
+        """The ids of image tokens."""
+        return slice(self.offset, self.offset + self.codebook.size)
+
+    def begin(self, prompts: Sequence[str], *, guided: bool, fixed_shapes: bool = False) -> Decoding:
+        """Read the prompts; with `guided` the same number of rows without a prompt follows.
+
+        Tokens and logits are those of the image alone, counted from its first.
+        """
+        texts = [*prompts, *([""] * len(prompts) if guided else [])]
+        rows = [[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts]
+        count = self.grid[0] * self.grid[1]
+        return begin(self.model, rows, new_tokens=count - 1, legal=self.legal, apart=fixed_shapes)
+
+
+def begin(
+    model: Any,
+    prefixes: Sequence[Sequence[int]],
+    *,
+    new_tokens: int,
+    legal: slice | None = None,
+    width: int = 0,
+    apart: bool = False,
+) -> Decoding:
+    """Read prefixes with a causal LM: lean where its architecture is known, by the library otherwise.
+
+    Args:
+        model: of transformers.
+        legal: the ids that logits are about and tokens are counted in; all, if `None`.
+        width: what the prefixes are taken to be at least as long as.
+        apart: the shapes that run do not depend on how the prefixes are alike.
+    """
+    kind = LeanDecoding if is_lean(model) else CachedDecoding
+    return kind(model, prefixes, new_tokens=new_tokens, legal=legal, width=width, apart=apart)
+
+
+def position_count(config: Any) -> int:
+    """How many tokens a model of this config reads at most; as many as one likes, where it does not say."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or sys.maxsize)
+
+
+def single_id(found: object) -> int:
+    """The id of a special token, of which the library's types say too little.
+
+    Raises:
+        CheckpointError: the tokenizer has no such token.
+    """
+    if not isinstance(found, int):
+        raise CheckpointError(f"the tokenizer has {found!r} where the model needs the id of a special token")
+    return found
+
+
+def text_ids(tokenizer: "PreTrainedTokenizerFast", text: str, length: int) -> list[int]:
+    """`<s> text </s>`, cut or padded to `length` ids."""
+    ids = tokenizer.encode(text, add_special_tokens=False)[: length - 2]
+    ids = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+    return ids + [tokenizer.pad_token_id] * (length - len(ids))
+
+
+def load_language_model(
+    folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
+) -> LanguageModel:
+    """A planner from a transformers folder with a fast tokenizer.
+
+    Args:
+        trust_remote_code: run the code in the folder that its config names, if it does.
+    """
+    from llguidance.hf import from_tokenizer
+
+    model, tokenizer = _load(folder, dtype, device, trust_remote_code=trust_remote_code)
+    vocabulary = int(model.config.get_text_config().vocab_size)
+    return LanguageModel(
+        model=model,
+        tokenizer=tokenizer,
+        grammar_tokenizer=from_tokenizer(tokenizer, n_vocab=max(len(tokenizer), vocabulary)),
+        vocabulary=read_vocabulary(folder),
+        words=read_words(folder),
+    )
+
+
+def load_image_token_model(folder: Path, dtype: torch.dtype, device: torch.device) -> ImageTokenModel:
+    """A drafter from a transformers folder whose `config.json` says where the image tokens lie."""
+    model, tokenizer = _load(folder, dtype, device)
+    config = model.config
+    try:
+        offset, (rows, columns) = config.image_token_offset, config.image_token_grid
+        book = Codebook(name=config.image_codebook, size=config.vocab_size - offset)
+        text_length = config.image_text_length
+    except AttributeError as error:
+        raise CheckpointError(f"{folder}/config.json: says nothing of image tokens ({error})") from None
+    return ImageTokenModel(
+        model=model,
+        tokenizer=tokenizer,
+        grid=(rows, columns),
+        text_length=text_length,
+        offset=offset,
+        start=single_id(tokenizer.convert_tokens_to_ids("<image>")),
+        codebook=book,
+    )
+
+
+def _load(
+    folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
+) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    how: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(folder, **how)
+    loaded = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        output_loading_info=True,
+        **how,
+    )
+    return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

@@ -1,0 +1,108 @@
+"""draft: a causal LM over image tokens writes the whole grid; the codebook shows what the tokens look like."""
+
+from collections.abc import Sequence
+
+from ...ar.decoding import READ_AT_ONCE, decode_grid
+from ...ar.sampling import Sampling
+from ...errors import InputError, RowError
+from ...models.checkpoint.folder import read_config
+from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes
+from ...models.vision.patch_codebook import PatchCodebook
+from ...randomness import RowKey, uniforms
+from ...stage import ModelKey, Models, Report
+from ...values import Draft, Plan, Settings
+from .initial_tokens import begun
+
+DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
+
+
+class DraftStage:
+    """Plan to Draft. A request's start decides which tokens are drawn, see `begun`.
+
+    Args:
+        model: an `image-token-lm`.
+        codebook: the `image-tokenizer` whose tokens the model writes.
+    """
+
+    name = "draft"
+    takes = Plan
+    gives = Draft
+
+    def __init__(self, *, model: ModelKey, codebook: ModelKey) -> None:
+        self.uses = (model, codebook)
+
+    def workspace(self, batch: Sequence[Plan]) -> int:
+        """The key-value cache of both branches, and what reading and drawing take; tokens that a row begins
+        with are read many at once."""
+        needed = ("image_token_grid", "image_text_length", *DECODING_NEEDS)
+        config = read_config(self.uses[0].checkpoint, *needed)
+        guided = any(settings_of(plan).draft_guidance_scale != 1 for plan in batch)
+        height, width = config["image_token_grid"]
+        prefix = config["image_text_length"] + 1
+        rows = len(batch) * (2 if guided else 1)
+        begins = any(plan.request.start is not None for plan in batch)
+        return decoding_bytes(
+            config,
+            rows=rows,
+            prefix=prefix,
+            new_tokens=height * width,
+            at_once=READ_AT_ONCE if begins else 1,
+        )
+
+    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Draft]:
+        """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
+        model: ImageTokenModel = models[self.uses[0]]
+        book: PatchCodebook = models[self.uses[1]]
+        if model.codebook != book.codebook or model.grid != book.grid:
+            raise InputError(
+                f"{self.uses[0].checkpoint} writes tokens of {model.codebook} on a grid of {model.grid},"
+                f" {self.uses[1].checkpoint} reads {book.codebook} on {book.grid}:"
+                " name a matching pair in the recipe"
+            )
+        for i, plan in enumerate(batch):
+            _check_shape(i, plan, model.grid)
+        settings = [settings_of(plan) for plan in batch]
+        scales = [float(each.draft_guidance_scale or 0) for each in settings]
+        guided = any(scale != 1 for scale in scales)
+        keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
+        count = model.grid[0] * model.grid[1]
+        given = begun(batch, model, book, report)
+        if given is not None and given.kept.all():
+            tokens = given.tokens
+        else:
+            tokens = decode_grid(
+                model.begin([plan.prompt for plan in batch], guided=guided, fixed_shapes=report.fixed_shapes),
+                count=count,
+                sampling=[sampling_of(each) for each in settings],
+                guidance=scales if guided else None,
+                uniforms=uniforms(keys, self.name, count),
+                report=report,
+                given=given,
+            )
+        tokens = tokens.reshape(-1, *model.grid)
+        begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
+        previews = book.decode(tokens.to(book.centroids.device)).cpu()
+        return [
+            Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, begun=begin)
+            for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)
+        ]
+
+
+def settings_of(plan: Plan) -> Settings:
+    """A plan's settings, with the drafters' own where it is silent."""
+    return plan.request.settings.over(DEFAULTS)
+
+
+def sampling_of(settings: Settings) -> Sampling:
+    """How tokens are drawn."""
+    temperature, top_k, top_p = settings.temperature, settings.top_k, settings.top_p
+    assert temperature is not None and top_k is not None and top_p is not None, "DEFAULTS has all of them"
+    return Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+
+
+def _check_shape(index: int, plan: Plan, grid: tuple[int, int]) -> None:
+    height, width = plan.request.height, plan.request.width
+    if height * grid[1] != width * grid[0]:
+        raise RowError(
+            index, f"{width}x{height} pixels: this drafter's grid is {grid[1]}x{grid[0]}; ask for that shape"
+        )

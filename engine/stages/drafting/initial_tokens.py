@@ -1,0 +1,153 @@
+"""What a draft begins with where its request has a start: whose tokens, and which of them are drawn anew.
+
+The tokens are those of the start, or of its picture, by the codebook that the drafter writes. Which of them
+are drawn anew a mask says, or a list, or a share: first of all those that the plan makes the least likely, as
+Chang et al. 2022 ("MaskGIT", section 3.2) choose what to draw again, and then what no longer fits these. Or a
+former wording does: then what is as likely after the plan is kept.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import PIL.Image
+import torch
+from torch.nn.functional import adaptive_max_pool2d, avg_pool2d
+
+from ...ar.decoding import Given, likelihoods
+from ...errors import RowError
+from ...models.language.causal_lm import ImageTokenModel
+from ...models.vision.patch_codebook import PatchCodebook
+from ...stage import Report
+from ...values import Plan
+from ...values.start import Start
+
+AS_LIKELY = 1.0  # nats: by so much less likely may a token be that stays
+Cells = tuple[int, int]
+"""Rows and columns of a grid."""
+
+
+def begun(batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, report: Report) -> Given | None:
+    """What of the grids of `batch` stands already; `None` where nothing does.
+
+    Raises:
+        RowError: the tokens that a row starts from are not of the codebook, or not of the grid.
+    """
+    starts = [_begins(plan.request.start) for plan in batch]
+    if not any(starts):
+        return None
+    tokens = torch.zeros(len(batch), *model.grid, dtype=torch.long)
+    kept = torch.zeros(tokens.shape, dtype=torch.bool)
+    for i, start in enumerate(starts):
+        if start is not None:
+            tokens[i], kept[i] = _tokens(i, start, book), ~_may_change(start, model.grid)
+    standing = _Standing(
+        tokens=tokens.flatten(1),
+        kept=kept.flatten(1),
+        bar=torch.full((len(batch), tokens[0].numel()), torch.inf),
+    )
+    standing.weigh_shares(batch, model, report)
+    standing.weigh_former([start.former if start else "" for start in starts], model, report)
+    return Given(tokens=standing.tokens, kept=standing.kept, bar=standing.bar)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Standing:
+    """The tokens of a batch under consideration: those that are kept, and how likely each of the others must be
+    in order to stay, after those before it as they will be; all (b, n). Not much less likely than it is now: so
+    Leviathan et al. 2023 ("Fast inference from transformers via speculative decoding") accept another model's
+    tokens, but by lot."""
+
+    tokens: torch.Tensor
+    kept: torch.Tensor
+    bar: torch.Tensor
+
+    def weigh_shares(self, batch: Sequence[Plan], model: ImageTokenModel, report: Report) -> None:
+        """Of rows of which a share is drawn anew, the others stay if they are as likely as they are now."""
+        shares = [start.redraw if (start := plan.request.start) else 1.0 for plan in batch]
+        doubtful = {
+            i: s for i, s in enumerate(shares) if isinstance(s, float) and s < 1 and not self.kept[i].all()
+        }
+        for i, share in doubtful.items():
+            self.kept[i] |= share == 0
+        if not any(doubtful.values()):
+            return
+        rows = range(len(batch)) if report.fixed_shapes else list(doubtful)
+        prompts = [batch[i].prompt for i in rows]
+        decoding = model.begin(prompts, guided=True, fixed_shapes=report.fixed_shapes)
+        asked, free = likelihoods(decoding, self.tokens[list(rows)].repeat(2, 1), report).chunk(2)
+        fitting = _smooth((asked - free).reshape(-1, *model.grid)).flatten(1)
+        for i, likely, fits in zip(rows, asked, fitting, strict=True):
+            if doubtful.get(i):
+                best = _best(fits, share=1 - doubtful[i], among=~self.kept[i])
+                room = AS_LIKELY / doubtful[i] ** 2  # nats; where little may go, little follows it
+                self.bar[i] = torch.where(best, likely - room, self.bar[i])
+
+    def weigh_former(self, former: Sequence[str], model: ImageTokenModel, report: Report) -> None:
+        """Of rows with a former wording, all stay that are as likely as after that."""
+        if not any(former):
+            return
+        decoding = model.begin(former, guided=False, fixed_shapes=report.fixed_shapes)
+        likely = likelihoods(decoding, self.tokens, report)
+        rows = [i for i, each in enumerate(former) if each]
+        self.bar[rows] = likely[rows] - AS_LIKELY
+
+
+def _begins(start: Start | None) -> Start | None:
+    """The start, where it has tokens for a draft."""
+    return start if start and (start.tokens is not None or start.picture is not None) else None
+
+
+def _may_change(start: Start, grid: Cells) -> torch.Tensor:
+    """bool (h, w), of the grid's tokens: where the mask and the list, if there are any, allow it."""
+    allowed = torch.ones(grid, dtype=torch.bool)
+    if not isinstance(start.redraw, (int, float)):
+        allowed &= _cells(start.redraw, grid)
+    if start.mask is not None:
+        allowed &= _cells(start.mask, grid)
+    return allowed
+
+
+def _tokens(index: int, start: Start, book: PatchCodebook) -> torch.Tensor:
+    """int64 (h, w)."""
+    if start.tokens is None:
+        assert start.picture is not None, "what has no tokens has a picture"
+        small = shrunk(start.picture, book.side)
+        return book.encode(small[None].to(book.centroids.device))[0].cpu()
+    if tuple(start.tokens.shape) != book.grid:
+        rows, columns = start.tokens.shape
+        raise RowError(
+            index, f"starts from {columns}x{rows} tokens: this drafter's grid is {book.grid[1]}x{book.grid[0]}"
+        )
+    low, high = int(start.tokens.min()), int(start.tokens.max())
+    if low < 0 or high >= book.codebook.size:
+        raise RowError(
+            index, f"starts from tokens {low} to {high}: this drafter's codebook has {book.codebook.size}"
+        )
+    return start.tokens
+
+
+def _cells(mask: torch.Tensor, grid: Cells) -> torch.Tensor:
+    """bool (h, w), of any size, to bool of the grid's: true where any of the cell is."""
+    return adaptive_max_pool2d(mask[None, None].float(), grid)[0, 0] > 0
+
+
+def _smooth(values: torch.Tensor) -> torch.Tensor:
+    """Each cell's mean with its neighbours, (b, h, w): what is drawn anew hangs together, as things do."""
+    return avg_pool2d(values[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
+
+
+def _best(fitting: torch.Tensor, *, share: float, among: torch.Tensor) -> torch.Tensor:
+    """bool (n,): this share of those that `among` names, the most fitting of them."""
+    count = math.ceil(share * int(among.sum()))
+    order = torch.where(among, fitting, -torch.inf).argsort(descending=True, stable=True)
+    chosen = torch.zeros_like(among)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def shrunk(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """uint8 (h, w, 3) as the area average of `size` (rows, columns), as training shrinks its pictures."""
+    small = PIL.Image.fromarray(pixels.numpy()).resize((size[1], size[0]), PIL.Image.Resampling.BOX)
+    return torch.from_numpy(np.array(small))

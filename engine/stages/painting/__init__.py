@@ -1,0 +1,1 @@
+"""Stages that make pixels: refining tokens, diffusers pipelines in phases, upscaling."""

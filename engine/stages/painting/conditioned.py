@@ -1,0 +1,68 @@
+"""What passes between the phases of painting with a diffusers pipeline: a text encoded, latents denoised."""
+
+import dataclasses
+from collections.abc import Hashable
+from typing import Any
+
+import torch
+
+from ...values import Draft, Plan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conditioned:
+    """A plan whose text is encoded.
+
+    Args:
+        encoded: see `from_diffusers_pipeline.Encoded`.
+        draft: whose tokens or preview are painted from; `None` where the text is all.
+    """
+
+    plan: Plan
+    encoded: tuple[Any, ...]
+    draft: Draft | None = None
+
+    @property
+    def alike(self) -> Hashable:
+        """What rows must share to be denoised together: the shapes of what is told of them."""
+        return _shapes(self.encoded)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether rows of other lengths may be denoised beside this one."""
+        return any(isinstance(each, list) for call in self.encoded if isinstance(call, tuple) for each in call)
+
+    @classmethod
+    def sample(cls, plan: Plan, draft: Draft) -> "Conditioned":
+        """One that says nothing, for asking a stage what it needs."""
+        return cls(plan=plan, encoded=(), draft=draft)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Latents:
+    """What an autoencoder makes a picture of.
+
+    Args:
+        latents: on the CPU, (1, …), of whatever layout the pipeline has.
+    """
+
+    conditioned: Conditioned
+    latents: torch.Tensor
+
+    @property
+    def plan(self) -> Plan:
+        return self.conditioned.plan
+
+    @classmethod
+    def sample(cls, plan: Plan, draft: Draft) -> "Latents":
+        """One that says nothing, for asking a stage what it needs."""
+        return cls(conditioned=Conditioned.sample(plan, draft), latents=torch.zeros(1))
+
+
+def _shapes(value: Any) -> Hashable:
+    """Of the tensors; those in lists may differ from row to row."""
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape)
+    if isinstance(value, tuple):
+        return tuple(_shapes(each) for each in value)
+    return type(value).__name__

@@ -1,0 +1,157 @@
+"""morph: a picture on the way from one draft to another, for animations; painted as `refine` paints."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ...diffusion.denoising import Predict, denoise, even_sigmas, guided
+from ...errors import InputError
+from ...models.diffusion.refiner import TokenRefiner
+from ...randomness import RowKey, normals, uniforms
+from ...stage import ModelKey, Models, Report
+from ...values import Draft, Picture, Settings
+from .refine import BYTES_A_PIXEL, DEFAULTS, RefineStage
+
+SOFTNESS = 0.6  # of the way: how long one token takes to become the other
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Between:
+    """A place on the way between two drafts of one codebook and grid.
+
+    Args:
+        share: of the way, 0 (the first) to 1 (the second).
+    """
+
+    first: Draft
+    second: Draft
+    share: float
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.share <= 1, f"share {self.share} outside [0, 1]"
+        assert self.first.codebook == self.second.codebook, "drafts of two codebooks"
+        assert self.first.grid == self.second.grid, f"grids {self.first.grid} and {self.second.grid}"
+
+    @property
+    def nearer(self) -> Draft:
+        return self.first if self.share < 0.5 else self.second
+
+
+class MorphStage:
+    """Between to Picture; a whole batch has one size and one number of steps.
+
+    Tokens turn one after the other, in an order drawn by lot, neighbours at about one time; the noise goes
+    along the great circle between the two (as in Shoemake 1985), so that it stays noise; the texts' encodings
+    go straight. At the ends of the way it paints what `refine` paints.
+
+    Args:
+        model: a refiner of draft tokens, family `diffusers`.
+    """
+
+    name = "morph"
+    takes = Between
+    gives = Picture
+
+    def __init__(self, *, model: ModelKey) -> None:
+        self.uses = (model,)
+
+    def workspace(self, batch: Sequence[Between]) -> int:
+        """As `refine`'s, both branches."""
+        requests = [value.first.plan.request for value in batch]
+        return 2 * BYTES_A_PIXEL * sum(request.height * request.width for request in requests)
+
+    def run(self, batch: Sequence[Between], models: Models, report: Report) -> list[Picture]:
+        model: TokenRefiner = models[self.uses[0]]
+        if batch[0].first.codebook.name != model.codebook:
+            raise InputError(
+                f"the refiner was trained on tokens of {model.codebook}, the drafts' are of"
+                f" {batch[0].first.codebook.name}: name a matching pair in the recipe"
+            )
+        request = batch[0].first.plan.request
+        turned = [tokens_turned(value) for value in batch]
+        previews = torch.stack([_preview(value, each) for value, each in zip(batch, turned, strict=True)])
+        condition = model.encode_previews(previews, request.height, request.width)
+        shares = torch.tensor([value.share for value in batch], device=condition.device)
+        shape = tuple(condition.shape[1:])
+        ends = [_noise([_end(value, i) for value in batch], shape).to(condition) for i in (0, 1)]
+        steps = _settings(batch[0].first).num_inference_steps or 1
+        painted = noise = slerp(ends[0], ends[1], shares)
+        predict = _predict(model, batch, condition, shares)
+        for i, estimate in enumerate(
+            denoise(predict, noise, scheduler=model.new_scheduler(), sigmas=even_sigmas(steps))
+        ):
+            painted = estimate
+            report.step(i + 1, steps)
+        pixels = model.decode(painted, condition)
+        drafts = [_draft(value, each, p) for value, each, p in zip(batch, turned, previews, strict=True)]
+        return [
+            Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, drafts, strict=True)
+        ]
+
+
+def tokens_turned(value: Between) -> torch.Tensor:
+    """float32 (h, w): how far each token has turned, 0 to 1; one after the other as the share grows."""
+    request = value.first.plan.request
+    rows, columns = value.first.grid
+    lots = uniforms([RowKey(request.seed, request.candidate)], MorphStage.name, rows * columns)
+    lots = lots.reshape(1, rows, columns)  # smoothed, so that neighbours turn at about one time
+    field = F.avg_pool2d(lots, 3, 1, 1, count_include_pad=False).flatten()
+    place = field.argsort().argsort().float() / (len(field) - 1 or 1)  # in the order, 0 to 1
+    way = ((value.share * (1 + SOFTNESS) - place) / SOFTNESS).clamp(0, 1)
+    return (way * way * (3 - 2 * way)).reshape(rows, columns)
+
+
+def slerp(first: torch.Tensor, second: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Noise (b, c, h, w) between two, each row its share (b,) of the way."""
+    a, b = first.flatten(1), second.flatten(1)
+    cosine = (F.normalize(a, dim=1) * F.normalize(b, dim=1)).sum(1).clamp(-1, 1)
+    angle = cosine.acos()[:, None]
+    s = shares[:, None].to(a)
+    along = (torch.sin((1 - s) * angle) * a + torch.sin(s * angle) * b) / torch.sin(angle)
+    straight = (1 - s) * a + s * b  # between equals, where there is no angle
+    mixed = torch.where(angle < 1e-3, straight, along)
+    ends = torch.where(s <= 0, a, torch.where(s >= 1, b, mixed))
+    return ends.reshape(first.shape)
+
+
+def _predict(
+    model: TokenRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
+) -> Predict:
+    """The refiner, told both texts by their shares; with guidance where any row has some."""
+    asked = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
+    text = torch.lerp(asked[0], asked[1], shares[:, None, None].to(asked[0]))
+    scales = [_settings(value.nearer).guidance_scale for value in batch]
+    if all(scale == 1 for scale in scales):
+        return lambda noisy, sigma: model.predict(noisy, sigma, text, condition)
+    free = model.encode_text([value.nearer.plan.request.negative_prompt for value in batch])
+    both, twice = torch.cat([text, free]), condition.repeat(2, 1, 1, 1)
+    scale = torch.tensor([float(each or 0) for each in scales], device=condition.device)
+    return guided(lambda noisy, sigma: model.predict(noisy, sigma, both, twice), scale)
+
+
+def _end(value: Between, index: int) -> Draft:
+    return value.second if index else value.first
+
+
+def _noise(drafts: Sequence[Draft], shape: tuple[int, ...]) -> torch.Tensor:
+    """What `refine` would begin with, (b, *shape)."""
+    keys = [RowKey(draft.plan.request.seed, draft.plan.request.candidate) for draft in drafts]
+    return normals(keys, RefineStage.name, shape)
+
+
+def _preview(value: Between, turned: torch.Tensor) -> torch.Tensor:
+    """uint8 (h', w', 3): each token's patch as far between the two as it has turned."""
+    first, second = value.first.preview.float(), value.second.preview.float()
+    weight = F.interpolate(turned[None, None], first.shape[:2], mode="nearest")[0, 0, :, :, None]
+    return (first + weight * (second - first)).round().to(torch.uint8)
+
+
+def _draft(value: Between, turned: torch.Tensor, preview: torch.Tensor) -> Draft:
+    tokens = torch.where(turned >= 0.5, value.second.tokens, value.first.tokens)
+    return dataclasses.replace(value.nearer, tokens=tokens, preview=preview)
+
+
+def _settings(draft: Draft) -> Settings:
+    return draft.plan.request.settings.over(DEFAULTS)

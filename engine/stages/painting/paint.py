@@ -1,0 +1,192 @@
+"""paint, repaint, paint_tokens: a text-to-image pipeline of diffusers paints the picture, phase by phase.
+
+One table of a recipe becomes three stages, so that a large text encoder leaves before the denoiser comes, and
+the denoiser before the autoencoder:
+
+    encode (Plan or Draft to Conditioned)    paint (Conditioned to Latents)    decode (Latents to Picture)
+
+    paint           from the plan's text alone
+    repaint         from the draft's preview, or the picture that the request starts from, at a strength
+    paint_tokens    from the draft's tokens, for pipelines that were trained on such
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ...errors import InputError
+from ...models.checkpoint.folder import folder_of
+from ...models.diffusion.pipeline_folder import new_scheduler
+from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
+from ...randomness import RowKey, generators
+from ...stage import ModelKey, Models, Report, Stage
+from ...values import Draft, Picture, Plan
+from .conditioned import Conditioned, Latents
+from .paint_at_once import PaintAtOnceStage
+from .pipeline_call import Manner, begun, check_row, in_bytes, keys_of, within_mask
+
+if TYPE_CHECKING:
+    from ...models.diffusion.pipeline import PipelinePart
+
+
+def paint_stages(*, model: ModelKey, phases: bool = True, **settings: Any) -> tuple[Stage[Any, Any], ...]:
+    """Plan to Picture.
+
+    Args:
+        model: a pipeline, family `diffusers`.
+        phases: whether it is carried out phase by phase; a few pipelines cannot be (see `paint_at_once`).
+        settings: see `Manner`.
+    """
+    manner = Manner(name="paint", **settings)
+    return _stages(model, manner, Plan) if phases else (PaintAtOnceStage(*keys_of(model), manner),)
+
+
+def repaint_stages(
+    *, model: ModelKey, strength: float = 0.6, **settings: Any
+) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+    """Draft to Picture, see `paint_stages`.
+
+    Args:
+        strength: how much of the draft's preview is painted anew, above 0 to 1; a request that starts from a
+            picture has its own.
+    """
+    if not 0 < strength <= 1:
+        raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
+    return _stages(model, Manner(name="repaint", strength=strength, **settings), Draft)
+
+
+def token_stages(*, model: ModelKey, **settings: Any) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+    """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
+    return _stages(model, Manner(name="paint_tokens", tokens=True, **settings), Draft)
+
+
+def _stages(model: ModelKey, manner: Manner, takes: type) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+    text, denoiser, vae = keys_of(model)
+    return EncodeStage(text, manner, takes), DenoiseStage(denoiser, vae, manner), DecodeStage(vae, manner)
+
+
+class EncodeStage:
+    """Plan or Draft to Conditioned: each row by itself, so that none is padded for its neighbours' sake."""
+
+    name = "encode"
+    gives = Conditioned
+
+    def __init__(self, model: ModelKey, manner: Manner, takes: type) -> None:
+        self.uses = (model,)
+        self.takes = takes
+        self._manner = manner
+
+    def workspace(self, batch: Sequence[Plan | Draft]) -> int:
+        (model,) = self.uses
+        return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
+
+    def run(self, batch: Sequence[Plan | Draft], models: Models, report: Report) -> list[Conditioned]:
+        """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
+        part: PipelinePart = models[self.uses[0]]
+        rows = [
+            Conditioned(plan=value.plan, encoded=(), draft=value)
+            if isinstance(value, Draft)
+            else Conditioned(plan=value, encoded=())
+            for value in batch
+        ]
+        for i, row in enumerate(rows):
+            check_row(i, row, part, self._manner)
+        new_scheduler(part, self._manner.scheduler, self._manner.scheduler_config)  # is there such a one?
+        known: dict[tuple[str, str], tuple[Any, ...]] = {}
+        for i, row in enumerate(rows):
+            said = (row.plan.prompt, row.plan.request.negative_prompt)
+            if said not in known:
+                known[said] = part.encode(self._manner.call(part.family, [row]))
+            report.step(i + 1, len(rows))
+            rows[i] = dataclasses.replace(row, encoded=known[said])
+        return rows
+
+
+class DenoiseStage:
+    """Conditioned to Latents."""
+
+    takes = Conditioned
+    gives = Latents
+
+    def __init__(self, model: ModelKey, vae: ModelKey, manner: Manner) -> None:
+        self.name = manner.name
+        self.uses: tuple[ModelKey, ...] = (model,) if manner.strength is None else (model, vae)
+        self._manner = manner
+
+    def workspace(self, batch: Sequence[Conditioned]) -> int:
+        """The denoiser's activations; before them, those of reading the pictures that are begun with."""
+        request, model = batch[0].plan.request, self.uses[0]
+        folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
+        work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
+        if self._manner.strength is None:
+            return work
+        each = BYTES[self.uses[1].dtype]
+        return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))
+
+    def run(self, batch: Sequence[Conditioned], models: Models, report: Report) -> list[Latents]:
+        if report.fixed_shapes and len(batch) > 1 and any(row.is_ragged for row in batch):
+            return [each for row in batch for each in self.run([row], models, report)]
+        part: PipelinePart = models[self.uses[0]]
+        manner = self._manner
+        start = None
+        if (strength := manner.strength_of(batch[0].plan)) is not None:
+            if strength == 0:
+                return [Latents(conditioned=row, latents=torch.zeros(1)) for row in batch]
+            start = (models[self.uses[1]], [begun(row) for row in batch], strength)
+        keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
+        latents = part.denoise(
+            [row.encoded for row in batch],
+            manner.call(part.family, batch),
+            generators=generators(keys, self.name),
+            scheduler=new_scheduler(part, manner.scheduler, manner.scheduler_config),
+            on_step=report.step,
+            start=start,
+        )
+        return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
+
+
+class DecodeStage:
+    """Latents to Picture, one at a time: an autoencoder's activations are the largest of a whole chain."""
+
+    name = "decode"
+    takes = Latents
+    gives = Picture
+
+    def __init__(self, model: ModelKey, manner: Manner) -> None:
+        self.uses = (model,)
+        self._manner = manner
+
+    def workspace(self, batch: Sequence[Latents]) -> int:
+        request, (model,) = batch[0].plan.request, self.uses
+        return decoding_bytes(
+            folder_of(model.checkpoint),
+            height=request.height,
+            width=request.width,
+            tiled=self._tiled(batch[0].plan),
+            bytes_each=BYTES[model.dtype],
+        )
+
+    def run(self, batch: Sequence[Latents], models: Models, report: Report) -> list[Picture]:
+        part: PipelinePart = models[self.uses[0]]
+        pictures: list[Picture] = []
+        for i, row in enumerate(batch):
+            pixels = self._pixels(row, part)
+            pictures.append(Picture(pixels=pixels, plan=row.plan, draft=row.conditioned.draft))
+            report.step(i + 1, len(batch))
+        return pictures
+
+    def _pixels(self, row: Latents, part: "PipelinePart") -> torch.Tensor:
+        """uint8 (h, w, 3)."""
+        strength, start = self._manner.strength_of(row.plan), row.plan.request.start
+        if strength == 0:
+            assert start is not None and start.picture is not None, "a recipe's own strength is above 0"
+            return start.picture
+        arguments = self._manner.call(part.family, [row.conditioned])
+        shades = part.decode(row.latents, row.conditioned.encoded, arguments, tiled=self._tiled(row.plan))
+        pixels = in_bytes(shades)
+        return pixels if strength is None else within_mask(pixels, row.plan)
+
+    def _tiled(self, plan: Plan) -> bool:
+        return max(plan.request.height, plan.request.width) > self._manner.tile_above

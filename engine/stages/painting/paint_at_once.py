@@ -1,0 +1,65 @@
+"""paint, without phases: a pipeline that leaves nothing to take up again between its phases paints at one go.
+
+Such are latent consistency models, which do not decode what their loop ends with. All parts are on the device
+together, and rows are painted one after the other.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...models.checkpoint.folder import folder_of
+from ...models.diffusion.pipeline_folder import new_scheduler
+from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
+from ...randomness import RowKey, generators
+from ...stage import ModelKey, Models, Report
+from ...values import Picture, Plan
+from .conditioned import Conditioned
+from .pipeline_call import Manner, check_row, in_bytes
+
+if TYPE_CHECKING:
+    from ...models.diffusion.pipeline import PipelinePart
+
+
+class PaintAtOnceStage:
+    """Plan to Picture.
+
+    Args:
+        text, denoiser, vae: the parts of a pipeline.
+    """
+
+    takes = Plan
+    gives = Picture
+
+    def __init__(self, text: ModelKey, denoiser: ModelKey, vae: ModelKey, manner: Manner) -> None:
+        self.name = manner.name
+        self.uses = (text, denoiser, vae)
+        self._manner = manner
+
+    def workspace(self, batch: Sequence[Plan]) -> int:
+        """That of the phase which takes most, for one row."""
+        request, (text, denoiser, vae) = batch[0].request, self.uses
+        folder, height, width = folder_of(text.checkpoint), request.height, request.width
+        return max(
+            text_bytes(folder, bytes_each=BYTES[text.dtype]),
+            denoising_bytes(folder, height=height, width=width, rows=1, bytes_each=BYTES[denoiser.dtype]),
+            decoding_bytes(folder, height=height, width=width, tiled=False, bytes_each=BYTES[vae.dtype]),
+        )
+
+    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Picture]:
+        """Raises `RowError` for a size that the pipeline does not paint."""
+        first, *others = (models[key] for key in self.uses)
+        part: PipelinePart = first.joined(others)
+        rows = [Conditioned(plan=plan, encoded=()) for plan in batch]
+        for i, row in enumerate(rows):
+            check_row(i, row, part, self._manner)
+        keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
+        pictures: list[Picture] = []
+        for row, generator in zip(rows, generators(keys, self.name), strict=True):
+            shades = part.paint(
+                self._manner.call(part.family, [row]),
+                generator=generator,
+                scheduler=new_scheduler(part, self._manner.scheduler, self._manner.scheduler_config),
+                on_step=report.step,
+            )
+            pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))
+        return pictures

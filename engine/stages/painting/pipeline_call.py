@@ -1,0 +1,146 @@
+"""How a text-to-image pipeline of diffusers is called for a recipe's stage, and what it is told of each row."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ...errors import InputError, RowError
+from ...models.diffusion.pipeline_families import Family
+from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
+from ...stage import ModelKey
+from ...values import Plan
+from .conditioned import Conditioned
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from ...models.diffusion.pipeline import PipelinePart
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a pipeline is called.
+
+    Args:
+        name: of the stage that denoises.
+        scheduler: a scheduler class of diffusers; the checkpoint's own, if empty.
+        scheduler_config: what differs from the checkpoint's configuration of its scheduler.
+        arguments: of the library's call, for what requests say nothing of (`max_sequence_length`, …).
+        strength: of repainting, 0 to 1; `None` where nothing is repainted.
+        tokens: whether the draft's tokens are painted from.
+        tile_above: a picture with a longer side is decoded tile by tile; in pixels.
+    """
+
+    name: str
+    scheduler: str = ""
+    scheduler_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    strength: float | None = None
+    tokens: bool = False
+    tile_above: int = 1024
+
+    def strength_of(self, plan: Plan) -> float | None:
+        """How much is painted anew: as the request says, where it starts from a picture; `None` if all is."""
+        start = plan.request.start
+        if self.strength is None or start is None or start.picture is None:
+            return self.strength
+        return start.strength
+
+    def call(self, family: Family, rows: Sequence[Conditioned]) -> dict[str, Any]:
+        """Arguments of the library's call for rows of one size, steps and guidance."""
+        request = rows[0].plan.request
+        settings = request.settings
+        told: dict[str, Any] = {
+            "prompt": [row.plan.prompt for row in rows],
+            "height": request.height,
+            "width": request.width,
+            "num_inference_steps": settings.num_inference_steps,
+            family.guidance: settings.guidance_scale,
+        }
+        negatives = [row.plan.request.negative_prompt or family.negative for row in rows]
+        if any(negatives):
+            told["negative_prompt"] = [each or "" for each in negatives]
+        if self.tokens:
+            told["prior_token_ids"] = torch.cat([_prior_tokens(row) for row in rows])
+        return {name: value for name, value in told.items() if value is not None} | dict(self.arguments)
+
+
+def keys_of(model: ModelKey) -> tuple[ModelKey, ModelKey, ModelKey]:
+    """A pipeline's text encoders, denoiser and autoencoder."""
+    # In half precision many autoencoders overflow: theirs is kept in full.
+    dtype = "float32" if model.dtype == "float16" else model.dtype
+    vae = dataclasses.replace(model, part=VAE, dtype=dtype, loras=())
+    return dataclasses.replace(model, part=TEXT), dataclasses.replace(model, part=DENOISER), vae
+
+
+def in_bytes(shades: torch.Tensor) -> torch.Tensor:
+    """Float (h, w, 3), 0 to 1, to uint8."""
+    return (shades * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def check_row(index: int, row: Conditioned, part: "PipelinePart", manner: Manner) -> None:
+    """Raises where the pipeline cannot paint this."""
+    height, width = row.plan.request.height, row.plan.request.width
+    name, family, most = type(part.pipeline).__name__, part.family, part.largest_side()
+    if manner.strength is not None and not family.image_to_image:
+        raise InputError(f"{name} cannot start from a picture: name another checkpoint for {manner.name}")
+    if manner.tokens != family.tokens:
+        rather = "paint_tokens" if family.tokens else "paint or repaint"
+        raise InputError(f"{name} does not go with stage {manner.name}: make it {rather} in the recipe")
+    if height % family.multiple or width % family.multiple:
+        near = "x".join(
+            str(max(1, round(side / family.multiple)) * family.multiple) for side in (width, height)
+        )
+        raise RowError(
+            index, f"{width}x{height} pixels: {name} paints multiples of {family.multiple}: ask for {near}, say"
+        )
+    if most and max(height, width) > most:
+        raise RowError(index, f"{width}x{height} pixels: this {name} paints at most {most} on a side")
+    if manner.tokens:
+        _check_tokens(index, row, part)
+
+
+def _check_tokens(index: int, row: Conditioned, part: "PipelinePart") -> None:
+    assert row.draft is not None, "stages that paint from tokens take a Draft"
+    request, draft = row.plan.request, row.draft
+    known = part.pipeline.transformer.config["prior_vq_quantizer_codebook_size"]
+    if draft.codebook.size != known:
+        raise InputError(
+            f"the pipeline paints from tokens of a codebook of {known}, the draft's is {draft.codebook.name} of"
+            f" {draft.codebook.size}: name a matching pair in the recipe"
+        )
+    grid = (request.height // part.family.multiple, request.width // part.family.multiple)
+    if draft.grid != grid:
+        raise RowError(
+            index,
+            f"a draft of {draft.grid[1]}x{draft.grid[0]} tokens for {request.width}x{request.height} pixels:"
+            f" it must be {grid[1]}x{grid[0]}",
+        )
+
+
+def _prior_tokens(row: Conditioned) -> torch.Tensor:
+    """The draft's tokens as the denoiser reads them, twice as fine, row by row: int64 (1, 4 · h · w)."""
+    assert row.draft is not None, "stages that paint from tokens take a Draft"
+    return row.draft.tokens.repeat_interleave(2, 0).repeat_interleave(2, 1).reshape(1, -1)
+
+
+def within_mask(pixels: torch.Tensor, plan: Plan) -> torch.Tensor:
+    """Where a request's picture may not change, its own pixels."""
+    start = plan.request.start
+    if start is None or start.picture is None or start.mask is None:
+        return pixels
+    return torch.where(start.mask[..., None], pixels, start.picture)
+
+
+def begun(row: Conditioned) -> "PIL.Image.Image":
+    """What is painted over: the picture that the request starts from, or the draft's preview, in full size."""
+    import PIL.Image
+
+    assert row.draft is not None, "stages that repaint take a Draft"
+    request = row.plan.request
+    given = request.start.picture if request.start is not None else None
+    image = PIL.Image.fromarray((row.draft.preview if given is None else given).numpy())
+    size = (request.width, request.height)
+    return image if image.size == size else image.resize(size, PIL.Image.Resampling.BICUBIC)

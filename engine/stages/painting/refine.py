@@ -1,0 +1,175 @@
+"""refine: a diffusion model paints the picture, given the Plan's text and the draft's tokens."""
+
+import functools
+from collections.abc import Sequence
+
+import torch
+
+from ...diffusion.denoising import denoise, even_sigmas, guided, within
+from ...diffusion.step_cache import StepCache
+from ...errors import InputError, RowError
+from ...models.diffusion.refiner import TokenRefiner
+from ...randomness import RowKey, normals
+from ...stage import ModelKey, Models, Report
+from ...values import Draft, Picture, Settings
+from .repainting import Repainting, repainting_of
+
+DEFAULTS = Settings(num_inference_steps=8, guidance_scale=1.0)
+BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refiner at its peak, 242 to 246
+
+
+class RefineStage:
+    """Draft to Picture. The same number of steps and the same size for all of a batch. A request's start may
+    have a picture to begin with, see `repainting`.
+
+    Args:
+        model: a refiner of draft tokens, family `diffusers`.
+        guidance_start, guidance_stop: the share of the steps from which on, and up to which, guidance is
+        applied.
+        step_cache: a step's prediction is left out where it would change by less than this part of itself, see
+            `StepCache`; 0 leaves out none.
+
+    Raises:
+        InputError: one of these lies outside of its range.
+    """
+
+    name = "refine"
+    takes = Draft
+    gives = Picture
+
+    def __init__(
+        self,
+        *,
+        model: ModelKey,
+        guidance_start: float = 0.0,
+        guidance_stop: float = 1.0,
+        step_cache: float = 0.0,
+    ) -> None:
+        for name, share in (("guidance_start", guidance_start), ("guidance_stop", guidance_stop)):
+            if not 0 <= share <= 1:
+                raise InputError(f"{name} = {share}: must lie between 0 and 1, as a share of the steps")
+        if not step_cache >= 0:
+            raise InputError(f"step_cache = {step_cache}: must be 0 (none) or more")
+        self.uses = (model,)
+        self._start, self._stop = guidance_start, guidance_stop
+        self._threshold = step_cache
+
+    def workspace(self, batch: Sequence[Draft]) -> int:
+        """Activations and latents, both branches where there is guidance."""
+        branches = 2 if any(_settings(draft).guidance_scale != 1 for draft in batch) else 1
+        pixels = sum(draft.plan.request.height * draft.plan.request.width for draft in batch)
+        return BYTES_A_PIXEL * branches * pixels
+
+    def run(self, batch: Sequence[Draft], models: Models, report: Report) -> list[Picture]:
+        """Raises `RowError` for a size that the model does not paint, or that is not of the draft's shape."""
+        model: TokenRefiner = models[self.uses[0]]
+        for i, draft in enumerate(batch):
+            _check(i, draft, model)
+        request, steps = batch[0].plan.request, _steps(batch)
+        height, width = request.height, request.width
+        condition = model.encode_previews(torch.stack([draft.preview for draft in batch]), height, width)
+        repainting = repainting_of(batch, model, condition, steps=steps)
+        if repainting is not None and not repainting.sigmas:
+            pixels = repainting.pictures
+        else:
+            pixels = self._paint(batch, model, condition, repainting, steps, report)
+        return [
+            Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, batch, strict=True)
+        ]
+
+    def _paint(
+        self,
+        batch: Sequence[Draft],
+        model: TokenRefiner,
+        condition: torch.Tensor,
+        repainting: Repainting | None,
+        steps: int,
+        report: Report,
+    ) -> torch.Tensor:
+        """uint8 (b, height, width, 3)."""
+        keys = [RowKey(draft.plan.request.seed, draft.plan.request.candidate) for draft in batch]
+        request = batch[0].plan.request
+        noise = normals(keys, self.name, model.latent_shape(request.height, request.width)).to(condition)
+        sigmas = repainting.sigmas if repainting else even_sigmas(steps)
+        cache = StepCache(self._threshold, fixed_shapes=report.fixed_shapes)
+        conditions = Conditions(model, batch, condition, fixed_shapes=report.fixed_shapes)
+        predicts = within(
+            cache.over(conditions.guided),
+            cache.over(conditions.asked),
+            len(sigmas),
+            start=self._start,
+            stop=self._stop,
+        )
+        residual = noise
+        estimates = denoise(
+            repainting.over(predicts) if repainting else predicts,
+            repainting.begin(noise) if repainting else noise,
+            scheduler=model.new_scheduler(),
+            sigmas=sigmas,
+        )
+        for i, estimate in enumerate(estimates):
+            residual = estimate
+            report.view("estimate", i + 1, functools.partial(model.decode, residual, condition))
+            report.step(i + 1, len(sigmas))
+        if cache.reused:
+            report.note(f"{cache.reused} of {cache.asked} predictions were left out")
+        pixels = model.decode(residual, condition)
+        return repainting.finish(pixels) if repainting else pixels
+
+
+class Conditions:
+    """A refiner with what it is told of a batch, made once for all steps; predicts for any of its rows."""
+
+    def __init__(
+        self, model: TokenRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, fixed_shapes: bool
+    ) -> None:
+        scales = [float(_settings(draft).guidance_scale or 0) for draft in batch]
+        guided = any(scale != 1 for scale in scales)
+        texts = [draft.plan.prompt for draft in batch]
+        if guided:
+            texts += [draft.plan.request.negative_prompt for draft in batch]
+        told = texts if fixed_shapes else list(dict.fromkeys(texts))  # equal ones are read once
+        encoded = model.encode_text(told)[[told.index(text) for text in texts]]
+        self._model, self._condition = model, condition
+        self._text, self._free = encoded[: len(batch)], encoded[len(batch) :]
+        self._scale = torch.tensor(scales, device=condition.device) if guided else None
+
+    def asked(self, noisy: torch.Tensor, sigma: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """With the text."""
+        return self._model.predict(noisy, sigma, self._text[rows], self._condition[rows])
+
+    def guided(self, noisy: torch.Tensor, sigma: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """With the text against without it, where any row has guidance: both branches in one go."""
+        if self._scale is None:
+            return self.asked(noisy, sigma, rows)
+        text = torch.cat([self._text[rows], self._free[rows]])
+        both = self._condition[rows].repeat(2, 1, 1, 1)
+        return guided(lambda x, s: self._model.predict(x, s, text, both), self._scale[rows])(noisy, sigma)
+
+
+def _steps(batch: Sequence[Draft]) -> int:
+    steps = _settings(batch[0]).num_inference_steps
+    assert steps is not None, "DEFAULTS has it"
+    different = {_settings(draft).num_inference_steps for draft in batch} - {steps}
+    assert not different, f"a batch of {steps} steps has rows of {different}"
+    return steps
+
+
+def _settings(draft: Draft) -> Settings:
+    return draft.plan.request.settings.over(DEFAULTS)
+
+
+def _check(index: int, draft: Draft, model: TokenRefiner) -> None:
+    if draft.codebook.name != model.codebook:
+        raise InputError(
+            f"the refiner was trained on tokens of {model.codebook}, the draft's are of {draft.codebook.name}:"
+            " name a matching pair in the recipe"
+        )
+    height, width = draft.plan.request.height, draft.plan.request.width
+    if (height, width) != (model.side, model.side):
+        raise RowError(index, f"{width}x{height} pixels: this refiner paints {model.side}x{model.side}")
+    rows, columns = draft.grid
+    if rows * width != columns * height:
+        raise RowError(
+            index, f"a draft of {columns}x{rows} tokens for {width}x{height} pixels: the shapes differ"
+        )

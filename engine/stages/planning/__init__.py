@@ -1,0 +1,1 @@
+"""Stages that make a Plan of a prompt."""

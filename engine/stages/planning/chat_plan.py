@@ -1,0 +1,169 @@
+"""Plans of a chat model, which reads any words: it quotes what is asked for, and fills in the rest.
+
+A Plan that does not say what its prompt says is made again, with other draws, and at last given up for the
+user's own words.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from ...ar.decoding import Grammar, decode_text
+from ...ar.grammar import PlanGrammar
+from ...ar.sampling import Sampling
+from ...ar.thinking import ThinkFirst, answer_of
+from ...errors import InputError
+from ...models.language.causal_lm import LanguageModel
+from ...randomness import RowKey, uniforms
+from ...stage import Report
+from ...values import Plan, Request
+from .quoted_plan import in_users_words, read_plan, reasons_against
+
+INSTRUCTIONS = (
+    "Expand the user's wish for a picture into one full sentence that says what is in it, of which colour and"
+    " size, where it stands, and in which setting. Keep every word of the wish that says what is to be seen,"
+    " and change no colour and no number. Then list the facts that the picture must show."
+)
+QUOTING = (
+    ' Answer in JSON: {"prompt":"...","facts":[{"kind":"...","quote":"...","text":"..."}]}. The quote of a fact'
+    " is copied from the user's words, letter for letter, and each of these words that says what is to be seen"
+    ' stands in a quote. The quote of a fact that you add yourself is "".'
+)
+"""What a model is told beside instructions that say nothing of quotes."""
+STARTING = (
+    "The picture is made from another one, which shows this: {shows}. What the wish does not change stays as it"
+    ' is there, and stands in the sentence; as a fact it has the quote "".'
+)
+"""What a model is told, too, of a request that starts from a picture."""
+_MOST_SHOWN = 300  # characters of that
+TRIES = 3
+AROUND_THINKING = 3  # tokens that end the reasoning and lead over to the Plan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chat:
+    """How a chat model is asked for Plans.
+
+    Args:
+        instructions: what it is told; if empty, to quote and to expand.
+        prompt_tokens: that instructions and prompt may have together.
+        max_tokens: of a Plan; one that is cut off falls back to the user's own words.
+        thinking_tokens: that it may think for before each Plan, at most; 0 for a model that does not think.
+        must_agree: make Plans again that do not say what their prompts say.
+    """
+
+    model: LanguageModel
+    sampling: Sampling
+    instructions: str = ""
+    prompt_tokens: int
+    max_tokens: int
+    thinking_tokens: int = 0
+    must_agree: bool = True
+
+    @property
+    def new_tokens(self) -> int:
+        """Of a row, at most: with what ends the reasoning, where there is any."""
+        return new_tokens(self.max_tokens, self.thinking_tokens)
+
+
+def new_tokens(max_tokens: int, thinking_tokens: int) -> int:
+    """Of a row, at most: with what ends the reasoning, where there is any."""
+    return max_tokens + (thinking_tokens + AROUND_THINKING if thinking_tokens else 0)
+
+
+def plans_of(batch: Sequence[Request], chat: Chat, report: Report) -> list[Plan]:
+    """A Plan of each request; a row's depends on no other row.
+
+    Raises:
+        RowError: a prompt is too long.
+        InputError: the model does not think aloud, but is to.
+    """
+    plans = dict(enumerate(_written(range(len(batch)), batch, chat, report, attempt=1)))
+    if not chat.must_agree:
+        return list(plans.values())
+    reasons = _reasons(plans, plans)
+    told = "; ".join(f"{plans[i].request.prompt[:40]!r}: {reason}" for i, (reason, *_) in reasons.items())
+    count = len(reasons)
+    for attempt in range(2, TRIES + 1):
+        if not reasons or chat.sampling.temperature == 0:  # which draws nothing
+            break
+        rows = range(len(batch)) if report.fixed_shapes else list(reasons)  # their number must not tell
+        again = dict(zip(rows, _written(rows, batch, chat, report, attempt=attempt), strict=True))
+        plans |= {i: again[i] for i in reasons}
+        reasons = _reasons(plans, reasons)
+    plans |= {i: in_users_words(plans[i]) for i in reasons}
+    if count:
+        left = f", {len(reasons)} of them at last in the user's own words" if reasons else ""
+        report.note(f"{count} of {len(batch)} plans made again{left}: {told}")
+    return list(plans.values())
+
+
+def _reasons(plans: dict[int, Plan], rows: Iterable[int]) -> dict[int, list[str]]:
+    """Of those rows whose plans do not agree with their prompts."""
+    return {i: found for i in rows if (found := reasons_against(plans[i]))}
+
+
+def _written(
+    rows: Sequence[int], batch: Sequence[Request], chat: Chat, report: Report, *, attempt: int
+) -> list[Plan]:
+    """Plans of these rows of a batch, as the model writes them."""
+    model, requests = chat.model, [batch[i] for i in rows]
+    close = _thinks_until(chat)
+    told = [_prompt_ids(request, chat) for request in requests]
+    keys = [RowKey(request.seed, request.candidate) for request in requests]
+    written = decode_text(
+        model.begin(
+            told, width=chat.prompt_tokens, new_tokens=chat.new_tokens, fixed_shapes=report.fixed_shapes
+        ),
+        grammars=_grammars(requests, chat, close),
+        sampling=[chat.sampling] * len(rows),
+        uniforms=uniforms(keys, "plan" if attempt == 1 else f"plan/{attempt}", chat.new_tokens),
+        stop=model.stop,
+        report=report,
+        compact=not report.fixed_shapes,
+    )
+    answers = written if close is None else [answer_of(ids, close) for ids in written]
+    return [
+        read_plan(request, model.decode(ids), must_agree=chat.must_agree)
+        for request, ids in zip(requests, answers, strict=True)
+    ]
+
+
+def _prompt_ids(request: Request, chat: Chat) -> list[int]:
+    told = chat.instructions or INSTRUCTIONS
+    told = told if '"quote"' in told else f"{told}{QUOTING}"
+    if request.start and request.start.shows:
+        told = f"{told} {STARTING.format(shows=request.start.shows[:_MOST_SHOWN])}"
+    if request.missed:
+        missed = "; ".join(fact.text for fact in request.missed)
+        told = f"{told} Earlier pictures missed these, so stress them: {missed}."
+    return chat.model.prompt_ids(told, request.prompt, thinking=chat.thinking_tokens > 0)
+
+
+def _thinks_until(chat: Chat) -> int | None:
+    """The id that ends the reasoning, where there is to be any."""
+    if not chat.thinking_tokens:
+        return None
+    close = chat.model.thinks_until
+    if close is None:
+        name = chat.model.tokenizer.name_or_path
+        raise InputError(f"{name} does not think aloud: take thinking_tokens out of the recipe")
+    return close
+
+
+def _grammars(requests: Sequence[Request], chat: Chat, close: int | None) -> list[Grammar]:
+    model, tokenizer = chat.model, chat.model.tokenizer
+    prompts = [request.prompt for request in requests]
+    plans = list(PlanGrammar.for_each(prompts, model.grammar_tokenizer, model.stop))
+    if close is None:
+        return [*plans]
+    return [
+        ThinkFirst(
+            plan,
+            close=close,
+            most=chat.thinking_tokens,
+            gap=tokenizer.encode("\n", add_special_tokens=False)[-1:],
+            barred=[model.stop, *tokenizer.all_special_ids],
+            vocabulary=len(tokenizer),
+        )
+        for plan in plans
+    ]

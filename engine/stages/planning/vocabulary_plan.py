@@ -1,0 +1,129 @@
+"""Plans of a planner that knows some words only: the wish is read by rule, and the model fills in what is open.
+
+Whatever the model writes says what was asked: its wording is held to a grammar of the composition. The facts
+are those of the wording, asked where the wish has them, else added.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ...ar.decoding import decode_text
+from ...ar.sampling import Sampling
+from ...ar.wording_grammar import WordingGrammar, wording_in
+from ...errors import RowError
+from ...language.closed_vocabulary.composition import Composition, composition_of
+from ...language.closed_vocabulary.keeping import kept
+from ...language.closed_vocabulary.vocabulary import Vocabulary
+from ...language.closed_vocabulary.wish import Said, Thing, Wish
+from ...language.closed_vocabulary.wish_reader import wish_of
+from ...language.closed_vocabulary.wording import asked_wording, facts_of, only_wording
+from ...language.closed_vocabulary.wording import wordings as wordings_of
+from ...models.language.causal_lm import LanguageModel
+from ...randomness import RowKey, uniforms
+from ...stage import Report
+from ...values import Plan, Request
+
+STAGE = "plan"  # of the draws
+WORDING_TOKENS = 96  # of the longest wording, and what stands around it
+_SHOWN = 60  # characters of a prompt in a message
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How a model fills in what a wish leaves open.
+
+    Args:
+        width: tokens of what it is told, at most.
+    """
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    sampling: Sampling
+    width: int
+
+
+def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list[Plan]:
+    """A Plan of each request.
+
+    Raises:
+        RowError: a prompt names nothing that the vocabulary has.
+    """
+    vocabulary = writing.vocabulary
+    asked = [_composition(i, request, vocabulary) for i, request in enumerate(batch)]
+    wordings = [only_wording(each, vocabulary) for each in asked]
+    rows = [i for i, wording in enumerate(wordings) if not wording or report.fixed_shapes]
+    for i, wording in zip(rows, _written(rows, batch, asked, writing, report), strict=True):
+        wordings[i] = wording
+    return [
+        Plan(
+            request=request,
+            prompt=wording,
+            facts=facts_of(composition_of(wish_of(wording, vocabulary)), each, vocabulary),
+            left_out=each.left_out,
+        )
+        for request, each, wording in zip(batch, asked, wordings, strict=True)
+    ]
+
+
+def _written(
+    rows: Sequence[int],
+    batch: Sequence[Request],
+    asked: Sequence[Composition],
+    writing: Writing,
+    report: Report,
+) -> list[str]:
+    """The full wordings of these rows of a batch, by the model."""
+    if not rows:
+        report.step(1, 1)
+        return []
+    model, vocabulary = writing.model, writing.vocabulary
+    told = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
+    grammars = [
+        WordingGrammar(model.grammar_tokenizer, model.stop, wording=wordings_of(asked[i], vocabulary))
+        for i in rows
+    ]
+    written = decode_text(
+        model.begin(told, width=writing.width, new_tokens=WORDING_TOKENS, fixed_shapes=report.fixed_shapes),
+        grammars=grammars,
+        sampling=[writing.sampling] * len(rows),
+        uniforms=uniforms([RowKey(batch[i].seed, batch[i].candidate) for i in rows], STAGE, WORDING_TOKENS),
+        stop=model.stop,
+        report=report,
+        compact=not report.fixed_shapes,
+    )
+    wordings = [wording_in(model.decode(ids)) for ids in written]
+    for i, wording in zip(rows, wordings, strict=True):
+        if not wording:
+            raise RowError(i, f"the planner's wording is longer than its {WORDING_TOKENS} tokens: ask for less")
+    return wordings
+
+
+def _composition(index: int, request: Request, vocabulary: Vocabulary) -> Composition:
+    """What of a request can be drawn."""
+    wish = wish_of(request.prompt, vocabulary)
+    shown = request.start.shows if request.start else ""
+    if shown:
+        wish = kept(wish, wish_of(shown, vocabulary))
+    if not wish.things and wish.setting:  # a place without a thing: what is usual there
+        wish = dataclasses.replace(wish, things=(Thing(kind=Said(_plain_kind(wish, vocabulary), None)),))
+    if not wish.things:
+        raise RowError(index, _refusal(request.prompt, vocabulary))
+    return composition_of(wish)
+
+
+def _plain_kind(wish: Wish, vocabulary: Vocabulary) -> str:
+    """What is usual in the setting of a wish that names no thing, and that it does not deny."""
+    allowed = [kind for kind in vocabulary.kinds.values() if ("kind", kind.name) not in wish.denied]
+    fitting = [kind.name for kind in allowed if wish.setting and wish.setting.value in kind.settings[:1]]
+    plain = [kind.name for kind in allowed if kind.name == vocabulary.plain_kind]
+    return [*fitting, *plain, *(kind.name for kind in allowed), vocabulary.plain_kind][0]
+
+
+def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
+    """Why nothing can be drawn of a prompt, and what can be drawn."""
+    short = prompt if len(prompt) <= _SHOWN else f"{prompt[: _SHOWN - 3]}..."
+    return (
+        f"{short!r} names nothing that this planner knows. Things: {', '.join(vocabulary.kinds)};"
+        f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
+        f" styles: {', '.join(vocabulary.styles)}"
+    )

@@ -1,0 +1,58 @@
+"""A grid of image tokens, and the codebook that they belong to."""
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+from .pixels import check_pixels, to_image
+from .plan import Plan
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Codebook:
+    """The codebook that a draft's tokens belong to: its name and how many legal ids it has."""
+
+    name: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A grid of discrete image tokens.
+
+    Args:
+        tokens: int64 on the CPU, (h, w), each in [0, codebook.size).
+        preview: uint8 on the CPU, (h', w', 3): what the tokens alone look like.
+        begun: int64 (h, w): the tokens that it began with, where the request had any; `tokens` are these where
+            they were kept.
+    """
+
+    plan: Plan
+    tokens: "torch.Tensor"
+    codebook: Codebook
+    preview: "torch.Tensor"
+    begun: "torch.Tensor | None" = None
+
+    def __post_init__(self) -> None:
+        assert self.tokens.ndim == 2, f"tokens of a draft are (h, w), not {tuple(self.tokens.shape)}"
+        low, high = int(self.tokens.min()), int(self.tokens.max())
+        assert low >= 0 and high < self.codebook.size, f"token ids {low}..{high} outside {self.codebook}"
+        check_pixels(self.preview)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return int(self.tokens.shape[0]), int(self.tokens.shape[1])
+
+    @property
+    def token_hash(self) -> str:
+        """Sixteen hex digits that name the tokens, for provenance."""
+        return hashlib.sha256(self.tokens.numpy().tobytes()).hexdigest()[:16]
+
+    @property
+    def image(self) -> "PIL.Image.Image":
+        """The preview as a PIL picture."""
+        return to_image(self.preview)

@@ -1,0 +1,85 @@
+"""What becomes of a request: its candidates, the best of them, or why there is none."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from .draft import Draft
+from .fact import Fact, Span
+from .picture import Picture
+from .plan import Plan
+from .request import Request
+from .verdict import Verdict
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One line of descent of a request, as far as it got, and why it won or lost.
+
+    `preview_verdict` is the judgement of the draft's preview, where drafts were judged; `picture` and `verdict`
+    are `None` for a draft that was thrown out before painting. A chain without a drafter has no `draft`.
+    `repairs` is the index of the candidate whose picture this one mends, if it is such a repair, and `mends`
+    the facts that the other one misses.
+    """
+
+    plan: Plan
+    draft: Draft | None = None
+    preview_verdict: Verdict | None = None
+    picture: Picture | None = None
+    verdict: Verdict | None = None
+    reason: str = ""
+    repairs: int | None = None
+    mends: tuple[Fact, ...] = ()
+
+    @property
+    def index(self) -> int:
+        return self.plan.request.candidate
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A request's best candidate, and the trail of all of them in the order they were made."""
+
+    request: Request
+    best: Candidate
+    accepted: bool
+    trail: tuple[Candidate, ...]
+    timings: dict[str, float]  # seconds by stage, this row's share of its batches
+
+    @property
+    def plan(self) -> Plan:
+        return self.best.plan
+
+    @property
+    def draft(self) -> Draft | None:
+        return self.best.draft
+
+    @property
+    def picture(self) -> Picture:
+        assert self.best.picture is not None, "an outcome's best candidate has a picture"
+        return self.best.picture
+
+    @property
+    def verdict(self) -> Verdict:
+        assert self.best.verdict is not None, "an outcome's best candidate has a verdict"
+        return self.best.verdict
+
+    @property
+    def left_out(self) -> tuple[Span, ...]:
+        """Words of the prompt that ask for something which the picture was not made to show."""
+        return self.plan.left_out
+
+    @property
+    def image(self) -> "PIL.Image.Image":
+        return self.picture.image
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A request that could not be carried out: at which stage, and why, in one line."""
+
+    request: Request
+    stage: str
+    reason: str

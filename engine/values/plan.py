@@ -1,0 +1,33 @@
+"""What the planner made of a request."""
+
+import dataclasses
+
+from .fact import Fact, Span
+from .request import Request
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the planner made of a request: the wording for the models, and the facts to be checked.
+
+    Args:
+        facts: asked or added; what the prompt of the plan says agrees with them.
+        left_out: words of the request's prompt that ask for something which no fact carries; words of an
+            instruction or of an earlier prompt have no place in it.
+    """
+
+    request: Request
+    prompt: str
+    facts: tuple[Fact, ...]
+    left_out: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        prompt = self.request.prompt
+        placed = [fact.span for fact in self.facts if fact.span is not None]
+        for span in (*placed, *(each for each in self.left_out if each.has_place)):
+            assert span.stands_in(prompt), f"{span!r} does not stand in {prompt!r}"
+
+    @property
+    def asked(self) -> tuple[Fact, ...]:
+        """The facts that the user asked for."""
+        return tuple(fact for fact in self.facts if fact.asked)

@@ -1,0 +1,51 @@
+"""What the captioner thinks of a picture."""
+
+import dataclasses
+
+from .fact import Fact
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FactAnswer:
+    """The captioner's answer to one fact: the probability that the picture shows it."""
+
+    fact: Fact
+    probability: float
+
+    @property
+    def shown(self) -> bool:
+        return self.probability >= 0.5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The captioner's judgement of one picture.
+
+    Args:
+        caption: what the captioner sees, in its own words; empty for a preview, of which nobody reads one.
+        score: probability in [0, 1] that the picture shows all that was asked: of the asked facts alone.
+        answers: one for each fact of the plan, asked or added.
+        fit: how well the picture fits the whole plan, wording and additions too: log-odds, up to a constant
+            that is the plan's; `None` where the judge cannot say. It tells equal scores apart, no more.
+        likelihood: where it was wished for, how much likelier the picture makes the prompt: nats a token (a
+            pointwise mutual information); it takes no part in the score.
+    """
+
+    caption: str
+    score: float
+    answers: tuple[FactAnswer, ...] = ()
+    likelihood: float | None = None
+    fit: float | None = None
+
+    def __post_init__(self) -> None:
+        assert 0.0 <= self.score <= 1.0, f"score {self.score} outside [0, 1]"
+
+    @property
+    def missed(self) -> tuple[Fact, ...]:
+        """The asked facts that the picture does not show."""
+        return tuple(answer.fact for answer in self.answers if answer.fact.asked and not answer.shown)
+
+    @property
+    def weakest_addition(self) -> float:
+        """The probability of the least sure of the added facts: what tells equal scores apart; 1 of none."""
+        return min((a.probability for a in self.answers if not a.fact.asked), default=1.0)

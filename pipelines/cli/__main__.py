@@ -1,0 +1,5 @@
+"""`python -m diptych.pipelines.cli`: the command line, as `diptych` is."""
+
+from .main import main
+
+main()

@@ -1,0 +1,53 @@
+"""`diptych bench`, as it is typed. Imports nothing heavy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...benchmarks.harness.command import run_benchmark
+from ...benchmarks.harness.options import Options
+from .options import DeviceOption, RecipeOption
+
+
+def bench(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="chain, decode, limit, memory, gpu (all five, if none); creative, demo, gallery, loop,"
+            " planner, storyboard, upscale."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    prompts: Annotated[int, typer.Option(help="Pictures to make, where pictures are made.")] = 64,
+    repeats: Annotated[int, typer.Option(help="How often each pair is run; the median counts.")] = 3,
+    clock: Annotated[str, typer.Option(help="wall; or processor, where a CPU has other work to do.")] = "wall",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder where results are kept.")] = None,
+    candidates: Annotated[str, typer.Option(help="loop: numbers of them to compare.")] = "1,2,4,8",
+    first: Annotated[int, typer.Option(help="loop: number of the first of the held-out prompts.")] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="loop: of the drafts; the recipe's, if not given.", min=0.0, max=5.0)
+    ] = None,
+    only: Annotated[str, typer.Option(help="loop: scorer or repairs: that part alone.")] = "",
+    inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
+    size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
+    models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure how quick the engine is, and how little memory it needs, beside scripts that do the same."""
+    options = Options(
+        recipe=recipe,
+        device=device,
+        clock_name=clock,
+        size=size,
+        folder=models,
+        prompts=prompts,
+        repeats=repeats,
+        candidates=candidates,
+        first=first,
+        temperature=temperature,
+        only=only,
+        inspector=inspector,
+    )
+    run_benchmark(name, options, as_json=as_json, out=out)

@@ -1,0 +1,42 @@
+"""`diptych caption`: what pictures show, a line each. Imports nothing heavy."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...engine.errors import InputError
+from .options import DeviceOption, MemoryOption, RecipeOption
+
+
+def caption(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures (PNG, JPEG, WebP), or folders of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    recipe: RecipeOption = "pocket",
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
+) -> None:
+    """Say what pictures show: of one its caption, of several each behind its picture's name."""
+    from ...engine.microbatch import Failed
+    from ..picture_judge import PictureJudge, open_picture
+    from ..rendering.rows.picture_files import one_by_one, pictures_of
+    from .score import Refusals
+
+    files = pictures_of(pictures)
+    judge = PictureJudge.from_recipe(recipe, device=device, memory=memory)
+    refused = Refusals(alone=len(files) == 1)
+    for path, result in one_by_one(files, open_picture, judge.captions, refused):
+        if isinstance(result, Failed):
+            refused(InputError(f"{path}: {judge.stage.name}: {result.reason}"))
+        elif as_json:
+            print(json.dumps({"picture": str(path), "caption": result}))
+        else:
+            print(result if len(files) == 1 else f"{_one_line(path)}: {result}")
+        sys.stdout.flush()
+    raise typer.Exit(1 if refused.count else 0)
+
+
+def _one_line(path: Path) -> str:
+    return "".join(character if character.isprintable() else "?" for character in str(path))

@@ -1,0 +1,104 @@
+"""What `diptych prompts` does: shows the rows of a source as `diptych render` would carry them out."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import rich.box
+from rich.table import Table
+from rich.text import Text
+
+from ...engine.values import Request, Settings
+from ..rendering.rows.prompt_source import Reading, read_rows
+from ..rendering.rows.tasks import Numbers, Task, tasks_of
+from ..terminal import error_console, out_console
+from .tables.results import MAX_TABLE_ROWS
+
+_FRAME = frozenset(field.name for field in dataclasses.fields(Request)) - {"settings"}
+
+
+class _Checker:
+    """Makes requests without a pipeline: values are checked, defaults are not filled in."""
+
+    def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request:
+        frame = {name: wishes.pop(name) for name in list(wishes) if name in _FRAME}
+        return Request(prompt=prompt, seed=seed, row=row, settings=Settings(**wishes), **frame)
+
+
+def run_prompts(
+    source: str | None,
+    texts: list[str] | None,
+    *,
+    seed: int = 0,
+    reading: Reading | None = None,
+    limit: int | None = None,
+    only: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Print the rows: a table, or an object a line, which is a prompt file again.
+
+    Returns:
+        The exit status: 0; 1 where some rows cannot be carried out.
+
+    Raises:
+        InputError, PromptFileError: the source or an option is wrong.
+    """
+    rows = itertools.islice(read_rows(source, texts, seed=seed, reading=reading), limit)
+    numbers = None if only is None else Numbers(only)
+    head = list(itertools.islice(rows, 2))
+    alone = source is None and len(head) == 1
+    tasks = tasks_of(_Checker(), itertools.chain(head, rows), seed=seed, alone=alone, only=numbers)
+    total, faulty = _print_json(tasks) if as_json else _print_table(tasks)
+    if faulty:
+        error_console().print(f"diptych: {faulty} of {total} rows cannot be rendered", soft_wrap=True)
+    return 1 if faulty else 0
+
+
+def _print_json(tasks: Iterable[Task]) -> tuple[int, int]:
+    total = faulty = 0
+    for task in tasks:
+        total += 1
+        faulty += task.request is None
+        print(json.dumps(_object(task)))
+    return total, faulty
+
+
+def _object(task: Task) -> dict[str, Any]:
+    place = task.place()
+    fields = {"row": task.number, "prompt": task.row.prompt, **task.row.settings, "seed": task.seed}
+    fields |= {name: place[name] for name in ("template", "notes") if place[name]}
+    fields |= {"source": place["source"], "line": place["line"]}
+    return {**fields, "fault": task.fault} if task.fault else fields
+
+
+def _print_table(tasks: Iterable[Task]) -> tuple[int, int]:
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("row", justify="right", style="dim")
+    table.add_column("from", style="dim", overflow="fold", max_width=24)
+    table.add_column("prompt", ratio=2, overflow="fold")
+    table.add_column("settings", ratio=1, overflow="fold")
+    total = faulty = 0
+    for task in tasks:
+        total += 1
+        faulty += task.request is None
+        if total <= MAX_TABLE_ROWS:
+            said = Text(_short(task.fault), style="red") if task.fault else Text(_short(_settings(task)))
+            place = _short(f"{Path(task.row.source).name}:{task.row.line}")
+            table.add_row(str(task.number), place, Text(_short(task.row.prompt)), said)
+    console = out_console()
+    console.print(table)
+    shown = f", {MAX_TABLE_ROWS} of them shown: --json prints all" if total > MAX_TABLE_ROWS else ""
+    console.print(f"{total} rows{shown}", soft_wrap=True)
+    return total, faulty
+
+
+def _settings(task: Task) -> str:
+    return ", ".join(f"{name} {value}" for name, value in {**task.row.settings, "seed": task.seed}.items())
+
+
+def _short(text: str) -> str:
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return plain if len(plain) <= 200 else f"{plain[:197]}..."

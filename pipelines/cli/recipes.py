@@ -1,0 +1,127 @@
+"""`diptych recipes`: which recipes there are, what one says, and whether this machine could carry it out."""
+
+import dataclasses
+import json
+from typing import Annotated, Any
+
+import typer
+
+from ...engine.stage import ModelKey
+from ...engine.values import Settings
+from ..recipes.reader import NO_MODEL, known_recipes, read_recipe
+from ..recipes.writer import checkpoint_name
+from ..units import parse_bytes
+
+recipes = typer.Typer(
+    help="List the recipes of the package; show one, or check it.", invoke_without_command=True
+)
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file.")]
+
+
+@recipes.callback()
+def run_list(context: typer.Context) -> None:
+    """List the recipes of the package, what each is good for, and its stages."""
+    if context.invoked_subcommand is None:
+        _list()
+
+
+def _list() -> None:
+    for name in known_recipes():
+        recipe = read_recipe(name)
+        print(f"{name:20}{recipe.summary}")
+        print(f"{'':20}{recipe.use}")
+        print(f"{'':20}{' -> '.join(recipe.stages)}")
+
+
+@recipes.command("list")
+def run_list_by_name() -> None:
+    """List the recipes of the package, as without a command."""
+    _list()
+
+
+@recipes.command("show")
+def run_show(recipe: RecipeArgument) -> None:
+    """Show what a recipe says: its models, their licences, its settings; loads nothing."""
+    read = read_recipe(recipe)
+    print(f"{read.name}: {read.summary}")
+    for what, text in (("good for", read.use), ("licence", read.licence)):
+        print(f"{what + ':':10}{text or 'not said'}")
+    print(f"{'size:':10}{read.width}x{read.height}")
+    print(f"{'settings:':10}{_said(settings_said(read.defaults))}")
+    for stage in read.stages.values():
+        print(f"\n[{stage.name}]")
+        models = {"model": stage.model, **stage.models}
+        for role, key in models.items():
+            print(f"  {role}: {_model(key)}")
+        if stage.settings:
+            print(f"  settings: {_said(stage.settings)}")
+
+
+@recipes.command("check")
+def run_check(
+    recipe: RecipeArgument,
+    memory: Annotated[
+        str | None, typer.Option("--memory", help="Plan for this much on the device, e.g. 12GiB.")
+    ] = None,
+    micro_batch: Annotated[int, typer.Option(min=1, help="Rows that a stage works on at once, at most.")] = 16,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Plan memory stage by stage from the models' configs, without weights; says how to get what is missing."""
+    from ..recipes.check import check
+    from ..recipes.doctor import plain, tables
+    from ..terminal import error_console, out_console
+
+    read = read_recipe(recipe)
+    budget = None if memory is None else parse_bytes(memory)
+    checkup, stood_in, missing = check(read, budget_bytes=budget, micro_batch=micro_batch)
+    if as_json:
+        said = {"licence": read.licence, "use": read.use, "height": read.height, "width": read.width}
+        found = plain(checkup) | said | {"known_configs": list(stood_in), "missing": list(missing)}
+        print(
+            json.dumps({name: each for name, each in found.items() if name != "versions"}, ensure_ascii=False)
+        )
+    else:
+        console = out_console()
+        for part in (*tables(checkup)[1:], *([] if checkup.troubles else ["all is well"])):
+            console.print(part, soft_wrap=isinstance(part, str))
+    console = error_console()
+    for trouble in checkup.troubles:
+        console.print(f"diptych: {trouble}", soft_wrap=True)
+    for name in stood_in:
+        console.print(f"diptych: not on this disk, planned by its known sizes: {_get(name)}", soft_wrap=True)
+    for name in missing:
+        console.print(
+            f"diptych: configs are enough for a check: {_get(name)} --include '*.json'", soft_wrap=True
+        )
+    if checkup.troubles:
+        raise typer.Exit(1)
+
+
+@recipes.command("table")
+def run_table() -> None:
+    """Print a Markdown table of the package's recipes: use, memory by stage for one picture, licence."""
+    from ..recipes.check import markdown
+
+    for line in markdown(read_recipe(name) for name in known_recipes()):
+        print(line)
+
+
+def settings_said(settings: Settings) -> dict[str, Any]:
+    """The settings that say something."""
+    return {name: value for name, value in dataclasses.asdict(settings).items() if value is not None}
+
+
+def _get(name: str) -> str:
+    return f"hf download {name.replace('@', ' --revision ')}"
+
+
+def _model(key: ModelKey) -> str:
+    if key == NO_MODEL:
+        return "none"
+    part = f", part {key.part}" if key.part else ""
+    return f"{checkpoint_name(key.checkpoint)}{part} ({key.family}, {key.dtype})"
+
+
+def _said(values: Any) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in values.items())

@@ -1,0 +1,146 @@
+"""Edit: an instruction in words changes a picture's plan, and with it those tokens that must differ.
+
+pipe = TextToImage.from_recipe("pocket")
+boat = pipe("a red boat at sunset", seed=7).outcomes[0]
+Edit.from_pipe(pipe)("make the boat blue", image=boat).images[0].save("blue.png")
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from ...engine.errors import InputError
+from ...engine.language.closed_vocabulary.composition import composition_of
+from ...engine.language.closed_vocabulary.known_words import read_words
+from ...engine.language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
+from ...engine.language.closed_vocabulary.wish_reader import wish_of
+from ...engine.language.closed_vocabulary.wording import asked_facts
+from ...engine.language.words.content import plain_words
+from ...engine.values import Outcome, Request
+from ...engine.values.fact import Fact, Span
+from ...engine.values.start import Start, Wording
+from ..text_to_image import Wishes
+from .image_input import StartingPipeline
+from .instruction import Change, changed, left_out_after, unread
+from .locating import find_phrase, wording_of
+from .source_image import Original
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+STRENGTH = 0.5  # of what is kept in another setting
+PLANNER = "causal-lm"  # the family of planners
+INSTRUCTIONS = (
+    "You are given the description of a picture, and a change that is wanted. Write the description of the"
+    " changed picture: one full sentence, the same words where nothing changes. Then list the facts that the"
+    " changed picture must show."
+)
+
+
+class Edit(StartingPipeline):
+    """Where a thing changes, its tokens are drawn anew, and nothing else changes, byte for byte. Where the
+    setting does, the tokens are kept that are as likely as they were, those of things for the most part. Where
+    the style does, all are drawn anew, after the same plan."""
+
+    def request(
+        self,
+        prompt: str,
+        *,
+        image: "PIL.Image.Image | str | Path | Outcome | Original",
+        shows: str = "",
+        seed: int = 0,
+        row: int = 0,
+        **wishes: Unpack[Wishes],
+    ) -> Request:
+        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+
+        Args:
+            prompt: the instruction.
+            shows: what the picture shows, where it is no outcome of this engine; else the captioner says it.
+
+        Raises:
+            InputError: the instruction is not understood, or speaks of what is not in the picture.
+        """
+        original = self.original(image, **wishes)
+        wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
+        change = changed(wording, prompt) or self._asked(wording, prompt)
+        if change is None:
+            raise InputError(
+                f"{prompt!r} changes nothing that is understood in {wording.prompt!r}: try 'make the THING"
+                " COLOUR', 'put a THING instead of the THING', 'at night', 'in ink'"
+            )
+        start = self._start(original, wording, change)
+        return self.pipe.request(change.wording.prompt, seed=seed, row=row, start=start, **wishes)
+
+    def _seen(self, prompt: str, *, asked: bool) -> Wording:
+        """The wording of a picture that comes from elsewhere.
+
+        Args:
+            asked: somebody said that it shows this; else the captioner did.
+        """
+        facts: tuple[Fact, ...] = (Fact(kind="other", text=prompt),)
+        left_out: tuple[Span, ...] = ()
+        vocabulary = self._vocabulary()
+        if vocabulary is not None and (wish := wish_of(prompt, vocabulary)).things:
+            composition = composition_of(wish)
+            facts, left_out = asked_facts(composition, vocabulary), composition.left_out
+        return Wording(
+            prompt=prompt,
+            facts=tuple(dataclasses.replace(fact, asked=asked, span=None) for fact in facts),
+            left_out=left_out if asked else (),
+        )
+
+    def _vocabulary(self) -> Vocabulary | None:
+        """Of the planner, where it knows some words only."""
+        from ...engine.models.checkpoint.folder import folder_of
+
+        plan = self.pipe.recipe.stages.get("plan")
+        if plan is None or plan.model.family != PLANNER:
+            return None
+        return read_vocabulary(folder_of(plan.model.checkpoint))
+
+    def _asked(self, wording: Wording, instruction: str) -> Change | None:
+        """What the planner makes of an instruction, where it is a model of any words; else `None`."""
+        from ...engine.models.checkpoint.folder import folder_of
+        from ...engine.stages.planning.plan import PlanStage
+
+        plan = self.pipe.recipe.stages.get("plan")
+        if plan is None or plan.model.family != PLANNER or self._vocabulary() is not None:
+            return None
+        if read_words(folder_of(plan.model.checkpoint)) is not None:
+            return None
+        told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
+        stage = PlanStage(model=plan.model, **{**plan.settings, **told})
+        before = f"Description: {wording.prompt}\nChange: "
+        (done,) = self.done(stage, [Request(prompt=f"{before}{instruction}")])
+        new = Wording(
+            prompt=done.value.prompt,
+            facts=tuple(_asked_or_as_it_was(fact, wording, len(before)) for fact in done.value.facts),
+            left_out=left_out_after(
+                unread(instruction, _quoted(done.value.facts, len(before))), wording.left_out
+            ),
+        )
+        return Change(wording=new, where="around things")
+
+    def _start(self, original: Original, wording: Wording, change: Change) -> Start:
+        if change.where == "around things":
+            return original.start(former=wording.prompt, strength=STRENGTH, wording=change.wording)
+        if change.thing is None:
+            return original.start(wording=change.wording)
+        cells = find_phrase(self, original, wording.prompt, change.thing).box
+        return original.start(redraw=cells, mask=original.cells(cells), wording=change.wording)
+
+
+def _asked_or_as_it_was(fact: Fact, before: Wording, start: int) -> Fact:
+    """A fact of the changed picture: asked for where it quotes the change, which stands behind `start`, or
+    where it was asked for before."""
+    was_asked = any(each.asked and each.text.lower() == fact.text.lower() for each in before.facts)
+    is_change = fact.span is not None and fact.span.end > start
+    return dataclasses.replace(fact, asked=is_change or was_asked, span=None)
+
+
+def _quoted(facts: Iterable[Fact], start: int) -> set[str]:
+    """The words behind `start` that facts quote."""
+    spans = [fact.span for fact in facts if fact.span is not None and fact.span.end > start]
+    return {word for span in spans for word in plain_words(span.text[max(0, start - span.start) :])}

@@ -1,0 +1,71 @@
+"""Things in a picture by their names: what the drafter and the captioner of a recipe know of them."""
+
+from typing import Any
+
+from ...engine.errors import InputError
+from ...engine.stages.drafting.locate import Found, LocateStage, Sought
+from ...engine.values import Picture, Verdict
+from ..pocket.world.words import an
+from ..workflow import Workflow
+from .phrases import Phrase, phrase_of, with_others
+from .source_image import Original
+
+
+def find(workflow: Workflow, original: Original, name: str) -> Found:
+    """Where in a picture the thing of this name is.
+
+    Raises:
+        InputError: it is not in the picture, or the recipe has no drafter that could be asked.
+    """
+    wording = wording_of(workflow, original)
+    phrase, told = phrase_of(name, wording), wording
+    if phrase is None and original.wording is None:  # the captioner may have overlooked it
+        told = an(" ".join(name.split()))
+        phrase = phrase_of(name, told)
+    if phrase is not None and (found := find_phrase(workflow, original, told, phrase)).seen:
+        return found
+    shows = f"no {name!r} was found in the picture, which shows {wording!r}"
+    raise InputError(f"{shows}: name something in it, or give a mask or a box")
+
+
+def find_phrase(workflow: Workflow, original: Original, wording: str, phrase: Phrase) -> Found:
+    """Where in a picture, which shows what the wording says, that is which a phrase of it names.
+
+    Raises:
+        InputError: the recipe has no drafter that could be asked.
+    """
+    sought = Sought(
+        picture=original.pixels,
+        tokens=original.tokens,
+        wording=wording,
+        others=with_others(wording, phrase),
+    )
+    (done,) = workflow.done(locate_stage(workflow), [sought])
+    return done.value
+
+
+def wording_of(workflow: Workflow, original: Original) -> str:
+    """What a picture shows: the plan that it was made by, or else the captioner's words."""
+    if original.wording is not None:
+        return original.wording.prompt
+    value: Any = Picture(pixels=original.pixels)
+    for stage in workflow.pipe.runner.chain.between(Picture, Verdict):
+        (done,) = workflow.done(stage, [value])
+        value = done.value
+    return value.caption
+
+
+def locate_stage(workflow: Workflow) -> LocateStage:
+    """The stage that looks for things, with the models that draft.
+
+    Raises:
+        InputError: the recipe drafts no tokens, or in a way that says nothing of their likelihood.
+    """
+    from ...engine.stages.drafting.draft import DraftStage
+
+    for stage in workflow.pipe.runner.chain.stages:
+        if isinstance(stage, DraftStage):
+            model, codebook = stage.uses
+            return LocateStage(model=model, codebook=codebook)
+    name = workflow.pipe.recipe.name
+    raise InputError(f"recipe {name} has no drafter to ask where things are: give a mask or a box")

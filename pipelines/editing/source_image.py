@@ -1,0 +1,181 @@
+"""Pictures that a pipeline starts from, as the engine takes them: scaled, and with what is known of them."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...engine.errors import InputError
+from ...engine.values import Outcome
+from ...engine.values.start import Start, Wording
+from ..picture_judge import open_picture
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels of the picture as it was given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Original:
+    """A picture to start from.
+
+    Args:
+        pixels: uint8 (height, width, 3), of the size that is to be painted.
+        size: width and height as it was given.
+        outcome: what it came from, where this engine made it: then its tokens and its plan are known.
+    """
+
+    pixels: "torch.Tensor"
+    size: tuple[int, int]
+    outcome: Outcome | None = None
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def tokens(self) -> "torch.Tensor | None":
+        draft = self.outcome and self.outcome.draft
+        return draft.tokens if draft else None
+
+    @property
+    def wording(self) -> Wording | None:
+        """The plan that it was made by."""
+        plan = self.outcome and self.outcome.plan
+        return Wording(prompt=plan.prompt, facts=plan.facts, left_out=plan.left_out) if plan else None
+
+    def start(self, **more: Any) -> Start:
+        """What begins with this picture, and with its tokens where they are known."""
+        return Start(**{"picture": self.pixels, "tokens": self.tokens, **more})
+
+    def cells(self, grid: "torch.Tensor") -> "torch.Tensor":
+        """bool (height, width): the pixels of those cells of a grid, bool (h, w), that are true."""
+        import PIL.Image
+
+        drawn = PIL.Image.fromarray(grid.byte().numpy() * 255)
+        return _tensor(drawn.resize((self.width, self.height), PIL.Image.Resampling.NEAREST)) > 127
+
+    def mask(self, image: "PIL.Image.Image | str | Path") -> "torch.Tensor":
+        """bool (height, width): where a mask image of the picture's own size is lighter than mid-grey.
+
+        Raises:
+            InputError: it is no picture, of another size, or black throughout.
+        """
+        opened = _opened(image).convert("L")
+        if opened.size != self.size:
+            sizes = f"the mask is {_shown(opened.size)} pixels, the picture {_shown(self.size)}"
+            raise InputError(f"{sizes}: give a mask of the picture's size")
+        mask = _tensor(_fitted(opened, self.width, self.height)) > 127
+        if not mask.any():
+            raise InputError(
+                "the mask is black throughout, so nothing may change: paint white what is to be redrawn"
+            )
+        return mask
+
+    def box(self, box: Box) -> "torch.Tensor":
+        """bool (height, width): the inside of a box.
+
+        Raises:
+            InputError: it is empty, or reaches out of the picture.
+        """
+        import PIL.Image
+        import PIL.ImageDraw
+
+        left, top, right, bottom = box
+        if not (0 <= left < right <= self.size[0] and 0 <= top < bottom <= self.size[1]):
+            inside = f"inside of the picture's {_shown(self.size)} pixels"
+            raise InputError(f"box {box}: must be left, top, right, bottom {inside}")
+        drawn = PIL.Image.new("L", self.size)
+        PIL.ImageDraw.Draw(drawn).rectangle((left, top, right - 1, bottom - 1), fill=255)
+        return self.mask(drawn)
+
+
+def original_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: int, width: int) -> Original:
+    """The picture, scaled to `height` and `width`; cut at its longer sides where it is of another shape.
+
+    Raises:
+        InputError: it cannot be read, or is no picture.
+    """
+    if isinstance(image, Outcome):
+        pixels = image.picture.pixels
+        if tuple(pixels.shape[:2]) == (height, width):
+            return Original(pixels=pixels, size=(width, height), outcome=image)
+        image = image.image
+    opened = _opened(image)
+    return Original(pixels=_tensor(_fitted(opened, width, height)), size=opened.size)
+
+
+def extended(
+    image: "PIL.Image.Image | str | Path | Outcome", margins: Box, *, height: int, width: int
+) -> "tuple[Original, torch.Tensor]":
+    """The picture with room around it, scaled to `height` and `width`; and where that room is, bool (h, w).
+
+    Args:
+        margins: left, top, right, bottom, in pixels of the picture as it was given.
+
+    Raises:
+        InputError: it cannot be read, or is no picture; a margin is negative, or all are nought; with them the
+            picture is of another shape than what is painted.
+    """
+    import numpy as np
+    import torch
+
+    opened = image.image if isinstance(image, Outcome) else _opened(image)
+    left, top, right, bottom = margins
+    if min(margins) < 0 or not any(margins):
+        raise InputError(
+            f"margins {margins}: must be left, top, right, bottom, none negative, one at least above 0"
+        )
+    whole = (opened.width + left + right, opened.height + top + bottom)
+    if whole[0] * height != whole[1] * width:
+        raise InputError(
+            f"with its margins the picture is {_shown(whole)} pixels, but {_shown((width, height))} are"
+            " painted: choose margins that give it that shape"
+        )
+    scale = width / whole[0]
+    x, y = round(left * scale), round(top * scale)
+    inner = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
+    small = np.array(_fitted(opened, *inner))
+    around = ((y, height - y - inner[1]), (x, width - x - inner[0]), (0, 0))
+    mask = torch.ones(height, width, dtype=torch.bool)
+    mask[y : y + inner[1], x : x + inner[0]] = False
+    return Original(pixels=torch.from_numpy(np.pad(small, around, mode="edge")), size=whole), mask
+
+
+def _opened(image: "PIL.Image.Image | str | Path") -> "PIL.Image.Image":
+    """RGB, upright, transparency on white."""
+    import PIL.Image
+
+    if isinstance(image, (str, Path)):
+        return open_picture(Path(image))
+    if not isinstance(image, PIL.Image.Image):
+        kind = type(image).__name__
+        raise InputError(f"a {kind} is no picture: give a PIL image, a path, or an outcome of this pipeline")
+    return image.convert("RGB")
+
+
+def _fitted(image: "PIL.Image.Image", width: int, height: int) -> "PIL.Image.Image":
+    import PIL.Image
+    import PIL.ImageOps
+
+    if image.size == (width, height):
+        return image
+    return PIL.ImageOps.fit(image, (width, height), PIL.Image.Resampling.LANCZOS)
+
+
+def _tensor(image: "PIL.Image.Image") -> "torch.Tensor":
+    """uint8 (h, w, 3) or (h, w)."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.array(image))
+
+
+def _shown(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

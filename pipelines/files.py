@@ -1,0 +1,148 @@
+"""The output folder: what files in it are called, and writing them so that none is ever there by half."""
+
+import contextlib
+import errno
+import io
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..engine.errors import InputError
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import PIL.PngImagePlugin
+
+RESULTS = "results.jsonl"
+GALLERY = "index.html"
+SHEET = "contact_sheet.png"
+PREVIEW_SIDE = 256  # pixels
+_ASIDE = re.compile(r"\..+\.\d+\.part")
+_SLUG_CHARACTERS = 48
+
+
+def slug(prompt: str) -> str:
+    """The prompt as part of a file name: small letters, digits and hyphens only; `picture` if none is left."""
+    plain = unicodedata.normalize("NFKD", prompt[:400]).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:_SLUG_CHARACTERS]
+        if len(longer) > _SLUG_CHARACTERS:
+            break
+        name = longer
+    return name or "picture"
+
+
+def picture_name(row: int, prompt: str) -> str:
+    return f"{row:04d}-{slug(prompt)}.png"
+
+
+def preview_name(row: int) -> str:
+    return f"previews/{row:04d}.png"
+
+
+def refuse_if_not_a_folder(out: Path) -> None:
+    """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
+    try:
+        nearest = next((path for path in (out, *out.parents) if path.exists()), None)
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        reason = error.strerror or str(error)
+        raise InputError(f"{out}: cannot be used ({reason}): name another folder with -o") from None
+    if nearest is not None and not nearest.is_dir():
+        raise InputError(f"{nearest}: is a file, not a folder: name another folder with -o")
+
+
+def prepare_folder(out: Path) -> None:
+    """Makes the folder, if it is not there, and makes sure that files can be written into it.
+
+    Raises:
+        InputError: it is a file, or cannot be made or written to.
+    """
+    refuse_if_not_a_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as probe:
+            probe.write(b"0")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{out}: cannot be written ({reason}): name another folder with -o") from None
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """The file at `path` is what it was before, or holds all of `data`.
+
+    Args:
+        sync: it is safely on disk when this returns, first its bytes, then its name. Without, a power cut may
+            take it back; that is many times quicker.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    with replacing(path, sync=sync) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A file to write into, which takes the place of the one at `path` when the block is left without an error;
+    see `write_atomically`."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(aside, path)
+        if sync:
+            sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes sure that the names in a folder outlive a power cut, where the system can do that."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems sync files alone
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a killed run had written aside, in the folder and those in it."""
+    for pattern in (".*.part", "*/.*.part", "*/*/.*.part"):
+        for path in folder.glob(pattern):
+            if _ASIDE.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def png_bytes(image: "PIL.Image.Image", chunks: "PIL.PngImagePlugin.PngInfo | None" = None) -> bytes:
+    """The picture as a PNG file, with these text chunks; the same pixels and chunks give the same bytes."""
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", pnginfo=chunks)
+    return stream.getvalue()
+
+
+def preview_bytes(image: "PIL.Image.Image") -> bytes:
+    """A draft's preview as a PNG file, its longer side enlarged to `PREVIEW_SIDE`, its pixels still seen."""
+    import PIL.Image
+
+    factor = PREVIEW_SIDE / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return png_bytes(image.resize(size, PIL.Image.Resampling.NEAREST))

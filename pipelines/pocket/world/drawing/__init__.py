@@ -1,0 +1,1 @@
+"""How the illustrated world is drawn: things, styles, backgrounds, layouts."""

@@ -1,0 +1,127 @@
+"""From a recipe to a chain: which class carries out which stage.
+
+Stages are named in recipes; this table says where each is at home. A module is imported
+when a recipe asks for it.
+"""
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ...engine import extensions
+from ...engine.chain import Chain
+from ...engine.errors import InputError
+from ...engine.extensions import extension
+from ...engine.stage import Stage
+from ...prompts.planner import read_template
+from .reader import Recipe, StageRecipe, refuse_code
+
+if TYPE_CHECKING:
+    from ...engine.memory import Loader
+    from ...engine.repair import Aim, Flaw
+
+STAGES = {
+    "plan": ("planning.plan", "PlanStage"),
+    "draft": ("drafting.draft", "DraftStage"),
+    "refine": ("painting.refine", "RefineStage"),
+    "paint": ("painting.paint", "paint_stages"),
+    "repaint": ("painting.paint", "repaint_stages"),
+    "paint_tokens": ("painting.paint", "token_stages"),
+    "upscale": ("painting.upscale", "UpscaleStage"),
+    "judge": ("judging.judge", "JudgeStage"),
+}
+"""Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
+
+REPAINTERS = ("refine", "repaint")
+"""Stages of recipes that may begin with a picture when they paint."""
+
+OF_FAMILY = {
+    ("plan", "none"): ("planning.plan_passthrough", "PassOnStage"),
+    ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
+}
+"""As `STAGES`, for stages that models of one family carry out in a way of their own."""
+
+
+def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
+    """The chain that a recipe describes; loads nothing.
+
+    Args:
+        trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
+
+    Raises:
+        InputError: a stage or one of its settings is not known, or two neighbours do not fit; or the recipe
+            runs code, and nobody has agreed.
+    """
+    if not trust_remote_code:
+        refuse_code(recipe)
+    return Chain([each for stage in recipe.stages.values() for each in build_stages(recipe, stage)])
+
+
+def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
+    """What says where pictures of this recipe are to be mended; `None` where its painter begins with none."""
+    if not any(name in recipe.stages for name in REPAINTERS):
+        return None
+    from ...engine.stages.drafting.aim import AimStage
+    from ...engine.stages.drafting.locate import LocateStage
+
+    draft = recipe.stages.get("draft")
+    if draft is None or draft.model.family != "image-token-lm":
+        return AimStage()
+    return AimStage(locate=LocateStage(model=draft.model, **draft.models))
+
+
+def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], ...]:
+    """What carries out one table of a recipe: its class, given the models by the roles they play in it, and the
+    settings; or several, where painting has phases."""
+    where = f"recipe {recipe.name}: [stages.{stage.name}]"
+    stage_class = _class_of(stage, where)
+    models = {} if stage.model.family == "none" else {"model": stage.model}
+    try:
+        made = stage_class(**models, **stage.models, **_settings(stage))
+    except TypeError as error:  # an argument that it does not take, or lacks
+        message = str(error).split("() ", 1)[-1]
+        raise InputError(f"{where}: {message}") from None
+    return made if isinstance(made, tuple) else (made,)
+
+
+def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
+    """As `build_stages`, for a table that one stage carries out."""
+    (made,) = build_stages(recipe, stage)
+    return made
+
+
+def _class_of(stage: StageRecipe, where: str) -> Any:
+    """This package's class, or that of another one."""
+    if stage.name in STAGES:
+        module, name = _home(stage, where)
+        return getattr(importlib.import_module(f"...engine.stages.{module}", __package__), name)
+    if (added := extension(extensions.STAGES, stage.name)) is not None:
+        return added
+    known = [*STAGES, *extensions.names(extensions.STAGES)]
+    near = difflib.get_close_matches(stage.name, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise InputError(f"{where}: no such stage{hint}; known are {', '.join(known)}")
+
+
+def _home(stage: StageRecipe, where: str) -> tuple[str, str]:
+    family = stage.model.family
+    if family == "none" and (stage.name, family) not in OF_FAMILY:
+        able = ", ".join(name for name, other in OF_FAMILY if other == family)
+        raise InputError(f"{where}: family 'none': only {able} can do without a model: name a checkpoint")
+    return OF_FAMILY.get((stage.name, family), STAGES[stage.name])
+
+
+def _settings(stage: StageRecipe) -> dict[str, Any]:
+    """The stage's arguments: a planner's `template` is the text of that name, or in that file."""
+    settings = dict(stage.settings)
+    if isinstance(template := settings.get("template"), str):
+        settings["instructions"] = read_template(template)
+        del settings["template"]
+    return settings
+
+
+def registry() -> "Loader":
+    """What loads the models of every family."""
+    from ...engine.models.registry import Registry
+
+    return Registry()

@@ -1,0 +1,88 @@
+"""What a recipe would do on this machine, planned from configs alone; and the same of several, as a table."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ...engine.errors import DiptychError
+from ...engine.memory import DeviceMemory
+from ...engine.models.checkpoint.folder import folder_of
+from ...engine.models.config_sizes import Configs
+from ...engine.stage import ModelKey
+from .build import build_chain
+from .configs import is_known, with_checkpoints, write_configs
+from .doctor import Checkup, check_up, renamed
+from .reader import Recipe
+
+GIB = 2**30
+
+
+class Check(NamedTuple):
+    """What was found.
+
+    Args:
+        known: checkpoints that are not on this disk, planned by their known sizes.
+        missing: checkpoints of which nothing is here, nor known.
+    """
+
+    checkup: Checkup
+    known: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int = 16) -> Check:
+    """Plan a recipe's memory, without weights.
+
+    Args:
+        micro_batch: rows that a stage works on at once, at most.
+
+    Raises:
+        InputError: a stage or one of its settings is not known, or two neighbours do not fit.
+    """
+    keys = [key for stage in recipe.stages.values() for key in stage.keys]
+    absent = dict.fromkeys(name for key in keys if (name := _absent(key)))
+    known = tuple(name for name in absent if is_known(name))
+    with tempfile.TemporaryDirectory() as folder:
+        places = {name: str(write_configs(name, Path(folder))) for name in known}
+        placed = with_checkpoints(recipe, places)
+        memory = DeviceMemory(Configs(), budget_bytes=budget_bytes)
+        checkup = check_up(
+            placed, build_chain(placed), memory, budget_bytes=budget_bytes, micro_batch=micro_batch
+        )
+    names = {place: name for name, place in places.items()}
+    return Check(renamed(checkup, names), known, tuple(name for name in absent if name not in known))
+
+
+def markdown(recipes: Iterable[Recipe]) -> Iterator[str]:
+    """Lines of a table: what each recipe is good for, GiB for one picture, licence.
+
+    A recipe that cannot be planned has no figures.
+    """
+    yield "| recipe | good for | GiB by stage: weights + work | least budget | all at once | licence |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for recipe in recipes:
+        plan = check(recipe, micro_batch=1).checkup.plan
+        figures = ["", "", ""]
+        if plan is not None:
+            stages = (
+                f"{step.name} {_gib(step.weights_bytes)} + {_gib(step.workspace_bytes)}"
+                for step in plan.first
+                if step.uses
+            )
+            figures = [", ".join(stages), _gib(plan.least_bytes), _gib(plan.ample_bytes)]
+        use = f"{recipe.use} ({recipe.width}x{recipe.height})"
+        yield f"| {' | '.join([f'`{recipe.name}`', use, *figures, recipe.licence])} |"
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.1f}" if count >= GIB else f"{count / GIB:.2f}"
+
+
+def _absent(key: ModelKey) -> str:
+    """The Hub's id of a checkpoint that is not on this disk; empty for what is there, or is no id."""
+    try:
+        folder_of(key.checkpoint)
+    except DiptychError:
+        return key.checkpoint if key.checkpoint.count("/") == 1 else ""
+    return ""

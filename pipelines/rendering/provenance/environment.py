@@ -1,0 +1,116 @@
+"""Where pictures come from: the recipe, the revisions of its checkpoints, the mode, the device, the versions.
+
+One for a whole batch. What a single row adds to it is `provenance`'s business.
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ....engine.version import __version__
+from ...recipes.reader import Recipe
+from ...recipes.writer import checkpoint_name, recipe_table
+from ...text_to_image import TextToImage
+from .revisions import revision_of
+
+_LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pillow")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What made a batch of pictures, and what would make them again.
+
+    Args:
+        recipe: its name.
+        table: the recipe, as `parse_recipe` reads it.
+        revisions: of each checkpoint that the table names.
+        deterministic: the same bits whatever else is in the batch.
+        micro_batch: rows that a stage works on at once, at most; in the deterministic mode all are padded to
+            it.
+        memory_bytes: the budget; `None` for no limit.
+        device: the kind of hardware, as far as it decides the last bits.
+        versions: of diptych and the libraries.
+    """
+
+    recipe: str
+    table: Mapping[str, Any]
+    revisions: Mapping[str, str]
+    deterministic: bool
+    micro_batch: int
+    memory_bytes: int | None
+    device: str
+    versions: Mapping[str, str]
+
+    def essence(self) -> dict[str, Any]:
+        """What of it makes a row another row: models by their content, and the mode. Not names, device or
+        versions, so that a batch can be gone on with on another machine, or after an update."""
+        return {
+            "stages": _by_content(self.table["stages"], self.revisions),
+            "deterministic": self.deterministic,
+        }
+
+
+def origin_of(pipe: TextToImage) -> Origin:
+    """What this pipeline's pictures come from. Reads checkpoints to hash them.
+
+    Raises:
+        CheckpointError: one cannot be read.
+    """
+    if isinstance(known := getattr(pipe, "origin", None), Origin):  # its workers are elsewhere, and said so
+        return known
+    batching, memory = pipe.runner.batching, pipe.runner.memory
+    return Origin(
+        recipe=pipe.recipe.name,
+        table=recipe_table(pipe.recipe),
+        revisions=revisions(pipe.recipe),
+        deterministic=batching.deterministic,
+        micro_batch=batching.micro_batch,
+        memory_bytes=None if memory.budget_bytes == sys.maxsize else memory.budget_bytes,
+        device=_hardware(memory.device),
+        versions=versions(),
+    )
+
+
+def revisions(recipe: Recipe) -> dict[str, str]:
+    """The revision of each checkpoint of a recipe, by the name that its table has for it."""
+    keys = [key for stage in recipe.stages.values() for key in stage.keys]
+    found = dict.fromkeys(each for key in keys for each in (key.checkpoint, *(lora for lora, _ in key.loras)))
+    return {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of diptych, Python and the libraries that decide a picture; imports none of them."""
+    found = {"diptych": __version__, "python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            found[library] = "none"
+    return found
+
+
+def _hardware(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    if device == "cpu":
+        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return device
+
+
+def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
+    """The table with each checkpoint's revision in the place of its name."""
+    if isinstance(value, list):
+        return [_by_content(each, revisions) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: revisions.get(each, each) if name == "checkpoint" else _by_content(each, revisions)
+        for name, each in value.items()
+    }

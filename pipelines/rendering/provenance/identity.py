@@ -1,0 +1,36 @@
+"""What a row is: all that its picture depends on, hashed.
+
+A row whose hash is another than in the journal has changed, and is rendered again. The place of a row in its
+file is no part of it, nor are the names of files and folders: weights count by their content.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from typing import Any
+
+from ....engine.values import Request
+from .environment import Origin
+
+
+def identity(request: Request, origin: Origin) -> str:
+    """Sixteen hex digits: the hash of the request as it is carried out, and of what carries it out."""
+    values = dataclasses.asdict(dataclasses.replace(request, start=None))
+    del values["row"]
+    values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
+    return _hash({"request": _plain(values), "pipeline": origin.essence()})
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """Without what is `None`, so that a setting that a later version adds changes nothing while silent."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if each is not None}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return "inf" if isinstance(value, float) and math.isinf(value) else value

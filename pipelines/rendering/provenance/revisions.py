@@ -1,0 +1,81 @@
+"""Revisions of checkpoints: the hash of what is in their files, so that weights trained anew have another.
+
+Names, shapes and sizes would not do: training changes none of them. Hashing reads every byte once, about a
+second for a gigabyte, in the order in which loading will want them from the disk anyway. For large files the
+result is remembered in the user's cache folder, by path, size and time of change. A file of the Hub's cache is
+named after its hash, and is not read at all.
+"""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from ....engine.errors import CheckpointError
+from ....engine.models.checkpoint.folder import folder_of
+from ...files import write_atomically
+
+REMEMBERED_BYTES = 64 * 2**20  # files from this size on
+_READ = (".safetensors", ".json", ".jinja", ".model", ".txt")  # what adapters read of a checkpoint
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@functools.cache
+def cache_file() -> Path:
+    """Where hashes of large files are remembered."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "diptych" / "revisions.json"
+
+
+def revision_of(checkpoint: str) -> str:
+    """Sixteen hex digits that name the content of a checkpoint: weights, configuration and tokenizer.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+    """
+    if checkpoint.endswith(".safetensors") and Path(checkpoint).is_file():  # LoRA weights may be a single file
+        return _hash_of(Path(checkpoint))[:16]
+    folder = folder_of(checkpoint)
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in _READ and path.is_file():
+                digest.update(f"{path.relative_to(folder).as_posix()}\0{_hash_of(path)}\n".encode())
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be read ({error.strerror or error}): check its rights"
+        ) from None
+    return digest.hexdigest()[:16]
+
+
+def _hash_of(path: Path) -> str:
+    real = path.resolve()
+    if real.parent.name == "blobs" and _SHA256.fullmatch(real.name):
+        return real.name
+    status = real.stat()
+    if status.st_size < REMEMBERED_BYTES:
+        return _read(real)
+    key = f"{real}|{status.st_size}|{status.st_mtime_ns}"
+    remembered = _remembered()
+    if key not in remembered:
+        remembered[key] = _read(real)
+        with contextlib.suppress(OSError):  # it is only slower without
+            cache_file().parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(cache_file(), json.dumps(remembered, indent=1).encode())
+    return remembered[key]
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remembered() -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(cache_file().read_bytes())
+        if isinstance(found, dict):
+            return {key: value for key, value in found.items() if _SHA256.fullmatch(str(value))}
+    return {}

@@ -1,0 +1,1 @@
+"""Rendering on many machines, by Ray."""

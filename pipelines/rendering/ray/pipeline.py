@@ -1,0 +1,260 @@
+"""Many machines: text to image whose rows are rendered by Ray actors, each of which holds a whole pipeline.
+
+Ray starts the actors where there is room, carries rows to them and outcomes back, and puts another in the place
+of one that is lost; nothing of that is done here. Rows go out in chunks, one to a worker at a time. What comes
+back depends on the rows alone, so a chunk that is rendered twice, or elsewhere, comes out the same.
+
+Journal, pictures and gallery stay with the caller. Ray is imported when a pipeline is made, and not before.
+"""
+
+import contextlib
+import functools
+import importlib
+import itertools
+import logging
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputError
+from ....engine.values import Failure, Outcome, Request
+from ....engine.watch import Quiet, Watcher
+from ...recipes.reader import Recipe
+from ...recipes.writer import recipe_table
+from ...text_to_image import TextToImage
+from ..provenance.environment import Origin, origin_of
+from .share import LOCAL, share_of
+from .worker import Worker, pipeline_of
+
+STAGE = "worker"
+"""Where a row has failed whose worker was lost with it, time and again."""
+
+ATTEMPTS = 2  # at a chunk, and then at each of its rows alone, where the worker was lost
+_POLL_S = 0.2
+
+_log = logging.getLogger(__name__)
+
+Chunk = tuple[Request, ...]
+Result = Outcome | Failure
+
+
+class LostError(DiptychError):
+    """A worker was lost with what it was at, also when that was tried again."""
+
+
+class RayTextToImage(TextToImage):
+    """Text to image on a Ray cluster, or on this machine's cores and GPUs as if they were one.
+
+    `from_recipe` makes one. Use it as a context manager, or `close` it, to let go of the workers; else they go
+    when the process ends.
+
+    Args:
+        local: makes requests and says what the workers are to be like; no weights of it are loaded.
+        make: makes a worker's pipeline, in the worker's process.
+        address: of a cluster (`auto`, `HOST:PORT`, `ray://HOST:PORT`); `local` starts one here.
+        workers: how many; one for each GPU or for every few cores, if not given.
+        gpus: whether workers get GPUs, where there are any.
+
+    Raises:
+        InputError: Ray is not installed, does not answer at `address`, or has no room for the workers.
+        CheckpointError: a worker's weights are missing, or are others than those here.
+        LostError: a worker cannot be started.
+    """
+
+    def __init__(
+        self,
+        local: TextToImage,
+        make: Callable[[], TextToImage],
+        *,
+        address: str = LOCAL,
+        workers: int | None = None,
+        gpus: bool = True,
+    ) -> None:
+        super().__init__(local.runner, local.recipe)
+        self._make = make
+        self._ray, self._started = _connected(address)
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        self._share = share_of(nodes, workers, gpus=gpus)
+        self._workers: list[Any] = []
+        self.origin = self._checked(origin_of(local))
+        """What the workers make pictures with."""
+
+    @classmethod
+    def from_recipe(
+        cls,
+        recipe: str | Path | Recipe = "pocket",
+        *,
+        address: str = LOCAL,
+        workers: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """As `TextToImage.from_recipe`, whose options each worker gets (`memory` is for one worker)."""
+        local = TextToImage.from_recipe(recipe, **options)
+        make = functools.partial(pipeline_of, recipe_table(local.recipe), local.recipe.name, options)
+        return cls(local, make, address=address, workers=workers, gpus=options.get("device") != "cpu")
+
+    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Result]:
+        """Carry out requests, which are read as workers become free.
+
+        Returns:
+            an Outcome or Failure for each, in the order in which workers finish.
+
+        Raises:
+            CheckpointError, MemoryBudgetError: while iterating: a worker cannot do its work at all.
+            Cancelled: while iterating: the watcher said so. What the workers were at is dropped.
+        """
+        return self._results(iter(requests), watch or Quiet())
+
+    def close(self) -> None:
+        """Let go of the workers, and end Ray if it was started for them. Closing twice is closing once."""
+        self._dismiss()
+        if self._started:
+            self._ray.shutdown()
+            self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _opening(self) -> "_Flights":
+        """All workers, hired if they are not, on their way to being ready."""
+        if not self._workers:
+            retries = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1}
+            actor = self._ray.remote(**self._share.options(), **retries)(Worker)
+            self._workers = [actor.remote(self._make) for _ in range(self._share.workers)]
+        return {worker.open.remote(): (worker, ()) for worker in self._workers}
+
+    def _dismiss(self) -> None:
+        for worker in self._workers:
+            with contextlib.suppress(Exception):  # it is gone already, or Ray is
+                self._ray.kill(worker)
+        self._workers = []
+
+    def _checked(self, here: Origin) -> Origin:
+        """The origin of the worker that is ready first; its weights are the same as `here`."""
+        (first,), _ = self._ray.wait(list(self._opening()), num_returns=1)
+        there: Origin = self._landed(first)
+        if there.essence() != here.essence():
+            raise CheckpointError("the weights at a worker are not those that are here: copy one to the other")
+        for name, version in here.versions.items():
+            if there.versions.get(name) != version:
+                _log.warning("%s is %s here and %s at a worker", name, version, there.versions.get(name))
+        return there
+
+    def _results(self, requests: Iterator[Request], watch: Watcher) -> Iterator[Result]:
+        chunks = _Chunks(requests, rows=self.runner.wave, workers=self._share.workers)
+        flights = self._opening()
+        free: list[Any] = []
+        try:
+            while True:
+                _take_off(free, chunks, flights)
+                if free and not any(chunk for _, chunk in flights.values()):
+                    return  # whoever is free had nothing to do, and nobody else has
+                landed, _ = self._ray.wait(list(flights), num_returns=1, timeout=_POLL_S)
+                if watch.cancelled():
+                    raise Cancelled("stopped")
+                for ref in landed:
+                    worker, chunk = flights.pop(ref)
+                    results = self._rendered(ref, chunk, chunks) if chunk else self._opened(ref)
+                    free.append(worker)
+                    _take_off(
+                        free, chunks, flights
+                    )  # before the caller, who may take his time over the results
+                    yield from results
+        finally:
+            if any(chunk for _, chunk in flights.values()):
+                self._dismiss()
+
+    def _opened(self, ref: Any) -> list[Result]:
+        self._landed(ref)
+        return []
+
+    def _rendered(self, ref: Any, chunk: Chunk, chunks: "_Chunks") -> list[Result]:
+        """The results of a chunk; of one that was lost, its rows go back to be tried one by one."""
+        try:
+            results, events = self._landed(ref)
+        except LostError as error:
+            if len(chunk) == 1:
+                return [Failure(request=chunk[0], stage=STAGE, reason=str(error))]
+            _log.warning("%d rows are tried one by one: %s", len(chunk), error)
+            chunks.put_back(chunk)
+            return []
+        self.runner.memory.events.extend(events)
+        return results
+
+    def _landed(self, ref: Any) -> Any:
+        """What a worker gave. Raises its error if it is one of ours, `LostError` for any other."""
+        try:
+            return self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, DiptychError):
+                raise error.cause from None
+            raise LostError(f"a worker failed: {_first_line(error.cause)}") from None
+        except self._ray.exceptions.RayError as error:
+            raise LostError(f"a worker was lost {ATTEMPTS} times: {_first_line(error)}") from None
+
+
+_Flights = dict[Any, tuple[Any, Chunk]]
+"""What workers are at, by Ray's name for the answer: the worker and its rows, none while it gets ready."""
+
+
+def _take_off(free: list[Any], chunks: "_Chunks", flights: _Flights) -> None:
+    """Give every free worker something to do, as far as there is something."""
+    while free and (chunk := chunks.next()):
+        worker = free.pop()
+        flights[worker.render.remote(chunk)] = (worker, chunk)
+
+
+class _Chunks:
+    """Requests, some at a time: `rows`, or fewer where there are not enough for all workers."""
+
+    def __init__(self, requests: Iterator[Request], *, rows: int, workers: int) -> None:
+        head = list(itertools.islice(requests, rows * workers))
+        self._rows = rows if len(head) == rows * workers else max(1, math.ceil(len(head) / workers))
+        self._requests = itertools.chain(head, requests)
+        self._again: deque[Request] = deque()
+
+    def next(self) -> Chunk:
+        """The next ones; none when all have been given out."""
+        if self._again:
+            return (self._again.popleft(),)
+        return tuple(itertools.islice(self._requests, self._rows))
+
+    def put_back(self, chunk: Chunk) -> None:
+        """These are wanted again, each alone."""
+        self._again.extend(chunk)
+
+
+def _connected(address: str) -> tuple[Any, bool]:
+    """Ray, and whether it was started here rather than found running."""
+    if address == LOCAL:
+        # Its switch for systems whose firewalls ask: it then listens on this machine's loopback device alone.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    try:
+        ray = importlib.import_module("ray")
+    except ImportError:
+        raise InputError("--ray: Ray is not installed: pip install 'diptych[ray]'") from None
+    if ray.is_initialized():
+        return ray, False
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    options = {"include_dashboard": False} if address == LOCAL else {}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except Exception as error:  # Ray has a dozen ways to say it
+        hint = "is it the address of a running cluster?"
+        raise InputError(f"--ray {address}: Ray does not answer ({_first_line(error)}): {hint}") from None
+    return ray, True
+
+
+def _first_line(error: BaseException) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""What a command is given to render, and what becomes of it: rows, and tasks."""

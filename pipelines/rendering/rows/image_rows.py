@@ -1,0 +1,143 @@
+"""Rows that start from a picture: which of their fields ask for which pipeline.
+
+    image                     image to image; `strength` says how much of it may go
+    image, mask_image         inpainting: the mask is a file, a box as in 10,20,90,120, or a thing's name
+    image, margins            outpainting: one number, or left,top,right,bottom
+    image, variation          a variation of it
+    image, edit               an instruction, the prompt saying what the picture shows
+    sketch                    a drawing as the draft
+    starts_from               what that picture started from, which this engine made
+
+Files are looked for beside the prompt file and below, nowhere else.
+"""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ....engine.errors import DiptychError, InputError
+from ....engine.values import Request
+from ....engine.values.start import check_share
+from ...text_to_image import TextToImage
+from ..provenance.provenance import read_start
+
+FIELDS = ("image", "mask_image", "strength", "margins", "variation", "edit", "sketch", "starts_from")
+_WAYS: tuple[tuple[str, ...], ...] = (
+    ("image", "strength"),
+    ("image", "mask_image", "strength"),
+    ("image", "margins"),
+    ("image", "variation"),
+    ("image", "edit"),
+    ("sketch", "strength"),
+    ("starts_from",),
+)
+
+
+def starts(names: Collection[str]) -> bool:
+    """Whether a row starts from a picture, by the names of its settings."""
+    return any(name in names for name in FIELDS)
+
+
+def check_fields(settings: Mapping[str, Any], folder: Path) -> None:
+    """Raises InputError where the fields of a row do not go together, name a file that is not there, or a share
+    that is none."""
+    fields = [name for name in FIELDS if name in settings]
+    if not any(way[0] in fields and set(fields) <= set(way) for way in _WAYS):
+        ways = "; ".join(", ".join(way) for way in _WAYS)
+        fault = "do not go together" if len(fields) > 1 else "cannot stand alone"
+        raise InputError(f"{', '.join(fields)} {fault}: a row may have {ways}")
+    for name in ("image", "sketch", "starts_from"):
+        if name in settings:
+            beside(settings[name], folder)
+    for name in ("strength", "variation"):
+        if name in settings:
+            check_share(name, settings[name])
+
+
+def started(
+    pipe: TextToImage, prompt: str, settings: Mapping[str, Any], folder: Path, *, seed: int, row: int
+) -> Request:
+    """The request of a row that starts from a picture.
+
+    Args:
+        settings: of the row, with what it starts from among them.
+        folder: of the prompt file.
+
+    Raises:
+        InputError: fields do not go together; a file is not there, or no picture; a thing is not in it.
+    """
+    check_fields(settings, folder)
+    fields = {name: settings[name] for name in FIELDS if name in settings}
+    wishes: dict[str, Any] = {name: value for name, value in settings.items() if name not in FIELDS}
+    wishes |= {"seed": seed, "row": row}
+    try:
+        request = _request(pipe, prompt, fields, folder, wishes)
+    except InputError:
+        raise
+    except DiptychError as error:  # of a stage that looked at the picture
+        raise InputError(str(error)) from None
+    return dataclasses.replace(request, prompt=prompt)
+
+
+def beside(name: str, folder: Path) -> Path:
+    """The file of this name in a prompt file's folder, or below.
+
+    Raises:
+        InputError: it is not there, or lies elsewhere.
+    """
+    path = folder / name
+    try:
+        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(folder.resolve())
+        found = inside and path.is_file()
+    except (OSError, ValueError):
+        inside, found = True, False
+    if not inside:
+        raise InputError(f"{name!r} lies outside of the prompt file's folder: put it beside the prompt file")
+    if not found:
+        raise InputError(f"{path}: no such file: paths are relative to the prompt file")
+    return path
+
+
+def _request(
+    pipe: TextToImage, prompt: str, fields: Mapping[str, Any], folder: Path, wishes: dict[str, Any]
+) -> Request:
+    from ...editing.edit import Edit
+    from ...editing.image_to_image import ImageToImage
+    from ...editing.inpaint import SUFFIXES, Inpaint
+    from ...editing.outpaint import Outpaint
+    from ...editing.sketch import Sketch
+    from ...editing.variations import Variations
+
+    if "starts_from" in fields:
+        return pipe.request(prompt, start=read_start(beside(fields["starts_from"], folder)), **wishes)
+    more = {name: fields[name] for name in ("strength", "variation") if name in fields}
+    if "sketch" in fields:
+        return Sketch.from_pipe(pipe).request(prompt, image=beside(fields["sketch"], folder), **more, **wishes)
+    image = beside(fields["image"], folder)
+    if "edit" in fields:
+        return Edit.from_pipe(pipe).request(fields["edit"], image=image, shows=prompt, **wishes)
+    if "margins" in fields:
+        margins = _numbers("margins", fields["margins"])
+        return Outpaint.from_pipe(pipe).request(prompt, image=image, margins=margins, **wishes)
+    if "variation" in fields:
+        return Variations.from_pipe(pipe).request(prompt, image=image, **more, **wishes)
+    if "mask_image" not in fields:
+        return ImageToImage.from_pipe(pipe).request(prompt, image=image, **more, **wishes)
+    mask: Any = fields["mask_image"]
+    if mask.lower().endswith(SUFFIXES):
+        mask = beside(mask, folder)
+    elif "," in mask:
+        mask = _numbers("mask_image", mask)
+    return Inpaint.from_pipe(pipe).request(prompt, image=image, mask_image=mask, **more, **wishes)
+
+
+def _numbers(name: str, text: str) -> Any:
+    """One whole number, or four of them."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 4):
+        raise InputError(f"{name} = {text!r}: write left,top,right,bottom in pixels")
+    return numbers if len(numbers) == 4 else numbers * 4

@@ -1,0 +1,178 @@
+"""Which pictures a command is given: files, folders of them, and tables that say what each should show.
+
+This file knows names, and what stands beside them. It opens no picture, but for what a file says of itself.
+"""
+
+import dataclasses
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ....engine.errors import InputError
+from ....engine.values import Request
+from ....prompts.reader import read_prompts
+from ....prompts.row import Row
+from ....prompts.settings import plain_name
+from ...files import SHEET
+
+MAX_PICTURES = 100_000  # of a command
+KINDS = (".png", ".jpg", ".jpeg", ".webp")  # of a folder's files
+TABLES = (".csv", ".tsv", ".tab")
+PICTURE_NAMES = ("picture", "image", "file", "path", "file_name", "img", "image_path", "file_path")
+
+Named = TypeVar("Named")
+Opened = TypeVar("Opened")
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PictureFile:
+    """A picture, and what it should show.
+
+    Args:
+        path: where it lies; of a row that names none, its table.
+        prompt: `None` where the file itself may say (see `prompt_in`).
+        fault: why it cannot be looked at, in one line that names the place.
+    """
+
+    path: Path
+    prompt: str | None = None
+    fault: str | None = None
+
+
+def pictures_of(sources: Sequence[Path]) -> list[Path]:
+    """The files among `sources` as they are, and the pictures in the folders, by name, `2` before `10`.
+
+    Of a folder those files count that lie in it themselves: not what is in folders below or behind links that
+    lead out of it, nor hidden files, nor the contact sheet of a run.
+
+    Raises:
+        InputError: a folder cannot be read or holds no picture, or there are more than `MAX_PICTURES`.
+    """
+    return [path for source in sources for path in _bounded(_pictures_at(source))]
+
+
+def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[PictureFile]:
+    """The pictures of files, folders and tables, with what they should show.
+
+    Args:
+        prompt: what all of them should show; without, tables say it row by row, and pictures in their files.
+
+    Raises:
+        InputError, PromptFileError: as `pictures_of`; a table cannot be read, or names no pictures.
+    """
+    found: list[PictureFile] = []
+    for source in sources:
+        if source.suffix.lower() in TABLES and not source.is_dir():
+            found += _bounded(_of_table(source, prompt))
+        else:
+            found += (PictureFile(path=path, prompt=prompt) for path in pictures_of([source]))
+    return list(_bounded(found))
+
+
+def prompt_in(path: Path) -> str:
+    """The prompt that a picture of this engine was made of, as its file says.
+
+    Raises:
+        InputError: it does not say so.
+    """
+    from ..provenance.provenance import read_history
+
+    try:
+        return read_history(path)["request"]["prompt"]
+    except InputError:
+        raise InputError(f"{path}: does not say what it should show: give a prompt with -p") from None
+
+
+def one_by_one(
+    named: Iterable[Named],
+    opened: Callable[[Named], Opened],
+    work: Callable[[Iterator[Opened]], Iterator[Result]],
+    refused: Callable[[InputError], None],
+) -> Iterator[tuple[Named, Result]]:
+    """What comes of `work`, which is given what is opened as it asks for it, beside what it was made of.
+
+    Args:
+        opened: raises InputError for one that cannot be; `refused` is told, and the others go on.
+        work: gives one result for each, in the same order.
+    """
+    waiting: deque[Named] = deque()
+
+    def each() -> Iterator[Opened]:
+        for name in named:
+            try:
+                value = opened(name)
+            except InputError as error:
+                refused(error)
+            else:
+                waiting.append(name)
+                yield value
+
+    for result in work(each()):
+        yield waiting.popleft(), result
+
+
+def _pictures_at(source: Path) -> list[Path]:
+    try:
+        if not source.is_dir():
+            return [source]
+        root = source.resolve()
+        paths = [path for path in _bounded(source.iterdir()) if _is_picture(path, root)]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{source}: cannot be read ({reason}): check its rights") from None
+    if not paths:
+        raise InputError(f"{source}: is a folder without pictures ({', '.join(KINDS)}): name one with some")
+    return sorted(paths, key=lambda path: _natural(path.name))
+
+
+def _is_picture(path: Path, root: Path) -> bool:
+    if path.suffix.lower() not in KINDS or path.name.startswith(".") or path.name == SHEET:
+        return False
+    return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), part) if index % 2 else (0, part) for index, part in enumerate(parts)]
+
+
+def _bounded(found: Iterable[Named]) -> Iterator[Named]:
+    for number, each in enumerate(found):
+        if number == MAX_PICTURES:
+            raise InputError(f"more than {MAX_PICTURES} files: name fewer at a time")
+        yield each
+
+
+def _of_table(table: Path, prompt: str | None) -> Iterator[PictureFile]:
+    named = False
+    for row in read_prompts(table, format="table"):
+        name = _picture_name(row)
+        named = named or name is not None or row.fault is not None
+        try:
+            yield _of_row(table, row, name, prompt)
+        except InputError as error:
+            yield PictureFile(path=table, fault=f"{row.place}: {error}")
+    if not named:
+        columns = ", ".join(PICTURE_NAMES[:4])
+        raise InputError(f"{table}: names no pictures: call the column of their files one of {columns}")
+
+
+def _of_row(table: Path, row: Row, name: str | None, prompt: str | None) -> PictureFile:
+    from .image_rows import beside
+
+    if row.fault is not None:
+        raise InputError(row.fault)
+    if name is None:
+        raise InputError("names no picture")
+    said = prompt or row.prompt
+    Request(prompt=said)  # raises for one that cannot be asked about
+    return PictureFile(path=beside(name, table.parent), prompt=said)
+
+
+def _picture_name(row: Row) -> str | None:
+    said = {plain_name(name): value for name, value in {**row.notes, **row.settings}.items()}
+    values = (said.get(plain_name(name)) for name in PICTURE_NAMES)
+    return next((value for value in values if isinstance(value, str) and value), None)

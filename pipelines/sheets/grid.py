@@ -1,0 +1,154 @@
+"""Pictures side by side on one sheet of paper, with words above, beside and below them. Knows no models."""
+
+import dataclasses
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from ...engine.errors import InputError
+from .drawn_text import drawable
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.ImageFont
+
+    Font: TypeAlias = PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont
+
+MAX_PIXELS = 64_000_000  # of a sheet
+PAPER, INK, FAINT = (250, 249, 246), (33, 31, 36), (104, 100, 108)
+_GAP = 14
+_LINE = 18
+_LETTER = 14  # pixels high
+_TITLE = 22
+_CAPTION_LINES = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labels:
+    """The words on a sheet; each may be left out.
+
+    Args:
+        title: above everything.
+        columns: one above each column.
+        rows: one to the left of each row.
+        captions: one below each picture.
+    """
+
+    title: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    captions: Sequence[str] = ()
+
+
+def grid(
+    images: Sequence["PIL.Image.Image | None"], *, columns: int, labels: Labels | None = None, side: int = 256
+) -> "PIL.Image.Image":
+    """Pictures row by row, each fitted into a square of `side` pixels; `None` leaves a place empty.
+
+    Raises:
+        InputError: no pictures, or a sheet that would be too large to make.
+    """
+    import PIL.Image
+    import PIL.ImageDraw
+
+    if not images or columns < 1 or side < 8:
+        raise InputError(f"a grid of {len(images)} pictures in {columns} columns: needs at least one of each")
+    labels = labels or Labels()
+    layout = _Layout(len(images), columns, labels, side)
+    if layout.width * layout.height > MAX_PIXELS:
+        raise InputError(f"a grid of {len(images)} pictures of {side} pixels: too large, make fewer")
+    sheet = PIL.Image.new("RGB", (layout.width, layout.height), PAPER)
+    draw = PIL.ImageDraw.Draw(sheet)
+    if labels.title:
+        title = fitted(draw, labels.title, layout.width - 2 * _GAP, font(_TITLE))
+        draw.text((_GAP, _GAP - 2), title, fill=INK, font=font(_TITLE))
+    for i, text in enumerate(labels.columns[:columns]):
+        x, y = layout.place(i)
+        middle = (x + side // 2, y - _LINE - 2)
+        draw.text(middle, fitted(draw, text, side), fill=INK, font=font(), anchor="ma")
+    for i, text in enumerate(labels.rows):
+        x, y = layout.place(i * columns)
+        draw.text((x - _GAP, y + side // 2), text, fill=INK, font=font(), anchor="rm")
+    for i, image in enumerate(images):
+        x, y = layout.place(i)
+        if image is not None:
+            small = fit(image, side)
+            sheet.paste(small, (x + (side - small.width) // 2, y + (side - small.height) // 2))
+        if i < len(labels.captions):
+            write(draw, labels.captions[i], (x, y + side + 4), side, lines=_CAPTION_LINES)
+    return sheet
+
+
+class _Layout:
+    """Where each picture of a sheet goes."""
+
+    def __init__(self, count: int, columns: int, labels: Labels, side: int) -> None:
+        self._columns = columns
+        rows = -(-count // columns)
+        self._left = _GAP + (max(_width(text) for text in labels.rows) + _GAP if labels.rows else 0)
+        self._top = _GAP + (_TITLE + _GAP if labels.title else 0) + (_LINE + 4 if labels.columns else 0)
+        self._across = side + _GAP
+        lines = max((len(_wrapped(text, side)) for text in labels.captions), default=0)
+        self._down = side + _GAP + min(lines, _CAPTION_LINES) * _LINE
+        self.width = self._left + columns * self._across
+        self.height = self._top + rows * self._down
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Left and top of a picture."""
+        row, column = divmod(index, self._columns)
+        return self._left + column * self._across, self._top + row * self._down
+
+
+def font(size: int = _LETTER) -> "Font":
+    """The font of everything on paper; it ships inside Pillow."""
+    import PIL.ImageFont
+
+    return PIL.ImageFont.load_default(size)
+
+
+def fit(image: "PIL.Image.Image", side: int) -> "PIL.Image.Image":
+    """The picture in RGB, its longer side `side` pixels: small ones as they are seen, large ones smoothly."""
+    import PIL.Image
+
+    factor = side / max(image.size)
+    way = PIL.Image.Resampling.LANCZOS if factor < 1 else PIL.Image.Resampling.NEAREST
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.convert("RGB").resize(size, way)
+
+
+def write(
+    draw: "PIL.ImageDraw.ImageDraw",
+    text: str,
+    place: tuple[int, int],
+    width: int,
+    *,
+    lines: int,
+    fill: tuple[int, int, int] = INK,
+) -> int:
+    """Write `text` into so many lines of `width` pixels at most; returns how many it took."""
+    wrapped = _wrapped(text, width)
+    shown = wrapped[:lines]
+    if len(wrapped) > lines:
+        shown[-1] += " ..."
+    for i, line in enumerate(shown):
+        draw.text((place[0], place[1] + i * _LINE), fitted(draw, line, width), fill=fill, font=font())
+    return len(shown)
+
+
+def fitted(draw: "PIL.ImageDraw.ImageDraw", text: str, width: int, face: "Font | None" = None) -> str:
+    """`text`, cut where it is wider than `width` pixels."""
+    text, face = drawable(text), face or font()
+    if draw.textlength(text, font=face) <= width:
+        return text
+    while text and draw.textlength(f"{text}...", font=face) > width:
+        text = text[:-1]
+    return f"{text}..."
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(drawable(text), max(8, int(width / (0.5 * _LETTER)))) or [""]
+
+
+def _width(text: str) -> int:
+    return int(font().getlength(drawable(text)))

@@ -1,0 +1,208 @@
+"""What `diptych train` does: fits the parts, trains the models one after the other, ships them."""
+
+import difflib
+import functools
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ...engine.errors import InputError
+from ..files import refuse_if_not_a_folder
+from ..recipes.reader import POCKET_WEIGHTS
+from .config import Table, read_config
+from .data.source import PICTURE_SIDE
+from .loop.batches import CAN_FORK
+from .loop.weights import quiet_libraries
+from .one import Lasting, say, train_one
+from .parts import MODELS, WORLD_ONLY, Parts, check_data, open_parts, read_data
+from .shipping import ship, with_another, write_recipe
+from .tasks.lora import check_base
+from .tasks.preference import keys_of
+from .together import train_together
+
+WHAT = ("tokenizer", *MODELS, "all", "preference", "lora", "ship")
+WITHOUT_KEPT_PICTURES = ("planner", "inspector", "preference", "ship")
+
+
+def run_training(
+    what: str,
+    out: Path,
+    *,
+    data: str = "world",
+    config: Path | None = None,
+    steps: int | None = None,
+    threads: int | None = None,
+    seed: int | None = None,
+    beginning: str | None = None,
+    base: Path | None = None,
+    rank: int | None = None,
+    into: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 0,
+    cache: bool = False,
+    together: bool = False,
+) -> bool:
+    """Train one model, or all of them, in `out`, or ship what was trained there; goes on where it was stopped.
+
+    Args:
+        what: one of `WHAT`.
+        data: "world", or a folder of pictures with captions; the inspector is trained on the world alone.
+        config: a file of sizes and steps in place of the shipped ones.
+        steps: of each model, in place of what the config says.
+        threads: of the CPU.
+        seed: in place of the config's.
+        beginning: a folder of shipped weights to begin with, or "pocket" for the package's own.
+        base: of `lora`: the folder of the diffusers pipeline to fine-tune.
+        rank: of `lora`, in place of what the config says.
+        into: where `ship` puts the models; the package's own weights, if not given.
+        minutes: of each model, in place of any number of steps.
+        workers: processes that make batches ready, for each model; 0 for none beside the training itself.
+        cache: keep the world's pictures in `out` once they are drawn.
+        together: of `all`: the models train at the same time, each in a process of its own.
+
+    Returns:
+        Whether it is done; not so where Ctrl-C or a polite kill stopped it.
+
+    Raises:
+        InputError: an argument, the config or the data is wrong, or a folder cannot be written.
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
+    _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into, together=together)
+    _check_how(what, lasting, data=data, cache=cache)
+    quiet_libraries()
+    table = _table(config, seed=seed, rank=rank)
+    if what == "ship":
+        return _ship(out, into or POCKET_WEIGHTS, data, table)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    refuse_if_not_a_folder(out)
+    side = check_base(base) if base else PICTURE_SIDE
+    begun = {"beginning": _beginning(beginning, what), "base": base, "side": side}
+    opened = functools.partial(open_parts, out, table, data=data, cache=cache, **begun, say=say)
+    made = _train(what, opened, lasting, together=together)
+    if made:
+        print(made)
+    return made is not None
+
+
+def _table(config: Path | None, *, seed: int | None, rank: int | None) -> Table:
+    table = read_config(config)
+    if seed is not None:
+        table["seed"] = seed
+    if rank is not None:
+        table["lora"] = {**table["lora"], "rank": rank}
+    return table
+
+
+def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together: bool) -> Path | None:
+    """Where that lies which was trained; `None` where it was stopped."""
+    parts = opened()
+    if what == "tokenizer":
+        parts.codebook()
+        return parts.out / "tokenizer"
+    if what != "all":
+        if not train_one(what, parts, lasting, say=say):
+            return None
+        return _beside_the_others(parts) if what == "preference" else parts.out / what / "model"
+    names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
+    if together:
+        done = train_together(names, parts, opened, lasting)
+    else:
+        done = all(train_one(name, parts, lasting, say=say) for name in names)
+    return _gather(parts) if done else None
+
+
+def _beside_the_others(parts: Parts) -> Path:
+    """Put the tuned drafter beside the models that it was tuned with; returns the recipe's path."""
+    assert parts.beginning is not None, "what is tuned goes on from weights"
+    folder = parts.out / "preference"
+    recipe = with_another("drafter", folder / "model", parts.beginning, folder / "weights")
+    if parts.data.name == "world":
+        say(f"measure it beside what it was: diptych evaluate --recipe {shlex.quote(str(recipe))}")
+    return recipe
+
+
+def _ship(out: Path, into: Path, data: str, table: Table) -> bool:
+    shown = read_data(data, out, table, say=say)
+    check_data(out, shown)
+    ship(out, into, data=shown, calibration_scenes=table["calibration"]["scenes"], say=say)
+    print(into)
+    return True
+
+
+def _check(
+    what: str,
+    *,
+    data: str,
+    beginning: str | None,
+    base: Path | None,
+    rank: int | None,
+    into: Path | None,
+    together: bool,
+) -> None:
+    """Raises `InputError` where the arguments do not go together; reads and writes nothing."""
+    if what not in WHAT:
+        near = difflib.get_close_matches(what, WHAT, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise InputError(f"train {what!r}: not known{hint}; known are {', '.join(WHAT)}")
+    if together and what != "all":
+        raise InputError(f"train {what}: --together goes with all alone")
+    if into is not None and what != "ship":
+        raise InputError(f"train {what}: --into goes with ship alone: train first, then ship")
+    if data != "world" and what in WORLD_ONLY:
+        raise InputError(f"train {what}: is trained on the world alone: leave --data out")
+    if data != "world" and what == "ship" and into is None:
+        raise InputError(
+            "train ship: what a folder taught does not go into the package: name a folder with --into"
+        )
+    if what == "lora" and base is None:
+        raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
+    if what == "preference" and beginning is None:
+        raise InputError(
+            "train preference: tunes a drafter that there is: name its weights with --start-from: pocket, or a"
+            " folder of shipped ones"
+        )
+    if what != "lora" and (base is not None or rank is not None):
+        raise InputError(f"train {what}: --base and --rank go with lora alone")
+    if what == "lora" and beginning is not None:
+        raise InputError("train lora: --start-from does not go with it: what it begins with is --base")
+
+
+def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool) -> None:
+    """Likewise."""
+    if lasting.steps is not None and lasting.minutes is not None:
+        raise InputError(f"train {what}: --steps and --minutes do not go together: name one of them")
+    if lasting.workers and not CAN_FORK:
+        raise InputError(f"train {what}: --workers are forked, which goes on Linux alone: leave it out")
+    if cache and data != "world":
+        raise InputError(f"train {what}: a folder's pictures are kept in any case: leave --cache out")
+    if cache and what in WITHOUT_KEPT_PICTURES:
+        raise InputError(f"train {what}: takes none of the pictures that --cache keeps: leave it out")
+
+
+def _beginning(name: str | None, what: str) -> Path | None:
+    if name is None:
+        return None
+    folder = POCKET_WEIGHTS if name == "pocket" else Path(name)
+    if not folder.is_dir():
+        raise InputError(f"--start-from {name}: there is no such folder: name 'pocket' or a folder of weights")
+    if what == "preference":
+        keys_of(folder)  # says what is not there
+    return folder
+
+
+def _gather(parts: Parts) -> Path:
+    """Put all models into `OUT/weights`, with a recipe that renders with them; returns the recipe's path."""
+    weights = parts.out / "weights"
+    scenes = parts.config["calibration"]["scenes"]
+    ship(parts.out, weights, data=parts.data, calibration_scenes=scenes, say=say)
+    recipe = write_recipe(weights)
+    prompt = parts.data.prompt_of(parts.data.held_out().scenes([0])[0])
+    say(f"render with them:        diptych render -p {shlex.quote(prompt)} --recipe {recipe}")
+    if parts.data.name == "world":
+        say(f"measure them:            diptych evaluate --recipe {recipe} --inspector {weights / 'inspector'}")
+        say(f"put them in the package: diptych train ship --out {parts.out}")
+    return recipe

@@ -1,0 +1,178 @@
+"""Trains the inspector: it says which things, in which colours and places, setting and style, a picture shows.
+
+It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on
+renders alone, spoilt a little (blur, JPEG, noise, bends), so that it is fair to painted pictures. Alone among
+the models it sees every combination of kind, colour and setting: one that never saw a held-out combination
+learns that there is none, and misreads the very pictures that it is to judge (measured: 14 % of their
+settings).
+"""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from ...pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, render
+from ..data.corruption import bent, how_much, noised, spoilt
+from ..data.source import WorldData, indices_of, scene_of
+from .detector import CELL, CELLS, SIDE, Detector, Maps, normalised, shrunk
+
+RENDER_SIDE = 128  # pixels: enough for a model that looks at 96
+HELD_OUT_SHARE = 0.1  # as many as the world has of them
+UNSEEN = 100_000  # so many held-out scenes, the first ones, are kept for measuring it
+COVER = 0.3  # of a cell: a thing that fills less of it is not what the cell is asked about
+BELL = 0.6  # cells: standard deviation of the bell around a centre that is no full error
+NOTHING = -100  # a label that is not asked
+
+
+class InspectorTask:
+    """Focal loss on centres (Law & Deng 2018, eq. 1), L1 on their places, cross-entropy on all else.
+
+    The renderer's masks say what thing each cell shows, so that all of a thing's cells learn its kind and
+    colour, and not its centre alone: so dense a signal teaches shapes far sooner.
+
+    Args:
+        widths: channels of its stages, each at half the resolution of the one before.
+        spoilt: share of rows that are spoilt by blur or JPEG, and of those that are moved and bent.
+    """
+
+    name = "inspector"
+
+    def __init__(
+        self,
+        data: WorldData,
+        *,
+        widths: Sequence[int] = (32, 64, 128, 192),
+        spoilt: float = 0.6,
+        seed: int = 0,
+    ) -> None:
+        self.data, self.spoilt, self.seed = data, spoilt, seed
+        torch.manual_seed(seed)
+        self.model = Detector(widths)
+
+    def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
+        """Pixel values (b, 3, 96, 96) and what `targets_of` says of them, settings (b,), styles (b,)."""
+        rngs = [random.Random(f"inspector/{self.seed}/{step}/{i}") for i in range(size)]
+        indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
+        scenes = [self._scene(int(i), rng) for i, rng in zip(indices, rngs, strict=True)]
+        rows = [self._picture(scene, rng) for scene, rng in zip(scenes, rngs, strict=True)]
+        pixels = normalised(np.stack([picture for picture, _ in rows]))
+        masks = torch.from_numpy(np.stack([mask for _, mask in rows])).float()
+        g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        pixels, masks = bent(pixels, masks, how_much=how_much(rngs, self.spoilt), generator=g)
+        return {
+            "pixels": noised(pixels, g),
+            **targets_of(scenes, masks),
+            "setting": torch.tensor([SETTINGS.index(scene.setting) for scene in scenes]),
+            "style": torch.tensor([STYLES.index(scene.style) for scene in scenes]),
+        }
+
+    def _scene(self, index: int, rng: random.Random) -> Scene:
+        if rng.random() < HELD_OUT_SHARE:
+            return scene_of("held-out", UNSEEN + index)
+        return scene_of(self.data.split, index)
+
+    def _picture(self, scene: Scene, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (96, 96, 3) and the thing numbers (96, 96)."""
+        rendered = render(scene, RENDER_SIDE)
+        image = spoilt(rendered.image, rng) if rng.random() < self.spoilt else rendered.image
+        return shrunk(image), np.asarray(rendered.mask.resize((SIDE, SIDE), Image.Resampling.NEAREST))
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        maps: Maps = self.model(batch["pixels"])
+        centre = focal_loss(maps.centre, batch["centre"])
+        at = batch["centre"] == 1
+        place = _mean_at((maps.offset - batch["offset"]).abs().mean(-1), at)
+        kind = _cells_nats(maps.kind, batch["kind"], at)
+        colour = _cells_nats(maps.colour, batch["colour"], at)
+        setting = F.cross_entropy(maps.setting.float(), batch["setting"])
+        style = F.cross_entropy(maps.style.float(), batch["style"])
+        parts = {"centre": centre, "place": place, "kind": kind, "colour": colour}
+        parts |= {"setting": setting, "style": style}
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+    def save(self, folder: Path) -> None:
+        self.model.save_pretrained(folder)
+
+
+def targets_of(scenes: Sequence[Scene], masks: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the cells are to say.
+
+    Args:
+        masks: thing numbers, float32 (b, 96, 96), 0 for none.
+
+    Returns:
+        `centre` (b, y, x): 1 where a centre lies, falling off around it; `offset` (b, y, x, 2): where in that
+        cell, (y, x) from 0 to 1; `kind`, `colour` (b, y, x): int64, `NOTHING` where no thing is.
+    """
+    b = len(scenes)
+    centre, offset = torch.zeros(b, CELLS, CELLS), torch.zeros(b, CELLS, CELLS, 2)
+    cut = masks.reshape(b, CELLS, CELL, CELLS, CELL).permute(0, 1, 3, 2, 4).flatten(3)
+    most = max(len(scene.things) for scene in scenes)
+    cover = torch.stack([(cut == n).float().mean(-1) for n in range(1, most + 1)])  # (things, b, y, x)
+    share, which = cover.max(0)
+    which = torch.where(share >= COVER, which, NOTHING)
+    steps = torch.arange(CELLS)
+    for i, scene in enumerate(scenes):
+        for n in range(len(scene.things)):
+            inside = masks[i] == n + 1
+            if not inside.any():
+                continue  # moved out of the frame
+            point = torch.stack([_middle(inside.any(1)), _middle(inside.any(0))]) / CELL  # (y, x), in cells
+            y, x = point.long().tolist()
+            bell = torch.exp(-((steps[:, None] - y) ** 2 + (steps - x) ** 2) / (2 * BELL**2))
+            centre[i] = torch.maximum(centre[i], bell)
+            offset[i, y, x] = point - point.floor()
+            which[i, y, x] = n
+    return {
+        "centre": centre,
+        "offset": offset,
+        "kind": _named(which, [[KINDS.index(t.kind) for t in s.things] for s in scenes]),
+        "colour": _named(which, [[list(COLOURS).index(t.colour) for t in s.things] for s in scenes]),
+    }
+
+
+def focal_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Law & Deng 2018 (CornerNet), eq. 1, with alpha 2 and beta 4: a mean over the places that are 1."""
+    p = logits.float().sigmoid()
+    found = wanted == 1
+    hit = F.logsigmoid(logits.float()) * (1 - p) ** 2
+    miss = F.logsigmoid(-logits.float()) * p**2 * (1 - wanted) ** 4
+    return -torch.where(found, hit, miss).sum() / found.sum().clamp_min(1)
+
+
+def load_inspector(folder: Path) -> Detector:
+    """A trained inspector, in float32, on the CPU, ready to look."""
+    return Detector.from_pretrained(folder)
+
+
+def _middle(there: torch.Tensor) -> torch.Tensor:
+    """Half way between the first and the last pixel (n,) that is True, from 0 to n."""
+    places = there.nonzero()
+    return (places[0, 0] + places[-1, 0] + 1) / 2
+
+
+def _named(which: torch.Tensor, values: list[list[int]]) -> torch.Tensor:
+    """Thing indices (b, y, x) as values of the things of each row."""
+    most = max(map(len, values))
+    table = torch.tensor([row + [NOTHING] * (most - len(row)) for row in values])
+    named = table.gather(1, which.clamp_min(0).flatten(1)).reshape(which.shape)
+    return torch.where(which >= 0, named, NOTHING)
+
+
+def _cells_nats(logits: torch.Tensor, wanted: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of all cells that show a thing, and once more of those that hold a centre (b, y, x)."""
+    asked = wanted != NOTHING
+    nats = F.cross_entropy(
+        logits.movedim(-1, 1).float(), wanted, ignore_index=NOTHING, reduction="none"
+    )  # (b, y, x)
+    return _mean_at(nats, asked) + _mean_at(nats, asked & at)
+
+
+def _mean_at(values: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """The mean of those values that are asked for, 0 where none are; a GPU is not asked how many there are."""
+    return (values * at).sum() / at.sum().clamp_min(1)

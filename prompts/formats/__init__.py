@@ -1,0 +1,1 @@
+"""The formats of prompt files, one file each."""

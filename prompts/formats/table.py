@@ -1,0 +1,121 @@
+"""Tables: CSV and TSV. The first row names the columns; one of them is the prompt's.
+
+Cells of a CSV file (RFC 4180; `,`, `;` or `|` between them) may stand in quotes and span lines. In a TSV file a
+quote is a character like any other, as PartiPrompts has it, unless quotes stand around the whole cell. Columns
+that are no settings become notes.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+
+from ..entry import Place, rows_of
+from ..row import Row
+from ..settings import (
+    KNOWN_NAMES,
+    PROMPT_NAMES,
+    FieldError,
+    has_prompt,
+    plain_name,
+    prompt_of,
+    refuse_misspelt,
+    shown,
+)
+from ..text import Text
+
+_DELIMITERS = "\t,;|"
+_QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
+
+
+def delimiter_of(header: str) -> str | None:
+    """What stands between the cells of a header that names a prompt; `None` if it is no such header."""
+    for delimiter in _DELIMITERS:
+        if has_prompt(_unquoted(cell) for cell in header.rstrip("\r\n").split(delimiter)):
+            return delimiter
+    return None
+
+
+def is_header(line: str) -> bool:
+    """Whether a file that begins with this line can only be a table.
+
+    It has more than one column, and they have names of ours, or are plain words beside a `prompt`.
+    """
+    delimiter = delimiter_of(line)
+    cells = [_unquoted(cell) for cell in line.strip().split(delimiter)]
+    if len(cells) < 2:
+        return False
+    sure = delimiter == "\t" or any(plain_name(cell) in ("prompt", "prompts") for cell in cells)
+    words = all(re.fullmatch(r"\w[\w .-]{0,39}", cell) for cell in cells)
+    return (sure and words) or all(plain_name(cell) in KNOWN_NAMES for cell in cells)
+
+
+def read_table(text: Text) -> Iterator[Row]:
+    """The rows of `text`, in order.
+
+    Raises:
+        PromptFileError: the first row is no header with a prompt in it; quotes do not match.
+    """
+    lines = text.lines()
+    header_line = next((line for line in lines if line.strip()), "")
+    place = Place(source=text.source, line=max(text.line, 1))
+    delimiter = delimiter_of(header_line)
+    if delimiter is None:
+        names = ", ".join(PROMPT_NAMES[:3])
+        raise place.error(f"no column is called {names} or the like: name the columns in the first row")
+    read = _tab_cells if delimiter == "\t" else _cells
+    header = next(read([header_line], place, delimiter))[1]
+    if isinstance(header, str):
+        raise place.error(header)
+    _check_header(header, place)
+    for number, cells in read(lines, place, delimiter):
+        here = Place(source=text.source, line=place.line + number)
+        if isinstance(cells, str):
+            yield here.fault(cells)
+        elif len(cells) > len(header) and any(cells[len(header) :]):
+            more = f"has {len(cells)} cells, the header {len(header)}"
+            prompt = prompt_of(dict(zip(header, cells, strict=False)))
+            yield here.fault(f"{more}: put text with {delimiter!r} in quotes", prompt)
+        elif any(cells):
+            yield from rows_of(dict(zip(header, cells, strict=False)), here)
+
+
+def _check_header(header: list[str], place: Place) -> None:
+    seen: set[str] = set()
+    for name in header:
+        if (plain := plain_name(name)) in seen:
+            raise place.error(f"two columns are called {shown(name)}: rename one of them")
+        if plain:
+            seen.add(plain)
+    try:
+        refuse_misspelt(header)
+    except FieldError as error:
+        raise place.error(str(error)) from None
+
+
+def _cells(lines: Iterable[str], place: Place, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Each row and the line that it begins on, from 1; for a row on one line that is amiss, what is amiss."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            fault = f"quotes do not match ({error}): a quote inside of quotes is written twice"
+            if reader.line_num > number:  # where the next row begins is anybody's guess
+                raise Place(source=place.source, line=place.line + number).error(fault) from None
+            yield number, fault
+            continue
+        if cells is None:
+            return
+        yield number, [cell.strip() for cell in cells]
+
+
+def _tab_cells(lines: Iterable[str], _place: Place, _delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    for number, line in enumerate(lines, start=1):
+        yield number, [_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")]
+
+
+def _unquoted(cell: str) -> str:
+    cell = cell.strip()
+    found = _QUOTED.fullmatch(cell)
+    return found[1].replace('""', '"') if found else cell

@@ -1,0 +1,95 @@
+"""Between to Picture: at its ends what refine paints, in between a bit of both, for each row alone."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from diptych.engine.models.vision.patch_codebook import PatchCodebook
+from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stages.painting.morph import Between, MorphStage, slerp, tokens_turned
+from diptych.engine.stages.painting.refine import RefineStage
+from diptych.engine.values import Draft, Plan
+
+
+@pytest.fixture(scope="module")
+def models(load: Callable[..., Models], refiner: ModelKey) -> Models:
+    return load(refiner)
+
+
+@pytest.fixture(scope="module")
+def ends(
+    load: Callable[..., Models], codebook: ModelKey, make_plan: Callable[..., Plan]
+) -> tuple[Draft, Draft]:
+    book: PatchCodebook = load(codebook)[codebook]
+    drafts = []
+    for i, prompt in enumerate(("a red boat, at sunset", "a blue cat, at night")):
+        tokens = torch.randint(0, book.codebook.size, book.grid, generator=torch.Generator().manual_seed(i))
+        plan = make_plan(prompt, seed=i, num_inference_steps=2)
+        drafts.append(
+            Draft(plan=plan, tokens=tokens, codebook=book.codebook, preview=book.decode(tokens[None])[0])
+        )
+    return drafts[0], drafts[1]
+
+
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one.float() - other.float()).abs().max())
+
+
+def test_at_its_ends_it_paints_what_refine_paints(
+    refiner: ModelKey, models: Models, ends: tuple[Draft, Draft]
+) -> None:
+    way = [Between(first=ends[0], second=ends[1], share=share) for share in (0.0, 1.0)]
+    morphed = MorphStage(model=refiner).run(way, models, Silent())
+    painted = RefineStage(model=refiner).run(list(ends), models, Silent())
+    for one, other, end in zip(morphed, painted, ends, strict=True):
+        assert difference(one.pixels, other.pixels) <= 1
+        assert one.draft is not None and torch.equal(one.draft.tokens, end.tokens)
+
+
+def test_in_between_it_is_nearer_to_the_nearer_end(
+    refiner: ModelKey, models: Models, ends: tuple[Draft, Draft]
+) -> None:
+    way = [Between(first=ends[0], second=ends[1], share=share) for share in (0.0, 0.2, 0.8, 1.0)]
+    first, early, late, last = (p.pixels.float() for p in MorphStage(model=refiner).run(way, models, Silent()))
+    assert (early - first).abs().mean() < (early - last).abs().mean()
+    assert (late - last).abs().mean() < (late - first).abs().mean()
+
+
+def test_guidance_counts(refiner: ModelKey, models: Models, ends: tuple[Draft, Draft]) -> None:
+    def with_guidance(draft: Draft) -> Draft:
+        settings = dataclasses.replace(draft.plan.request.settings, guidance_scale=4.0)
+        request = dataclasses.replace(draft.plan.request, settings=settings)
+        return dataclasses.replace(draft, plan=dataclasses.replace(draft.plan, request=request))
+
+    stage = MorphStage(model=refiner)
+    plain = stage.run([Between(first=ends[0], second=ends[1], share=0.5)], models, Silent())
+    guided = stage.run(
+        [Between(first=with_guidance(ends[0]), second=with_guidance(ends[1]), share=0.5)], models, Silent()
+    )
+    assert difference(plain[0].pixels, guided[0].pixels) > 1
+
+
+def test_tokens_turn_one_after_the_other_and_never_back(ends: tuple[Draft, Draft]) -> None:
+    turned = [tokens_turned(Between(first=ends[0], second=ends[1], share=i / 20)) for i in range(21)]
+    assert turned[0].max() == 0 and turned[-1].min() == 1
+    assert all((later >= earlier).all() for earlier, later in itertools.pairwise(turned))
+    half = turned[10]
+    assert (half == 0).any() and (half == 1).any()
+
+
+def test_noise_stays_noise_on_the_way() -> None:
+    noise = torch.randn(2, 4, 16, 32, 32, generator=torch.Generator().manual_seed(0))
+    mixed = slerp(noise[0], noise[1], torch.tensor([0.0, 0.3, 0.5, 1.0]))
+    assert torch.equal(mixed[0], noise[0, 0]) and torch.equal(mixed[3], noise[1, 3])
+    assert mixed.std(dim=(1, 2, 3)) == pytest.approx(torch.ones(4), abs=0.03)
+    same = slerp(noise[0], noise[0], torch.full((4,), 0.5))
+    torch.testing.assert_close(same, noise[0])
+
+
+def test_drafts_of_two_codebooks_have_no_way_between_them(ends: tuple[Draft, Draft]) -> None:
+    foreign = dataclasses.replace(ends[1].codebook, name="foreign")
+    with pytest.raises(AssertionError, match="two codebooks"):
+        Between(first=ends[0], second=dataclasses.replace(ends[1], codebook=foreign), share=0.5)

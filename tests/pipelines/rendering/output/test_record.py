@@ -1,0 +1,98 @@
+"""What a line of results says, also of an earlier version; and what no line may say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diptych import Outcome, TextToImage
+from diptych.pipelines.rendering.output.record import Record, done
+
+OLDER = Path(__file__).parent / "older" / "results.jsonl"
+"""Written before facts told what was asked from what was added."""
+
+
+@pytest.fixture
+def outcome(pipe: TextToImage) -> Outcome:
+    (outcome,) = pipe("a boat with a hat", seed=7, accept=0.0, candidates=2).outcomes
+    return outcome
+
+
+def test_a_line_says_what_was_asked_what_was_added_and_what_was_left_out(outcome: Outcome) -> None:
+    line = json.loads(done(outcome).to_json())
+    asked, added = line["facts"]
+    assert (asked["text"], asked["asked"], asked["span"]) == ("a boat", True, [0, 6])
+    assert (added["text"], added["asked"], added["span"]) == ("in a harbour", False, None)
+    assert line["left_out"] == ["hat"] and "older" not in line
+    assert [candidate["left_out"] for candidate in line["candidates"]] == [["hat"]] * 2
+    missed = [[fact.text for fact in each.verdict.missed] for each in outcome.trail if each.verdict]
+    assert [candidate["missed"] for candidate in line["candidates"]] == missed
+
+
+def test_what_is_read_is_what_was_written(outcome: Outcome) -> None:
+    record = done(outcome)
+    read = Record.from_json(record.to_json())
+    assert read == record and not read.older
+    assert read.not_drawn == "hat" and [fact["text"] for fact in read.asked] == ["a boat"]
+
+
+def test_a_line_of_an_earlier_version_is_read_all_of_it_as_asked() -> None:
+    record = Record.from_json(OLDER.read_bytes())
+    assert record.older and record.accepted and record.left_out == () and record.not_drawn == ""
+    assert len(record.facts) == 10 and record.asked == record.facts
+    assert all(fact["asked"] is True and fact["span"] is None for fact in record.facts)
+    assert not record.wants_only_what_was_left_out
+
+
+@pytest.mark.parametrize(
+    ("score", "accept", "left_out", "only"),
+    [
+        (0.9, None, ("hat",), True),
+        (0.5, None, ("hat",), True),
+        (0.49, None, ("hat",), False),
+        (0.49, 0.3, ("hat",), True),
+        (0.9, None, (), False),
+    ],
+)
+def test_a_row_knows_that_it_is_turned_down_for_what_was_left_out_alone(
+    score: float, accept: float | None, left_out: tuple[str, ...], only: bool
+) -> None:
+    settings = {} if accept is None else {"accept": accept}
+    record = Record(
+        row=1, prompt="a hat", seed=1, status="done", score=score, left_out=left_out, settings=settings
+    )
+    assert record.wants_only_what_was_left_out is only
+
+
+def _with(changes: dict[str, Any]) -> str:
+    values = json.loads(OLDER.read_text(encoding="utf-8"))
+    fact = {**values["facts"][0], **changes.pop("fact", {})}
+    return json.dumps({**values, "facts": [fact], **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"left_out": "hat"},
+        {"left_out": None},
+        {"left_out": [7]},
+        {"left_out": [["hat"]]},
+        {"fact": {"asked": "yes"}},
+        {"fact": {"asked": None}},
+        {"fact": {"span": [0]}},
+        {"fact": {"span": [3, 2]}},
+        {"fact": {"span": [-1, 2]}},
+        {"fact": {"span": [0, 26]}},
+        {"fact": {"span": [0, True]}},
+        {"fact": {"span": "0-2"}},
+    ],
+    ids=str,
+)
+def test_a_line_that_says_what_cannot_be_is_none(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Record.from_json(_with(changes))
+
+
+def test_a_span_to_the_prompt_s_end_is_sound() -> None:
+    assert Record.from_json(_with({"fact": {"span": [0, 25]}, "left_out": []})).facts[0]["span"] == [0, 25]

@@ -1,0 +1,97 @@
+"""Pictures and results of earlier runs as sources."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import PIL.PngImagePlugin
+import pytest
+
+from diptych import InputError, PromptFileError, Row, TextToImage
+from diptych.pipelines.rendering.batch import Again
+from diptych.pipelines.rendering.rows.earlier_runs import read_source
+
+
+def test_a_picture_gives_the_row_that_it_was_made_of(
+    render: Any, files_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    row = Row(prompt="a red boat", template="a {red|blue} boat", source="p.txt", line=9, settings={"seed": 5})
+    render(pipe, tmp_path / "one", "a cat", row, guidance_scale=7.0)
+    picture = tmp_path / "one" / "0002-a-red-boat.png"
+    (again,) = read_source(str(picture))
+    assert again.settings["seed"] == 5 and again.settings["guidance_scale"] == 7.0
+    assert (again.prompt, again.template) == ("a red boat", "a {red|blue} boat")
+    render(pipe, tmp_path / "two", again)
+    assert (tmp_path / "two" / "0001-a-red-boat.png").read_bytes() == picture.read_bytes()
+
+
+def test_results_give_the_rows_that_they_speak_of(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    render(pipe, tmp_path / "one", "a cat", "poison", "a\x07bell", "a {dog}", seed=4, candidates=2)
+    results = tmp_path / "one" / "results.jsonl"
+    rows = list(read_source(str(results)))
+    assert [row.line for row in rows] == [1, 2, 3, 4]
+    assert rows[3].template == "a {dog}"  # so that nothing is looked for in it
+    render(pipe, tmp_path / "two", rows=rows)
+    lines = [lines_of(tmp_path / name) for name in ("one", "two")]
+    assert [line["status"] for line in lines[1]] == [line["status"] for line in lines[0]]
+    assert [line["id"] for line in lines[1]] == [line["id"] for line in lines[0]]
+    for name in ("0001-a-cat.png", "0004-a-dog.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_results_can_be_rendered_into_their_own_folder(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    """Lines that this run adds are not read as rows of the source."""
+    render(pipe, tmp_path, "a cat", "poison")
+    results = tmp_path / "results.jsonl"
+    for again in (Again(failed=True), Again(all=True, fresh=True)):
+        tally = render(pipe, tmp_path, rows=read_source(str(results)), again=again)
+        assert tally.rows == 2 and [line["row"] for line in lines_of(tmp_path)] == [1, 2]
+
+
+def test_a_line_of_results_that_is_none_is_a_row_with_a_fault(
+    render: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    render(pipe, tmp_path, "a cat")
+    results = tmp_path / "results.jsonl"
+    results.write_bytes(results.read_bytes() + b'{"row": "x"}\n')
+    rows = list(read_source(str(results)))
+    assert rows[1].fault == "is no line of results" and rows[1].line == 2
+
+
+def test_other_jsonl_files_are_prompt_files(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(json.dumps({"prompt": "a boat", "seed": 7}) + "\n")
+    (row,) = read_source(str(path))
+    assert (row.prompt, row.settings) == ("a boat", {"seed": 7})
+
+
+def test_a_picture_of_another_tool_gives_what_its_parameters_say(tmp_path: Path) -> None:
+    info = PIL.PngImagePlugin.PngInfo()
+    info.add_text(
+        "parameters", "a {boat}\nNegative prompt: fog\nSteps: 20, CFG scale: 7, Seed: 11, Size: 64x32"
+    )
+    path = tmp_path / "a.png"
+    PIL.Image.new("RGB", (4, 4)).save(path, pnginfo=info)
+    (row,) = read_source(str(path))
+    assert (row.prompt, row.settings["seed"], row.settings["negative_prompt"]) == ("a {boat}", 11, "fog")
+    assert row.source == str(path)
+
+
+def test_a_picture_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "a.webp"):
+        PIL.Image.new("RGB", (4, 4)).save(tmp_path / name)
+        with pytest.raises(InputError, match="carries no history"):
+            read_source(str(tmp_path / name))
+
+
+def test_what_cannot_be_opened_is_a_matter_of_the_prompt_reader(tmp_path: Path) -> None:
+    with pytest.raises(PromptFileError, match="no such file"):
+        list(read_source(str(tmp_path / "none.jsonl")))
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    with pytest.raises(PromptFileError):
+        list(read_source(str(tmp_path / "empty.jsonl")))

@@ -1,0 +1,88 @@
+"""File names, and writing that leaves nothing by half."""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diptych import InputError
+from diptych.pipelines import files as output
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("A red boat, at sunset!", "0007-a-red-boat-at-sunset.png"),
+        ("../../etc/passwd", "0007-etc-passwd.png"),
+        ("grüner Fuß", "0007-gruner-fu.png"),
+        ("船", "0007-picture.png"),
+        ("word " * 100, "0007-word-word-word-word-word-word-word-word-word.png"),
+        ("x" * 1000, f"0007-{'x' * 48}.png"),
+    ],
+)
+def test_a_picture_is_named_after_its_row_and_prompt(prompt: str, name: str) -> None:
+    assert output.picture_name(7, prompt) == name
+
+
+@given(st.text(max_size=300))
+def test_a_slug_is_always_a_short_plain_name(prompt: str) -> None:
+    slug = output.slug(prompt)
+    assert 0 < len(slug) <= 48 and all(c.isascii() and (c.isalnum() or c == "-") for c in slug)
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "file"
+    output.write_atomically(path, b"one")
+    output.write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    output.write_atomically(path, b"one")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left"):
+        output.write_atomically(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    output.prepare_folder(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path / "a" / "b") == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("mine")
+    for place in (path, path / "sub"):
+        with pytest.raises(InputError, match=r"is a file, not a folder"):
+            output.prepare_folder(place)
+    assert path.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**options: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match=r"cannot be written .Permission denied.: name another folder"):
+        output.prepare_folder(tmp_path)
+
+
+def test_a_preview_is_enlarged_pixel_by_pixel() -> None:
+    data = output.preview_bytes(PIL.Image.new("RGB", (48, 24), "red"))
+    with PIL.Image.open(io.BytesIO(data)) as image:
+        assert image.size == (256, 128)
