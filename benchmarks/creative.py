@@ -145,7 +145,7 @@ def _varied(pipe: TextToImage, originals: Sequence[Outcome]) -> dict[str, list[b
         (same,) = vary.of(original, variation=0.0, seed=5).outcomes
         nought.append(torch.equal(same.picture.pixels, original.picture.pixels))
         (other,) = vary.of(original, variation=1.0, seed=5).outcomes
-        start = Start(wording=vary.original(original).wording)
+        start = Start(wording=vary.source_image(original).wording)
         request = pipe.request(original.request.prompt, seed=derive_seed(5, 1), start=start)
         (fresh,) = vary.result([request]).outcomes
         assert other.draft is not None and fresh.draft is not None, "the recipe drafts"

@@ -35,7 +35,7 @@ RESIDENT = "no budget"
 MOVES = ("load", "prefetch", "stream", "evict")
 
 
-class Gauge(Quiet):
+class MemoryProbe(Quiet):
     """Looks at the accounts and at the process at every step of a run, and keeps what is most."""
 
     def __init__(self, engine: Engine) -> None:
@@ -66,7 +66,7 @@ class Setting:
     """
 
     engine: Engine
-    gauge: Gauge
+    gauge: MemoryProbe
     budget_bytes: int | None
     events: list[Event] = dataclasses.field(default_factory=list)
 
@@ -74,13 +74,13 @@ class Setting:
     def of(cls, recipe: Recipe, options: Options, budget_bytes: int | None) -> "Setting":
         """Raises `MemoryBudgetError` if one row of a stage can never fit."""
         engine = Engine(recipe, device=options.device, clock=options.clock, memory=budget_bytes)
-        return cls(engine, Gauge(engine), budget_bytes)
+        return cls(engine, MemoryProbe(engine), budget_bytes)
 
     def run(self, prompts: Sequence[str]) -> None:
-        begun = len(self.engine.events)
+        first_event = len(self.engine.events)
         self.gauge.begin()
         self.engine.run(prompts, watch=self.gauge)
-        self.events += self.engine.events[begun:]
+        self.events += self.engine.events[first_event:]
 
     @property
     def peak_bytes(self) -> int:

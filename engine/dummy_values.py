@@ -10,7 +10,7 @@ FACTS = 6
 """That a plan has, about."""
 
 
-def samples(request: Request, stages: Iterable[Stage[Any, Any]] = ()) -> dict[type, Any]:
+def dummy_values(request: Request, stages: Iterable[Stage[Any, Any]] = ()) -> dict[type, Any]:
     """By kind, what might come of `request`; says nothing true but its sizes and settings.
 
     Args:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from .chain import Chain
-from .dummy_values import samples
+from .dummy_values import dummy_values
 from .memory import DeviceMemory, Event, format_bytes
 from .microbatch import fitting_size
 from .values import Request
@@ -24,7 +24,7 @@ LOADING_SHARE = 0.03
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Mode:
+class ExecutionMode:
     """How the next requests are carried out.
 
     Args:
@@ -38,7 +38,7 @@ class Mode:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pace:
+class WaveTiming:
     """What the last wave took: `loading_s` waiting for models, `working_s` in stages, for so many requests."""
 
     loading_s: float
@@ -46,7 +46,7 @@ class Pace:
     requests: int
 
     @classmethod
-    def of(cls, events: Sequence[Event], requests: int) -> "Pace":
+    def of(cls, events: Sequence[Event], requests: int) -> "WaveTiming":
         """From the log of one wave."""
         return cls(
             loading_s=sum(event.ms for event in events if event.kind == "lease") / 1000,
@@ -63,8 +63,8 @@ def choose(
     micro_batch: int,
     wave: int,
     alone: bool = False,
-    pace: Pace | None = None,
-) -> Mode:
+    timing: WaveTiming | None = None,
+) -> ExecutionMode:
     """The mode for requests like `request`.
 
     Args:
@@ -74,29 +74,33 @@ def choose(
         pace: what the last wave took, if there was one.
     """
     if alone:
-        return Mode(name="one-by-one", wave=1, reason="there is one request")
+        return ExecutionMode(name="one-by-one", wave=1, reason="there is one request")
     rows, least, work = _sizes(chain, memory, request, micro_batch)
     weights = memory.weight_bytes(key for uses in chain.uses_in_order() for key in uses)
     sizes = f"{format_bytes(weights)} of weights and {format_bytes(work)} of work"
     one = min(wave, micro_batch)
     if weights + work <= memory.budget_bytes:
         if rows == 1:
-            return Mode(name="one-by-one", wave=1, reason=f"{sizes} fit at once, for one row at a time")
-        return Mode(name="resident", wave=one, reason=f"{sizes} fit at once")
+            return ExecutionMode(
+                name="one-by-one", wave=1, reason=f"{sizes} fit at once, for one row at a time"
+            )
+        return ExecutionMode(name="resident", wave=one, reason=f"{sizes} fit at once")
     why = f"{sizes} do not fit {format_bytes(memory.budget_bytes)} at once"
     if least < micro_batch:
-        return Mode(name="waves", wave=wave, reason=f"{why}, which leaves room for {least} at once in a stage")
-    if pace is None or not pace.working_s:
-        return Mode(name="waves", wave=one, reason=f"{why}; nothing is measured yet")
-    worth = pace.loading_s / LOADING_SHARE / (pace.working_s / pace.requests)
+        return ExecutionMode(
+            name="waves", wave=wave, reason=f"{why}, which leaves room for {least} at once in a stage"
+        )
+    if timing is None or not timing.working_s:
+        return ExecutionMode(name="waves", wave=one, reason=f"{why}; nothing is measured yet")
+    worth = timing.loading_s / LOADING_SHARE / (timing.working_s / timing.requests)
     size = min(wave, max(one, math.ceil(worth / micro_batch) * micro_batch))
-    took = f"models took {pace.loading_s:.2f} s, work {pace.working_s:.2f} s, of {pace.requests} requests"
-    return Mode(name="waves", wave=size, reason=f"{why}; {took}")
+    took = f"models took {timing.loading_s:.2f} s, work {timing.working_s:.2f} s, of {timing.requests} requests"
+    return ExecutionMode(name="waves", wave=size, reason=f"{why}; {took}")
 
 
 def _sizes(chain: Chain, memory: DeviceMemory, request: Request, micro_batch: int) -> tuple[int, int, int]:
     """The most rows that a stage takes at once, the fewest, and the most bytes that one sets aside for work."""
-    values = samples(request, chain.stages)
+    values = dummy_values(request, chain.stages)
     rows, work = [1], 0
     for stage in chain.stages:
         if stage.takes not in values:

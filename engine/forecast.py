@@ -5,9 +5,9 @@ import dataclasses
 from typing import Any
 
 from .chain import Chain
-from .dummy_values import samples
+from .dummy_values import dummy_values
 from .errors import MemoryBudgetError
-from .execution_mode import Mode, choose
+from .execution_mode import ExecutionMode, choose
 from .memory import DeviceMemory
 from .microbatch import fitting_size
 from .stage import ModelKey, Stage
@@ -54,7 +54,7 @@ class Forecast:
         ample_bytes: the smallest budget with which all models stay and micro-batches are full.
     """
 
-    mode: Mode
+    mode: ExecutionMode
     first: tuple[Step, ...]
     again: tuple[Step, ...]
     weights_bytes: int
@@ -90,7 +90,7 @@ def forecast(
         CheckpointError: a checkpoint is missing or damaged.
     """
     stand_in = memory.rehearsal()
-    values = samples(request, chain.stages)
+    values = dummy_values(request, chain.stages)
     round_ = [(name, stage) for name, stage in chain.round(previews=previews) if stage.takes in values]
     waves: list[tuple[Step, ...]] = []
     for _ in range(2):
@@ -133,13 +133,13 @@ def _step(name: str, stage: Stage[Any, Any], value: Any, memory: DeviceMemory, m
         rows=rows,
         workspace_bytes=work,
     )
-    begun = len(memory.events)
+    first_event = len(memory.events)
     try:
         with memory.lease(stage.uses, declared, stage=name):
             peak = memory.accounted_bytes
     except MemoryBudgetError as error:
         return dataclasses.replace(step, refusal=str(error))
-    done = memory.events[begun:]
+    done = memory.events[first_event:]
     return dataclasses.replace(
         step,
         loads=tuple(event.key for event in done if event.kind == "load" and event.key),

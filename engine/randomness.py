@@ -65,7 +65,7 @@ def _seed_of(key: RowKey, stage: str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def lot(key: RowKey, stage: str, count: int, *, share: float) -> "torch.Tensor":
+def random_subset(key: RowKey, stage: str, count: int, *, share: float) -> "torch.Tensor":
     """A share of `count` places by lot; a larger share has all the places of a smaller one, and more.
 
     Returns:

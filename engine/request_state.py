@@ -11,7 +11,7 @@ from .values import Candidate, Fact, Failure, Outcome, Request
 
 
 @dataclasses.dataclass(eq=False)
-class Quest:
+class RequestState:
     """One request, with what came of it so far.
 
     Attributes:
@@ -91,13 +91,13 @@ class Quest:
 class Row:
     """A value on its way through the stages, on behalf of a quest."""
 
-    quest: Quest
+    state: RequestState
     value: Any  # what the next stage takes
     lost: bool = False
 
     def fail(self, stage: str, reason: str) -> None:
         self.lost = True
-        self.quest.failure = Failure(request=self.quest.request, stage=stage, reason=reason)
+        self.state.failure = Failure(request=self.state.request, stage=stage, reason=reason)
 
 
 @dataclasses.dataclass

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 from . import loop
 from .chain import LOOK, PREVIEW, Chain
 from .errors import InputError
-from .execution_mode import Mode, Pace, choose
+from .execution_mode import ExecutionMode, WaveTiming, choose
 from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
 from .repair import Aim, Flaw
-from .request_state import CandidateRow, Quest, Row
+from .request_state import CandidateRow, RequestState, Row
 from .stage import Stage
 from .values import Candidate, Draft, Failure, Outcome, Picture, Plan, Request, Verdict
 from .values.start import Start
@@ -84,18 +84,20 @@ class Runner:
     def _waves(self, requests: Iterator[Request], watch: Watcher) -> Iterator[Outcome | Failure]:
         ahead = list(itertools.islice(requests, 2))
         alone = len(ahead) == 1
-        mode: Mode | None = None
-        pace: Pace | None = None
+        mode: ExecutionMode | None = None
+        timing: WaveTiming | None = None
         while ahead:
-            mode = self._choose(ahead[0], mode, alone=alone, pace=pace)
+            mode = self._choose(ahead[0], mode, alone=alone, timing=timing)
             ahead += itertools.islice(requests, max(0, mode.wave - len(ahead)))
             wave, ahead = ahead[: mode.wave], ahead[mode.wave :]
-            begun = len(self.memory.events)
+            first_event = len(self.memory.events)
             yield from _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave).run()
-            pace = Pace.of(self.memory.events[begun:], len(wave))
+            timing = WaveTiming.of(self.memory.events[first_event:], len(wave))
             ahead = ahead or list(itertools.islice(requests, 1))
 
-    def _choose(self, request: Request, before: Mode | None, *, alone: bool, pace: Pace | None) -> Mode:
+    def _choose(
+        self, request: Request, before: ExecutionMode | None, *, alone: bool, timing: WaveTiming | None
+    ) -> ExecutionMode:
         """How to go on, told in the log where it differs from before."""
         mode = choose(
             self.chain,
@@ -104,7 +106,7 @@ class Runner:
             micro_batch=self.batching.micro_batch,
             wave=self.wave,
             alone=alone,
-            pace=pace,
+            timing=timing,
         )
         if before is None or (mode.name, mode.wave) != (before.name, before.wave):
             self.memory.record("choose", rows=mode.wave, note=f"{mode.name}: {mode.reason}")
@@ -131,38 +133,38 @@ class _Wave:
         self.memory = memory
         self.batching = batching
         self.watch = watch
-        self.quests = [Quest(request, policy_of(request)) for request in requests]
-        if aim is None and any(quest.policy.repairs for quest in self.quests):
+        self.states = [RequestState(request, policy_of(request)) for request in requests]
+        if aim is None and any(state.policy.repairs for state in self.states):
             self._do_without_repairs()
 
     def run(self) -> Iterator[Outcome | Failure]:
         started = self.batching.clock()
-        waiting = deque(self.quests)
+        waiting = deque(self.states)
         while waiting:
-            live = [quest for quest in waiting if quest.result is None]
-            if mending := [quest for quest in live if quest.mending]:
+            live = [state for state in waiting if state.result is None]
+            if mending := [state for state in live if state.mending]:
                 self._repair(mending)  # before anybody's next round, so that all of them fill the same batches
             else:
                 self._round(live)
             seconds = self.batching.clock() - started
-            for quest in live:
-                quest.conclude(seconds)
+            for state in live:
+                state.conclude(seconds)
             while waiting and (result := waiting[0].result) is not None:
                 waiting.popleft()
                 yield result
 
-    def _round(self, live: Sequence[Quest]) -> None:
+    def _round(self, live: Sequence[RequestState]) -> None:
         """Take one round of candidates of every live quest as far as it goes, and add them to the trails."""
-        self._foresee(self.chain.round(previews=any(quest.policy.prunes for quest in live)))
+        self._foresee(self.chain.round(previews=any(state.policy.prunes for state in live)))
         rows = self._plan(live)
         self._judge(self._paint(self._prune(self._draft(rows))))
-        for quest in live:
-            quest.close_round([row.candidate for row in rows if row.quest is quest])
+        for state in live:
+            state.close_round([row.candidate for row in rows if row.state is state])
 
-    def _repair(self, mending: Sequence[Quest]) -> None:
+    def _repair(self, mending: Sequence[RequestState]) -> None:
         """Mend one picture of each of these quests, and add what comes of it to the trails."""
         assert self.aim is not None, "without an aim nothing is to be mended"
-        rows = [quest.repair_row() for quest in mending]
+        rows = [state.repair_row() for state in mending]
         self._foresee([(stage.name, stage) for stage in (self.aim, *self.chain.between(Plan, Verdict))])
         aimed = self._carry([self.aim], rows)
         for row in aimed:
@@ -170,36 +172,36 @@ class _Wave:
             row.note(plan=row.value)
         self._judge(self._paint(self._draft(aimed)))
         for row in rows:
-            row.quest.trail.append(row.candidate)
+            row.state.trail.append(row.candidate)
 
     # The steps of a round
 
-    def _plan(self, live: Sequence[Quest]) -> list[CandidateRow]:
+    def _plan(self, live: Sequence[RequestState]) -> list[CandidateRow]:
         """Plan once for each quest that does not start from a plan; its candidates share the plan and differ in
         their draws."""
         wishes = [
             dataclasses.replace(
-                quest.request, candidate=quest.candidates()[0], missed=(*quest.request.missed, *quest.missed)
+                state.request, candidate=state.candidates()[0], missed=(*state.request.missed, *state.missed)
             )
-            for quest in live
+            for state in live
         ]
-        asked = [Row(quest, given_plan(wish) or wish) for quest, wish in zip(live, wishes, strict=True)]
+        asked = [Row(state, given_plan(wish) or wish) for state, wish in zip(live, wishes, strict=True)]
         open_rows = [row for row in asked if isinstance(row.value, Request)]
         self._look(open_rows)
         self._carry(self.chain.between(Request, Plan), [row for row in open_rows if not row.lost])
         rows: list[CandidateRow] = []
         for planned in (row for row in asked if not row.lost):
-            for candidate in planned.quest.candidates():
+            for candidate in planned.state.candidates():
                 request = dataclasses.replace(planned.value.request, candidate=candidate)
                 plan = dataclasses.replace(planned.value, request=request)
-                rows.append(CandidateRow(planned.quest, plan, candidate=Candidate(plan=plan)))
+                rows.append(CandidateRow(planned.state, plan, candidate=Candidate(plan=plan)))
         return rows
 
     def _look(self, rows: Sequence[Row]) -> None:
         """Have the captioner say what the pictures show that requests start from: plans keep of them what the
         prompts leave open."""
         starting = [row for row in rows if shows_unknown(row.value.start)]
-        looks = [Row(row.quest, Picture(pixels=row.value.start.picture)) for row in starting]
+        looks = [Row(row.state, Picture(pixels=row.value.start.picture)) for row in starting]
         self._carry(self.chain.between(Picture, Verdict), looks, label=LOOK)
         for row, look in zip(starting, looks, strict=True):
             row.lost = look.lost
@@ -219,18 +221,18 @@ class _Wave:
 
         A preview that cannot be judged counts as the worst, but is no reason to give the candidate up.
         """
-        rivals: defaultdict[Quest, list[CandidateRow]] = defaultdict(list)
+        rivals: defaultdict[RequestState, list[CandidateRow]] = defaultdict(list)
         for row in rows:
-            if row.quest.policy.prunes and isinstance(row.value, Draft):
-                rivals[row.quest].append(row)
+            if row.state.policy.prunes and isinstance(row.value, Draft):
+                rivals[row.state].append(row)
         doubtful = [row for group in rivals.values() for row in group]
-        previews = [Row(row.quest, _preview(row.value)) for row in doubtful]
+        previews = [Row(row.state, _preview(row.value)) for row in doubtful]
         self._carry(self.chain.between(Picture, Verdict), previews, label=PREVIEW)
         for row, preview in zip(doubtful, previews, strict=True):
             if not preview.lost:
                 row.note(preview_verdict=preview.value)
-        for quest, group in rivals.items():
-            judged = loop.prune(quest.policy, [row.candidate for row in group])
+        for state, group in rivals.items():
+            judged = loop.prune(state.policy, [row.candidate for row in group])
             for row, candidate in zip(group, judged, strict=True):
                 row.candidate = candidate
         return [row for row in rows if not row.candidate.reason]
@@ -265,7 +267,7 @@ class _Wave:
                     row.fail(name, result.reason)
                 else:
                     row.value = result.value
-                    row.quest.timings[name] += result.seconds
+                    row.state.timings[name] += result.seconds
             alive = [row for row in alive if not row.lost]
         return alive
 
@@ -274,8 +276,8 @@ class _Wave:
         self.memory.foresee([stage.uses for _, stage in steps] * 2)
 
     def _do_without_repairs(self) -> None:
-        for quest in self.quests:
-            quest.policy = dataclasses.replace(quest.policy, repairs=0)
+        for state in self.states:
+            state.policy = dataclasses.replace(state.policy, repairs=0)
         if not any(event.note == NO_REPAIRS for event in self.memory.events):
             self.memory.record("choose", note=NO_REPAIRS)
 

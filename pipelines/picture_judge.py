@@ -51,11 +51,11 @@ class PictureJudge:
     def __init__(
         self, stage: Stage[Any, Any], memory: DeviceMemory, *, planners: Sequence[Stage[Any, Any]] = ()
     ) -> None:
-        from ..engine.stages.planning.plan_passthrough import PassOnStage
+        from ..engine.stages.planning.plan_passthrough import PlanPassthroughStage
 
         self.stage = stage
         self.memory = memory
-        self.planners = tuple(planners) or (PassOnStage(),)
+        self.planners = tuple(planners) or (PlanPassthroughStage(),)
 
     @classmethod
     def from_recipe(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from ..engine.dummy_values import samples
+from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
@@ -197,7 +197,7 @@ class TextToImage:
         memory = self.runner.memory
         for uses in self.runner.chain.uses_in_order():
             memory.check(uses)
-        values = samples(self.request("a picture"), self.runner.chain.stages)
+        values = dummy_values(self.request("a picture"), self.runner.chain.stages)
         for stage in self.runner.chain.stages:
             if stage.takes in values:
                 memory.check(stage.uses, stage.workspace([values[stage.takes]]))

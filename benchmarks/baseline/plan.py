@@ -42,15 +42,15 @@ class JsonProcessor(LogitsProcessor):
         self.bitmask = allocate_token_bitmask(len(grammars), tokenizer.vocab_size)
         self.bits = torch.arange(32, dtype=torch.int32)
         self.stop = stop
-        self.begun = False
+        self.has_begun = False
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         for i, matcher in enumerate(self.matchers):
-            if self.begun and not matcher.is_stopped():
+            if self.has_begun and not matcher.is_stopped():
                 matcher.consume_token(int(input_ids[i, -1]))
             if not matcher.is_stopped():
                 fill_next_token_bitmask(matcher, self.bitmask, i)
-        self.begun = True
+        self.has_begun = True
         allowed = ((self.bitmask[:, :, None] >> self.bits) & 1).bool().flatten(1)[:, : scores.shape[1]]
         stopped = [matcher.is_stopped() for matcher in self.matchers]
         allowed[stopped] = torch.arange(allowed.shape[1]) == self.stop

@@ -71,8 +71,8 @@ class Refiner:
         for i, timestep in enumerate(self.scheduler.timesteps):
             model_input = torch.cat([x, condition], 1)
             if guided:
-                asked, free = self.unet(model_input.repeat(2, 1, 1, 1), timestep, text).sample.chunk(2)
-                clean = free + self.guidance_scale * (asked - free)
+                cond, uncond = self.unet(model_input.repeat(2, 1, 1, 1), timestep, text).sample.chunk(2)
+                clean = uncond + self.guidance_scale * (cond - uncond)
             else:
                 clean = self.unet(model_input, timestep, text).sample
             velocity = (x - clean) / self.scheduler.sigmas[i]

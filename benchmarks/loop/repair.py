@@ -172,10 +172,10 @@ def _mendings(outcome: Outcome, look: Look, scene: Scene) -> list[Mending]:
     by_index = {candidate.index: candidate for candidate in outcome.trail}
     found = []
     for candidate in outcome.trail:
-        origin = by_index.get(candidate.repairs) if candidate.repairs is not None else None
-        if origin is None or origin.picture is None or candidate.picture is None:
+        environment = by_index.get(candidate.repairs) if candidate.repairs is not None else None
+        if environment is None or environment.picture is None or candidate.picture is None:
             continue
-        before, after = (atoms_right(_seen(each, look), scene) for each in (origin, candidate))
+        before, after = (atoms_right(_seen(each, look), scene) for each in (environment, candidate))
         found.append(Mending(before, after, taken=candidate.index == outcome.best.index))
     return found
 

@@ -63,7 +63,7 @@ class Grammar(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Given:
+class TokenConstraints:
     """What of a batch's grids stands already.
 
     Args:
@@ -75,7 +75,7 @@ class Given:
 
     tokens: torch.Tensor
     kept: torch.Tensor
-    bar: torch.Tensor | None = None
+    min_log_prob: torch.Tensor | None = None
 
 
 def guided(logits: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
@@ -90,8 +90,8 @@ def guided(logits: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
     """
     if scale is None:
         return logits
-    asked, free = logits.log_softmax(-1).chunk(2)
-    return free + scale * (asked - free)
+    cond, uncond = logits.log_softmax(-1).chunk(2)
+    return uncond + scale * (cond - uncond)
 
 
 def decode_grid(
@@ -102,7 +102,7 @@ def decode_grid(
     guidance: Sequence[float] | None,
     uniforms: torch.Tensor,
     report: Report,
-    given: Given | None = None,
+    given: TokenConstraints | None = None,
 ) -> torch.Tensor:
     """Exactly `count` tokens for each row. On a GPU nothing waits for the device before the last of them.
 
@@ -149,7 +149,7 @@ def _fed(decoding: Decoding, tokens: torch.Tensor, *, branches: int = 1) -> torc
     return (decoding.step(fed[:, 0]) if fed.shape[1] else decoding.logits)[:, None]
 
 
-def _runs(given: Given | None, count: int, *, at_once: bool) -> list[tuple[int, int]]:
+def _runs(given: TokenConstraints | None, count: int, *, at_once: bool) -> list[tuple[int, int]]:
     """The steps of a grid: each from a token to one after it; several tokens that stand in all rows are one
     step, where they may be read `at_once`."""
     if given is None or not at_once:
@@ -173,20 +173,20 @@ def _probabilities(logits: torch.Tensor, scale: torch.Tensor | None, tokens: tor
 class _Standing:
     """What is given of a batch, on the device where it is drawn."""
 
-    def __init__(self, given: Given, device: torch.device) -> None:
+    def __init__(self, given: TokenConstraints, device: torch.device) -> None:
         self.tokens, self._kept = given.tokens.to(device), given.kept.to(device)
-        self._bar = None if given.bar is None else given.bar.to(device)
+        self._min_log_prob = None if given.min_log_prob is None else given.min_log_prob.to(device)
 
     def over(self, drawn: torch.Tensor, logits: torch.Tensor, i: int) -> torch.Tensor:
         """The tokens of step `i`: those that stand, or else what was drawn (b,); logits (b or 2b, v)."""
         token, kept = self.tokens[:, i], self._kept[:, i]
-        if self._bar is not None:
+        if self._min_log_prob is not None:
             likely = logits[: len(token)].float().log_softmax(-1).gather(1, token[:, None])[:, 0]
-            kept = kept | (likely >= self._bar[:, i])
+            kept = kept | (likely >= self._min_log_prob[:, i])
         return torch.where(kept, token, drawn)
 
 
-def likelihoods(decoding: Decoding, tokens: torch.Tensor, report: Report) -> torch.Tensor:
+def token_log_probs(decoding: Decoding, tokens: torch.Tensor, report: Report) -> torch.Tensor:
     """How likely each token is after those before it: log-probabilities, float32 (b, n) on the CPU.
 
     Args:

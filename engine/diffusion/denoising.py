@@ -22,13 +22,13 @@ def guided(predict: Predict, scale: torch.Tensor) -> Predict:
     """
 
     def both(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        asked, free = predict(noisy.repeat(2, 1, 1, 1), sigma.repeat(2)).chunk(2)
-        return free + scale[:, None, None, None] * (asked - free)
+        cond, uncond = predict(noisy.repeat(2, 1, 1, 1), sigma.repeat(2)).chunk(2)
+        return uncond + scale[:, None, None, None] * (cond - uncond)
 
     return both
 
 
-def within(
+def guidance_interval(
     inside: Predict, outside: Predict, steps: int, *, start: float = 0.0, stop: float = 1.0
 ) -> list[Predict]:
     """One for each of `steps`: `inside` from the share `start` of them to the share `stop`, `outside`

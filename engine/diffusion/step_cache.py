@@ -33,7 +33,7 @@ class StepCache:
     """
 
     def __init__(self, threshold: float, *, fixed_shapes: bool = False) -> None:
-        self.asked = self.reused = 0  # predictions of one row
+        self.predicted = self.reused = 0  # predictions of one row
         self._threshold, self._fixed_shapes = threshold, fixed_shapes
         self._shown: torch.Tensor | None = None  # (b, c, h, w), when the row's estimate was made
         self._clean: torch.Tensor | None = None  # (b, c, h, w)
@@ -45,7 +45,7 @@ class StepCache:
 
     def _predict(self, predict: PredictRows, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         every = torch.arange(len(noisy), device=noisy.device)
-        self.asked += len(noisy)
+        self.predicted += len(noisy)
         if self._threshold <= 0:
             return predict(noisy, sigma, every)
         if self._clean is None or self._shown is None:

@@ -12,6 +12,6 @@ log.py         every decision and deed, with bytes and milliseconds
 from .device import DeviceMemory
 from .loader import Loader
 from .log import Event, EventKind, format_bytes
-from .memory_probe import Gauge
+from .memory_probe import MemoryProbe
 
-__all__ = ["DeviceMemory", "Event", "EventKind", "Gauge", "Loader", "format_bytes"]
+__all__ = ["DeviceMemory", "Event", "EventKind", "Loader", "MemoryProbe", "format_bytes"]

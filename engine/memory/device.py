@@ -24,11 +24,11 @@ from typing import Any
 
 from ..errors import MemoryBudgetError
 from ..stage import ModelKey, Models
-from .dry_run_loader import Rehearsal
-from .lease_plan import Foresight
+from .dry_run_loader import DryRunLoader
+from .lease_plan import LeasePlan
 from .loader import Loader
 from .log import Event, EventKind, format_bytes
-from .memory_probe import Gauge, Peaks, gauge_of
+from .memory_probe import MemoryProbe, Peaks, gauge_of
 from .sizes import Sizes
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class DeviceMemory:
         *,
         device: str = "cpu",
         budget_bytes: int | None = None,
-        gauge: Gauge | None = None,
+        gauge: MemoryProbe | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.device = device
@@ -72,7 +72,7 @@ class DeviceMemory:
         self._leases: Counter[ModelKey] = Counter()
         self._workspace_bytes = 0
         self._turn = 0  # leases so far
-        self._foresight = Foresight()
+        self._foresight = LeasePlan()
 
     # What there is
 
@@ -139,7 +139,7 @@ class DeviceMemory:
 
     def rehearsal(self) -> "DeviceMemory":
         """The same budget and measured peaks, on an empty device on which nothing is ever really loaded."""
-        loader = Rehearsal(self._loader, ahead=self.device.startswith("cuda"))
+        loader = DryRunLoader(self._loader, ahead=self.device.startswith("cuda"))
         memory = DeviceMemory(loader, device="rehearsal", budget_bytes=self.budget_bytes)
         memory.peaks, memory.streams_freely = self.peaks, self.streams_freely
         return memory
@@ -149,7 +149,7 @@ class DeviceMemory:
     def foresee(self, uses: Sequence[Iterable[ModelKey]]) -> None:
         """Say which leases are to come, in order; replaces what was said before. A lease may be had several
         times in a row (micro-batches), or not at all; none of it is a promise."""
-        self._foresight = Foresight(uses)
+        self._foresight = LeasePlan(uses)
         self._in_vain.clear()
 
     @contextlib.contextmanager

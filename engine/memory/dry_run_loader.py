@@ -7,7 +7,7 @@ from ..stage import ModelKey
 from .loader import Loader
 
 
-class Rehearsal:
+class DryRunLoader:
     """A loader that knows another's sizes, and brings nothing.
 
     Args:

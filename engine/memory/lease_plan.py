@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..stage import ModelKey
 
 
-class Foresight:
+class LeasePlan:
     """What was said of the leases to come; none of it is a promise.
 
     The lease at hand is itself the first, where it was foreseen: its next micro-batch may follow.

@@ -13,7 +13,7 @@ MARGIN = 1.05
 """Peaks vary a little with the values; allocators round up."""
 
 
-class Gauge(Protocol):
+class MemoryProbe(Protocol):
     """Measures how much memory is allocated on the device at most."""
 
     def begin(self) -> None:
@@ -54,7 +54,7 @@ class CudaGauge:
         return torch.cuda.max_memory_allocated(self._device) - self._before
 
 
-def gauge_of(device: str) -> Gauge:
+def gauge_of(device: str) -> MemoryProbe:
     """What measures on this device."""
     return CudaGauge(device) if device.startswith("cuda") else NoGauge()
 

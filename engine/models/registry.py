@@ -16,7 +16,7 @@ from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_file
 from .diffusion.pipeline_parts import DENOISER, components_of
 
 if TYPE_CHECKING:
-    from .checkpoint.host_weights import Master
+    from .checkpoint.host_weights import HostWeights
     from .checkpoint.slots import Shared
 
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -46,7 +46,7 @@ class Registry:
     """Loads models of every known family; the `Loader` of `DeviceMemory`. Keeps the masters on the host."""
 
     def __init__(self) -> None:
-        self._masters: dict[ModelKey, Master] = {}
+        self._host_weights: dict[ModelKey, HostWeights] = {}
         self._shared: Shared = WeakValueDictionary()
 
     def weights(self, key: ModelKey, *, streamed: bool = False) -> dict[str, int]:
@@ -89,29 +89,29 @@ class Registry:
         Raises:
             CheckpointError: the checkpoint is missing, damaged or not of its family.
         """
-        if key not in self._masters:
-            self._masters[key] = _read(key, self._shared)
-        return self._masters[key].fill(device, streamed=streamed)
+        if key not in self._host_weights:
+            self._host_weights[key] = _read(key, self._shared)
+        return self._host_weights[key].fill(device, streamed=streamed)
 
     def brought(self, key: ModelKey) -> tuple[int, float]:
         """Bytes that were streamed so far, and how many seconds that took."""
-        stream = self._masters[key].stream if key in self._masters else None
+        stream = self._host_weights[key].stream if key in self._host_weights else None
         return (stream.bytes, stream.seconds) if stream else (0, 0.0)
 
     def can_load_ahead(self, key: ModelKey, device: str) -> bool:
         """Whether there is a stream to load on, and a master that need not be read first."""
-        return device.startswith("cuda") and key in self._masters
+        return device.startswith("cuda") and key in self._host_weights
 
     def load_ahead(self, key: ModelKey, device: str) -> Callable[[], Any]:
         """Begin to load; what is returned waits, and gives the handle."""
-        master = self._masters[key]
+        master = self._host_weights[key]
         master.begin_to_fill(device)
         return master.arrive
 
     def unload(self, key: ModelKey) -> None:
         """Drop the weights from the device; the master stays."""
-        if key in self._masters:
-            self._masters[key].drop()
+        if key in self._host_weights:
+            self._host_weights[key].drop()
 
 
 def _in_parts(key: ModelKey) -> bool:
@@ -138,10 +138,10 @@ def _streamed(key: ModelKey) -> str:
     return next(iter(components_of(_folder(key), DENOISER))) if key.part == DENOISER else ""
 
 
-def _read(key: ModelKey, shared: "Shared") -> "Master":
+def _read(key: ModelKey, shared: "Shared") -> "HostWeights":
     import torch
 
-    from .checkpoint.host_weights import Master
+    from .checkpoint.host_weights import HostWeights
 
     folder = _folder(key)
     loader = _loader(key)
@@ -154,7 +154,7 @@ def _read(key: ModelKey, shared: "Shared") -> "Master":
         raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
     try:
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device("cpu"), **more)
-        return Master(handle, _files(key), shared, streams=_streamed(key))
+        return HostWeights(handle, _files(key), shared, streams=_streamed(key))
     except (DiptychError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever a library makes of files that are not as they should be

@@ -35,7 +35,7 @@ class Draft:
     tokens: "torch.Tensor"
     codebook: Codebook
     preview: "torch.Tensor"
-    begun: "torch.Tensor | None" = None
+    initial_tokens: "torch.Tensor | None" = None
 
     def __post_init__(self) -> None:
         assert self.tokens.ndim == 2, f"tokens of a draft are (h, w), not {tuple(self.tokens.shape)}"

@@ -108,7 +108,7 @@ def render(
     workers: Annotated[int | None, typer.Option(help="With --ray: pipelines at a time.")] = None,
 ) -> None:
     """Render prompts into a folder: pictures, results.jsonl, index.html. Stopped, the same command goes on."""
-    from ..rendering.rows.prompt_source import Reading
+    from ..rendering.rows.prompt_source import ReadOptions
     from .render import run_render
 
     options = {"device": device, "memory": memory, "deterministic": deterministic, "wave": WAVE}
@@ -125,7 +125,7 @@ def render(
         out=out,
         seed=seed,
         wishes=wishes,
-        reading=Reading(**reading),
+        reading=ReadOptions(**reading),
         limit=limit,
         only=only,
         sweep=sweep or (),
@@ -149,13 +149,13 @@ def prompts(
     literal: LiteralOption = False,
 ) -> None:
     """Show the rows of a source as render would carry them out, without rendering."""
-    from ..rendering.rows.prompt_source import Reading
+    from ..rendering.rows.prompt_source import ReadOptions
     from .prompts import run_prompts
 
     reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
     reading |= {"max_variants": max_variants, "literal": literal}
     status = run_prompts(
-        source, text, seed=seed, reading=Reading(**reading), limit=limit, only=only, as_json=as_json
+        source, text, seed=seed, reading=ReadOptions(**reading), limit=limit, only=only, as_json=as_json
     )
     raise typer.Exit(status)
 

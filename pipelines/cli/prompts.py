@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.values import Request, Settings
-from ..rendering.rows.prompt_source import Reading, read_rows
+from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..terminal import error_console, out_console
 from .tables.results import MAX_TABLE_ROWS
@@ -33,7 +33,7 @@ def run_prompts(
     texts: list[str] | None,
     *,
     seed: int = 0,
-    reading: Reading | None = None,
+    reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
     as_json: bool = False,

@@ -14,8 +14,8 @@ from ..rendering.batch import Again, Source, render_tasks
 from ..rendering.output.folder import FolderLostError
 from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
-from ..rendering.provenance.environment import origin_of
-from ..rendering.rows.prompt_source import Reading, read_rows
+from ..rendering.provenance.environment import environment_of
+from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
@@ -35,7 +35,7 @@ def run_render(
     out: Path,
     seed: int = 0,
     wishes: Mapping[str, Any] | None = None,
-    reading: Reading | None = None,
+    reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
     retry_failed: bool = False,
@@ -103,7 +103,7 @@ class _Run:
                     self.pipe,
                     tasks,
                     self.out,
-                    origin=origin_of(self.pipe),
+                    environment=environment_of(self.pipe),
                     source=self.source,
                     again=self.again,
                     watch=onlooker or Stoppable(watch, stop),

@@ -39,7 +39,7 @@ def run_show(path: Path, *, as_json: bool = False) -> None:
 
 def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and values, the most wanted first."""
-    request, verdict, origin = history["request"], history["verdict"], history["origin"]
+    request, verdict, environment = history["request"], history["verdict"], history["origin"]
     lines = [("prompt", request["prompt"])]
     if request.get("template"):
         lines.append(("written as", request["template"]))
@@ -54,10 +54,10 @@ def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("settings", _listed(request["settings"])))
     if history["draft"]:
         lines.append(("draft", _listed(history["draft"])))
-    lines += [("recipe", origin["recipe"]), ("weights", _listed(origin["revisions"]))]
-    mode = "deterministic" if origin["deterministic"] else "ordinary"
-    lines.append(("mode", f"{mode}, micro-batches of {origin['micro_batch']}, on {origin['device']}"))
-    return [*lines, ("versions", _listed(origin["versions"])), ("id", history["id"])]
+    lines += [("recipe", environment["recipe"]), ("weights", _listed(environment["revisions"]))]
+    mode = "deterministic" if environment["deterministic"] else "ordinary"
+    lines.append(("mode", f"{mode}, micro-batches of {environment['micro_batch']}, on {environment['device']}"))
+    return [*lines, ("versions", _listed(environment["versions"])), ("id", history["id"])]
 
 
 def _word(history: dict[str, Any]) -> str:

@@ -36,10 +36,10 @@ def storyboard(
     memory: MemoryOption = None,
 ) -> None:
     """Scenes with one cast, kept the same from panel to panel, on a page with captions."""
-    from ..rendering.rows.prompt_source import Reading, read_rows
+    from ..rendering.rows.prompt_source import ReadOptions, read_rows
     from ..storyboard import Storyboard
 
-    told = [row.prompt for row in read_rows(scenes, None, seed=seed, reading=Reading(literal=True))]
+    told = [row.prompt for row in read_rows(scenes, None, seed=seed, reading=ReadOptions(literal=True))]
     who = dict(_member(text) for text in cast)
     pipe = _made(Storyboard, recipe, device=device, memory=memory)
     _make(

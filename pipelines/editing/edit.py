@@ -21,10 +21,10 @@ from ...engine.values import Outcome, Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
 from ..text_to_image import Wishes
-from .image_input import StartingPipeline
+from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
 from .locating import find_phrase, wording_of
-from .source_image import Original
+from .source_image import SourceImage
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -38,7 +38,7 @@ INSTRUCTIONS = (
 )
 
 
-class Edit(StartingPipeline):
+class Edit(ImageInputPipeline):
     """Where a thing changes, its tokens are drawn anew, and nothing else changes, byte for byte. Where the
     setting does, the tokens are kept that are as likely as they were, those of things for the most part. Where
     the style does, all are drawn anew, after the same plan."""
@@ -47,13 +47,13 @@ class Edit(StartingPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | Original",
+        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
         shows: str = "",
         seed: int = 0,
         row: int = 0,
         **wishes: Unpack[Wishes],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
 
         Args:
             prompt: the instruction.
@@ -62,7 +62,7 @@ class Edit(StartingPipeline):
         Raises:
             InputError: the instruction is not understood, or speaks of what is not in the picture.
         """
-        original = self.original(image, **wishes)
+        original = self.source_image(image, **wishes)
         wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
         change = changed(wording, prompt) or self._asked(wording, prompt)
         if change is None:
@@ -123,7 +123,7 @@ class Edit(StartingPipeline):
         )
         return Change(wording=new, where="around things")
 
-    def _start(self, original: Original, wording: Wording, change: Change) -> Start:
+    def _start(self, original: SourceImage, wording: Wording, change: Change) -> Start:
         if change.where == "around things":
             return original.start(former=wording.prompt, strength=STRENGTH, wording=change.wording)
         if change.thing is None:

@@ -20,7 +20,7 @@ from ..recipes.build import REPAINTERS
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
 from ..workflow import Workflow
-from .source_image import Original, original_of
+from .source_image import SourceImage, source_image_of
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -30,7 +30,7 @@ PAINTERS = ("paint", "paint_tokens")
 """Stages of recipes that paint, and see no picture."""
 
 
-class StartingPipeline(Workflow, abc.ABC):
+class ImageInputPipeline(Workflow, abc.ABC):
     """A pipeline whose requests have a start; a subclass says in `request` what that is.
 
     Raises:
@@ -91,14 +91,16 @@ class StartingPipeline(Workflow, abc.ABC):
         ]
         return self.result(requests, watch)
 
-    def original(self, image: "PIL.Image.Image | str | Path | Outcome | Original", **wishes: Any) -> Original:
+    def source_image(
+        self, image: "PIL.Image.Image | str | Path | Outcome | SourceImage", **wishes: Any
+    ) -> SourceImage:
         """A picture at the size that is painted: the recipe's, or what `wishes` say.
 
         Raises:
             InputError: it cannot be read, or is no picture.
         """
-        if isinstance(image, Original):
+        if isinstance(image, SourceImage):
             return image
         recipe = self.pipe.recipe
         height, width = wishes.get("height", recipe.height), wishes.get("width", recipe.width)
-        return original_of(image, height=height, width=width)
+        return source_image_of(image, height=height, width=width)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...engine.values import Outcome, Request
 from ..text_to_image import Wishes
-from .image_input import StartingPipeline
+from .image_input import ImageInputPipeline
 from .locating import find
-from .source_image import Box, Original
+from .source_image import Box, SourceImage
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -23,21 +23,21 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """By these a mask's file is told from a thing's name."""
 
 
-class Inpaint(StartingPipeline):
+class Inpaint(ImageInputPipeline):
     """The draft's tokens that the mask touches are drawn anew after the prompt, and painted to fit the rest."""
 
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | Original",
+        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
         mask_image: "Mask",
         strength: float = 1.0,
         seed: int = 0,
         row: int = 0,
         **wishes: Unpack[Wishes],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
 
         Args:
             prompt: what the whole picture should show in the end.
@@ -48,12 +48,12 @@ class Inpaint(StartingPipeline):
         Raises:
             InputError: the mask is of another size, or allows nothing; no thing of that name was found.
         """
-        original = self.original(image, **wishes)
+        original = self.source_image(image, **wishes)
         mask = self.mask(original, mask_image)
         start = original.start(mask=mask, strength=strength, redraw=strength)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
-    def mask(self, original: Original, mask: "Mask") -> "torch.Tensor":
+    def mask(self, original: SourceImage, mask: "Mask") -> "torch.Tensor":
         """bool (height, width): where pixels may change. Arguments and errors as `request`."""
         if isinstance(mask, (tuple, list)):
             return original.box(mask)

@@ -8,10 +8,10 @@ from ...engine.values import Picture, Verdict
 from ..pocket.world.words import an
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
-from .source_image import Original
+from .source_image import SourceImage
 
 
-def find(workflow: Workflow, original: Original, name: str) -> Found:
+def find(workflow: Workflow, original: SourceImage, name: str) -> Found:
     """Where in a picture the thing of this name is.
 
     Raises:
@@ -28,7 +28,7 @@ def find(workflow: Workflow, original: Original, name: str) -> Found:
     raise InputError(f"{shows}: name something in it, or give a mask or a box")
 
 
-def find_phrase(workflow: Workflow, original: Original, wording: str, phrase: Phrase) -> Found:
+def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase: Phrase) -> Found:
     """Where in a picture, which shows what the wording says, that is which a phrase of it names.
 
     Raises:
@@ -44,7 +44,7 @@ def find_phrase(workflow: Workflow, original: Original, wording: str, phrase: Ph
     return done.value
 
 
-def wording_of(workflow: Workflow, original: Original) -> str:
+def wording_of(workflow: Workflow, original: SourceImage) -> str:
     """What a picture shows: the plan that it was made by, or else the captioner's words."""
     if original.wording is not None:
         return original.wording.prompt

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...engine.values import Outcome, Request
 from ..text_to_image import Wishes
-from .image_input import StartingPipeline
+from .image_input import ImageInputPipeline
 from .source_image import Box, extended
 
 if TYPE_CHECKING:
     import PIL.Image
 
 
-class Outpaint(StartingPipeline):
+class Outpaint(ImageInputPipeline):
     """The models paint one size: the picture is scaled so that it and its margins have that. Nothing else
     happens to it: its scaled pixels stay byte for byte."""
 
@@ -30,7 +30,7 @@ class Outpaint(StartingPipeline):
         row: int = 0,
         **wishes: Unpack[Wishes],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
 
         Args:
             prompt: what the whole should show.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...engine.values import Outcome, Request
 from ..text_to_image import Wishes
-from .image_input import StartingPipeline
-from .source_image import Original
+from .image_input import ImageInputPipeline
+from .source_image import SourceImage
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 STRENGTH = 0.0
 
 
-class Sketch(StartingPipeline):
+class Sketch(ImageInputPipeline):
     """The drawing's tokens are the draft, but for those that fit the prompt least; no more of it is seen."""
 
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | Original",
+        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
         strength: float = STRENGTH,
         seed: int = 0,
         row: int = 0,
         **wishes: Unpack[Wishes],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
 
         Args:
             strength: 0 to 1: the share of the drawing's tokens that are drawn anew; by default none.
         """
-        start = self.original(image, **wishes).start(redraw=strength)
+        start = self.source_image(image, **wishes).start(redraw=strength)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)

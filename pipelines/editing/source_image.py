@@ -18,7 +18,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Original:
+class SourceImage:
     """A picture to start from.
 
     Args:
@@ -96,7 +96,7 @@ class Original:
         return self.mask(drawn)
 
 
-def original_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: int, width: int) -> Original:
+def source_image_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: int, width: int) -> SourceImage:
     """The picture, scaled to `height` and `width`; cut at its longer sides where it is of another shape.
 
     Raises:
@@ -105,15 +105,15 @@ def original_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: int,
     if isinstance(image, Outcome):
         pixels = image.picture.pixels
         if tuple(pixels.shape[:2]) == (height, width):
-            return Original(pixels=pixels, size=(width, height), outcome=image)
+            return SourceImage(pixels=pixels, size=(width, height), outcome=image)
         image = image.image
     opened = _opened(image)
-    return Original(pixels=_tensor(_fitted(opened, width, height)), size=opened.size)
+    return SourceImage(pixels=_tensor(_fitted(opened, width, height)), size=opened.size)
 
 
 def extended(
     image: "PIL.Image.Image | str | Path | Outcome", margins: Box, *, height: int, width: int
-) -> "tuple[Original, torch.Tensor]":
+) -> "tuple[SourceImage, torch.Tensor]":
     """The picture with room around it, scaled to `height` and `width`; and where that room is, bool (h, w).
 
     Args:
@@ -145,7 +145,7 @@ def extended(
     around = ((y, height - y - inner[1]), (x, width - x - inner[0]), (0, 0))
     mask = torch.ones(height, width, dtype=torch.bool)
     mask[y : y + inner[1], x : x + inner[0]] = False
-    return Original(pixels=torch.from_numpy(np.pad(small, around, mode="edge")), size=whole), mask
+    return SourceImage(pixels=torch.from_numpy(np.pad(small, around, mode="edge")), size=whole), mask
 
 
 def _opened(image: "PIL.Image.Image | str | Path") -> "PIL.Image.Image":

@@ -8,14 +8,14 @@ Variations.from_pipe(pipe).of(boat, variation=0.4, num_images_per_prompt=4).imag
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ...engine.randomness import RowKey, derive_seed, lot
+from ...engine.randomness import RowKey, derive_seed, random_subset
 from ...engine.values import Outcome, Request
 from ...engine.values.start import check_share
 from ...engine.watch import Watcher
 from ..render_result import RenderResult
 from ..text_to_image import Wishes
-from .image_input import StartingPipeline
-from .source_image import Original
+from .image_input import ImageInputPipeline
+from .source_image import SourceImage
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -24,7 +24,7 @@ VARIATION = 0.4
 CELLS = 12  # rows and columns in which places are drawn by lot, where the draft's own are not known
 
 
-class Variations(StartingPipeline):
+class Variations(ImageInputPipeline):
     """Which tokens are drawn anew is a lot of the seed's; where they are kept, so are the pixels, byte for
     byte. With a variation of 0 the picture is the original's bytes, with one of 1 nothing of it is left."""
 
@@ -32,22 +32,22 @@ class Variations(StartingPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | Original",
+        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
         variation: float = VARIATION,
         seed: int = 0,
         row: int = 0,
         **wishes: Unpack[Wishes],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `StartingPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
 
         Args:
             prompt: where it is that of the outcome which is varied, so is the plan; another one is planned.
             variation: 0 to 1: the share of tokens that are drawn anew.
         """
-        original = self.original(image, **wishes)
+        original = self.source_image(image, **wishes)
         rows, columns = (CELLS, CELLS) if original.tokens is None else original.tokens.shape
         share = check_share("variation", variation)
-        redraw = lot(RowKey(seed), "variation", rows * columns, share=share).reshape(rows, columns)
+        redraw = random_subset(RowKey(seed), "variation", rows * columns, share=share).reshape(rows, columns)
         made_by = original.outcome and original.outcome.request.prompt
         wording = original.wording if prompt == made_by else None
         start = original.start(redraw=redraw, mask=original.cells(redraw), wording=wording)
@@ -65,7 +65,7 @@ class Variations(StartingPipeline):
     ) -> RenderResult:
         """So many variations of a picture that this engine made, each by a seed of its own.
 
-        Errors as `StartingPipeline.__call__`.
+        Errors as `ImageInputPipeline.__call__`.
         """
         seeds = [derive_seed(seed, i + 1) for i in range(num_images_per_prompt)]
         requests = [

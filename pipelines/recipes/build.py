@@ -36,7 +36,7 @@ REPAINTERS = ("refine", "repaint")
 """Stages of recipes that may begin with a picture when they paint."""
 
 OF_FAMILY = {
-    ("plan", "none"): ("planning.plan_passthrough", "PassOnStage"),
+    ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""

@@ -26,7 +26,7 @@ from .output.folder import FolderLostError, OutputFolder
 from .output.journal import Journal
 from .output.record import Record
 from .output.tally import Tally
-from .provenance.environment import Origin
+from .provenance.environment import Environment
 from .provenance.identity import identity
 from .provenance.provenance import picture_bytes, picture_id
 from .rows.tasks import Requester, Task
@@ -81,7 +81,7 @@ def render_tasks(
     tasks: Iterable[Task],
     out: Path,
     *,
-    origin: Origin,
+    environment: Environment,
     source: Source,
     again: Again | None = None,
     watch: Watcher | None = None,
@@ -105,7 +105,7 @@ def render_tasks(
         FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
-    batch = _Batch(_begun(iter(tasks)), origin, source, again or Again(), on_row, beside)
+    batch = _Batch(_begun(iter(tasks)), environment, source, again or Again(), on_row, beside)
     results = pipe.run(batch.requests(), watch=watch)
     with OutputFolder(out) as folder:
         batch.open(folder)
@@ -144,7 +144,7 @@ class _Batch:
     def __init__(
         self,
         tasks: Iterator[Task],
-        origin: Origin,
+        environment: Environment,
         source: Source,
         again: Again,
         on_row: Callable[[Record | None], None],
@@ -153,7 +153,7 @@ class _Batch:
         self.tally = Tally()
         self.broken_off: PromptFileError | None = None
         self._tasks = tasks
-        self._origin = origin
+        self._environment = environment
         self._source = source
         self._again = again
         self._on_row = on_row
@@ -183,7 +183,7 @@ class _Batch:
                 if task.request is None:
                     self._refuse(task)
                     continue
-                name = identity(task.request, self._origin)
+                name = identity(task.request, self._environment)
                 if self._settled(task, name):
                     entry = self.journal.entry(number)
                     assert entry is not None, "a row that is settled has an entry"
@@ -257,7 +257,7 @@ class _Batch:
             if outcome.draft is not None:
                 preview = preview_bytes(outcome.draft.image)
                 self.folder.write(preview_name(request.row), preview, sync=False)
-            data = picture_bytes(outcome, self._origin, template=task.template)
+            data = picture_bytes(outcome, self._environment, template=task.template)
             self.folder.write(picture_name(request.row, request.prompt), data)
             return outcome
         except OSError as error:

@@ -27,9 +27,9 @@ _SHARES = (
     "ema",
     "label_smoothing",
     "previews",
-    "spoilt",
-    "spoilt_rows",
-    "spoilt_tokens",
+    "corrupted",
+    "corrupted_rows",
+    "corrupted_tokens",
     "tokens",
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -40,6 +40,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
 }
 _FROM_ZERO = ("checkpoint_minutes", "divergence", "lr", "matrix_lr", "minutes", "temperature", "thing_weight")
+
+_RENAMED = {"spoilt": "corrupted", "spoilt_rows": "corrupted_rows", "spoilt_tokens": "corrupted_tokens"}
+"""Names of earlier versions."""
 
 Table = dict[str, Any]
 
@@ -75,7 +78,8 @@ def sizes_of(config: Table, name: str) -> Table:
 
 def _over(table: Mapping[str, Any], shipped: Table, where: str) -> Table:
     merged = dict(shipped)
-    for key, value in table.items():
+    for name, value in table.items():
+        key = _RENAMED.get(name, name)
         if key not in shipped:
             near = difflib.get_close_matches(key, shipped, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""

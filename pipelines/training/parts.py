@@ -159,8 +159,8 @@ class Parts:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise InputError(f"config: [{name}]: these sizes do not fit together: {reason}") from error
         beginning = None if (self.out / name / STATE).exists() else self.beginning
-        if beginning is not None and (begun := start_from(task, beginning)):
-            self._say(f"{name}: {begun:,} weights begin as those of {beginning}")
+        if beginning is not None and (copied := start_from(task, beginning)):
+            self._say(f"{name}: {copied:,} weights begin as those of {beginning}")
         self._remember(name, begun_with)
         return task
 

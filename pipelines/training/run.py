@@ -80,8 +80,8 @@ def run_training(
         torch.set_num_threads(threads)
     refuse_if_not_a_folder(out)
     side = check_base(base) if base else PICTURE_SIDE
-    begun = {"beginning": _beginning(beginning, what), "base": base, "side": side}
-    opened = functools.partial(open_parts, out, table, data=data, cache=cache, **begun, say=say)
+    beginnings = {"beginning": _beginning(beginning, what), "base": base, "side": side}
+    opened = functools.partial(open_parts, out, table, data=data, cache=cache, **beginnings, say=say)
     made = _train(what, opened, lasting, together=together)
     if made:
         print(made)

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 
 from diptych.engine.chain import Chain
-from diptych.engine.execution_mode import Mode, Pace, choose
+from diptych.engine.execution_mode import ExecutionMode, WaveTiming, choose
 from diptych.engine.memory import DeviceMemory, Event, Loader
 from diptych.engine.values import Request
 
 REQUEST = Request(prompt="a boat", height=8, width=8)
 
 
-Choose = Callable[..., Mode]
+Choose = Callable[..., ExecutionMode]
 
 
 @pytest.fixture
 def mode(make_chain: Callable[..., Chain], make_loader: Callable[..., Loader]) -> Choose:
     """The mode for models of ten bytes each and two bytes of work a row."""
 
-    def mode(budget: int | None, *, micro_batch: int = 4, wave: int = 64, **how: Any) -> Mode:
+    def mode(budget: int | None, *, micro_batch: int = 4, wave: int = 64, **how: Any) -> ExecutionMode:
         memory = DeviceMemory(make_loader(), budget_bytes=budget)
         return choose(make_chain(), memory, REQUEST, micro_batch=micro_batch, wave=wave, **how)
 
@@ -49,7 +49,7 @@ def test_the_first_of_several_waves_is_small(mode: Choose) -> None:
 
 
 def test_where_micro_batches_are_cut_short_waves_are_large(mode: Choose) -> None:
-    chosen = mode(10 + 7, pace=Pace(loading_s=0.0, working_s=1.0, requests=4))
+    chosen = mode(10 + 7, timing=WaveTiming(loading_s=0.0, working_s=1.0, requests=4))
     assert (chosen.name, chosen.wave) == ("waves", 64)
     assert chosen.reason.endswith("at once, which leaves room for 3 at once in a stage")
 
@@ -63,13 +63,13 @@ def test_where_micro_batches_are_cut_short_waves_are_large(mode: Choose) -> None
     ],
 )
 def test_later_waves_are_as_large_as_loading_asks_for(mode: Choose, loading_s: float, wave: int) -> None:
-    chosen = mode(40, pace=Pace(loading_s=loading_s, working_s=4.0, requests=4))
+    chosen = mode(40, timing=WaveTiming(loading_s=loading_s, working_s=4.0, requests=4))
     assert (chosen.name, chosen.wave) == ("waves", wave)
     assert f"models took {loading_s:.2f} s, work 4.00 s, of 4 requests" in chosen.reason
 
 
 def test_where_models_take_turns_for_one_row_at_a_time_there_are_waves_all_the_same(mode: Choose) -> None:
-    assert mode(10 + 3, pace=Pace(loading_s=9.0, working_s=1.0, requests=4)).wave == 64
+    assert mode(10 + 3, timing=WaveTiming(loading_s=9.0, working_s=1.0, requests=4)).wave == 64
 
 
 def test_a_pace_is_read_in_the_log_of_a_wave() -> None:
@@ -80,5 +80,5 @@ def test_a_pace_is_read_in_the_log_of_a_wave() -> None:
         Event(kind="lease", ms=500),
         Event(kind="run", ms=2000, rows=2),
     ]
-    assert Pace.of(events, 8) == Pace(loading_s=1.5, working_s=6.0, requests=8)
-    assert Pace.of([], 8).working_s == 0
+    assert WaveTiming.of(events, 8) == WaveTiming(loading_s=1.5, working_s=6.0, requests=8)
+    assert WaveTiming.of([], 8).working_s == 0

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.randomness import RowKey, derive_seed, generators, lot, normals, uniforms
+from diptych.engine.randomness import RowKey, derive_seed, generators, normals, random_subset, uniforms
 from diptych.engine.values import MAX_SEED
 
 KEYS = st.builds(RowKey, st.integers(0, MAX_SEED), st.integers(0, 4096))
@@ -68,10 +68,10 @@ def test_seeds_of_a_file_are_its_own_and_legal() -> None:
 
 
 def test_a_larger_lot_holds_the_smaller_one() -> None:
-    lots = [lot(RowKey(3), "variation", 144, share=share / 8) for share in range(9)]
+    lots = [random_subset(RowKey(3), "variation", 144, share=share / 8) for share in range(9)]
     assert [int(each.sum()) for each in lots] == [18 * eighths for eighths in range(9)]
     assert all(bool((small <= large).all()) for small, large in itertools.pairwise(lots))
-    assert not torch.equal(lots[4], lot(RowKey(4), "variation", 144, share=0.5))
+    assert not torch.equal(lots[4], random_subset(RowKey(4), "variation", 144, share=0.5))
 
 
 def test_generators_of_rows_depend_on_seed_candidate_and_stage_alone() -> None:

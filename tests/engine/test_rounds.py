@@ -184,11 +184,13 @@ def test_a_scorer_that_gives_no_probability_costs_that_candidate_alone(score: fl
             return Verdict(caption="", score=score)
         return by_brightness(picture)
 
-    spoilt, other = world(judge=judge).run(wish(seed=7, candidates=3), wish(seed=4))
-    assert isinstance(spoilt, Outcome) and isinstance(other, Outcome)
-    assert spoilt.best.index == 1 and other.best.index == 0
-    assert spoilt.trail[2].verdict is None and spoilt.trail[2].picture is not None
-    assert "failed at judge" in spoilt.trail[2].reason and f"score {score} outside" in spoilt.trail[2].reason
+    corrupted, other = world(judge=judge).run(wish(seed=7, candidates=3), wish(seed=4))
+    assert isinstance(corrupted, Outcome) and isinstance(other, Outcome)
+    assert corrupted.best.index == 1 and other.best.index == 0
+    assert corrupted.trail[2].verdict is None and corrupted.trail[2].picture is not None
+    assert (
+        "failed at judge" in corrupted.trail[2].reason and f"score {score} outside" in corrupted.trail[2].reason
+    )
 
 
 def test_a_scorer_that_never_gives_a_probability_ends_with_the_rounds() -> None:

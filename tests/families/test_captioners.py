@@ -89,10 +89,10 @@ def by_hand(reader: PictureReader, name: str, picture: torch.Tensor, text: str) 
 def test_likelihoods_are_those_computed_by_hand(load: Load, name: str) -> None:
     reader = load(name)
     for picture in pictures():
-        got = reader.nats(picture, TEXTS)
+        got = reader.negative_log_likelihood(picture, TEXTS)
         with torch.no_grad():
             assert got == pytest.approx([by_hand(reader, name, picture, text) for text in TEXTS], abs=1e-5)
-    one, other = (reader.nats(picture, TEXTS) for picture in pictures()[:2])
+    one, other = (reader.negative_log_likelihood(picture, TEXTS) for picture in pictures()[:2])
     assert one != other, "what is said depends on what is seen"
 
 
@@ -164,7 +164,14 @@ def test_a_text_that_the_picture_makes_likelier_scores_above_one_half(load: Load
     reader = load("blip")
     (pixels, *_) = pictures()
     picture = Picture(pixels=pixels)
-    gains = [b - a for a, b in zip(reader.nats(pixels, TEXTS), reader.nats(grey(pixels), TEXTS), strict=True)]
+    gains = [
+        b - a
+        for a, b in zip(
+            reader.negative_log_likelihood(pixels, TEXTS),
+            reader.negative_log_likelihood(grey(pixels), TEXTS),
+            strict=True,
+        )
+    ]
     for gain, p, sharp in zip(
         gains,
         probabilities(reader, picture, TEXTS),

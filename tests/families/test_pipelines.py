@@ -55,7 +55,7 @@ def test_the_picture_is_the_librarys_own(family: str, twin: Twin) -> None:
     models = {each: registry.load(each, "cpu") for stage in (encode, denoise, decode) for each in stage.uses}
     (latents,) = denoise.run(encode.run([value], models, Silent()), models, Silent())
     (picture,) = decode.run([latents], models, Silent())
-    arguments = decode._manner.call(models[decode.uses[0]].family, [latents.conditioned])
+    arguments = decode._call.call(models[decode.uses[0]].family, [latents.conditioned])
     shades = models[decode.uses[0]].decode(latents.latents, latents.conditioned.encoded, arguments)
 
     stage = "paint_tokens" if isinstance(value, Draft) else "paint"

@@ -54,12 +54,12 @@ def test_outside_of_what_is_mended_no_token_and_no_byte_changes(together: list[O
         assert [each.index for each in outcome.trail] == [0, 1, 2]
         for mended in outcome.trail[1:]:
             assert mended.repairs is not None and mended.mends
-            origin, start = outcome.trail[mended.repairs], mended.plan.request.start
+            environment, start = outcome.trail[mended.repairs], mended.plan.request.start
             assert start is not None and start.mask is not None and isinstance(start.redraw, torch.Tensor)
-            assert mended.draft is not None and origin.draft is not None
-            assert mended.picture is not None and origin.picture is not None
-            assert torch.equal(mended.draft.tokens[~start.redraw], origin.draft.tokens[~start.redraw])
-            assert torch.equal(mended.picture.pixels[~start.mask], origin.picture.pixels[~start.mask])
+            assert mended.draft is not None and environment.draft is not None
+            assert mended.picture is not None and environment.picture is not None
+            assert torch.equal(mended.draft.tokens[~start.redraw], environment.draft.tokens[~start.redraw])
+            assert torch.equal(mended.picture.pixels[~start.mask], environment.picture.pixels[~start.mask])
 
 
 def test_a_repair_is_made_again_by_its_own_request(pipe: TextToImage, together: list[Outcome]) -> None:

@@ -73,7 +73,7 @@ def soup(tokens: list[str], sample: str = "") -> st.SearchStrategy[bytes]:
     """Pieces in any order; a sample with pieces put into it here and there; any bytes."""
     table = table_of(tokens)
 
-    def spoil(drawn: bytes) -> bytes:
+    def corrupt(drawn: bytes) -> bytes:
         data = bytearray(sample.encode())
         for place, index in zip(drawn[::2], drawn[1::2], strict=False):
             start = place * len(data) // 256
@@ -81,8 +81,8 @@ def soup(tokens: list[str], sample: str = "") -> st.SearchStrategy[bytes]:
         return bytes(data)
 
     pieces = st.binary(max_size=60).map(lambda drawn: b"".join(table[index] for index in drawn))
-    spoilt = st.binary(max_size=16).map(spoil)
-    return st.one_of(pieces, spoilt, spoilt, st.binary(max_size=200))
+    corrupted = st.binary(max_size=16).map(corrupt)
+    return st.one_of(pieces, corrupted, corrupted, st.binary(max_size=200))
 
 
 ANY = st.one_of([soup(tokens, SAMPLES[format]) for format, tokens in TOKENS.items()])

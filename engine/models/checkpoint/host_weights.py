@@ -17,7 +17,7 @@ from .slots import Shared, Slot, slots_of
 from .streaming import Stream
 
 
-class Master:
+class HostWeights:
     """The modules of one model: full, streamed, or empty. It begins full, on the CPU.
 
     Args:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
+CLASS_NAMES = ("PreviewRefiner", "TokenRefiner")
+"""What `model_index.json` calls a refiner of previews: today, and in checkpoints of earlier versions."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TokenRefiner:
+class PreviewRefiner:
     """A U-Net that paints what a draft's preview lacks, given the preview and a text.
 
     The latents it denoises are those of the picture less those of the preview, over the codec's residual scale.
@@ -91,7 +94,7 @@ class TokenRefiner:
         return self.latents.decode((residual * self.latents.residual_scale + condition).float()).cpu()
 
 
-def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> TokenRefiner:
+def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> PreviewRefiner:
     """A refiner from a diffusers folder; its `model_index.json` names the class of each part.
 
     Raises:
@@ -101,10 +104,10 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
     from transformers import AutoTokenizer, CLIPTextModel
 
     index = read_json(folder / "model_index.json")
-    if index.get("_class_name") != "TokenRefiner":
+    if index.get("_class_name") not in CLASS_NAMES:
         raise CheckpointError(
             f"{folder}/model_index.json: {index.get('_class_name')!r} is no refiner of draft tokens"
-            " (TokenRefiner)"
+            f" ({CLASS_NAMES[0]})"
         )
     try:
         objective = Objective(path=index.get("path", "flow"), prediction=index.get("prediction_type", ""))
@@ -114,7 +117,7 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Toke
     unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
     encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
     latents = load_latents(folder / "latents", dtype)
-    return TokenRefiner(
+    return PreviewRefiner(
         unet=unet.to(device).eval().requires_grad_(False),
         text_encoder=encoder.to(device).eval().requires_grad_(False),
         tokenizer=AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),

@@ -20,7 +20,7 @@ Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
-class Sight:
+class ImageFeatures:
     """What the decoder's layers read of some pictures: keys and values (b, heads, s, size)."""
 
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -28,12 +28,12 @@ class Sight:
     def __len__(self) -> int:
         return self.layers[0][0].shape[0]
 
-    def of(self, pictures: Sequence[int]) -> "Sight":
+    def of(self, pictures: Sequence[int]) -> "ImageFeatures":
         """That of some of these pictures, by their places; nothing is copied of those that stand in a row."""
         first, count = pictures[0], len(pictures)
         run = list(pictures) == list(range(first, first + count))
         places = slice(first, first + count) if run else torch.tensor(list(pictures))
-        return Sight(tuple((k[places], v[places]) for k, v in self.layers))
+        return ImageFeatures(tuple((k[places], v[places]) for k, v in self.layers))
 
 
 class CaptionDecoder:
@@ -48,15 +48,15 @@ class CaptionDecoder:
         self._predictions = model.cls.predictions
 
     @torch.inference_mode()
-    def sight(self, seen: torch.Tensor) -> Sight:
+    def features(self, seen: torch.Tensor) -> ImageFeatures:
         """Of pictures as the image encoder gives them, (b, s, d)."""
         readers = [layer.crossattention.self for layer in self._layers]
-        return Sight(tuple((_heads(r, r.key, seen), _heads(r, r.value, seen)) for r in readers))
+        return ImageFeatures(tuple((_heads(r, r.key, seen), _heads(r, r.value, seen)) for r in readers))
 
     @torch.inference_mode()
-    def read(self, ids: torch.Tensor, sight: Sight) -> torch.Tensor:
+    def read(self, ids: torch.Tensor, features: ImageFeatures) -> torch.Tensor:
         """Texts int64 (b · n, t) of b pictures to hidden states (b · n, t, d)."""
-        return self._run(ids, 0, sight, lambda i, q, k, v: _attended(q, k, v, causal=True))
+        return self._run(ids, 0, features, lambda i, q, k, v: _attended(q, k, v, causal=True))
 
     @torch.inference_mode()
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -65,22 +65,22 @@ class CaptionDecoder:
         y = transform.transform_act_fn(linear(hidden, transform.dense.weight, transform.dense.bias))
         return linear(_normed(transform.LayerNorm, y), decoder.weight, decoder.bias).float()
 
-    def begin(self, start: Sequence[int], sight: Sight, *, new_tokens: int) -> "CaptionDecoding":
+    def begin(self, start: Sequence[int], features: ImageFeatures, *, new_tokens: int) -> "CaptionDecoding":
         """A text of each picture, beginning with the ids `start`."""
-        return CaptionDecoding(self, start, sight, new_tokens)
+        return CaptionDecoding(self, start, features, new_tokens)
 
     def _run(
         self,
         ids: torch.Tensor,
         at: int,
-        sight: Sight,
+        features: ImageFeatures,
         attend: Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         embeddings = self._embeddings
         places = embeddings.position_embeddings.weight[at : at + ids.shape[1]]
         places = places + embeddings.token_type_embeddings.weight[0]
         x = _normed(embeddings.LayerNorm, embeddings.word_embeddings(ids) + places)  # (b, t, d)
-        for i, (layer, picture) in enumerate(zip(self._layers, sight.layers, strict=True)):
+        for i, (layer, picture) in enumerate(zip(self._layers, features.layers, strict=True)):
             reader = layer.attention.self
             q, k, v = (_heads(reader, each, x) for each in (reader.query, reader.key, reader.value))
             x = _added(layer.attention.output, attend(i, q, k, v), x)
@@ -102,13 +102,15 @@ class CaptionDecoder:
 class CaptionDecoding:
     """Texts under way, token by token: an `ar.decoding.Decoding`."""
 
-    def __init__(self, decoder: CaptionDecoder, start: Sequence[int], sight: Sight, new_tokens: int) -> None:
-        self._decoder, self._sight, self._at = decoder, sight, 0
-        like = sight.layers[0][0]
+    def __init__(
+        self, decoder: CaptionDecoder, start: Sequence[int], features: ImageFeatures, new_tokens: int
+    ) -> None:
+        self._decoder, self._sight, self._at = decoder, features, 0
+        like = features.layers[0][0]
         _, heads, _, size = like.shape
         self._cache = KeyValues(
-            layers=len(sight.layers),
-            rows=len(sight),
+            layers=len(features.layers),
+            rows=len(features),
             heads=heads,
             room=len(start) + new_tokens,
             size=size,
@@ -116,7 +118,7 @@ class CaptionDecoding:
         )
         self.logits = like.new_empty(0)
         for token in start:
-            self.step(torch.full((len(sight),), token, device=like.device))
+            self.step(torch.full((len(features),), token, device=like.device))
 
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from ...values import Fact
 from ..checkpoint.folder import read_json, whole
 from ..language.causal_lm import single_id
 from .calibration import Calibration, read_calibration
-from .caption_decoder import CaptionDecoder, Sight
+from .caption_decoder import CaptionDecoder, ImageFeatures
 from .captioner_loader import load_reader
 from .picture_reader import PictureReader
 
@@ -51,7 +51,7 @@ class Captioner:
         return self.model.device
 
     @torch.inference_mode()
-    def look(self, pictures: Sequence[torch.Tensor]) -> Sight:
+    def look(self, pictures: Sequence[torch.Tensor]) -> ImageFeatures:
         """What the decoder reads of pictures uint8 (h, w, 3), of any sizes."""
         images = [picture.numpy() for picture in pictures]
         values = self.processor(images=images, input_data_format="channels_last", return_tensors="pt")[
@@ -60,23 +60,25 @@ class Captioner:
         return self.encode(values)
 
     @functools.cached_property
-    def blank(self) -> Sight:
+    def blank(self) -> ImageFeatures:
         """What the decoder reads where there is no picture: one of them."""
         size = self.processor.size
         return self.encode(torch.zeros(1, 3, size["height"], size["width"]))
 
     @torch.inference_mode()
-    def encode(self, values: torch.Tensor) -> Sight:
+    def encode(self, values: torch.Tensor) -> ImageFeatures:
         """What the decoder reads of pictures as the image encoder is given them, (b, 3, h, w)."""
         values = values.to(self.device, self.model.dtype)
-        return self._decoder.sight(seen_by(self.model, values))
+        return self._decoder.features(seen_by(self.model, values))
 
     @property
     def _decoder(self) -> CaptionDecoder:
         return CaptionDecoder(self.model.decoder)
 
     @torch.inference_mode()
-    def nats(self, sight: Sight, texts: Sequence[str], *, fixed_shapes: bool = False) -> torch.Tensor:
+    def negative_log_likelihood(
+        self, features: ImageFeatures, texts: Sequence[str], *, fixed_shapes: bool = False
+    ) -> torch.Tensor:
         """-log p(text | picture) a token, end included, for each text: float32 (b,).
 
         Args:
@@ -86,22 +88,22 @@ class Captioner:
         rows = [self._caption_ids(text) for text in texts]
         start = len(self.caption_start)
         ids = self._padded(rows, self.text_length if fixed_shapes else max(map(len, rows)))
-        hidden = self._decoder.read(ids, sight)[:, start - 1 : -1]
+        hidden = self._decoder.read(ids, features)[:, start - 1 : -1]
         logits = self._decoder.logits(hidden)  # (b, t, v), each for the token after it
         nats = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, start:], reduction="none")
         counts = torch.tensor([len(row) - start for row in rows], device=self.device)
         inside = torch.arange(nats.shape[1], device=self.device)[None] < counts[:, None]
         return ((nats * inside).sum(1) / counts).cpu()
 
-    def yes(self, sight: Sight, facts: Sequence[Sequence[str]]) -> list[list[float]]:
+    def yes(self, features: ImageFeatures, facts: Sequence[Sequence[str]]) -> list[list[float]]:
         """The probability of 'yes' to whether the picture shows a fact, for each fact about each picture."""
-        found = self.asked(sight, facts)[0].sigmoid().tolist()
+        found = self.asked(features, facts)[0].sigmoid().tolist()
         return [row[: len(each)] for row, each in zip(found, facts, strict=True)]
 
-    def shows(self, sight: Sight, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
+    def shows(self, features: ImageFeatures, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
         """The probability that the picture shows a fact, calibrated, for each fact about each picture."""
         asked = [[other for fact in each for other in self.calibration.asked_for(fact)] for each in facts]
-        yes, said = self.asked(sight, [[fact.text for fact in each] for each in asked])
+        yes, said = self.asked(features, [[fact.text for fact in each] for each in asked])
         found: list[list[float]] = []
         for i, each in enumerate(facts):
             fits = [self.calibration.of(fact.kind) for fact in asked[i]]
@@ -111,23 +113,27 @@ class Captioner:
         return found
 
     @torch.inference_mode()
-    def asked(self, sight: Sight, facts: Sequence[Sequence[str]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def asked(
+        self, features: ImageFeatures, facts: Sequence[Sequence[str]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """For each fact about each picture the log-odds of 'yes' to it, and the nats with which the captioner
         would name it itself: float32 (b, k), k being the most facts of a picture; further ones are padding."""
         most = max(map(len, facts))
         rows = [self._ask_ids(fact) for each in facts for fact in [*each, *[""] * (most - len(each))]]
         ids = self._padded(rows, max(map(len, rows)))
-        logits = self._decoder.logits(self._decoder.read(ids, sight))
+        logits = self._decoder.logits(self._decoder.read(ids, features))
         lengths = torch.tensor([len(row) for row in rows], device=self.device)
         no, yes = logits[torch.arange(len(rows), device=self.device), lengths - 1][:, list(self.answers)].T
         nats = torch.nn.functional.cross_entropy(logits[:, 1:-1].mT, ids[:, 2:], reduction="none")
         words = torch.arange(2, ids.shape[1], device=self.device)[None] < lengths[:, None] - 1
         return (yes - no).view(-1, most).cpu(), (nats * words).sum(1).view(-1, most).cpu()
 
-    def captions(self, sight: Sight, *, max_tokens: int = 32, fixed_shapes: bool = False) -> list[str]:
+    def captions(
+        self, features: ImageFeatures, *, max_tokens: int = 32, fixed_shapes: bool = False
+    ) -> list[str]:
         """The likeliest caption, word by word, for each row."""
         rows = decode_greedy(
-            self._decoder.begin(self.caption_start, sight, new_tokens=max_tokens),
+            self._decoder.begin(self.caption_start, features, new_tokens=max_tokens),
             count=max_tokens,
             stop=single_id(self.tokenizer.eos_token_id),
             compact=not fixed_shapes,
@@ -136,12 +142,12 @@ class Captioner:
 
     def _caption_ids(self, text: str) -> list[int]:
         """The start, the text (encoded after it, as in training: alone, words begin otherwise), the end."""
-        begun = self._ids(f"{CAPTION}{text}")
-        return [*begun[: self.text_length - 1], single_id(self.tokenizer.eos_token_id)]
+        prefix = self._ids(f"{CAPTION}{text}")
+        return [*prefix[: self.text_length - 1], single_id(self.tokenizer.eos_token_id)]
 
     def _ask_ids(self, fact: str) -> list[int]:
-        *begun, answer = self._ids(f"<s><ask>{fact}<answer>")
-        return [*begun[: self.text_length - 1], answer]
+        *prefix, answer = self._ids(f"<s><ask>{fact}<answer>")
+        return [*prefix[: self.text_length - 1], answer]
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)

@@ -76,7 +76,7 @@ class PictureReader(abc.ABC):
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
     @torch.inference_mode()
-    def nats(self, picture: torch.Tensor, texts: Sequence[str]) -> list[float]:
+    def negative_log_likelihood(self, picture: torch.Tensor, texts: Sequence[str]) -> list[float]:
         """-log p(text | picture) a token, end included, of each text as a description of the picture."""
         said = [Said(DESCRIBE, (*self.text_ids(text), self.end)) for text in texts]
         return [
@@ -169,8 +169,8 @@ class CaptionReader(PictureReader):
         return [_continued(self.model, inputs, each.ids) for each in said]
 
     def _decoded(self, inputs: dict[str, torch.Tensor], ids: tuple[int, ...]) -> torch.Tensor:
-        begun = torch.tensor([[*self.begin, *ids[:-1]]], device=self.device)
-        output = self.model(**inputs, decoder_input_ids=begun, use_cache=False)
+        prefix = torch.tensor([[*self.begin, *ids[:-1]]], device=self.device)
+        output = self.model(**inputs, decoder_input_ids=prefix, use_cache=False)
         return output.logits[0, len(self.begin) - 1 :].float()
 
 
@@ -243,11 +243,11 @@ def end_of(model: Any, tokenizer: Any, *, chats: bool) -> int:
 
 def _continued(model: Any, inputs: dict[str, torch.Tensor], ids: tuple[int, ...]) -> torch.Tensor:
     """Logits (t, v) of `ids` after what a model without an encoder has read, all of it in one go."""
-    begun = inputs["input_ids"]
-    more = torch.tensor([ids[:-1]], dtype=torch.long, device=begun.device)
-    together = inputs | {"input_ids": torch.cat([begun, more], 1)}
+    prefix = inputs["input_ids"]
+    more = torch.tensor([ids[:-1]], dtype=torch.long, device=prefix.device)
+    together = inputs | {"input_ids": torch.cat([prefix, more], 1)}
     together["attention_mask"] = torch.ones_like(together["input_ids"])
-    return model(**together).logits[0, begun.shape[1] - 1 :].float()
+    return model(**together).logits[0, prefix.shape[1] - 1 :].float()
 
 
 def _surprise(logits: torch.Tensor, ids: tuple[int, ...]) -> float:

@@ -11,13 +11,13 @@ from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, Report
 from ...values import Draft, Plan, Settings
-from .initial_tokens import begun
+from .initial_tokens import token_constraints
 
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
 
 class DraftStage:
-    """Plan to Draft. A request's start decides which tokens are drawn, see `begun`.
+    """Plan to Draft. A request's start decides which tokens are drawn, see `token_constraints`.
 
     Args:
         model: an `image-token-lm`.
@@ -66,7 +66,7 @@ class DraftStage:
         guided = any(scale != 1 for scale in scales)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         count = model.grid[0] * model.grid[1]
-        given = begun(batch, model, book, report)
+        given = token_constraints(batch, model, book, report)
         if given is not None and given.kept.all():
             tokens = given.tokens
         else:
@@ -83,7 +83,7 @@ class DraftStage:
         begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
         previews = book.decode(tokens.to(book.centroids.device)).cpu()
         return [
-            Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, begun=begin)
+            Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, initial_tokens=begin)
             for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)
         ]
 

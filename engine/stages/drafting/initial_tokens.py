@@ -15,7 +15,7 @@ import PIL.Image
 import torch
 from torch.nn.functional import adaptive_max_pool2d, avg_pool2d
 
-from ...ar.decoding import Given, likelihoods
+from ...ar.decoding import TokenConstraints, token_log_probs
 from ...errors import RowError
 from ...models.language.causal_lm import ImageTokenModel
 from ...models.vision.patch_codebook import PatchCodebook
@@ -28,7 +28,9 @@ Cells = tuple[int, int]
 """Rows and columns of a grid."""
 
 
-def begun(batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, report: Report) -> Given | None:
+def token_constraints(
+    batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, report: Report
+) -> TokenConstraints | None:
     """What of the grids of `batch` stands already; `None` where nothing does.
 
     Raises:
@@ -45,11 +47,11 @@ def begun(batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, re
     standing = _Standing(
         tokens=tokens.flatten(1),
         kept=kept.flatten(1),
-        bar=torch.full((len(batch), tokens[0].numel()), torch.inf),
+        min_log_prob=torch.full((len(batch), tokens[0].numel()), torch.inf),
     )
     standing.weigh_shares(batch, model, report)
     standing.weigh_former([start.former if start else "" for start in starts], model, report)
-    return Given(tokens=standing.tokens, kept=standing.kept, bar=standing.bar)
+    return TokenConstraints(tokens=standing.tokens, kept=standing.kept, min_log_prob=standing.min_log_prob)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,7 @@ class _Standing:
 
     tokens: torch.Tensor
     kept: torch.Tensor
-    bar: torch.Tensor
+    min_log_prob: torch.Tensor
 
     def weigh_shares(self, batch: Sequence[Plan], model: ImageTokenModel, report: Report) -> None:
         """Of rows of which a share is drawn anew, the others stay if they are as likely as they are now."""
@@ -76,22 +78,22 @@ class _Standing:
         rows = range(len(batch)) if report.fixed_shapes else list(doubtful)
         prompts = [batch[i].prompt for i in rows]
         decoding = model.begin(prompts, guided=True, fixed_shapes=report.fixed_shapes)
-        asked, free = likelihoods(decoding, self.tokens[list(rows)].repeat(2, 1), report).chunk(2)
-        fitting = _smooth((asked - free).reshape(-1, *model.grid)).flatten(1)
-        for i, likely, fits in zip(rows, asked, fitting, strict=True):
+        cond, uncond = token_log_probs(decoding, self.tokens[list(rows)].repeat(2, 1), report).chunk(2)
+        fitting = _smooth((cond - uncond).reshape(-1, *model.grid)).flatten(1)
+        for i, likely, fits in zip(rows, cond, fitting, strict=True):
             if doubtful.get(i):
                 best = _best(fits, share=1 - doubtful[i], among=~self.kept[i])
                 room = AS_LIKELY / doubtful[i] ** 2  # nats; where little may go, little follows it
-                self.bar[i] = torch.where(best, likely - room, self.bar[i])
+                self.min_log_prob[i] = torch.where(best, likely - room, self.min_log_prob[i])
 
     def weigh_former(self, former: Sequence[str], model: ImageTokenModel, report: Report) -> None:
         """Of rows with a former wording, all stay that are as likely as after that."""
         if not any(former):
             return
         decoding = model.begin(former, guided=False, fixed_shapes=report.fixed_shapes)
-        likely = likelihoods(decoding, self.tokens, report)
+        likely = token_log_probs(decoding, self.tokens, report)
         rows = [i for i, each in enumerate(former) if each]
-        self.bar[rows] = likely[rows] - AS_LIKELY
+        self.min_log_prob[rows] = likely[rows] - AS_LIKELY
 
 
 def _begins(start: Start | None) -> Start | None:

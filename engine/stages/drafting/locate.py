@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import max_pool2d
 
-from ...ar.decoding import likelihoods
+from ...ar.decoding import token_log_probs
 from ...models.language.causal_lm import ImageTokenModel
 from ...models.vision.patch_codebook import PatchCodebook
 from ...stage import ModelKey, Models, Report
@@ -110,7 +110,7 @@ class LocateStage:
             prompts += [sought.wording, *sought.others]
             rows += [tokens.flatten()] * (1 + len(sought.others))
         decoding = model.begin(prompts, guided=False, fixed_shapes=report.fixed_shapes)
-        found = likelihoods(decoding, torch.stack(rows), report)
+        found = token_log_probs(decoding, torch.stack(rows), report)
         parts = found.split([1 + len(sought.others) for sought in batch])
         return [_found(part[0], part[1:], model.grid) for part in parts]
 

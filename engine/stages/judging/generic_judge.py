@@ -68,7 +68,10 @@ def _gain(model: PictureReader, picture: Picture, text: str) -> float | None:
     """Nats a token by which the picture makes a text likelier; a chat model is not asked for it."""
     if model.chats:
         return None
-    (shown,), (unseen,) = model.nats(picture.pixels, [text]), model.nats(grey(picture.pixels), [text])
+    (shown,), (unseen,) = (
+        model.negative_log_likelihood(picture.pixels, [text]),
+        model.negative_log_likelihood(grey(picture.pixels), [text]),
+    )
     return unseen - shown
 
 
@@ -79,7 +82,10 @@ def probabilities(
     if model.chats:
         found = model.yes(picture.pixels, texts)
     else:
-        shown, unseen = model.nats(picture.pixels, texts), model.nats(grey(picture.pixels), texts)
+        shown, unseen = (
+            model.negative_log_likelihood(picture.pixels, texts),
+            model.negative_log_likelihood(grey(picture.pixels), texts),
+        )
         found = [_sigmoid(sharpness * (b - a)) for a, b in zip(shown, unseen, strict=True)]
     return [0.0 if math.isnan(p) else min(1.0, max(0.0, p)) for p in found]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from ...models.checkpoint.folder import folder_of
-from ...models.vision.caption_decoder import Sight
+from ...models.vision.caption_decoder import ImageFeatures
 from ...models.vision.captioner import TEXT_LENGTH, Captioner, answers_facts
 from ...models.vision.picture_reader import PictureReader
 from ...stage import ModelKey, Models, Report
@@ -67,15 +67,15 @@ class JudgeStage:
                 model, batch, report, sharpness=self._sharpness, likelihood=self._likelihood
             )
         fixed = report.fixed_shapes
-        sight = model.look([picture.pixels for picture in batch])
+        features = model.look([picture.pixels for picture in batch])
         report.step(1, 3)
-        captions = _captions(model, sight, batch, fixed)
+        captions = _captions(model, features, batch, fixed)
         report.step(2, 3)
         facts = [facts_of(picture, caption) for picture, caption in zip(batch, captions, strict=True)]
-        answers = _answers(model, sight, facts, fixed)
-        gains = _gains(model, sight, [p.plan.prompt if p.plan else None for p in batch], fixed)
+        answers = _answers(model, features, facts, fixed)
+        gains = _gains(model, features, [p.plan.prompt if p.plan else None for p in batch], fixed)
         wished = [p.plan.request.prompt if p.plan else None for p in batch]
-        likelihoods = _gains(model, sight, wished, fixed) if self._likelihood else [None] * len(batch)
+        likelihoods = _gains(model, features, wished, fixed) if self._likelihood else [None] * len(batch)
         report.step(3, 3)
         found: list[Verdict] = []
         for picture, caption, row, gain, likelihood in zip(
@@ -101,25 +101,27 @@ def facts_of(picture: Picture, caption: str) -> tuple[Fact, ...]:
     return plan.facts if plan.asked else (*plan.facts, Fact(kind="other", text=plan.prompt))
 
 
-def _captions(model: Captioner, sight: Sight, batch: Sequence[Picture], fixed: bool) -> list[str]:
+def _captions(model: Captioner, features: ImageFeatures, batch: Sequence[Picture], fixed: bool) -> list[str]:
     """Of each picture, but not of previews, of which nobody reads one."""
     if all(picture.is_preview for picture in batch):
         return [""] * len(batch)
-    said = model.captions(sight, fixed_shapes=fixed)
+    said = model.captions(features, fixed_shapes=fixed)
     return ["" if picture.is_preview else caption for picture, caption in zip(batch, said, strict=True)]
 
 
-def _gains(model: Captioner, sight: Sight, texts: Sequence[str | None], fixed: bool) -> list[float | None]:
+def _gains(
+    model: Captioner, features: ImageFeatures, texts: Sequence[str | None], fixed: bool
+) -> list[float | None]:
     """Nats a token by which each picture makes a text likelier; `None` where there is none."""
     said = [text or "" for text in texts]
-    shown = model.nats(sight, said, fixed_shapes=fixed)
-    unseen = model.nats(model.blank, said, fixed_shapes=fixed)
+    shown = model.negative_log_likelihood(features, said, fixed_shapes=fixed)
+    unseen = model.negative_log_likelihood(model.blank, said, fixed_shapes=fixed)
     gains = (unseen - shown).nan_to_num(nan=-100.0).tolist()
     return [None if text is None else gain for gain, text in zip(gains, texts, strict=True)]
 
 
 def _answers(
-    model: Captioner, sight: Sight, facts: Sequence[Sequence[Fact]], fixed: bool
+    model: Captioner, features: ImageFeatures, facts: Sequence[Sequence[Fact]], fixed: bool
 ) -> list[tuple[FactAnswer, ...]]:
     """All questions about all pictures; in fixed shapes, those about each picture on their own."""
     parts = [
@@ -133,7 +135,7 @@ def _answers(
         return sum(len(model.calibration.asked_for(fact)) for fact in part[1])
 
     for asked in _together(parts, asks, at_once=1 if fixed else ASKS_AT_ONCE):
-        found = model.shows(sight.of([row for row, _ in asked]), [each for _, each in asked])
+        found = model.shows(features.of([row for row, _ in asked]), [each for _, each in asked])
         for (row, each), probabilities in zip(asked, found, strict=True):
             pairs = zip(each, probabilities, strict=True)
             answers[row] += [FactAnswer(fact=fact, probability=_finite(p)) for fact, p in pairs]

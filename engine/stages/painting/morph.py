@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ...diffusion.denoising import Predict, denoise, even_sigmas, guided
 from ...errors import InputError
-from ...models.diffusion.refiner import TokenRefiner
+from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals, uniforms
 from ...stage import ModelKey, Models, Report
 from ...values import Draft, Picture, Settings
@@ -63,7 +63,7 @@ class MorphStage:
         return 2 * BYTES_A_PIXEL * sum(request.height * request.width for request in requests)
 
     def run(self, batch: Sequence[Between], models: Models, report: Report) -> list[Picture]:
-        model: TokenRefiner = models[self.uses[0]]
+        model: PreviewRefiner = models[self.uses[0]]
         if batch[0].first.codebook.name != model.codebook:
             raise InputError(
                 f"the refiner was trained on tokens of {model.codebook}, the drafts' are of"
@@ -117,16 +117,16 @@ def slerp(first: torch.Tensor, second: torch.Tensor, shares: torch.Tensor) -> to
 
 
 def _predict(
-    model: TokenRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
+    model: PreviewRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
 ) -> Predict:
     """The refiner, told both texts by their shares; with guidance where any row has some."""
-    asked = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
-    text = torch.lerp(asked[0], asked[1], shares[:, None, None].to(asked[0]))
+    cond = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
+    text = torch.lerp(cond[0], cond[1], shares[:, None, None].to(cond[0]))
     scales = [_settings(value.nearer).guidance_scale for value in batch]
     if all(scale == 1 for scale in scales):
         return lambda noisy, sigma: model.predict(noisy, sigma, text, condition)
-    free = model.encode_text([value.nearer.plan.request.negative_prompt for value in batch])
-    both, twice = torch.cat([text, free]), condition.repeat(2, 1, 1, 1)
+    uncond = model.encode_text([value.nearer.plan.request.negative_prompt for value in batch])
+    both, twice = torch.cat([text, uncond]), condition.repeat(2, 1, 1, 1)
     scale = torch.tensor([float(each or 0) for each in scales], device=condition.device)
     return guided(lambda noisy, sigma: model.predict(noisy, sigma, both, twice), scale)
 

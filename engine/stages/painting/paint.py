@@ -25,7 +25,7 @@ from ...stage import ModelKey, Models, Report, Stage
 from ...values import Draft, Picture, Plan
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
-from .pipeline_call import Manner, begun, check_row, in_bytes, keys_of, within_mask
+from .pipeline_call import PipelineCall, check_row, in_bytes, init_image, keys_of, within_mask
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -37,10 +37,10 @@ def paint_stages(*, model: ModelKey, phases: bool = True, **settings: Any) -> tu
     Args:
         model: a pipeline, family `diffusers`.
         phases: whether it is carried out phase by phase; a few pipelines cannot be (see `paint_at_once`).
-        settings: see `Manner`.
+        settings: see `PipelineCall`.
     """
-    manner = Manner(name="paint", **settings)
-    return _stages(model, manner, Plan) if phases else (PaintAtOnceStage(*keys_of(model), manner),)
+    call = PipelineCall(name="paint", **settings)
+    return _stages(model, call, Plan) if phases else (PaintAtOnceStage(*keys_of(model), call),)
 
 
 def repaint_stages(
@@ -54,17 +54,19 @@ def repaint_stages(
     """
     if not 0 < strength <= 1:
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
-    return _stages(model, Manner(name="repaint", strength=strength, **settings), Draft)
+    return _stages(model, PipelineCall(name="repaint", strength=strength, **settings), Draft)
 
 
 def token_stages(*, model: ModelKey, **settings: Any) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
-    return _stages(model, Manner(name="paint_tokens", tokens=True, **settings), Draft)
+    return _stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
 
 
-def _stages(model: ModelKey, manner: Manner, takes: type) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+def _stages(
+    model: ModelKey, call: PipelineCall, takes: type
+) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     text, denoiser, vae = keys_of(model)
-    return EncodeStage(text, manner, takes), DenoiseStage(denoiser, vae, manner), DecodeStage(vae, manner)
+    return EncodeStage(text, call, takes), DenoiseStage(denoiser, vae, call), DecodeStage(vae, call)
 
 
 class EncodeStage:
@@ -73,10 +75,10 @@ class EncodeStage:
     name = "encode"
     gives = Conditioned
 
-    def __init__(self, model: ModelKey, manner: Manner, takes: type) -> None:
+    def __init__(self, model: ModelKey, call: PipelineCall, takes: type) -> None:
         self.uses = (model,)
         self.takes = takes
-        self._manner = manner
+        self._call = call
 
     def workspace(self, batch: Sequence[Plan | Draft]) -> int:
         (model,) = self.uses
@@ -92,13 +94,13 @@ class EncodeStage:
             for value in batch
         ]
         for i, row in enumerate(rows):
-            check_row(i, row, part, self._manner)
-        new_scheduler(part, self._manner.scheduler, self._manner.scheduler_config)  # is there such a one?
+            check_row(i, row, part, self._call)
+        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)  # is there such a one?
         known: dict[tuple[str, str], tuple[Any, ...]] = {}
         for i, row in enumerate(rows):
             said = (row.plan.prompt, row.plan.request.negative_prompt)
             if said not in known:
-                known[said] = part.encode(self._manner.call(part.family, [row]))
+                known[said] = part.encode(self._call.call(part.family, [row]))
             report.step(i + 1, len(rows))
             rows[i] = dataclasses.replace(row, encoded=known[said])
         return rows
@@ -110,17 +112,17 @@ class DenoiseStage:
     takes = Conditioned
     gives = Latents
 
-    def __init__(self, model: ModelKey, vae: ModelKey, manner: Manner) -> None:
-        self.name = manner.name
-        self.uses: tuple[ModelKey, ...] = (model,) if manner.strength is None else (model, vae)
-        self._manner = manner
+    def __init__(self, model: ModelKey, vae: ModelKey, call: PipelineCall) -> None:
+        self.name = call.name
+        self.uses: tuple[ModelKey, ...] = (model,) if call.strength is None else (model, vae)
+        self._call = call
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         """The denoiser's activations; before them, those of reading the pictures that are begun with."""
         request, model = batch[0].plan.request, self.uses[0]
         folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
-        if self._manner.strength is None:
+        if self._call.strength is None:
             return work
         each = BYTES[self.uses[1].dtype]
         return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))
@@ -129,18 +131,18 @@ class DenoiseStage:
         if report.fixed_shapes and len(batch) > 1 and any(row.is_ragged for row in batch):
             return [each for row in batch for each in self.run([row], models, report)]
         part: PipelinePart = models[self.uses[0]]
-        manner = self._manner
+        call = self._call
         start = None
-        if (strength := manner.strength_of(batch[0].plan)) is not None:
+        if (strength := call.strength_of(batch[0].plan)) is not None:
             if strength == 0:
                 return [Latents(conditioned=row, latents=torch.zeros(1)) for row in batch]
-            start = (models[self.uses[1]], [begun(row) for row in batch], strength)
+            start = (models[self.uses[1]], [init_image(row) for row in batch], strength)
         keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
         latents = part.denoise(
             [row.encoded for row in batch],
-            manner.call(part.family, batch),
+            call.call(part.family, batch),
             generators=generators(keys, self.name),
-            scheduler=new_scheduler(part, manner.scheduler, manner.scheduler_config),
+            scheduler=new_scheduler(part, call.scheduler, call.scheduler_config),
             on_step=report.step,
             start=start,
         )
@@ -154,9 +156,9 @@ class DecodeStage:
     takes = Latents
     gives = Picture
 
-    def __init__(self, model: ModelKey, manner: Manner) -> None:
+    def __init__(self, model: ModelKey, call: PipelineCall) -> None:
         self.uses = (model,)
-        self._manner = manner
+        self._call = call
 
     def workspace(self, batch: Sequence[Latents]) -> int:
         request, (model,) = batch[0].plan.request, self.uses
@@ -179,14 +181,14 @@ class DecodeStage:
 
     def _pixels(self, row: Latents, part: "PipelinePart") -> torch.Tensor:
         """uint8 (h, w, 3)."""
-        strength, start = self._manner.strength_of(row.plan), row.plan.request.start
+        strength, start = self._call.strength_of(row.plan), row.plan.request.start
         if strength == 0:
             assert start is not None and start.picture is not None, "a recipe's own strength is above 0"
             return start.picture
-        arguments = self._manner.call(part.family, [row.conditioned])
+        arguments = self._call.call(part.family, [row.conditioned])
         shades = part.decode(row.latents, row.conditioned.encoded, arguments, tiled=self._tiled(row.plan))
         pixels = in_bytes(shades)
         return pixels if strength is None else within_mask(pixels, row.plan)
 
     def _tiled(self, plan: Plan) -> bool:
-        return max(plan.request.height, plan.request.width) > self._manner.tile_above
+        return max(plan.request.height, plan.request.width) > self._call.tile_above

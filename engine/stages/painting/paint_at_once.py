@@ -14,7 +14,7 @@ from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, Report
 from ...values import Picture, Plan
 from .conditioned import Conditioned
-from .pipeline_call import Manner, check_row, in_bytes
+from .pipeline_call import PipelineCall, check_row, in_bytes
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -30,10 +30,10 @@ class PaintAtOnceStage:
     takes = Plan
     gives = Picture
 
-    def __init__(self, text: ModelKey, denoiser: ModelKey, vae: ModelKey, manner: Manner) -> None:
-        self.name = manner.name
+    def __init__(self, text: ModelKey, denoiser: ModelKey, vae: ModelKey, call: PipelineCall) -> None:
+        self.name = call.name
         self.uses = (text, denoiser, vae)
-        self._manner = manner
+        self._call = call
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """That of the phase which takes most, for one row."""
@@ -51,14 +51,14 @@ class PaintAtOnceStage:
         part: PipelinePart = first.joined(others)
         rows = [Conditioned(plan=plan, encoded=()) for plan in batch]
         for i, row in enumerate(rows):
-            check_row(i, row, part, self._manner)
+            check_row(i, row, part, self._call)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         pictures: list[Picture] = []
         for row, generator in zip(rows, generators(keys, self.name), strict=True):
             shades = part.paint(
-                self._manner.call(part.family, [row]),
+                self._call.call(part.family, [row]),
                 generator=generator,
-                scheduler=new_scheduler(part, self._manner.scheduler, self._manner.scheduler_config),
+                scheduler=new_scheduler(part, self._call.scheduler, self._call.scheduler_config),
                 on_step=report.step,
             )
             pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Manner:
+class PipelineCall:
     """How a pipeline is called.
 
     Args:
@@ -80,15 +80,15 @@ def in_bytes(shades: torch.Tensor) -> torch.Tensor:
     return (shades * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def check_row(index: int, row: Conditioned, part: "PipelinePart", manner: Manner) -> None:
+def check_row(index: int, row: Conditioned, part: "PipelinePart", call: PipelineCall) -> None:
     """Raises where the pipeline cannot paint this."""
     height, width = row.plan.request.height, row.plan.request.width
     name, family, most = type(part.pipeline).__name__, part.family, part.largest_side()
-    if manner.strength is not None and not family.image_to_image:
-        raise InputError(f"{name} cannot start from a picture: name another checkpoint for {manner.name}")
-    if manner.tokens != family.tokens:
+    if call.strength is not None and not family.image_to_image:
+        raise InputError(f"{name} cannot start from a picture: name another checkpoint for {call.name}")
+    if call.tokens != family.tokens:
         rather = "paint_tokens" if family.tokens else "paint or repaint"
-        raise InputError(f"{name} does not go with stage {manner.name}: make it {rather} in the recipe")
+        raise InputError(f"{name} does not go with stage {call.name}: make it {rather} in the recipe")
     if height % family.multiple or width % family.multiple:
         near = "x".join(
             str(max(1, round(side / family.multiple)) * family.multiple) for side in (width, height)
@@ -98,7 +98,7 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", manner: Manner
         )
     if most and max(height, width) > most:
         raise RowError(index, f"{width}x{height} pixels: this {name} paints at most {most} on a side")
-    if manner.tokens:
+    if call.tokens:
         _check_tokens(index, row, part)
 
 
@@ -134,7 +134,7 @@ def within_mask(pixels: torch.Tensor, plan: Plan) -> torch.Tensor:
     return torch.where(start.mask[..., None], pixels, start.picture)
 
 
-def begun(row: Conditioned) -> "PIL.Image.Image":
+def init_image(row: Conditioned) -> "PIL.Image.Image":
     """What is painted over: the picture that the request starts from, or the draft's preview, in full size."""
     import PIL.Image
 

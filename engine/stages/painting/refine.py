@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
-from ...diffusion.denoising import denoise, even_sigmas, guided, within
+from ...diffusion.denoising import denoise, even_sigmas, guidance_interval, guided
 from ...diffusion.step_cache import StepCache
 from ...errors import InputError, RowError
-from ...models.diffusion.refiner import TokenRefiner
+from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, Report
 from ...values import Draft, Picture, Settings
@@ -62,7 +62,7 @@ class RefineStage:
 
     def run(self, batch: Sequence[Draft], models: Models, report: Report) -> list[Picture]:
         """Raises `RowError` for a size that the model does not paint, or that is not of the draft's shape."""
-        model: TokenRefiner = models[self.uses[0]]
+        model: PreviewRefiner = models[self.uses[0]]
         for i, draft in enumerate(batch):
             _check(i, draft, model)
         request, steps = batch[0].plan.request, _steps(batch)
@@ -80,7 +80,7 @@ class RefineStage:
     def _paint(
         self,
         batch: Sequence[Draft],
-        model: TokenRefiner,
+        model: PreviewRefiner,
         condition: torch.Tensor,
         repainting: Repainting | None,
         steps: int,
@@ -93,9 +93,9 @@ class RefineStage:
         sigmas = repainting.sigmas if repainting else even_sigmas(steps)
         cache = StepCache(self._threshold, fixed_shapes=report.fixed_shapes)
         conditions = Conditions(model, batch, condition, fixed_shapes=report.fixed_shapes)
-        predicts = within(
+        predicts = guidance_interval(
             cache.over(conditions.guided),
-            cache.over(conditions.asked),
+            cache.over(conditions.cond),
             len(sigmas),
             start=self._start,
             stop=self._stop,
@@ -112,7 +112,7 @@ class RefineStage:
             report.view("estimate", i + 1, functools.partial(model.decode, residual, condition))
             report.step(i + 1, len(sigmas))
         if cache.reused:
-            report.note(f"{cache.reused} of {cache.asked} predictions were left out")
+            report.note(f"{cache.reused} of {cache.predicted} predictions were left out")
         pixels = model.decode(residual, condition)
         return repainting.finish(pixels) if repainting else pixels
 
@@ -121,7 +121,7 @@ class Conditions:
     """A refiner with what it is told of a batch, made once for all steps; predicts for any of its rows."""
 
     def __init__(
-        self, model: TokenRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, fixed_shapes: bool
+        self, model: PreviewRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, fixed_shapes: bool
     ) -> None:
         scales = [float(_settings(draft).guidance_scale or 0) for draft in batch]
         guided = any(scale != 1 for scale in scales)
@@ -134,14 +134,14 @@ class Conditions:
         self._text, self._free = encoded[: len(batch)], encoded[len(batch) :]
         self._scale = torch.tensor(scales, device=condition.device) if guided else None
 
-    def asked(self, noisy: torch.Tensor, sigma: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def cond(self, noisy: torch.Tensor, sigma: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """With the text."""
         return self._model.predict(noisy, sigma, self._text[rows], self._condition[rows])
 
     def guided(self, noisy: torch.Tensor, sigma: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """With the text against without it, where any row has guidance: both branches in one go."""
         if self._scale is None:
-            return self.asked(noisy, sigma, rows)
+            return self.cond(noisy, sigma, rows)
         text = torch.cat([self._text[rows], self._free[rows]])
         both = self._condition[rows].repeat(2, 1, 1, 1)
         return guided(lambda x, s: self._model.predict(x, s, text, both), self._scale[rows])(noisy, sigma)
@@ -159,7 +159,7 @@ def _settings(draft: Draft) -> Settings:
     return draft.plan.request.settings.over(DEFAULTS)
 
 
-def _check(index: int, draft: Draft, model: TokenRefiner) -> None:
+def _check(index: int, draft: Draft, model: PreviewRefiner) -> None:
     if draft.codebook.name != model.codebook:
         raise InputError(
             f"the refiner was trained on tokens of {model.codebook}, the draft's are of {draft.codebook.name}:"

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import interpolate, max_pool2d
 
 from ...diffusion.denoising import Predict, even_sigmas, known_outside, noised
-from ...models.diffusion.refiner import TokenRefiner
+from ...models.diffusion.refiner import PreviewRefiner
 from ...values import Draft
 from ...values.start import Start
 
@@ -31,7 +31,7 @@ class Repainting:
     """
 
     def __init__(
-        self, batch: Sequence[Draft], model: TokenRefiner, condition: torch.Tensor, *, steps: int
+        self, batch: Sequence[Draft], model: PreviewRefiner, condition: torch.Tensor, *, steps: int
     ) -> None:
         starts = [_start(draft) for draft in batch]
         self._strength = starts[0].strength
@@ -63,7 +63,7 @@ class Repainting:
 
 
 def repainting_of(
-    batch: Sequence[Draft], model: TokenRefiner, condition: torch.Tensor, *, steps: int
+    batch: Sequence[Draft], model: PreviewRefiner, condition: torch.Tensor, *, steps: int
 ) -> Repainting | None:
     """Where the rows of `batch` have pictures to start from, which all of them have or none."""
     count = sum(start is not None and start.picture is not None for start in map(_start_of, batch))
@@ -91,7 +91,7 @@ def _mask(start: Start) -> torch.Tensor:
 
 def _anew(draft: Draft, size: list[int]) -> torch.Tensor:
     """bool (h, w) of the latents: where the draft's tokens, or their neighbours, are not what it began with."""
-    if draft.begun is None:
+    if draft.initial_tokens is None:
         return torch.ones(size, dtype=torch.bool)
-    changed = (draft.tokens != draft.begun)[None, None].float()
+    changed = (draft.tokens != draft.initial_tokens)[None, None].float()
     return max_pool2d(interpolate(changed, size), 3, stride=1, padding=1)[0, 0] > 0

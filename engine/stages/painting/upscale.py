@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from ...diffusion.denoising import denoise
 from ...diffusion.tiles import Tiles, in_parts
 from ...errors import InputError
-from ...models.diffusion.refiner import TokenRefiner
+from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, Report, Silent
 from ...values import Picture, Request, Verdict
@@ -95,7 +95,7 @@ class UpscaleStage:
 
     def _repainted(self, picture: Picture, plain: torch.Tensor, models: Models) -> torch.Tensor:
         """uint8 (h, w, 3): the plain enlargement (h, w, 3), repainted in tiles and put right."""
-        model: TokenRefiner = models[self.uses[0]]
+        model: PreviewRefiner = models[self.uses[0]]
         request = picture.plan.request if picture.plan else Request(prompt="a picture")
         canvas = _padded(plain, least=model.side, multiple=model.latents.patch).to(model.device)
         height, width = canvas.shape[:2]

@@ -8,7 +8,7 @@ from ...values import Fact, Plan, Request
 from ...values.fact import Span
 
 
-class PassOnStage:
+class PlanPassthroughStage:
     """Request to Plan, with no model: the words of the request, unchanged.
 
     The facts are what stands between its commas and full stops; all of it is asked for. Words of praise alone,

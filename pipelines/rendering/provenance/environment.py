@@ -21,7 +21,7 @@ _LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pill
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Origin:
+class Environment:
     """What made a batch of pictures, and what would make them again.
 
     Args:
@@ -54,16 +54,18 @@ class Origin:
         }
 
 
-def origin_of(pipe: TextToImage) -> Origin:
+def environment_of(pipe: TextToImage) -> Environment:
     """What this pipeline's pictures come from. Reads checkpoints to hash them.
 
     Raises:
         CheckpointError: one cannot be read.
     """
-    if isinstance(known := getattr(pipe, "origin", None), Origin):  # its workers are elsewhere, and said so
+    if isinstance(
+        known := getattr(pipe, "origin", None), Environment
+    ):  # its workers are elsewhere, and said so
         return known
     batching, memory = pipe.runner.batching, pipe.runner.memory
-    return Origin(
+    return Environment(
         recipe=pipe.recipe.name,
         table=recipe_table(pipe.recipe),
         revisions=revisions(pipe.recipe),

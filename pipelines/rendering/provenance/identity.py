@@ -11,15 +11,15 @@ import math
 from typing import Any
 
 from ....engine.values import Request
-from .environment import Origin
+from .environment import Environment
 
 
-def identity(request: Request, origin: Origin) -> str:
+def identity(request: Request, environment: Environment) -> str:
     """Sixteen hex digits: the hash of the request as it is carried out, and of what carries it out."""
     values = dataclasses.asdict(dataclasses.replace(request, start=None))
     del values["row"]
     values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
-    return _hash({"request": _plain(values), "pipeline": origin.essence()})
+    return _hash({"request": _plain(values), "pipeline": environment.essence()})
 
 
 def _hash(value: Any) -> str:

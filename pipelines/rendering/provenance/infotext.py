@@ -13,21 +13,21 @@ import re
 from typing import Any
 
 from ....engine.values import Request
-from .environment import Origin
+from .environment import Environment
 
 
-def infotext(request: Request, origin: Origin) -> str:
+def infotext(request: Request, environment: Environment) -> str:
     """How a picture was made, in the words of other tools."""
     settings = request.settings
-    refiner = origin.table["stages"].get("refine", {}).get("checkpoint")
+    refiner = environment.table["stages"].get("refine", {}).get("checkpoint")
     parameters = {
         "Steps": settings.num_inference_steps,
         "CFG scale": settings.guidance_scale,
         "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
-        "Model hash": origin.revisions.get(refiner, "")[:10] or None,
-        "Model": origin.recipe,
-        "Version": f"diptych {origin.versions['diptych']}",
+        "Model hash": environment.revisions.get(refiner, "")[:10] or None,
+        "Model": environment.recipe,
+        "Version": f"diptych {environment.versions['diptych']}",
     }
     lines = [request.prompt]
     if request.negative_prompt:

@@ -18,7 +18,7 @@ from ....engine.values import Outcome, Plan, Request
 from ....engine.values.start import Start
 from ...files import png_bytes
 from ..output.record import candidate_lines, fact_line, settings_line
-from .environment import Origin
+from .environment import Environment
 from .identity import identity
 from .infotext import infotext
 from .start_text import parse_start, parse_wording, start_summary, start_text
@@ -28,7 +28,7 @@ START_CHUNK = "diptych-start"
 FORMAT = 2  # 1 did not tell what was asked from what was added; it is read, too
 
 
-def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None) -> dict[str, Any]:
+def history_of(outcome: Outcome, environment: Environment, *, template: str | None = None) -> dict[str, Any]:
     """All that a picture was made of and by; plain values.
 
     Args:
@@ -37,7 +37,7 @@ def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None)
     request, draft, verdict = outcome.request, outcome.draft, outcome.verdict
     return {
         "format": FORMAT,
-        "id": identity(request, origin),
+        "id": identity(request, environment),
         "request": {
             "prompt": request.prompt,
             "template": template,
@@ -65,7 +65,7 @@ def history_of(outcome: Outcome, origin: Origin, *, template: str | None = None)
             "facts": [fact_line(answer) for answer in verdict.answers],
         },
         "candidates": list(candidate_lines(outcome)),
-        "origin": dataclasses.asdict(origin),
+        "origin": dataclasses.asdict(environment),
     }
 
 
@@ -81,11 +81,11 @@ def plan_of(history: dict[str, Any], request: Request) -> Plan:
     raise InputError("the plan in its history is damaged, or of another version of diptych")
 
 
-def picture_bytes(outcome: Outcome, origin: Origin, *, template: str | None = None) -> bytes:
+def picture_bytes(outcome: Outcome, environment: Environment, *, template: str | None = None) -> bytes:
     """The picture as a PNG file that carries its history."""
-    history = history_of(outcome, origin, template=template)
+    history = history_of(outcome, environment, template=template)
     chunks = PIL.PngImagePlugin.PngInfo()
-    chunks.add_text("parameters", infotext(outcome.request, origin))
+    chunks.add_text("parameters", infotext(outcome.request, environment))
     chunks.add_text(CHUNK, json.dumps(history, allow_nan=False))
     if outcome.request.start is not None:
         chunks.add_text(START_CHUNK, start_text(outcome.request.start))

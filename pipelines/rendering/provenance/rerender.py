@@ -18,7 +18,7 @@ from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from .environment import Origin, origin_of
+from .environment import Environment, environment_of
 from .provenance import FORMAT, picture_bytes, read_history, starts_from
 
 History = dict[str, Any]
@@ -74,15 +74,15 @@ def pipe_of(history: History, *, device: str | None = None) -> TextToImage:
         InputError: the recipe in it is not understood.
         CheckpointError: the weights are not here.
     """
-    origin = history["origin"]
-    recipe = parse_recipe(origin["table"], Path(f"{origin['recipe']}.toml"))
+    environment = history["origin"]
+    recipe = parse_recipe(environment["table"], Path(f"{environment['recipe']}.toml"))
     return TextToImage.from_recipe(
         recipe,
-        device=device or _device(origin["device"]),
-        memory=origin["memory_bytes"],
-        deterministic=origin["deterministic"],
-        micro_batch=origin["micro_batch"],
-        wave=origin["micro_batch"],
+        device=device or _device(environment["device"]),
+        memory=environment["memory_bytes"],
+        deterministic=environment["deterministic"],
+        micro_batch=environment["micro_batch"],
+        wave=environment["micro_batch"],
     )
 
 
@@ -90,7 +90,7 @@ def _rerender_group(
     group: Sequence[tuple[Path, History]], make_pipe: PipeMaker, watch: Watcher | None
 ) -> Iterator[Rerendered]:
     pipe = make_pipe(group[0][1])
-    now = origin_of(pipe)
+    now = environment_of(pipe)
     first = group[0][1]
     changes = (*_change("format of the file", first["format"], FORMAT), *_changes(first["origin"], now))
     requests = [_request(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
@@ -107,7 +107,7 @@ def _rerender_group(
 
 
 def _compared(
-    path: Path, history: History, outcome: Outcome, now: Origin, changes: tuple[str, ...]
+    path: Path, history: History, outcome: Outcome, now: Environment, changes: tuple[str, ...]
 ) -> Rerendered:
     data = picture_bytes(outcome, now, template=history["request"].get("template"))
     difference, most = "", 0
@@ -155,7 +155,7 @@ def _repeatable(request: Request, history: History) -> Request:
     return dataclasses.replace(request, settings=settings)
 
 
-def _changes(then: Mapping[str, Any], now: Origin) -> Iterator[str]:
+def _changes(then: Mapping[str, Any], now: Environment) -> Iterator[str]:
     for library in {**then["versions"], **now.versions}:
         yield from _change(library, then["versions"].get(library), now.versions.get(library))
     for checkpoint in {**then["revisions"], **now.revisions}:

@@ -26,7 +26,7 @@ from ....engine.watch import Quiet, Watcher
 from ...recipes.reader import Recipe
 from ...recipes.writer import recipe_table
 from ...text_to_image import TextToImage
-from ..provenance.environment import Origin, origin_of
+from ..provenance.environment import Environment, environment_of
 from .share import LOCAL, share_of
 from .worker import Worker, pipeline_of
 
@@ -80,7 +80,7 @@ class RayTextToImage(TextToImage):
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         self._share = share_of(nodes, workers, gpus=gpus)
         self._workers: list[Any] = []
-        self.origin = self._checked(origin_of(local))
+        self.environment = self._checked(environment_of(local))
         """What the workers make pictures with."""
 
     @classmethod
@@ -138,10 +138,10 @@ class RayTextToImage(TextToImage):
                 self._ray.kill(worker)
         self._workers = []
 
-    def _checked(self, here: Origin) -> Origin:
+    def _checked(self, here: Environment) -> Environment:
         """The origin of the worker that is ready first; its weights are the same as `here`."""
         (first,), _ = self._ray.wait(list(self._opening()), num_returns=1)
-        there: Origin = self._landed(first)
+        there: Environment = self._landed(first)
         if there.essence() != here.essence():
             raise CheckpointError("the weights at a worker are not those that are here: copy one to the other")
         for name, version in here.versions.items():

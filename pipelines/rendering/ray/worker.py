@@ -9,7 +9,7 @@ from ....engine.memory import Event
 from ....engine.values import Failure, Outcome, Request
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from ..provenance.environment import Origin, origin_of
+from ..provenance.environment import Environment, environment_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +38,9 @@ class Worker:
     def pipe(self) -> TextToImage:
         return self._make()
 
-    def open(self) -> Origin:
+    def open(self) -> Environment:
         """What this worker makes pictures with. Raises what making the pipeline raises."""
-        return origin_of(self.pipe)
+        return environment_of(self.pipe)
 
     def render(self, requests: Sequence[Request]) -> tuple[list[Outcome | Failure], list[Event]]:
         """The results of the requests, and what memory did meanwhile."""

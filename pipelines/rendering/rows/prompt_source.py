@@ -15,7 +15,7 @@ WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadOptions:
     """What a user may say about it.
 
     Args:
@@ -34,7 +34,7 @@ class Reading:
 
 
 def read_rows(
-    source: str | None, texts: Sequence[str] | None, *, seed: int, reading: Reading | None = None
+    source: str | None, texts: Sequence[str] | None, *, seed: int, reading: ReadOptions | None = None
 ) -> Iterator[Row]:
     """The rows of a source, or of texts given with -p, with their variants chosen; read as they are asked for.
 
@@ -45,7 +45,7 @@ def read_rows(
     Raises:
         InputError, PromptFileError: neither or both are given; the source cannot be read.
     """
-    reading = reading or Reading()
+    reading = reading or ReadOptions()
     if (source is None) == (not texts):
         raise InputError("give either a prompt file (- for standard input) or text with -p")
     rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)

@@ -15,7 +15,7 @@ BENDS = 7  # points of the grid of strays
 NOISE, BLOTCHES, LIGHT = 0.12, 0.15, 0.10  # of values in [-1, 1], at most
 
 
-def spoilt(picture: Image.Image, rng: random.Random) -> Image.Image:
+def corrupted(picture: Image.Image, rng: random.Random) -> Image.Image:
     """Blurred, seen through fewer pixels, or saved as JPEG."""
     way = rng.randrange(3)
     if way == 0:

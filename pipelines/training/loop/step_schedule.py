@@ -22,7 +22,7 @@ class TrainSettings:
 
     The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run
     can be made longer until the cooldown has begun. With `minutes` it trains for so long and `steps` is not
-    looked at: how many steps that is, is known once the cooldown begins (`Pace`).
+    looked at: how many steps that is, is known once the cooldown begins (`StepSchedule`).
     """
 
     steps: int
@@ -68,7 +68,7 @@ class Reached:
         )
 
 
-class Pace:
+class StepSchedule:
     """Says what steps are to come and the learning rate at each; its clock starts when it is made.
 
     A run of so many minutes is open at first, `steps` is `None`, and the learning rate stays at its peak. When

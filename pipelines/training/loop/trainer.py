@@ -27,7 +27,7 @@ from .batches import batches_of, worker_deaths
 from .folders import replacing
 from .optimizer import MuonAdamW
 from .state import STATE, Average, load_state, save_state
-from .step_schedule import Pace, Reached, TrainSettings
+from .step_schedule import Reached, StepSchedule, TrainSettings
 from .stopping import StopSignal
 from .weights import quiet_libraries
 
@@ -149,60 +149,62 @@ def train(
     set_seed(settings.seed)
     learner = _Learner(task, settings)
     reached = load_state(work, task.model, learner.optimizer, learner.average, say=say)
-    pace = _pace(work, settings, reached, clock=clock)
+    schedule = _schedule(work, settings, reached, clock=clock)
     if reached.step:
-        _go_on(work, reached.step, task, learner.average, pace=pace, say=say)
+        _go_on(work, reached.step, task, learner.average, schedule=schedule, say=say)
     task.model.train()
     losses, done, saved = _Losses(), reached.step, clock()
-    batches = batches_of(task, settings.batch_size, pace.coming(), workers=workers, device=learner.device)
+    batches = batches_of(task, settings.batch_size, schedule.coming(), workers=workers, device=learner.device)
     with worker_deaths(task.name, workers), StopSignal() as stop, contextlib.closing(batches):
         for step, batch in enumerate(batches, done):
-            losses.add(learner.learn(step, batch, lr_factor=pace.lr_factor(step)))
+            losses.add(learner.learn(step, batch, lr_factor=schedule.lr_factor(step)))
             done = step + 1
-            settled = pace.after(done)
-            last = done == pace.steps or stop.asked
+            settled = schedule.after(done)
+            last = done == schedule.steps or stop.asked
             logs = last or done % settings.log_every == 0
             saves = last or settled or clock() - saved > settings.checkpoint_minutes * 60
             if logs or saves or learner.device.type == "cpu":  # elsewhere it is a wait
                 figures = _checked(losses.read(), task.name, step, work)
                 if logs:
                     _log(work, done, figures)
-                    say(_progress(task.name, done, figures, pace))
+                    say(_progress(task.name, done, figures, schedule))
             if saves:
-                _checkpoint(work, task, learner, pace.reached())
+                _checkpoint(work, task, learner, schedule.reached())
                 saved = clock()
             if last:
                 break
-    if pace.steps is not None and done >= pace.steps:
+    if schedule.steps is not None and done >= schedule.steps:
         return True
     say(f"{task.name}: stopped after step {done}; the same command goes on from there")
     return False
 
 
-def _pace(work: Path, settings: TrainSettings, reached: Reached, *, clock: Callable[[], float]) -> Pace:
+def _schedule(
+    work: Path, settings: TrainSettings, reached: Reached, *, clock: Callable[[], float]
+) -> StepSchedule:
     try:
-        return Pace(settings, reached, clock=clock)
+        return StepSchedule(settings, reached, clock=clock)
     except InputError as error:
         raise InputError(f"{work}: {error}") from None
 
 
 def _go_on(
-    work: Path, done: int, task: Task, average: Average, *, pace: Pace, say: Callable[[str], None]
+    work: Path, done: int, task: Task, average: Average, *, schedule: StepSchedule, say: Callable[[str], None]
 ) -> None:
     """Put in order what a run left that was stopped after `done` steps."""
     _forget_after(work / LOSSES, done)
-    state = "is trained," if pace.steps is not None and done >= pace.steps else "going on from"
-    say(f"{task.name}: {state} step {done}{f' of {pace.steps}' if pace.steps is not None else ''}")
-    if (other := pace.settled_for()) is not None:
-        say(f"{task.name}: its {pace.steps} steps are those of {other:g} minutes: --steps N changes that")
+    state = "is trained," if schedule.steps is not None and done >= schedule.steps else "going on from"
+    say(f"{task.name}: {state} step {done}{f' of {schedule.steps}' if schedule.steps is not None else ''}")
+    if (other := schedule.settled_for()) is not None:
+        say(f"{task.name}: its {schedule.steps} steps are those of {other:g} minutes: --steps N changes that")
     if _exported(work) != done:  # it was stopped between the two halves of a checkpoint
         _export(work, done, task, average)
 
 
-def _progress(name: str, done: int, figures: dict[str, float], pace: Pace) -> str:
-    of = f"/{pace.steps}" if pace.steps is not None else ""
+def _progress(name: str, done: int, figures: dict[str, float], schedule: StepSchedule) -> str:
+    of = f"/{schedule.steps}" if schedule.steps is not None else ""
     losses = "  ".join(f"{k} {v:.4f}" for k, v in figures.items())
-    return f"{name}  step {done}{of}  {losses}  {pace.speed():.1f} steps/s  {_clock(pace.left())} left"
+    return f"{name}  step {done}{of}  {losses}  {schedule.speed():.1f} steps/s  {_clock(schedule.left())} left"
 
 
 def _mixed(precision: str) -> str:

@@ -55,7 +55,7 @@ def start_from(task: Any, weights: Path) -> int:
     if missing:
         raise InputError(f"{folder}: holds no {missing[0]}: --start-from takes a folder of shipped weights")
     old = AutoTokenizer.from_pretrained(folder / tokenizer_folder, local_files_only=True)
-    mix, begun = _mix(old, task.tokenizer), 0
+    mix, copied = _mix(old, task.tokenizer), 0
     own = task.model.state_dict()
     for prefix, name in files.items():
         for key, value in load_file(folder / name).items():
@@ -63,8 +63,8 @@ def start_from(task: Any, weights: Path) -> int:
             if target is None or not target.is_floating_point():
                 continue
             is_of_words = any(part in key for part in _VOCABULARY)
-            begun += _copy(target, _of_words(value.float(), mix) if is_of_words else value.float(), key)
-    return begun
+            copied += _copy(target, _of_words(value.float(), mix) if is_of_words else value.float(), key)
+    return copied
 
 
 def _of_words(value: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:

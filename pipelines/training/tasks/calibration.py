@@ -92,7 +92,10 @@ def fit_wording(captioner: Captioner, data: TrainingData, shown: range) -> float
         told = [plan_of(scene, data, start + i) for i, scene in enumerate(data.scenes(indices))]
         seen = captioner.look(list(data.take(indices, PICTURE_SIDE).pixels))
         texts = [text for text, _ in told]
-        gains = (captioner.nats(captioner.blank, texts) - captioner.nats(seen, texts)).tolist()
+        gains = (
+            captioner.negative_log_likelihood(captioner.blank, texts)
+            - captioner.negative_log_likelihood(seen, texts)
+        ).tolist()
         answers = captioner.shows(seen, [facts for _, facts in told])
         rows += [[gain, evidence(each)[0]] for gain, each in zip(gains, answers, strict=True)]
     wording, worst, _ = _logistic(torch.tensor(rows), torch.tensor(truths))

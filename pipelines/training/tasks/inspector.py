@@ -1,8 +1,8 @@
 """Trains the inspector: it says which things, in which colours and places, setting and style, a picture shows.
 
 It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on
-renders alone, spoilt a little (blur, JPEG, noise, bends), so that it is fair to painted pictures. Alone among
-the models it sees every combination of kind, colour and setting: one that never saw a held-out combination
+renders alone, corrupted a little (blur, JPEG, noise, bends), so that it is fair to painted pictures. Alone
+among the models it sees every combination of kind, colour and setting: one that never saw a held-out one
 learns that there is none, and misreads the very pictures that it is to judge (measured: 14 % of their
 settings).
 """
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ...pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, render
-from ..data.corruption import bent, how_much, noised, spoilt
+from ..data.corruption import bent, corrupted, how_much, noised
 from ..data.source import WorldData, indices_of, scene_of
 from .detector import CELL, CELLS, SIDE, Detector, Maps, normalised, shrunk
 
@@ -37,7 +37,7 @@ class InspectorTask:
 
     Args:
         widths: channels of its stages, each at half the resolution of the one before.
-        spoilt: share of rows that are spoilt by blur or JPEG, and of those that are moved and bent.
+        corrupted: share of rows that are corrupted by blur or JPEG, and of those that are moved and bent.
     """
 
     name = "inspector"
@@ -47,10 +47,10 @@ class InspectorTask:
         data: WorldData,
         *,
         widths: Sequence[int] = (32, 64, 128, 192),
-        spoilt: float = 0.6,
+        corrupted: float = 0.6,
         seed: int = 0,
     ) -> None:
-        self.data, self.spoilt, self.seed = data, spoilt, seed
+        self.data, self.corrupted, self.seed = data, corrupted, seed
         torch.manual_seed(seed)
         self.model = Detector(widths)
 
@@ -63,7 +63,7 @@ class InspectorTask:
         pixels = normalised(np.stack([picture for picture, _ in rows]))
         masks = torch.from_numpy(np.stack([mask for _, mask in rows])).float()
         g = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        pixels, masks = bent(pixels, masks, how_much=how_much(rngs, self.spoilt), generator=g)
+        pixels, masks = bent(pixels, masks, how_much=how_much(rngs, self.corrupted), generator=g)
         return {
             "pixels": noised(pixels, g),
             **targets_of(scenes, masks),
@@ -79,7 +79,7 @@ class InspectorTask:
     def _picture(self, scene: Scene, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (96, 96, 3) and the thing numbers (96, 96)."""
         rendered = render(scene, RENDER_SIDE)
-        image = spoilt(rendered.image, rng) if rng.random() < self.spoilt else rendered.image
+        image = corrupted(rendered.image, rng) if rng.random() < self.corrupted else rendered.image
         return shrunk(image), np.asarray(rendered.mask.resize((SIDE, SIDE), Image.Resampling.NEAREST))
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ import torch
 from ....engine.diffusion.denoising import denoise, even_sigmas
 from ....engine.diffusion.objective import TRAIN_TIMESTEPS, Objective
 from ....engine.models.diffusion.patch_latents import PatchLatents
-from ....engine.models.diffusion.refiner import TokenRefiner
+from ....engine.models.diffusion.refiner import CLASS_NAMES, PreviewRefiner
 from ....engine.models.vision.patch_codebook import PatchCodebook
 from ...sheets.sample_sheet import COUNT, Column
 from ..data.source import DRAFT_SIDE, PICTURE_SIDE, TrainingData, cover_of, indices_of
@@ -116,11 +116,11 @@ def _times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Drops:
-    """How often conditions are dropped or spoilt in training: shares of rows, and of tokens in spoilt rows."""
+    """How often conditions are dropped or corrupted: shares of rows, and of tokens in corrupted rows."""
 
     tokens: float = 0.05
-    spoilt_rows: float = 0.6
-    spoilt_tokens: float = 0.15
+    corrupted_rows: float = 0.6
+    corrupted_tokens: float = 0.15
 
 
 class RefinerTask:
@@ -217,7 +217,7 @@ class RefinerTask:
         latents, codebook = copy_on(device, self.latents), copy_on(device, self.codebook)
         g = torch.Generator(device).manual_seed(batch["seed"])
         with in_float32(device):
-            tokens = self._spoil(codebook.encode(batch["small"]), g)
+            tokens = self._corrupt(codebook.encode(batch["small"]), g)
             condition = latents.encode_previews(codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
             condition = _windows(condition, batch["at"], batch["cover"].shape[-1])
             told = (torch.rand(size, 1, 1, 1, generator=g, device=device) >= self.drops.tokens).float()
@@ -232,20 +232,20 @@ class RefinerTask:
             "noise": torch.randn(clean.shape, generator=g, device=device),
         }
 
-    def _spoil(self, tokens: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    def _corrupt(self, tokens: torch.Tensor, g: torch.Generator) -> torch.Tensor:
         """Replace some tokens (b, h, w) by near ones of the codebook, or by any that the batch holds."""
 
         def uniform(*shape: int) -> torch.Tensor:
             return torch.rand(*shape, generator=g, device=tokens.device)
 
         near = copy_on(tokens.device, self.neighbours)[tokens]  # (b, h, w, k)
-        rows = (uniform(len(tokens), 1, 1) < self.drops.spoilt_rows).float()
-        share = rows * uniform(len(tokens), 1, 1) * 2 * self.drops.spoilt_tokens
+        rows = (uniform(len(tokens), 1, 1) < self.drops.corrupted_rows).float()
+        share = rows * uniform(len(tokens), 1, 1) * 2 * self.drops.corrupted_tokens
         pick = (uniform(*tokens.shape) * near.shape[-1]).long()
         near = near.gather(-1, pick[..., None])[..., 0]
         others = tokens.flatten()[(uniform(*tokens.shape) * tokens.numel()).long()]
-        spoilt = torch.where(uniform(*tokens.shape) < FAR, others, near)
-        return torch.where(uniform(*tokens.shape) < share, spoilt, tokens)
+        corrupted = torch.where(uniform(*tokens.shape) < FAR, others, near)
+        return torch.where(uniform(*tokens.shape) < share, corrupted, tokens)
 
     def loss(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         return self.error_of(self.prepared(batch), batch["text"])
@@ -299,11 +299,11 @@ class RefinerTask:
             for preview, picture, truth, prompt in zip(previews, painted, large.pixels, prompts, strict=True)
         ]
 
-    def _refiner(self) -> TokenRefiner:
+    def _refiner(self) -> PreviewRefiner:
         """The model as inference has it."""
         unet: Any = self.model["unet"]
         encoder: Any = self.model["text_encoder"]
-        return TokenRefiner(
+        return PreviewRefiner(
             unet=unet,
             text_encoder=encoder,
             tokenizer=self.tokenizer,
@@ -329,7 +329,7 @@ class RefinerTask:
         )
         self.latents.save_pretrained(folder / "latents")
         index = {
-            "_class_name": "TokenRefiner",
+            "_class_name": CLASS_NAMES[0],
             "unet": ["diffusers", "UNet2DConditionModel"],
             "text_encoder": ["transformers", "CLIPTextModel"],
             "tokenizer": ["transformers", "PreTrainedTokenizerFast"],

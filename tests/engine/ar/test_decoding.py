@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.ar.decoding import Given, decode_grid, decode_text, guided, likelihoods
+from diptych.engine.ar.decoding import TokenConstraints, decode_grid, decode_text, guided, token_log_probs
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import Silent
@@ -176,7 +176,7 @@ def test_given_tokens_are_kept_and_the_others_take_their_usual_numbers() -> None
     kept = torch.tensor([[True, False, True, False, False, True], [False] * 6])
     standing = torch.full((2, 6), 7)
 
-    def decoded(given: Given | None) -> tuple[torch.Tensor, list[list[int]]]:
+    def decoded(given: TokenConstraints | None) -> tuple[torch.Tensor, list[list[int]]]:
         decoding = Recorded(noise)
         sampling = [Sampling()] * 2
         tokens = decode_grid(
@@ -185,7 +185,7 @@ def test_given_tokens_are_kept_and_the_others_take_their_usual_numbers() -> None
         return tokens, decoding.fed
 
     free, _ = decoded(None)
-    tokens, fed = decoded(Given(tokens=standing, kept=kept))
+    tokens, fed = decoded(TokenConstraints(tokens=standing, kept=kept))
     assert torch.equal(tokens, torch.where(kept, standing, free))  # these logits depend on nothing that was fed
     assert fed == tokens.T[:-1].tolist()
 
@@ -209,7 +209,7 @@ def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
     branches = 1 if guidance is None else 2
     noise = torch.randn(9, 2 * branches, 20, generator=torch.Generator().manual_seed(3))
     kept = torch.tensor([[1, 1, 1, 0, 0, 1, 1, 1, 1], [1, 1, 1, 0, 1, 1, 0, 1, 1]]).bool()
-    given = Given(tokens=torch.full((2, 9), 7), kept=kept)
+    given = TokenConstraints(tokens=torch.full((2, 9), 7), kept=kept)
     draws = uniforms([RowKey(1), RowKey(2)], "draft", 9)
     looked: list[tuple[int, list[float]]] = []
 
@@ -243,9 +243,9 @@ def test_the_likelihood_of_a_token_is_told_by_the_logits_before_it() -> None:
     noise = torch.randn(4, 2, 9, generator=torch.Generator().manual_seed(5))
     tokens = torch.tensor([[1, 2, 3, 4], [8, 0, 8, 0]])
     decoding = Recorded(noise)
-    found = likelihoods(decoding, tokens, Silent())
+    found = token_log_probs(decoding, tokens, Silent())
     expected = noise.log_softmax(-1).permute(1, 0, 2).gather(2, tokens[..., None])[..., 0]
     torch.testing.assert_close(found, expected)
     assert decoding.fed == tokens.T[:-1].tolist()
     runs = Runs(noise)
-    assert torch.equal(likelihoods(runs, tokens, Silent()), found) and runs.lengths == [3]
+    assert torch.equal(token_log_probs(runs, tokens, Silent()), found) and runs.lengths == [3]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.checkpoint.folder import folder_of, parameter_count
-from diptych.engine.models.diffusion.refiner import TokenRefiner
+from diptych.engine.models.diffusion.refiner import PreviewRefiner
 from diptych.engine.models.language.causal_lm import ImageTokenModel, LanguageModel
 from diptych.engine.models.registry import FAMILIES, Registry
 from diptych.engine.models.vision.captioner import Captioner
@@ -23,14 +23,14 @@ POCKET = {
     "causal-lm": ("pocket/planner", LanguageModel),
     "image-token-lm": ("pocket/drafter", ImageTokenModel),
     "image-tokenizer": ("pocket/tokenizer", PatchCodebook),
-    "diffusers": ("pocket/refiner", TokenRefiner),
+    "diffusers": ("pocket/refiner", PreviewRefiner),
     "image-text-to-text": ("pocket/captioner", Captioner),
 }
 
 
 def modules_of(handle: Any) -> list[torch.nn.Module]:
     match handle:
-        case TokenRefiner():
+        case PreviewRefiner():
             return [handle.unet, handle.text_encoder, handle.latents]
         case LanguageModel() | ImageTokenModel() | Captioner():
             return [handle.model]

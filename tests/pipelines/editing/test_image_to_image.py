@@ -106,8 +106,8 @@ def test_a_sketch_becomes_the_draft(pocket_pipe: TextToImage) -> None:
     outcome = Sketch.from_pipe(pocket_pipe)("a tree in a meadow", image=image, num_inference_steps=2).outcomes[
         0
     ]
-    assert outcome.draft is not None and outcome.draft.begun is not None
-    assert torch.equal(outcome.draft.tokens, outcome.draft.begun)
+    assert outcome.draft is not None and outcome.draft.initial_tokens is not None
+    assert torch.equal(outcome.draft.tokens, outcome.draft.initial_tokens)
     assert len(outcome.draft.tokens[:7].unique()) < 4  # a plain sky
     assert not torch.equal(outcome.picture.pixels, outcome.request.start.picture)  # type: ignore[union-attr]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from diptych import InputError, TextToImage
-from diptych.pipelines.editing.source_image import original_of
+from diptych.pipelines.editing.source_image import source_image_of
 
 
 @pytest.fixture
@@ -21,33 +21,33 @@ def wide() -> PIL.Image.Image:
 
 
 def test_a_picture_is_scaled_and_cut_to_the_shape_that_is_painted(wide: PIL.Image.Image) -> None:
-    original = original_of(wide, height=50, width=50)
+    original = source_image_of(wide, height=50, width=50)
     assert (original.height, original.width) == (50, 50) and original.size == (200, 100)
     assert original.pixels.dtype == torch.uint8
     assert original.pixels[25, 2].tolist() == [255, 0, 0] and original.pixels[25, 47].tolist() == [0, 0, 255]
-    same = original_of(wide, height=100, width=200)
+    same = source_image_of(wide, height=100, width=200)
     assert torch.equal(same.pixels, torch.from_numpy(np.array(wide)))
 
 
 def test_a_file_is_a_picture_too(wide: PIL.Image.Image, tmp_path: Path) -> None:
     wide.save(tmp_path / "wide.png")
-    pixels = original_of(tmp_path / "wide.png", height=100, width=200).pixels
-    assert torch.equal(pixels, original_of(wide, height=100, width=200).pixels)
+    pixels = source_image_of(tmp_path / "wide.png", height=100, width=200).pixels
+    assert torch.equal(pixels, source_image_of(wide, height=100, width=200).pixels)
 
 
 def test_an_outcome_brings_its_tokens_and_its_plan(pipe: TextToImage, wide: PIL.Image.Image) -> None:
     outcome = pipe("a boat").outcomes[0]
-    original = original_of(outcome, height=32, width=48)
+    original = source_image_of(outcome, height=32, width=48)
     assert outcome.draft is not None and original.tokens is not None and original.wording is not None
     assert torch.equal(original.tokens, outcome.draft.tokens)
     assert torch.equal(original.pixels, outcome.picture.pixels)
     assert (original.wording.prompt, original.wording.facts) == (outcome.plan.prompt, outcome.plan.facts)
-    other = original_of(outcome, height=64, width=64)  # another size: what is left of it is a picture
+    other = source_image_of(outcome, height=64, width=64)  # another size: what is left of it is a picture
     assert other.tokens is None and other.wording is None
 
 
 def test_a_mask_is_white_where_pixels_may_change(wide: PIL.Image.Image) -> None:
-    original = original_of(wide, height=100, width=200)
+    original = source_image_of(wide, height=100, width=200)
     drawn = PIL.Image.new("L", (200, 100))
     drawn.paste(255, (10, 20, 30, 40))
     mask = original.mask(drawn)
@@ -65,17 +65,17 @@ def test_a_mask_is_white_where_pixels_may_change(wide: PIL.Image.Image) -> None:
 )
 def test_what_is_no_picture_is_refused(image: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        original_of(image, height=32, width=32)
+        source_image_of(image, height=32, width=32)
 
 
 def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "boat.png").write_text("a boat")
     with pytest.raises(InputError, match=r"boat\.png: is no picture of a kind that is read"):
-        original_of(tmp_path / "boat.png", height=32, width=32)
+        source_image_of(tmp_path / "boat.png", height=32, width=32)
 
 
 def test_masks_that_do_not_fit_are_refused(wide: PIL.Image.Image) -> None:
-    original = original_of(wide, height=32, width=32)
+    original = source_image_of(wide, height=32, width=32)
     with pytest.raises(InputError, match="the mask is 32x32 pixels, the picture 200x100"):
         original.mask(PIL.Image.new("L", (32, 32), 255))
     with pytest.raises(InputError, match="black throughout"):

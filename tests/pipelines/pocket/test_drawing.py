@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from diptych.pipelines.pocket.world.drawing.backgrounds import BACKGROUNDS
 from diptych.pipelines.pocket.world.drawing.picture import render
-from diptych.pipelines.pocket.world.drawing.style_renderers import MANNERS
+from diptych.pipelines.pocket.world.drawing.style_renderers import STYLE_RENDERERS
 from diptych.pipelines.pocket.world.drawing.things import LOOKS
 from diptych.pipelines.pocket.world.scene import (
     ARRANGEMENTS,
@@ -48,7 +48,7 @@ def pixels(scene: Scene, size: int = 96) -> np.ndarray:
 def test_every_word_of_the_vocabulary_can_be_drawn() -> None:
     assert set(KINDS) == set(LOOKS)
     assert set(SETTINGS) == set(BACKGROUNDS)
-    assert set(STYLES) == set(MANNERS)
+    assert set(STYLES) == set(STYLE_RENDERERS)
 
 
 def test_the_same_scene_gives_the_same_bytes() -> None:

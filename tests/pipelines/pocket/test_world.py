@@ -126,8 +126,8 @@ def test_a_scene_outside_the_world_is_refused() -> None:
         Scene(things=(alone(),), setting="moon")
     with pytest.raises(SceneError, match="unknown style"):
         Scene(things=(alone(),), setting="snow", style="cubist")
-    for spoilt in ({"colour": "red"}, {"kind": "cat"}, {"place": "left"}, {"size": "big"}):
-        thing = Thing(**{"kind": "cup", "colour": "blue", "size": "small", "place": "right", **spoilt})
+    for corrupted in ({"colour": "red"}, {"kind": "cat"}, {"place": "left"}, {"size": "big"}):
+        thing = Thing(**{"kind": "cup", "colour": "blue", "size": "small", "place": "right", **corrupted})
         with pytest.raises(SceneError):
             Scene(things=(cat, thing), setting="snow", arrangement="side by side")
     for things in ((), (cat, cup)):

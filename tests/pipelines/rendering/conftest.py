@@ -10,7 +10,7 @@ import pytest
 from diptych import Row
 from diptych.pipelines.rendering.batch import Again, Source, render_tasks
 from diptych.pipelines.rendering.output.tally import Tally
-from diptych.pipelines.rendering.provenance.environment import origin_of
+from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.rows.tasks import Numbers, tasks_of
 
 
@@ -42,7 +42,7 @@ def render_into(
         pipe,
         tasks,
         out,
-        origin=origin_of(pipe),
+        environment=environment_of(pipe),
         source=Source(name=name, title="test", total=len(prompts) or None, whole=whole and only is None),
         again=again,
         watch=watch,

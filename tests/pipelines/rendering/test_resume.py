@@ -120,11 +120,11 @@ def test_a_row_that_changed_is_done_again_and_alone(
 
 def test_weights_trained_anew_change_every_row(render: Any, pipe: TextToImage, tmp_path: Path) -> None:
     from diptych.pipelines.rendering.provenance import identity
-    from diptych.pipelines.rendering.provenance.environment import origin_of
+    from diptych.pipelines.rendering.provenance.environment import environment_of
 
-    request, origin = pipe.request("a boat", seed=3, row=1), origin_of(pipe)
+    request, environment = pipe.request("a boat", seed=3, row=1), environment_of(pipe)
     stages = {"refine": {"family": "diffusers", "checkpoint": "pocket/refiner", "dtype": "float32"}}
-    one = dataclasses.replace(origin, table={"stages": stages}, revisions={"pocket/refiner": "a" * 16})
+    one = dataclasses.replace(environment, table={"stages": stages}, revisions={"pocket/refiner": "a" * 16})
     names = {
         "same": identity.identity(dataclasses.replace(request, row=7), one),
         "weights": identity.identity(request, dataclasses.replace(one, revisions={"pocket/refiner": "b" * 16})),

@@ -109,19 +109,19 @@ def words(text_folder: Path):
 
 
 class LineTask:
-    """Fits a matrix to a fixed one; `spoilt_at` is a step whose loss is not a number."""
+    """Fits a matrix to a fixed one; `corrupted_at` is a step whose loss is not a number."""
 
     name = "line"
 
-    def __init__(self, *, seed: int = 0, spoilt_at: int | None = None) -> None:
+    def __init__(self, *, seed: int = 0, corrupted_at: int | None = None) -> None:
         torch.manual_seed(seed)
-        self.seed, self.spoilt_at = seed, spoilt_at
+        self.seed, self.corrupted_at = seed, corrupted_at
         self.model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.LayerNorm(6), torch.nn.Linear(6, 2))
 
     def batch(self, step: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         x = torch.randn(size, 4, generator=torch.Generator().manual_seed(self.seed * 1000 + step))
         y = torch.stack([x.sum(1), x[:, 0] - x[:, 1]], 1)
-        return x, y * float("nan") if step == self.spoilt_at else y
+        return x, y * float("nan") if step == self.corrupted_at else y
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
         x, y = batch

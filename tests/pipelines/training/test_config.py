@@ -39,6 +39,16 @@ def test_the_example_passes_and_its_sizes_fit_together(tmp_path: Path) -> None:
         assert parts.task(name).name == name
 
 
+def test_names_of_earlier_versions_are_still_read(tmp_path: Path) -> None:
+    older = "[refiner.drops]\nspoilt_rows = 0.25\nspoilt_tokens = 0.125\n[inspector]\nspoilt = 0.5\n"
+    config = read_config(written(tmp_path, older))
+    assert (
+        config["refiner"]["drops"] | {"corrupted_rows": 0.25, "corrupted_tokens": 0.125}
+        == config["refiner"]["drops"]
+    )
+    assert config["inspector"]["corrupted"] == 0.5
+
+
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     path = written(tmp_path, "seed = 3\n[drafter]\nlayers = 2\n[drafter.training]\nlr = 1\n")
     config, shipped = read_config(path), read_config()

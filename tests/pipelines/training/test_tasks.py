@@ -157,7 +157,7 @@ def test_what_a_refiner_draws_is_the_batchs(make: Make) -> None:
 
 def test_a_refiners_window_shows_the_things_as_the_whole_picture_does(make: Make) -> None:
     """What is to be added to the condition of a window is what that part of the whole picture lacks."""
-    task = make("refiner", drops=Drops(tokens=0.0, spoilt_rows=0.0))
+    task = make("refiner", drops=Drops(tokens=0.0, corrupted_rows=0.0))
     whole = task.data.take(indices_of(1, 6, count=task.data.count, seed=0, what="refiner"), PICTURE_SIDE)
     batch = task.batch(1, 6)
     rows, patch, side = task.prepared(batch), task.latents.patch, batch["cover"].shape[-1]

@@ -10,7 +10,7 @@ from .backgrounds import BACKGROUNDS, Backdrop
 from .layout import fit, slots_of
 from .painter import Painter, line_of
 from .pen import Pen
-from .style_renderers import MANNERS, Manner, crisp
+from .style_renderers import STYLE_RENDERERS, StyleRenderer, crisp
 from .things import LOOKS
 
 Box = tuple[int, int, int, int]
@@ -32,32 +32,32 @@ def render(scene: Scene, size: int = 256) -> Rendered:
     """Draw `scene` as a square of `size` pixels a side; `ValueError` below 16."""
     if size < MIN_SIZE_PX:
         raise ValueError(f"a picture of {size} px is too small to draw: at least {MIN_SIZE_PX}")
-    manner = MANNERS[scene.style]
-    cells = min(manner.blocks or size, size)  # what the picture has of its own pixels, a side
+    style = STYLE_RENDERERS[scene.style]
+    cells = min(style.blocks or size, size)  # what the picture has of its own pixels, a side
     finer = 3 if cells >= 128 else 4 if cells >= 64 else 3  # drawn this much larger, for smooth edges
-    canvas = _background(scene, cells, manner).resize((cells * finer, cells * finer), _NEAREST)
+    canvas = _background(scene, cells, style).resize((cells * finer, cells * finer), _NEAREST)
     fine_mask = Image.new("L", canvas.size)
-    _paint_things(scene, Painter(canvas, fine_mask, manner.edge), edge=manner.edge.width)
-    if manner.blocks:
+    _paint_things(scene, Painter(canvas, fine_mask, style.edge), edge=style.edge.width)
+    if style.blocks:
         image, mask = crisp(canvas, fine_mask, cells)
     else:
         image, mask = canvas.reduce(finer), fine_mask.resize((cells, cells), _NEAREST)
-    if manner.finish is not None:
+    if style.finish is not None:
         rng = random.Random(f"{scene.variation}/{scene.style}")
-        image, mask = manner.finish(image, mask, rng)
+        image, mask = style.finish(image, mask, rng)
     if cells < size:
         image, mask = (each.resize((size, size), _NEAREST) for each in (image, mask))
     boxes = tuple(_box_of(mask, index + 1) for index in range(len(scene.things)))
     return Rendered(image=image, mask=mask, boxes=boxes)
 
 
-def _background(scene: Scene, cells: int, manner: Manner) -> Image.Image:
-    finer = 3 if manner.blocks else 2
+def _background(scene: Scene, cells: int, style: StyleRenderer) -> Image.Image:
+    finer = 3 if style.blocks else 2
     drawn = Image.new("RGB", (cells * finer, cells * finer))
     rng = random.Random(f"{scene.variation}/{scene.setting}")
-    BACKGROUNDS[scene.setting](Backdrop(drawn, thinnest=1 / cells, raised=manner.edge.raised), rng)
-    ground = drawn.resize((cells, cells), _NEAREST) if manner.blocks else drawn.reduce(finer)
-    return ground if manner.behind is None else manner.behind(ground)
+    BACKGROUNDS[scene.setting](Backdrop(drawn, thinnest=1 / cells, raised=style.edge.raised), rng)
+    ground = drawn.resize((cells, cells), _NEAREST) if style.blocks else drawn.reduce(finer)
+    return ground if style.behind is None else style.behind(ground)
 
 
 def _paint_things(scene: Scene, painter: Painter, *, edge: float) -> None:

@@ -1,4 +1,4 @@
-"""How each style is painted: the table `MANNERS`, and the effects on pixels that it names.
+"""How each style is painted: the table `STYLE_RENDERERS`, and the effects on pixels that it names.
 
 A manner has an edge for shapes, an effect on the background before things are painted on it, and one on the
 finished picture and its mask. Lengths are fractions of the frame, so that a picture looks the same at any size.
@@ -27,7 +27,7 @@ SOAKED_CELLS = 85  # what is left of a background's detail in watercolour, a sid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class StyleRenderer:
     """How one style paints: see the file's head. `blocks`: the whole picture is made of so many, a side."""
 
     edge: Edge
@@ -171,10 +171,10 @@ def _hatch(side: int, lines: int, width: float, rise: int) -> NDArray[np.int16]:
     return (drawn.reshape(side, finer, side, finer).mean(axis=(1, 3)) * 255).astype(np.int16)
 
 
-MANNERS: dict[str, Manner] = {
-    "flat": Manner(edge=Edge(width=1 / 90, colour=_line)),
-    "watercolour": Manner(edge=Edge(width=1 / 130, colour=_pooled), behind=soak, finish=wash),
-    "ink": Manner(edge=Edge(width=1 / 68, colour=_line), behind=line_drawing, finish=hatch),
-    "pixel": Manner(edge=Edge(width=1 / 52, colour=_inner), blocks=PIXEL_BLOCKS),
-    "paper-cut": Manner(edge=Edge(width=1 / 80, colour=_cut, raised=True)),
+STYLE_RENDERERS: dict[str, StyleRenderer] = {
+    "flat": StyleRenderer(edge=Edge(width=1 / 90, colour=_line)),
+    "watercolour": StyleRenderer(edge=Edge(width=1 / 130, colour=_pooled), behind=soak, finish=wash),
+    "ink": StyleRenderer(edge=Edge(width=1 / 68, colour=_line), behind=line_drawing, finish=hatch),
+    "pixel": StyleRenderer(edge=Edge(width=1 / 52, colour=_inner), blocks=PIXEL_BLOCKS),
+    "paper-cut": StyleRenderer(edge=Edge(width=1 / 80, colour=_cut, raised=True)),
 }

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.models.checkpoint.host_weights import Master
+from diptych.engine.models.checkpoint.host_weights import HostWeights
 from diptych.engine.models.checkpoint.slots import Shared, slots_of
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey
@@ -72,8 +72,8 @@ def net(tmp_path: Path) -> Net:
     return net.eval().requires_grad_(False)
 
 
-def master_of(handle: Any, folder: Path, *, shared: Shared | None = None, streams: str = "") -> Master:
-    return Master(
+def master_of(handle: Any, folder: Path, *, shared: Shared | None = None, streams: str = "") -> HostWeights:
+    return HostWeights(
         handle, [folder / "model.safetensors"], Shared() if shared is None else shared, streams=streams
     )
 
@@ -170,13 +170,13 @@ def test_what_holds_no_weights_is_no_handle(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def streamed(net: Net, tmp_path: Path) -> Master:
+def streamed(net: Net, tmp_path: Path) -> HostWeights:
     master = master_of(Handle(net), tmp_path, streams="net")
     master.drop()
     return master
 
 
-def test_a_streamed_model_computes_the_same_bits(net: Net, streamed: Master) -> None:
+def test_a_streamed_model_computes_the_same_bits(net: Net, streamed: HostWeights) -> None:
     whole = streamed.fill("cpu").net(IDS)
     streamed.drop()
     handle = streamed.fill("cpu", streamed=True)
@@ -188,7 +188,7 @@ def test_a_streamed_model_computes_the_same_bits(net: Net, streamed: Master) -> 
     assert streamed.stream.bytes == 2 * 4 * 4 * (6 * 6 + 6)
 
 
-def test_blocks_use_one_window_of_memory(net: Net, streamed: Master) -> None:
+def test_blocks_use_one_window_of_memory(net: Net, streamed: HostWeights) -> None:
     addresses: list[int] = []
 
     def note(layer: Any, *_: Any) -> None:
@@ -200,7 +200,7 @@ def test_blocks_use_one_window_of_memory(net: Net, streamed: Master) -> None:
     assert len(addresses) == 4 and len(set(addresses)) == 1
 
 
-def test_a_block_that_fails_is_dropped_like_any_other(net: Net, streamed: Master) -> None:
+def test_a_block_that_fails_is_dropped_like_any_other(net: Net, streamed: HostWeights) -> None:
     handle = streamed.fill("cpu", streamed=True)
     net.fail_at = 2
     with pytest.raises(RuntimeError):
@@ -208,7 +208,7 @@ def test_a_block_that_fails_is_dropped_like_any_other(net: Net, streamed: Master
     assert all(is_empty(layer) for layer in net.layers)
 
 
-def test_a_model_is_whole_again_after_it_was_streamed(net: Net, streamed: Master) -> None:
+def test_a_model_is_whole_again_after_it_was_streamed(net: Net, streamed: HostWeights) -> None:
     streamed.fill("cpu", streamed=True)
     streamed.fill("cpu")
     assert not any(tensor.is_meta for tensor in net.parameters())

@@ -128,7 +128,7 @@ def test_captioners_of_an_earlier_version_are_refused(made: tuple[Any, Path], tm
 
 def test_nats_are_the_mean_surprise_at_the_text_and_its_end(captioner: Captioner) -> None:
     shown = pictures(len(TEXTS))
-    got, seen = captioner.nats(captioner.look(shown), TEXTS), look(captioner, shown)
+    got, seen = captioner.negative_log_likelihood(captioner.look(shown), TEXTS), look(captioner, shown)
     for i, text in enumerate(TEXTS):
         ids = ids_of(captioner, f"<s><caption>{text}</s>")
         surprise = log_probabilities(captioner, ids, seen[i : i + 1])
@@ -144,7 +144,7 @@ def test_nats_are_the_models_own_loss(captioner: Captioner) -> None:
         labels[0, :2] = -100
         model: Any = captioner.model
         decoded = model.decoder(input_ids=ids, encoder_hidden_states=look(captioner, [picture]), labels=labels)
-        assert float(captioner.nats(captioner.look([picture]), [text])) == pytest.approx(
+        assert float(captioner.negative_log_likelihood(captioner.look([picture]), [text])) == pytest.approx(
             float(decoded.loss), abs=1e-5
         )
 
@@ -180,11 +180,17 @@ def test_a_row_is_the_same_alone_and_in_a_batch(captioner: Captioner) -> None:
     texts = [*TEXTS, "a cat"]
     facts = [texts[: i + 1] for i in range(5)]
     seen = captioner.look(shown)
-    nats, yes, captions = captioner.nats(seen, texts), captioner.yes(seen, facts), captioner.captions(seen)
+    nats, yes, captions = (
+        captioner.negative_log_likelihood(seen, texts),
+        captioner.yes(seen, facts),
+        captioner.captions(seen),
+    )
     for i in range(5):
         alone = captioner.look([shown[i]])
-        torch.testing.assert_close(captioner.nats(alone, [texts[i]])[0], nats[i])
-        torch.testing.assert_close(captioner.nats(alone, [texts[i]], fixed_shapes=True)[0], nats[i])
+        torch.testing.assert_close(captioner.negative_log_likelihood(alone, [texts[i]])[0], nats[i])
+        torch.testing.assert_close(
+            captioner.negative_log_likelihood(alone, [texts[i]], fixed_shapes=True)[0], nats[i]
+        )
         assert captioner.yes(alone, [facts[i]]) == [pytest.approx(yes[i], abs=1e-6)]
         assert captioner.captions(alone) == [captions[i]]
 
@@ -193,10 +199,13 @@ def test_many_texts_may_be_about_one_picture(captioner: Captioner) -> None:
     seen = captioner.look(pictures(3))
     for picture in ([1], [2]):
         one = seen.of(picture)
-        each = [captioner.nats(one, [text])[0] for text in TEXTS]
-        torch.testing.assert_close(captioner.nats(one, TEXTS), torch.stack(each))
-    each = [captioner.nats(seen.of([i]), [text])[0] for i, text in zip([2, 0], TEXTS, strict=False)]
-    torch.testing.assert_close(captioner.nats(seen.of([2, 0]), TEXTS[:2]), torch.stack(each))
+        each = [captioner.negative_log_likelihood(one, [text])[0] for text in TEXTS]
+        torch.testing.assert_close(captioner.negative_log_likelihood(one, TEXTS), torch.stack(each))
+    each = [
+        captioner.negative_log_likelihood(seen.of([i]), [text])[0]
+        for i, text in zip([2, 0], TEXTS, strict=False)
+    ]
+    torch.testing.assert_close(captioner.negative_log_likelihood(seen.of([2, 0]), TEXTS[:2]), torch.stack(each))
 
 
 def test_no_picture_is_one_without_values(captioner: Captioner) -> None:
@@ -211,7 +220,7 @@ def test_no_picture_is_one_without_values(captioner: Captioner) -> None:
 def test_any_text_has_finite_nats_and_an_answer(captioner: Captioner, text: str) -> None:
     """However long: what is beyond the model's positions is cut off."""
     seen = captioner.blank
-    assert float(captioner.nats(seen, [text])) > 0
+    assert float(captioner.negative_log_likelihood(seen, [text])) > 0
     assert 0 <= captioner.yes(seen, [[text]])[0][0] <= 1
 
 
@@ -221,7 +230,7 @@ def test_a_long_text_is_cut_to_what_the_model_reads(captioner: Captioner) -> Non
     ids = [*ids_of(captioner, f"<s><caption>{long}")[:39], captioner.tokenizer.eos_token_id]
     surprise = log_probabilities(captioner, ids, look(captioner, pictures(1)))
     by_hand = [-float(surprise[at - 1, ids[at]]) for at in range(2, 40)]
-    assert float(captioner.nats(captioner.look(pictures(1)), [long])) == pytest.approx(
+    assert float(captioner.negative_log_likelihood(captioner.look(pictures(1)), [long])) == pytest.approx(
         sum(by_hand) / 38, abs=1e-5
     )
 
@@ -242,15 +251,15 @@ def test_a_calibration_is_read_or_the_plain_one_taken(tmp_path: Path) -> None:
 
 def test_a_fact_is_the_likelier_the_likelier_it_would_have_been_said(captioner: Captioner) -> None:
     facts = [Fact(kind="thing", text="a red boat"), Fact(kind="colour", text="a boat at night")]
-    sight, seen = captioner.look(pictures(1)), look(captioner, pictures(1))
+    features, seen = captioner.look(pictures(1)), look(captioner, pictures(1))
     fits = {"thing": FactFit(yes=0.0, said=0.7, bias=5.0)}
     fitted = dataclasses.replace(captioner, calibration=Calibration(facts=fits))
-    ((thing, colour),) = fitted.shows(sight, [facts])
+    ((thing, colour),) = fitted.shows(features, [facts])
     ids = ids_of(captioner, "<s><ask>a red boat<answer>")
     surprise = log_probabilities(captioner, ids, seen)
     said = -sum(float(surprise[at - 1, ids[at]]) for at in range(2, len(ids) - 1))
     assert thing == pytest.approx(1 / (1 + math.exp(0.7 * said - 5.0)), abs=1e-5)
-    assert [[colour]] == [[pytest.approx(p, abs=1e-6)] for p in captioner.yes(sight, [[facts[1].text]])[0]]
+    assert [[colour]] == [[pytest.approx(p, abs=1e-6)] for p in captioner.yes(features, [[facts[1].text]])[0]]
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,12 @@ def test_redrawing_nothing_returns_the_tokens_as_they_are(run: Run, plan: Plan, 
     for redraw in (0.0, cells()):
         (draft,) = run([begin(plan, tokens=first.tokens, redraw=redraw)])
         assert torch.equal(draft.tokens, first.tokens) and torch.equal(draft.preview, first.preview)
-        assert draft.begun is not None and torch.equal(draft.begun, first.tokens)
+        assert draft.initial_tokens is not None and torch.equal(draft.initial_tokens, first.tokens)
 
 
 def test_redrawing_everything_is_a_fresh_draft(run: Run, plan: Plan, first: Draft) -> None:
     (fresh,) = run([dataclasses.replace(plan, request=dataclasses.replace(plan.request, seed=9))])
-    assert fresh.begun is None
+    assert fresh.initial_tokens is None
     assert not torch.equal(fresh.tokens, first.tokens)
     for redraw in (1.0, ~cells()):
         (draft,) = run([begin(plan, tokens=first.tokens, redraw=redraw)])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from diptych.engine.models.vision.calibration import Calibration
-from diptych.engine.models.vision.caption_decoder import Sight
+from diptych.engine.models.vision.caption_decoder import ImageFeatures
 from diptych.engine.models.vision.captioner import Captioner
 from diptych.engine.stage import ModelKey, Models, Silent
 from diptych.engine.stages.judging import judge as judge_module
@@ -135,8 +135,8 @@ def test_the_likelihood_is_a_second_figure_where_it_is_wished_for(
     (without,) = JudgeStage(model=captioner).run(pictures[1:2], models, Silent())
     assert pictures[1].plan is not None
     prompt = pictures[1].plan.request.prompt
-    seen = float(model.nats(model.look([pictures[1].pixels]), [prompt]))
-    blank = float(model.nats(model.blank, [prompt]))
+    seen = float(model.negative_log_likelihood(model.look([pictures[1].pixels]), [prompt]))
+    blank = float(model.negative_log_likelihood(model.blank, [prompt]))
     assert verdict.likelihood == pytest.approx(blank - seen, abs=1e-5)
     assert without == dataclasses.replace(verdict, likelihood=None)
     worst = min(max(min(answer.probability for answer in verdict.answers), 1e-9), 1 - 1e-9)
@@ -174,10 +174,12 @@ def test_what_is_not_a_number_counts_as_no(
     run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
 ) -> None:
     class Lost(Captioner):
-        def nats(self, sight: Sight, texts: Sequence[str], *, fixed_shapes: bool = False) -> torch.Tensor:
+        def negative_log_likelihood(
+            self, features: ImageFeatures, texts: Sequence[str], *, fixed_shapes: bool = False
+        ) -> torch.Tensor:
             return torch.full((len(texts),), torch.nan)
 
-        def shows(self, sight: Sight, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
+        def shows(self, features: ImageFeatures, facts: Sequence[Sequence[Fact]]) -> list[list[float]]:
             return [[math.nan] * len(each) for each in facts]
 
     fields = {field.name: getattr(models[captioner], field.name) for field in dataclasses.fields(Captioner)}

@@ -61,7 +61,7 @@ def make_draft(
             tokens=tokens,
             codebook=book.codebook,
             preview=book.decode(tokens[None])[0],
-            begun=begun if parts else None,
+            initial_tokens=begun if parts else None,
         )
 
     return make

@@ -1,12 +1,12 @@
 """Planning without a planner."""
 
 from diptych.engine.stage import Silent
-from diptych.engine.stages.planning.plan_passthrough import PassOnStage, facts_of
+from diptych.engine.stages.planning.plan_passthrough import PlanPassthroughStage, facts_of
 from diptych.engine.values import Request
 
 
 def test_the_prompt_is_the_plan_and_its_statements_are_the_facts() -> None:
-    stage = PassOnStage()
+    stage = PlanPassthroughStage()
     requests = [Request(prompt="a red boat, at sunset; in watercolour. a red boat"), Request(prompt="cat")]
     plans = stage.run(requests, {}, Silent())
     assert [plan.prompt for plan in plans] == [request.prompt for request in requests]

@@ -12,7 +12,7 @@ import pytest
 
 from diptych import InputError, Outcome, TextToImage
 from diptych.pipelines.cli.show import run_show
-from diptych.pipelines.rendering.provenance.environment import origin_of
+from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.provenance import (
     history_of,
     picture_bytes,
@@ -33,9 +33,9 @@ def outcome(pipe: TextToImage) -> Outcome:
 
 def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, origin_of(pipe), template="ein {grünes|rotes} Boot 船"))
+    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes|rotes} Boot 船"))
     history = read_history(path)
-    request, origin = history["request"], history["origin"]
+    request, environment = history["request"], history["origin"]
     assert (request["prompt"], request["seed"]) == ("ein grünes Boot 船", 7)
     assert request["template"] == "ein {grünes|rotes} Boot 船"
     assert request["settings"]["negative_prompt"] == "blurry, dark" and request["settings"]["candidates"] == 3
@@ -44,10 +44,16 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
     assert outcome.draft is not None and history["draft"]["tokens"] == outcome.draft.token_hash
     assert history["candidate"] == outcome.best.index and len(history["candidates"]) == 3
     assert history["verdict"]["caption"] == outcome.verdict.caption
-    assert {"diptych", "torch", "transformers", "diffusers"} <= set(origin["versions"])
-    assert (origin["recipe"], origin["deterministic"], origin["micro_batch"]) == ("fake", False, 16)
-    assert origin["device"].startswith("cpu")
-    assert history == json.loads(json.dumps(history_of(outcome, origin_of(pipe), template=request["template"])))
+    assert {"diptych", "torch", "transformers", "diffusers"} <= set(environment["versions"])
+    assert (environment["recipe"], environment["deterministic"], environment["micro_batch"]) == (
+        "fake",
+        False,
+        16,
+    )
+    assert environment["device"].startswith("cpu")
+    assert history == json.loads(
+        json.dumps(history_of(outcome, environment_of(pipe), template=request["template"]))
+    )
     assert picture_id(path) == history["id"]
 
 
@@ -56,7 +62,7 @@ def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
 ) -> None:
     (outcome,) = pipe("a boat with a hat", accept=0.0).outcomes
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, origin_of(pipe)))
+    path.write_bytes(picture_bytes(outcome, environment_of(pipe)))
     history = read_history(path)
     asked, added = history["plan"]["facts"]
     assert (asked["asked"], asked["span"]) == (True, {"start": 0, "end": 6, "text": "a boat"})
@@ -107,11 +113,11 @@ def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage
     again = dataclasses.replace(
         outcome, request=dataclasses.replace(outcome.request, row=9), timings={"plan": 9.0}
     )
-    assert picture_bytes(outcome, origin_of(pipe)) == picture_bytes(again, origin_of(pipe))
+    assert picture_bytes(outcome, environment_of(pipe)) == picture_bytes(again, environment_of(pipe))
 
 
 def test_other_tools_read_how_it_was_made(outcome: Outcome, pipe: TextToImage) -> None:
-    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, origin_of(pipe)))) as image:
+    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, environment_of(pipe)))) as image:
         text = image.info["parameters"]
     assert text == (
         "ein grünes Boot 船\nNegative prompt: blurry, dark\n"
@@ -168,7 +174,7 @@ def test_a_huge_picture_is_not_decoded_to_read_its_history(
 ) -> None:
     """A few bytes may claim to be a picture of 30,000 by 30,000 pixels."""
     path = tmp_path / "bomb.png"
-    data = bytearray(picture_bytes(outcome, origin_of(pipe)))
+    data = bytearray(picture_bytes(outcome, environment_of(pipe)))
     data[16:24] = (30_000).to_bytes(4, "big") * 2
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"cannot be read|is no picture"):
@@ -179,7 +185,7 @@ def test_show_prints_it_for_readers_and_as_json(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, origin_of(pipe), template="ein {grünes} Boot"))
+    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes} Boot"))
     run_show(path)
     shown = capsys.readouterr().out
     for word in (
@@ -207,7 +213,7 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
 def test_a_history_of_strange_values_can_be_shown(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, origin_of(pipe))))
+    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, environment_of(pipe))))
     history["verdict"]["facts"] = [7, {"text": None}]
     history["request"]["template"] = 5
     history["draft"] = {}

@@ -8,7 +8,7 @@ import pytest
 from diptych import CheckpointError
 from diptych.pipelines.recipes.reader import parse_recipe, read_recipe
 from diptych.pipelines.recipes.writer import recipe_table
-from diptych.pipelines.rendering.provenance import environment as origin
+from diptych.pipelines.rendering.provenance import environment as environment
 from diptych.pipelines.rendering.provenance import revisions
 from diptych.pipelines.rendering.provenance.revisions import revision_of
 
@@ -43,7 +43,7 @@ def test_other_lora_weights_are_another_origin(checkpoint: Path, tmp_path: Path)
     recipe = parse_recipe({"stages": {"paint": stage}}, tmp_path / "mine.toml")
 
     def content() -> object:
-        return origin._by_content(recipe_table(recipe)["stages"], origin.revisions(recipe))
+        return environment._by_content(recipe_table(recipe)["stages"], environment.revisions(recipe))
 
     lora.write_bytes(b"one")
     first = content()
@@ -95,6 +95,6 @@ def test_a_recipe_written_down_is_read_as_the_same(tmp_path: Path) -> None:
 
 
 def test_every_checkpoint_of_a_recipe_has_a_revision() -> None:
-    found = origin.revisions(read_recipe("pocket"))
+    found = environment.revisions(read_recipe("pocket"))
     assert {"pocket/planner", "pocket/drafter", "pocket/tokenizer", "pocket/refiner"} <= set(found)
     assert all(len(revision) == 16 for revision in found.values())

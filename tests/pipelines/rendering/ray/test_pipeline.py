@@ -15,7 +15,7 @@ from diptych import Cancelled, CheckpointError, Failure, InputError, Outcome, Re
 from diptych.engine.watch import Quiet
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli.ray_option import with_ray_address
-from diptych.pipelines.rendering.provenance.environment import origin_of
+from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.ray import pipeline as ray_pipeline
 from diptych.pipelines.rendering.ray import worker as ray_worker
 from diptych.pipelines.rendering.ray.pipeline import RayTextToImage
@@ -223,7 +223,7 @@ def test_other_weights_at_a_worker_are_refused(
     ray: FakeRay, make_pipe: Callable[..., TextToImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(pipe: TextToImage) -> Any:
-        return dataclasses.replace(origin_of(pipe), deterministic=True)
+        return dataclasses.replace(environment_of(pipe), deterministic=True)
 
     monkeypatch.setattr(ray_worker, "origin_of", other)
     with pytest.raises(CheckpointError, match="weights at a worker"):
@@ -234,10 +234,10 @@ def test_the_origin_is_the_workers(
     fleet: Callable[..., RayTextToImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def elsewhere(pipe: TextToImage) -> Any:
-        return dataclasses.replace(origin_of(pipe), device="cuda, of a far machine")
+        return dataclasses.replace(environment_of(pipe), device="cuda, of a far machine")
 
     monkeypatch.setattr(ray_worker, "origin_of", elsewhere)
-    assert origin_of(fleet()).device == "cuda, of a far machine"
+    assert environment_of(fleet()).device == "cuda, of a far machine"
 
 
 def test_stopping_drops_what_the_workers_are_at_and_they_are_hired_again(

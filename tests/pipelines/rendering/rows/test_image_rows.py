@@ -13,7 +13,7 @@ from diptych import InputError, Request, TextToImage
 from diptych.engine.values import Fact, Span
 from diptych.engine.values.start import Start, Wording
 from diptych.pipelines.rendering.batch import Source, render_tasks
-from diptych.pipelines.rendering.provenance.environment import origin_of
+from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.identity import identity
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history, read_start
 from diptych.pipelines.rendering.provenance.rerender import rerender
@@ -109,7 +109,7 @@ def test_a_row_is_another_when_the_bytes_of_its_picture_are(pipe: TextToImage, f
     def name() -> str:
         (task,) = tasks(pipe, folder, {"image": "boat.png"})
         assert task.request is not None
-        return identity(task.request, origin_of(pipe))
+        return identity(task.request, environment_of(pipe))
 
     before = name()
     assert name() == before
@@ -160,7 +160,9 @@ def test_a_picture_says_what_it_started_from_and_is_made_again_from_that(
 ) -> None:
     rows = tasks(pipe, folder, {"image": "boat.png", "mask": "0,0,24,32"}, {})
     out = tmp_path / "out"
-    tally = render_tasks(pipe, rows, out, origin=origin_of(pipe), source=Source(name="rows", title="rows"))
+    tally = render_tasks(
+        pipe, rows, out, environment=environment_of(pipe), source=Source(name="rows", title="rows")
+    )
     assert tally.all_done
     path = out / "0001-a-boat.png"
     (folder / "boat.png").unlink()  # from here on the picture is enough
@@ -180,13 +182,13 @@ def test_a_row_keeps_what_its_picture_shows_and_is_made_again_the_same(
     pocket_pipe: TextToImage, folder: Path, tmp_path: Path
 ) -> None:
     boat = pocket_pipe("a red boat in the city", seed=3, num_inference_steps=1).outcomes[0]
-    (folder / "city.png").write_bytes(picture_bytes(boat, origin_of(pocket_pipe)))
+    (folder / "city.png").write_bytes(picture_bytes(boat, environment_of(pocket_pipe)))
     file = folder / "city.jsonl"
     wish = {"prompt": "a green boat", "image": "city.png", "strength": 0.6, "num_inference_steps": 1}
     file.write_text(json.dumps(wish))
     rows, out = tasks_of(pocket_pipe, read_prompts(file)), tmp_path / "out"
     source = Source(name="city", title="city")
-    assert render_tasks(pocket_pipe, rows, out, origin=origin_of(pocket_pipe), source=source).all_done
+    assert render_tasks(pocket_pipe, rows, out, environment=environment_of(pocket_pipe), source=source).all_done
     (path,) = out.glob("0001-*.png")
     plan = read_history(path)["plan"]
     assert plan["prompt"] == "a green boat in the middle, in the city"

@@ -99,12 +99,12 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_spares_the_checkpoint(
     tmp_path: Path, line_task: Any
 ) -> None:
     with pytest.raises(TrainingDiverged, match=r"step 4.*nothing was saved yet"):
-        train(line_task(spoilt_at=4), SETTINGS, tmp_path / "new", say=quiet)
+        train(line_task(corrupted_at=4), SETTINGS, tmp_path / "new", say=quiet)
     assert not (tmp_path / "new" / "model").exists()
     train(line_task(), dataclasses.replace(SETTINGS, steps=3), tmp_path / "old", say=quiet)
     before = (tmp_path / "old" / "state.safetensors").read_bytes()
     with pytest.raises(TrainingDiverged, match="last good state") as caught:
-        train(line_task(spoilt_at=4), SETTINGS, tmp_path / "old", say=quiet)
+        train(line_task(corrupted_at=4), SETTINGS, tmp_path / "old", say=quiet)
     assert "\n" not in str(caught.value)
     assert (tmp_path / "old" / "state.safetensors").read_bytes() == before
 
@@ -208,20 +208,20 @@ def test_workers_change_nothing(tmp_path: Path, line_task: Any) -> None:
 @linux
 def test_workers_end_with_a_run_that_fails(tmp_path: Path, line_task: Any) -> None:
     with pytest.raises(TrainingDiverged, match="step 4"):
-        train(line_task(spoilt_at=4), SETTINGS, tmp_path, workers=2, say=quiet)
+        train(line_task(corrupted_at=4), SETTINGS, tmp_path, workers=2, say=quiet)
     assert not multiprocessing.active_children()
 
 
-def spoilt_in_a_worker(task: Any, spoil: Callable[[], Any]) -> Any:
-    """`task`, whose batch of step 4 is no batch: `spoil` is called in its place."""
+def corrupted_in_a_worker(task: Any, corrupt: Callable[[], Any]) -> Any:
+    """`task`, whose batch of step 4 is no batch: `corrupt` is called in its place."""
     batch = task.batch
-    task.batch = lambda step, size: batch(step, size) if step < 4 else spoil()
+    task.batch = lambda step, size: batch(step, size) if step < 4 else corrupt()
     return task
 
 
 @linux
 def test_a_worker_that_was_killed_is_told_of_in_a_line(tmp_path: Path, line_task: Any) -> None:
-    task = spoilt_in_a_worker(line_task(), lambda: os.kill(os.getpid(), signal.SIGKILL))
+    task = corrupted_in_a_worker(line_task(), lambda: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(DiptychError, match="train line: a worker process was killed") as caught:
         train(task, SETTINGS, tmp_path, workers=1, say=quiet)
     assert "\n" not in str(caught.value) and not multiprocessing.active_children()
@@ -229,7 +229,7 @@ def test_a_worker_that_was_killed_is_told_of_in_a_line(tmp_path: Path, line_task
 
 @linux
 def test_what_a_batch_itself_raises_in_a_worker_is_raised(tmp_path: Path, line_task: Any) -> None:
-    task = spoilt_in_a_worker(line_task(), lambda: torch.ones(2) @ torch.ones(3))
+    task = corrupted_in_a_worker(line_task(), lambda: torch.ones(2) @ torch.ones(3))
     with pytest.raises(RuntimeError, match="Caught RuntimeError"):
         train(task, SETTINGS, tmp_path, workers=1, say=quiet)
 
@@ -290,7 +290,7 @@ def test_a_run_that_has_used_up_its_minutes_is_left_as_it_was(tmp_path: Path, li
 
 
 def test_the_state_is_saved_when_the_number_of_steps_is_known(tmp_path: Path, line_task: Any) -> None:
-    watch = Watch(line_task(spoilt_at=31))
+    watch = Watch(line_task(corrupted_at=31))
     with pytest.raises(TrainingDiverged):
         train(watch.task, MINUTE, tmp_path, clock=watch, say=quiet)
     with safe_open(tmp_path / "state.safetensors", framework="pt") as file:

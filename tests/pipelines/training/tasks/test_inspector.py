@@ -11,7 +11,7 @@ from PIL import Image
 
 from diptych import CheckpointError
 from diptych.pipelines.pocket.world import COLOURS, KINDS, SETTINGS, STYLES, is_held_out
-from diptych.pipelines.training.data.corruption import bent, noised, spoilt
+from diptych.pipelines.training.data.corruption import bent, corrupted, noised
 from diptych.pipelines.training.data.source import WorldData, scene_of
 from diptych.pipelines.training.tasks.detector import CELL, CELLS, SIDE, Detector, pixel_values
 from diptych.pipelines.training.tasks.inspector import (
@@ -110,13 +110,14 @@ def test_cells_are_asked_about_what_they_show_and_centres_once_more() -> None:
     assert float(_cells_nats(logits, torch.full_like(wanted, NOTHING), at)) == 0
 
 
-def test_spoilt_pictures_are_still_pictures_of_the_same_size() -> None:
+def test_corrupted_pictures_are_still_pictures_of_the_same_size() -> None:
     pixels = WorldData().take([3], 96).pixels[0].numpy()
     picture = Image.fromarray(pixels)
-    ways = {spoilt(picture, random.Random(i)).tobytes() for i in range(12)}
+    ways = {corrupted(picture, random.Random(i)).tobytes() for i in range(12)}
     assert len(ways) > 6 and {len(way) for way in ways} == {96 * 96 * 3}
     errors = [
-        np.abs(np.asarray(spoilt(picture, random.Random(i))).astype(float) - pixels).mean() for i in range(12)
+        np.abs(np.asarray(corrupted(picture, random.Random(i))).astype(float) - pixels).mean()
+        for i in range(12)
     ]
     assert 0 < max(errors) < 30
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from diptych import InputError, TextToImage
-from diptych.engine.ar.decoding import likelihoods
+from diptych.engine.ar.decoding import token_log_probs
 from diptych.engine.errors import DiptychError
 from diptych.engine.stage import Silent
 from diptych.engine.values import Draft, Outcome
@@ -76,16 +76,16 @@ def test_what_nobody_asked_for_earns_nothing(task: PreferenceTask) -> None:
     assert with_more == pytest.approx(plain, abs=1e-3)
 
 
-def test_likelihoods_are_those_of_decoding(task: PreferenceTask) -> None:
+def test_token_log_probs_are_those_of_decoding(task: PreferenceTask) -> None:
     drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
     with torch.no_grad():
         found = task._likely(task.model, drafts)
     tokens = torch.stack([draft.tokens.flatten() for draft in drafts])
     decoding = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False)
-    assert torch.allclose(found, likelihoods(decoding, tokens, Silent()), atol=1e-3)
+    assert torch.allclose(found, token_log_probs(decoding, tokens, Silent()), atol=1e-3)
 
 
-def test_likelihoods_are_those_at_the_temperature(task: PreferenceTask) -> None:
+def test_token_log_probs_are_those_at_the_temperature(task: PreferenceTask) -> None:
     drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
     task.temperature = 2.5
     with torch.no_grad():
@@ -206,22 +206,22 @@ def cut_off(weights: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("corrupt", "message"),
     [
         (without_captioner, "holds no captioner: --start-from takes a folder of shipped weights"),
         (with_another_tokenizer, "its drafter writes tokens of another tokenizer than its own"),
         (cut_off, "drafter"),
     ],
 )
-def test_weights_that_do_not_do_are_refused_in_one_line(spoil: Any, message: str, tmp_path: Path) -> None:
+def test_weights_that_do_not_do_are_refused_in_one_line(corrupt: Any, message: str, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(POCKET_WEIGHTS, weights)
-    spoil(weights)
+    corrupt(weights)
     with pytest.raises(DiptychError, match=message) as refusal:
         run_training("preference", tmp_path / "run", beginning=str(weights))
     assert "\n" not in str(refusal.value)
     assert (tmp_path / "run").exists() == (
-        spoil is not without_captioner
+        corrupt is not without_captioner
     )  # what is missing is seen first of all
     assert not (tmp_path / "run" / "sizes.json").exists()
 
