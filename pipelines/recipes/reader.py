@@ -14,7 +14,7 @@
 A stage that does without a model has `family = "none"`, and no checkpoint.
 
 This file knows the form of a recipe and where checkpoints lie. Which stages and families there are, and what
-their settings mean, is for `pipelines.build` and the engine to say.
+their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses

@@ -87,7 +87,7 @@ OWN_SETTINGS: dict[str, dict[str, str]] = {
 
 
 def vocabulary_table() -> dict[str, Any]:
-    """The content of the planner's `vocabulary.json`; see `engine.language.vocabulary`."""
+    """The content of the planner's `vocabulary.json`; see `engine.language.closed_vocabulary.vocabulary`."""
     places = {where: _of_the_picture(ways) for where, ways in _said(PLACE_WORDS, MORE_PLACES).items()}
     settings = _said(SETTING_WORDS, MORE_SETTINGS, TAG_WORDS)
     return {

@@ -22,7 +22,7 @@ from diptych.pipelines.rendering.provenance.provenance import (
 )
 from diptych.prompts.reader import read_prompts
 
-OLDER = Path(__file__).parent / "older" / "history.json"
+OLDER = Path(__file__).parents[1] / "older" / "history.json"
 """Written before facts told what was asked from what was added."""
 
 

@@ -53,7 +53,7 @@ def test_what_is_not_as_it_was_is_named(
         versions = {**environment.versions, "torch": "9.9"}
         return dataclasses.replace(environment, versions=versions, revisions={"pocket/refiner": "b" * 16})
 
-    monkeypatch.setattr(module, "origin_of", later)
+    monkeypatch.setattr(module, "environment_of", later)
     (again,) = rerender(pictures[:1], make_pipe=lambda history: exact)
     torch = environment_of(exact).versions["torch"]
     assert again.changes == (
