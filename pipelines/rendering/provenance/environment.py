@@ -61,7 +61,7 @@ def environment_of(pipe: TextToImage) -> Environment:
         CheckpointError: one cannot be read.
     """
     if isinstance(
-        known := getattr(pipe, "origin", None), Environment
+        known := getattr(pipe, "environment", None), Environment
     ):  # its workers are elsewhere, and said so
         return known
     batching, memory = pipe.runner.batching, pipe.runner.memory

@@ -225,7 +225,7 @@ def test_other_weights_at_a_worker_are_refused(
     def other(pipe: TextToImage) -> Any:
         return dataclasses.replace(environment_of(pipe), deterministic=True)
 
-    monkeypatch.setattr(ray_worker, "origin_of", other)
+    monkeypatch.setattr(ray_worker, "environment_of", other)
     with pytest.raises(CheckpointError, match="weights at a worker"):
         RayTextToImage(make_pipe(), make_pipe, workers=2)
 
@@ -236,7 +236,7 @@ def test_the_origin_is_the_workers(
     def elsewhere(pipe: TextToImage) -> Any:
         return dataclasses.replace(environment_of(pipe), device="cuda, of a far machine")
 
-    monkeypatch.setattr(ray_worker, "origin_of", elsewhere)
+    monkeypatch.setattr(ray_worker, "environment_of", elsewhere)
     assert environment_of(fleet()).device == "cuda, of a far machine"
 
 
