@@ -134,7 +134,10 @@ def test_wrong_sources_are_refused(run: Run, fakes: dict[str, Any], tmp_path: Pa
     wrong(run("render", "-p", " ", "-o", out), "prompt is empty")
     wrong(run("render", "-p", "word " * 10_000, "-o", out), "-p:1", "characters")
     wrong(run("render", "-p", "a boat", "--candidates", 0, "-o", out), "candidates = 0")
-    wrong(run("render", "-p", "a boat", "--guidance", "nan", "-o", out), "guidance_scale = nan")
+    wrong(
+        run("render", "-p", "a boat", "--guidance", "nan", "-o", out),
+        "--guidance = nan: must lie between 0.0 and 50.0",
+    )
     assert not out.exists()
 
 
