@@ -153,10 +153,10 @@ def setting(name: str, value: Any, *, called: str | None = None) -> int | float 
     number = _whole(called, value) if row.kind is int else _number(called, value)
     if name == "seed" and number == -1:
         return None
-    if number >= 2**63:
-        raise FieldError(f"{_equals(called, value)}: is too large")
     if not row.low <= number <= row.high:
         raise FieldError(f"{_equals(called, value)}: must lie between {row.limits}")
+    if number >= 2**63:  # where the range has no end
+        raise FieldError(f"{_equals(called, value)}: is too large")
     return number if row.kind is int else float(number)
 
 

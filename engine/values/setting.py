@@ -79,7 +79,7 @@ class Setting:
             return truth(called, value)
         value = whole_number(called, value) if self.kind is int else number(called, value)
         if not self.low <= value <= self.high:  # also false for NaN
-            raise InputError(f"{called} = {value}: must lie between {self.limits}")
+            raise InputError(f"{called} = {shown(value)}: must lie between {self.limits}")
         return value
 
 
@@ -138,7 +138,10 @@ def number(name: str, value: Any) -> float:
 
 def shown(value: Any) -> str:
     """The value as a message shows it: on one line, and not too long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return f"a huge {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
