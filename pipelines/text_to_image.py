@@ -7,17 +7,18 @@
 This file knows prompts, seeds and defaults. What a stage does, and which models do it, it does not.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
-from ..engine.values import Failure, Outcome, Request, Settings
+from ..engine.values import SETTINGS, Failure, Outcome, Request, Settings
+from ..engine.values import Wishes as Wishes
+from ..engine.values.setting import declared, meant
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
@@ -25,33 +26,6 @@ from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
 from .units import parse_bytes
-
-if TYPE_CHECKING:
-    pass
-
-
-class Wishes(TypedDict, total=False):
-    """What a call may ask for beside the prompt; what it leaves out is as the recipe says. See `Settings`."""
-
-    height: int
-    width: int
-    negative_prompt: str
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    temperature: float | None
-    top_k: int | None
-    top_p: float | None
-    draft_guidance_scale: float | None
-    candidates: int | None
-    keep: int | None
-    rounds: int | None
-    accept: float | None
-    seconds: float | None
-    repairs: int | None
-    ignore_left_out: bool | None
-
-
-_FRAME = ("height", "width", "negative_prompt")  # fields of a Request; the other wishes are its settings
 
 
 class TextToImage:
@@ -175,11 +149,11 @@ class TextToImage:
         frame: dict[str, Any] = {"height": self.recipe.height, "width": self.recipe.width}
         settings: dict[str, Any] = {}
         for name, value in wishes.items():
-            if name not in Wishes.__annotations__:
-                near = difflib.get_close_matches(name, Wishes.__annotations__, n=1)
-                hint = f": did you mean {near[0]!r}?" if near else ""
+            if name not in SETTINGS:
+                near = meant(name, SETTINGS)
+                hint = f": did you mean {near!r}?" if near else ""
                 raise InputError(f"no such setting: {name!r}{hint}")
-            (frame if name in _FRAME else settings)[name] = value
+            (settings if name in declared(Settings) else frame)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 

@@ -1,7 +1,8 @@
-"""What a row may set, under the names that people use, and which values these may have.
+"""What a row may set, under the names that people use: the columns of prompt files, the same for all formats.
 
-One table for all formats. Types are checked here, and that numbers are finite and not negative; ranges are the
-engine's business (`diptych.Settings`, `diptych.Request`).
+The settings are those of the engine's table (`engine.values.SETTINGS`): a column's text is read as the kind
+that its setting has there, and held against its range. What a row may start from is no setting, but has
+columns, too.
 """
 
 import dataclasses
@@ -11,38 +12,29 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["whole", "number", "text", "switch"]
+from ..engine.values import SETTINGS, Setting
 
-# our name: kind, and what others call it; how names are written (case, blanks, `-`, `_`) makes no difference
-SETTINGS: dict[str, tuple[Kind, tuple[str, ...]]] = {
-    "seed": ("whole", ("random_seed", "noise_seed")),
-    "height": ("whole", ()),
-    "width": ("whole", ()),
-    "negative_prompt": ("text", ("negative", "neg_prompt", "uc")),
-    "num_inference_steps": ("whole", ("steps", "step", "num_steps", "sampling_steps", "ddim_steps")),
-    "guidance_scale": ("number", ("guidance", "cfg", "cfg_scale")),
-    "temperature": ("number", ()),
-    "top_k": ("whole", ()),
-    "top_p": ("number", ()),
-    "draft_guidance_scale": ("number", ("draft_guidance", "draft_cfg_scale")),
-    "candidates": ("whole", ()),
-    "keep": ("whole", ()),
-    "rounds": ("whole", ()),
-    "accept": ("number", ()),
-    "seconds": ("number", ()),
-    "repairs": ("whole", ()),
-    "ignore_left_out": ("switch", ()),
-    "image": ("text", ("init_image", "start_image")),
-    "mask_image": ("text", ("mask",)),
-    "strength": ("number", ()),
-    "margins": ("text", ("outpaint",)),
-    "variation": ("number", ()),
-    "edit": ("text", ("instruction",)),
-    "sketch": ("text", ()),
-    "starts_from": ("text", ()),
+START_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("A picture to start from.", name="image", aliases=("init_image", "start_image")),
+        Setting("Where it is painted anew: a file, a box or a thing.", name="mask_image", aliases=("mask",)),
+        Setting("How much of it may go.", name="strength", kind=float, low=0, high=1),
+        Setting("How far it is continued on each side.", name="margins", aliases=("outpaint",)),
+        Setting("How far a variation may be from it.", name="variation", kind=float, low=0, high=1),
+        Setting("What is to be changed in it.", name="edit", aliases=("instruction",)),
+        Setting("A drawing to start from.", name="sketch"),
+        Setting("A picture of an earlier run, to start from what that one did.", name="starts_from"),
+    )
 }
+"""What a row may start from beside its prompt; `pipelines.rendering.rows.image_rows` carries it out."""
+
+COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS}
+"""All columns that mean something beside the prompt; how names are written (case, blanks, `-`, `_`) makes no
+difference."""
+
 PROMPT_NAMES = (  # the first of them that a row has is its prompt
     *("prompt", "prompts", "positive_prompt", "positive", "prompt_text"),
     *("text", "txt", "caption", "description", "sentence"),
@@ -87,13 +79,13 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-_OURS = {plain_name(other): ours for ours, (_, others) in SETTINGS.items() for other in (ours, *others)}
+_OURS = {plain_name(each): row.name for row in COLUMNS.values() for each in row.names}
 _PROMPTS = tuple(plain_name(name) for name in PROMPT_NAMES)
 _SIZES = frozenset(plain_name(name) for name in SIZE_NAMES)
 _COPIES = frozenset(plain_name(name) for name in COPIES_NAMES)
 _SETTING_NAMES = {  # plain: as we write it
     **{plain: plain for plain in _OURS},
-    **{plain_name(name): name for name in (*SETTINGS, *SIZE_NAMES, *COPIES_NAMES)},
+    **{plain_name(name): name for name in (*COLUMNS, *SIZE_NAMES, *COPIES_NAMES)},
 }
 KNOWN_NAMES = frozenset({*_OURS, *_PROMPTS, *_SIZES, *_COPIES, TEMPLATE_NAME})  # as `plain_name` has them
 
@@ -145,27 +137,27 @@ def prompt_of(fields: Mapping[str, Any]) -> str:
 
 
 def setting(name: str, value: Any, *, called: str | None = None) -> int | float | str | bool | None:
-    """The value of the setting `name`; `None` for seed -1, by which people mean: any.
+    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any.
 
     Args:
         called: its name in the file, for messages.
 
     Raises:
-        FieldError: it is of the wrong kind, negative or not finite.
+        FieldError: it is of the wrong kind, or out of range.
     """
-    kind, called = SETTINGS[name][0], called or name
-    if kind == "text":
+    row, called = COLUMNS[name], called or name
+    if row.kind is str:
         return check_text(called, value).strip()
-    if kind == "switch":
+    if row.kind is bool:
         return _switch(called, value)
-    number = _whole(called, value) if kind == "whole" else _number(called, value)
+    number = _whole(called, value) if row.kind is int else _number(called, value)
     if name == "seed" and number == -1:
         return None
-    if number < 0:
-        raise FieldError(f"{_equals(called, value)}: must not be negative")
-    if number >= 2**63:
+    if not row.low <= number <= row.high:
+        raise FieldError(f"{_equals(called, value)}: must lie between {row.limits}")
+    if number >= 2**63:  # where the range has no end
         raise FieldError(f"{_equals(called, value)}: is too large")
-    return number
+    return number if row.kind is int else float(number)
 
 
 def check_text(name: str, value: Any) -> str:
@@ -252,7 +244,7 @@ def _switch(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any, what: str = "a number") -> int | float:
-    """A finite number, as it is or as text says it; an int where it is written like one."""
+    """A finite number, as it is or as text says it."""
     number = value
     if isinstance(value, str) and len(value) <= 40 and (found := _NUMBER.fullmatch(value)):
         number = float(value) if found["fraction"] or found["exponent"] else int(value)
@@ -269,4 +261,4 @@ def _size(values: list[Any]) -> dict[str, Any]:
     found = _SIZE.fullmatch(values[0]) if isinstance(values[0], str) and len(values) == 1 else None
     if found is None:
         raise FieldError(f"size = {shown(values[0])}: write width x height, once, e.g. 512x768")
-    return {"width": int(found[1]), "height": int(found[2])}
+    return {"width": setting("width", int(found[1])), "height": setting("height", int(found[2]))}

@@ -14,12 +14,13 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 FLOORS = [
+    "engine.errors engine.randomness engine.stage engine.version engine.watch",
+    "engine.values",
     "prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
     "prompts.formats prompts.wildcards",
     "prompts.reader prompts.variants prompts",
-    "engine.errors engine.randomness engine.stage engine.version engine.watch",
-    "engine.extensions engine.values engine.diffusion engine.memory engine.models.checkpoint",
+    "engine.extensions engine.diffusion engine.memory engine.models.checkpoint",
     "engine.ar engine.language.words engine.chain engine.dummy_values engine.loop engine.microbatch",
     "engine.repair engine.language.open_vocabulary engine.language.closed_vocabulary engine.execution_mode",
     "engine.request_state",

@@ -15,8 +15,9 @@ from .fact import Fact, FactKind, Span
 from .outcome import Candidate, Failure, Outcome
 from .picture import Picture
 from .plan import Plan
-from .request import MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, Request
-from .settings import NO_SETTINGS, Settings
+from .request import MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, SETTINGS, Request
+from .setting import Setting
+from .settings import NO_SETTINGS, Settings, Wishes
 from .start import Start
 from .verdict import FactAnswer, Verdict
 
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_SEED",
     "MAX_SIDE",
     "NO_SETTINGS",
+    "SETTINGS",
     "Candidate",
     "Codebook",
     "Draft",
@@ -36,8 +38,10 @@ __all__ = [
     "Picture",
     "Plan",
     "Request",
+    "Setting",
     "Settings",
     "Span",
     "Start",
     "Verdict",
+    "Wishes",
 ]

@@ -2,11 +2,14 @@
 
 import dataclasses
 import re
-from typing import Any
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from ..errors import InputError
 from .fact import Fact
-from .settings import NO_SETTINGS, Settings, shown, whole_number
+from .setting import Setting, declared, shown, whole_number
+from .settings import NO_SETTINGS, Settings
 from .start import Start
 
 MAX_SEED = 2**63 - 1
@@ -36,10 +39,16 @@ class Request:
     """
 
     prompt: str
-    seed: int = 0
-    height: int = 256
-    width: int = 256
-    negative_prompt: str = ""
+    seed: Annotated[
+        int,
+        Setting("Decides every random draw.", low=0, high=MAX_SEED, aliases=("random_seed", "noise_seed")),
+    ] = 0
+    height: Annotated[int, Setting("Of the finished picture.", low=8, high=MAX_SIDE, unit="pixels")] = 256
+    width: Annotated[int, Setting("Of the finished picture.", low=8, high=MAX_SIDE, unit="pixels")] = 256
+    negative_prompt: Annotated[
+        str,
+        Setting("What the picture should not show, in words.", aliases=("negative", "neg_prompt", "uc")),
+    ] = ""
     settings: Settings = NO_SETTINGS
     row: int = 0
     candidate: int = 0
@@ -51,15 +60,16 @@ class Request:
         _check_text("negative prompt", self.negative_prompt)
         if not self.prompt.strip():
             raise InputError("the prompt is empty: say what the picture should show")
-        for name in ("seed", "height", "width", "row", "candidate"):
+        for name, setting in declared(type(self)).items():
+            object.__setattr__(self, name, setting.check(getattr(self, name)))
+        for name in ("row", "candidate"):
             object.__setattr__(self, name, whole_number(name, getattr(self, name)))
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError(f"seed = {self.seed}: must lie between 0 and {MAX_SEED}")
-        for name, side in (("height", self.height), ("width", self.width)):
-            if not 8 <= side <= MAX_SIDE:
-                raise InputError(f"{name} = {side}: must lie between 8 and {MAX_SIDE} pixels")
         if self.start is not None:
             self.start.check_size(self.height, self.width)
+
+
+SETTINGS: Mapping[str, Setting] = types.MappingProxyType({**declared(Request), **declared(Settings)})
+"""All that a request may be told beside its prompt: first what is a field of its own, then its settings."""
 
 
 def _check_text(name: str, text: Any) -> None:

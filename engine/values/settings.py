@@ -1,62 +1,99 @@
-"""How a request is to be carried out: every setting, its range, and checks of what callers hand over."""
+"""How a request is to be carried out: the table of settings.
+
+One field of `Settings` is one setting, whole: its type, range, unit, help, and the names that people have for
+it. The keywords of pipelines, the columns of prompt files, the `[defaults]` of recipes and the options of the
+command line are made from this table; a new setting is a new field here, and its twin in `Wishes`.
+"""
 
 import dataclasses
 import math
-import operator
-from typing import Any
+from typing import Annotated, TypedDict
 
-from ..errors import InputError
+from .setting import Setting, argument_lines, declared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """How a request is to be carried out; `None` means 'what the recipe says'.
 
-    Args:
-        num_inference_steps: denoising steps, 1 to 1000.
-        guidance_scale: classifier-free guidance of the refiner, 0 to 50; 1 is none.
-        temperature: of the draft's tokens, 0 (greedy) to 5.
-        top_k: the draft keeps the k likeliest tokens; 0 keeps all.
-        top_p: the draft keeps the smallest set of tokens of this probability, 0 to 1.
-        draft_guidance_scale: classifier-free guidance of the drafter, 0 to 50; 1 is none.
-        candidates: drafts made in a round.
-        keep: drafts of a round that are painted (the others are thrown out by their previews' scores).
-        rounds: how often a request may be planned anew.
-        accept: the score, 0 to 1, at which a picture is taken at once.
-        seconds: no new round is begun after this much time on the request's batch.
-        repairs: how often the best picture is mended where it misses something that was asked, before all is
-            planned anew, 0 to 100.
-        ignore_left_out: accept a picture although the plan left out some of what was asked.
-
     Raises:
         InputError: a value is of the wrong kind, or lies outside its range.
     """
 
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    draft_guidance_scale: float | None = None
-    candidates: int | None = None
-    keep: int | None = None
-    rounds: int | None = None
-    accept: float | None = None
-    seconds: float | None = None
-    repairs: int | None = None
-    ignore_left_out: bool | None = None
+    num_inference_steps: Annotated[
+        int | None,
+        Setting(
+            "Denoising steps.",
+            low=1,
+            high=1000,
+            short=("steps",),
+            aliases=("step", "num_steps", "sampling_steps", "ddim_steps"),
+        ),
+    ] = None
+    guidance_scale: Annotated[
+        float | None,
+        Setting(
+            "Classifier-free guidance of the refiner; 1 is none.",
+            low=0.0,
+            high=50.0,
+            short=("guidance", "cfg"),
+            aliases=("cfg_scale",),
+        ),
+    ] = None
+    temperature: Annotated[
+        float | None, Setting("Of the draft's tokens; 0 takes the likeliest.", low=0.0, high=5.0)
+    ] = None
+    top_k: Annotated[
+        int | None, Setting("The draft keeps the k likeliest tokens; 0 keeps all.", low=0, high=1_000_000)
+    ] = None
+    top_p: Annotated[
+        float | None,
+        Setting("The draft keeps the smallest set of tokens of this probability.", low=0.0, high=1.0),
+    ] = None
+    draft_guidance_scale: Annotated[
+        float | None,
+        Setting(
+            "Classifier-free guidance of the drafter; 1 is none.",
+            low=0.0,
+            high=50.0,
+            short=("draft_guidance",),
+            aliases=("draft_cfg_scale",),
+        ),
+    ] = None
+    candidates: Annotated[int | None, Setting("Drafts of each prompt in a round.", low=1, high=4096)] = None
+    keep: Annotated[
+        int | None,
+        Setting("Drafts of a round that are painted, those with the best previews.", low=1, high=4096),
+    ] = None
+    rounds: Annotated[int | None, Setting("How often a prompt is planned, at most.", low=1, high=100)] = None
+    accept: Annotated[
+        float | None, Setting("The score at which a picture is taken at once.", low=0.0, high=1.0)
+    ] = None
+    seconds: Annotated[
+        float | None,
+        Setting(
+            "No new round is begun after this much time on the request's batch.",
+            low=0.0,
+            high=math.inf,
+            unit="seconds",
+        ),
+    ] = None
+    repairs: Annotated[
+        int | None,
+        Setting(
+            "How often the best picture is mended where it misses something, before all is planned anew.",
+            low=0,
+            high=100,
+        ),
+    ] = None
+    ignore_left_out: Annotated[
+        bool | None, Setting("Accept pictures although the plan left out some of the prompt's words.")
+    ] = None
 
     def __post_init__(self) -> None:
-        if self.ignore_left_out is not None:
-            object.__setattr__(self, "ignore_left_out", truth("ignore_left_out", self.ignore_left_out))
-        for name, (low, high) in _SETTING_RANGES.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            value = whole_number(name, value) if type(low) is int else number(name, value)
-            if not low <= value <= high:  # also false for NaN
-                raise InputError(f"{name} = {value}: must lie between {low} and {high}")
-            object.__setattr__(self, name, value)
+        for name, setting in declared(type(self)).items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, setting.check(value))
 
     def over(self, defaults: "Settings") -> "Settings":
         """These settings where they say something, `defaults` where they do not."""
@@ -64,51 +101,33 @@ class Settings:
         return dataclasses.replace(defaults, **mine)
 
 
-_SETTING_RANGES: dict[str, tuple[float, float]] = {
-    "num_inference_steps": (1, 1000),
-    "guidance_scale": (0.0, 50.0),
-    "temperature": (0.0, 5.0),
-    "top_k": (0, 1_000_000),
-    "top_p": (0.0, 1.0),
-    "draft_guidance_scale": (0.0, 50.0),
-    "candidates": (1, 4096),
-    "keep": (1, 4096),
-    "rounds": (1, 100),
-    "accept": (0.0, 1.0),
-    "seconds": (0.0, math.inf),
-    "repairs": (0, 100),
-}
+Settings.__doc__ = (Settings.__doc__ or "").replace("\n    Raises:", f"{argument_lines(Settings)}\n    Raises:")
+
+
+class Wishes(TypedDict, total=False):
+    """What a call may ask for beside the prompt; what it leaves out is as the recipe says. See `Settings`.
+
+    The frame of a `Request`, and the fields of `Settings` once more: type checkers cannot be told so in any
+    other way. A test holds both equal.
+    """
+
+    height: int
+    width: int
+    negative_prompt: str
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    draft_guidance_scale: float | None
+    candidates: int | None
+    keep: int | None
+    rounds: int | None
+    accept: float | None
+    seconds: float | None
+    repairs: int | None
+    ignore_left_out: bool | None
 
 
 NO_SETTINGS = Settings()
 """What leaves everything to the recipe."""
-
-
-def truth(name: str, value: Any) -> bool:
-    """The value as a bool, whoever made it (numpy, say), but a number is none."""
-    is_array_bool = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "shape", None) == ()
-    if not (isinstance(value, bool) or is_array_bool):
-        raise InputError(f"{name} = {shown(value)}: must be true or false")
-    return bool(value)
-
-
-def whole_number(name: str, value: Any) -> int:
-    """The value as an int, whoever made it (numpy, say), but a fraction or a bool is none."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputError(f"{name} = {shown(value)}: must be a whole number")
-    return operator.index(value)
-
-
-def number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
-        raise InputError(f"{name} = {shown(value)}: must be a number")
-    try:
-        return float(value)
-    except (OverflowError, TypeError, ValueError):
-        raise InputError(f"{name} = {shown(value)}: must be a number") from None
-
-
-def shown(value: Any) -> str:
-    """The value as a message shows it: on one line, and not too long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

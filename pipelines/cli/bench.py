@@ -7,7 +7,7 @@ import typer
 
 from ...benchmarks.harness.command import run_benchmark
 from ...benchmarks.harness.options import Options
-from .options import DeviceOption, RecipeOption
+from .options import DeviceOption, RecipeOption, setting_option
 
 
 def bench(
@@ -26,7 +26,7 @@ def bench(
     candidates: Annotated[str, typer.Option(help="loop: numbers of them to compare.")] = "1,2,4,8",
     first: Annotated[int, typer.Option(help="loop: number of the first of the held-out prompts.")] = 0,
     temperature: Annotated[
-        float | None, typer.Option(help="loop: of the drafts; the recipe's, if not given.", min=0.0, max=5.0)
+        float | None, setting_option("temperature", help="loop: of the drafts; the recipe's, if not given.")
     ] = None,
     only: Annotated[str, typer.Option(help="loop: scorer or repairs: that part alone.")] = "",
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",

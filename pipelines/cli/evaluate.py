@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
-from ...engine.values import MAX_SEED
-from .options import DeviceOption, MemoryOption, RecipeOption
+from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption, StepsOption, setting_option
 
 if TYPE_CHECKING:
     from ..text_to_image import TextToImage
@@ -36,11 +35,13 @@ def evaluate(
     recipe: RecipeOption = "pocket",
     prompts: PromptsOption = None,
     renders: Annotated[int, typer.Option(min=1, help="Held-out renders shown to models that read.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
+    seed: SeedOption = 0,
     split: Annotated[str | None, typer.Option(help="words: development, held-out or all.")] = None,
-    accept: Annotated[float | None, typer.Option(help="words: score at which a picture is taken.")] = None,
+    accept: Annotated[
+        float | None, setting_option("accept", help="words: the score at which a picture is taken.")
+    ] = None,
     only: OnlyOption = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
+    steps: StepsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     sheet: SheetOption = None,
     failures: Annotated[Path | None, typer.Option(help="A PNG for those that are not all right.")] = None,

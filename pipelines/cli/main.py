@@ -15,13 +15,23 @@ from typing import Annotated, Any
 import typer
 
 from ...engine.errors import DiptychError, InputError
-from ...engine.values import MAX_SEED
+from ...engine.values import Wishes
 from ...prompts.row import PromptFileError
-from ...prompts.variants import MAX_VARIANTS
 from .bench import bench
 from .caption import caption as caption_command
 from .evaluate import evaluate
-from .options import DeviceOption, MemoryOption, RecipeOption
+from .options import (
+    DeviceOption,
+    MachineOptions,
+    MemoryOption,
+    ReadingOptions,
+    RecipeOption,
+    RowOptions,
+    RunOptions,
+    SeedOption,
+    grouped,
+    setting_option,
+)
 from .ray_option import with_ray_address
 from .recipes import recipes
 from .score import score as score_command
@@ -38,17 +48,6 @@ app = typer.Typer(
 
 WAVE = 16  # rows under way at a time: one micro-batch, so that pictures reach the disk as soon as may be
 
-FormatOption = Annotated[
-    str | None, typer.Option("--format", help="text, infotext, table, jsonl, json or yaml; else recognised.")
-]
-WildcardsOption = Annotated[
-    Path | None, typer.Option("--wildcards", help="Folder that __name__ is looked up in.")
-]
-CombinatorialOption = Annotated[
-    bool, typer.Option("--combinatorial", help="All of {a|b}, not one by the row's seed.")
-]
-MaxVariantsOption = Annotated[int, typer.Option("--max-variants", min=1, help="Of one row, at most.")]
-LiteralOption = Annotated[bool, typer.Option("--literal", help="Take prompts as they stand, braces and all.")]
 SourceArgument = Annotated[
     str | None, typer.Argument(help="A prompt file, a picture, results.jsonl, or - for standard input.")
 ]
@@ -57,67 +56,31 @@ SweepOption = Annotated[
     list[str] | None,
     typer.Option("--sweep", help="A setting's values, as guidance=1,2,4; gives a labelled grid."),
 ]
-ExplainOption = Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")]
-TrustOption = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
-]
-RepairsOption = Annotated[
-    int | None, typer.Option(help="How often the best picture may be mended where it misses something.")
-]
-IgnoreLeftOutOption = Annotated[
-    bool | None, typer.Option(help="Accept pictures although some words of their prompt are not drawn.")
-]
-RayOption = Annotated[
-    str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one begun here.")
-]
+TextOption = Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")]
 
 
 @app.command()
+@grouped
 def render(
     source: SourceArgument = None,
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and results.")] = Path("out"),
-    text: Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")] = None,
+    text: TextOption = None,
     recipe: RecipeOption = "pocket",
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
-    candidates: Annotated[int | None, typer.Option(help="Drafts of each prompt in a round.")] = None,
-    keep: Annotated[int | None, typer.Option(help="Drafts of a round that are painted.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="How often a prompt may be planned anew.")] = None,
-    accept: Annotated[float | None, typer.Option(help="Score, 0 to 1, at which a picture is taken.")] = None,
-    repairs: RepairsOption = None,
-    ignore_left_out: IgnoreLeftOutOption = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Guidance scale of the refiner; 1 is none.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
-    only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rows that failed, once more.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="All rows once more, also those done before.")] = False,
-    format: FormatOption = None,
-    wildcards: WildcardsOption = None,
-    combinatorial: CombinatorialOption = False,
-    max_variants: MaxVariantsOption = MAX_VARIANTS,
-    literal: LiteralOption = False,
-    memory: MemoryOption = None,
-    device: DeviceOption = "auto",
-    deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in any batch.")] = False,
-    trust_remote_code: TrustOption = False,
-    stats: Annotated[bool, typer.Option("--stats", help="Say where time and memory went.")] = False,
+    seed: SeedOption = 0,
+    wishes: Wishes,
+    rows: RowOptions,
+    reading: ReadingOptions,
+    machine: MachineOptions,
     upscale: UpscaleOption = None,
     sweep: SweepOption = None,
-    explain: ExplainOption = False,
-    ray: RayOption = None,
-    workers: Annotated[int | None, typer.Option(help="With --ray: pipelines at a time.")] = None,
+    run: RunOptions,
 ) -> None:
     """Render prompts into a folder: pictures, results.jsonl, index.html. Stopped, the same command goes on."""
     from ..rendering.rows.prompt_source import ReadOptions
     from .render import run_render
 
-    options = {"device": device, "memory": memory, "deterministic": deterministic, "wave": WAVE}
-    options |= _on_ray(ray, workers, explain) | ({"trust_remote_code": True} if trust_remote_code else {})
-    reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
-    reading |= {"max_variants": max_variants, "literal": literal}
-    wishes = {"candidates": candidates, "keep": keep, "rounds": rounds, "accept": accept, "repairs": repairs}
-    wishes |= {"num_inference_steps": steps, "guidance_scale": guidance, "ignore_left_out": ignore_left_out}
-    switches = {"retry_failed": retry_failed, "fresh": fresh, "stats": stats, "explain": explain}
+    options = _pipeline_options(machine, explain=run.explain)
     status = run_render(
         lambda: _text_to_image(_upscaling(recipe, upscale), **options),
         source=source,
@@ -125,37 +88,31 @@ def render(
         out=out,
         seed=seed,
         wishes=wishes,
-        reading=ReadOptions(**reading),
-        limit=limit,
-        only=only,
+        reading=ReadOptions(**vars(reading)),
         sweep=sweep or (),
-        **switches,
+        **vars(rows),
+        **vars(run),
     )
     raise typer.Exit(status)
 
 
 @app.command()
+@grouped
 def prompts(
     source: Annotated[str | None, typer.Argument(help="As for render.")] = None,
-    text: Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")] = None,
+    *,
+    text: TextOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, not a table.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides what is chosen of variants.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None,
-    only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None,
-    format: FormatOption = None,
-    wildcards: WildcardsOption = None,
-    combinatorial: CombinatorialOption = False,
-    max_variants: MaxVariantsOption = MAX_VARIANTS,
-    literal: LiteralOption = False,
+    seed: Annotated[int, setting_option("seed", help="Decides what is chosen of variants.")] = 0,
+    rows: RowOptions,
+    reading: ReadingOptions,
 ) -> None:
     """Show the rows of a source as render would carry them out, without rendering."""
     from ..rendering.rows.prompt_source import ReadOptions
     from .prompts import run_prompts
 
-    reading: dict[str, Any] = {"format": format, "wildcards": wildcards, "combinatorial": combinatorial}
-    reading |= {"max_variants": max_variants, "literal": literal}
     status = run_prompts(
-        source, text, seed=seed, reading=ReadOptions(**reading), limit=limit, only=only, as_json=as_json
+        source, text, seed=seed, reading=ReadOptions(**vars(reading)), as_json=as_json, **vars(rows)
     )
     raise typer.Exit(status)
 
@@ -284,15 +241,20 @@ def main() -> None:
         sys.exit(1)
 
 
-def _on_ray(ray: str | None, workers: int | None, explain: bool) -> dict[str, Any]:
-    """What the pipeline of a cluster is told beside what every pipeline is."""
-    if ray is None and workers is not None:
+def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, Any]:
+    """What the pipeline that renders is told; that of a cluster is told more."""
+    if machine.ray is None and machine.workers is not None:
         raise InputError("--workers is for --ray: add that, or leave it out")
-    if ray is not None and explain:
+    if machine.ray is not None and explain:
         raise InputError(
             "--explain looks on while pictures are made, --ray makes them elsewhere: leave out one"
         )
-    return {} if ray is None else {"address": ray, "workers": workers}
+    options: dict[str, Any] = {name: getattr(machine, name) for name in ("device", "memory", "deterministic")}
+    if machine.trust_remote_code:
+        options["trust_remote_code"] = True
+    if machine.ray is not None:
+        options |= {"address": machine.ray, "workers": machine.workers}
+    return {**options, "wave": WAVE}
 
 
 def _upscaling(recipe: str, scale: int | None) -> Any:

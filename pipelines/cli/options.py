@@ -1,11 +1,169 @@
-"""Options that several commands take, each defined once. Imports nothing heavy."""
+"""Options that several commands take, each defined once; those of settings are made from the table of settings.
 
-from typing import Annotated
+A command takes many options that belong together as one parameter: a frozen dataclass whose fields are options,
+or `Wishes`, which is all settings of a request but the seed. `grouped` makes of it a command as typer knows
+them. Imports nothing heavy.
+"""
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+import typer.models
+
+from ...engine.values import SETTINGS, Setting, Wishes
+from ...prompts.variants import MAX_VARIANTS
 
 RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What models and their work may take on the device, e.g. 2GiB.")
 ]
+
+
+def _option_name(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_of(row: Setting) -> Callable[[Any], Any]:
+    """Checks the value that was given; of an option that may be given often, each of them."""
+
+    def check(value: Any) -> Any:
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is not None:
+                row.check(each, called=_option_name((*row.short, row.name)[0]))
+        return value
+
+    return check
+
+
+def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
+    """The option of the command line for a setting of the table.
+
+    Args:
+        help: where the command means it in a way of its own.
+
+    Its value is checked against the table; one that is out of range raises InputError.
+    """
+    row = SETTINGS[name]
+    names = [_option_name(each) for each in (*row.short, row.name)]
+    if row.kind is bool:
+        names = [f"{each}/--no-{each.removeprefix('--')}" for each in names]
+    said = help or row.help
+    return typer.Option(
+        *names,
+        help=said if name == "seed" else row.described(said),
+        callback=_check_of(row),
+        rich_help_panel=None if name == "seed" else "Settings",
+    )
+
+
+SeedOption = Annotated[int, setting_option("seed")]
+StepsOption = Annotated[int | None, setting_option("num_inference_steps")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowOptions:
+    """Which rows of a source are meant."""
+
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None
+    only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """How a source is read, and what becomes of variants in it: `rendering.rows.prompt_source.ReadOptions`."""
+
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="text, infotext, table, jsonl, json or yaml; else recognised."),
+    ] = None
+    wildcards: Annotated[
+        Path | None, typer.Option("--wildcards", help="Folder that __name__ is looked up in.")
+    ] = None
+    combinatorial: Annotated[
+        bool, typer.Option("--combinatorial", help="All of {a|b}, not one by the row's seed.")
+    ] = False
+    max_variants: Annotated[int, typer.Option("--max-variants", min=1, help="Of one row, at most.")] = (
+        MAX_VARIANTS
+    )
+    literal: Annotated[bool, typer.Option("--literal", help="Take prompts as they stand, braces and all.")] = (
+        False
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MachineOptions:
+    """Where a batch is carried out, and how."""
+
+    memory: MemoryOption = None
+    device: DeviceOption = "auto"
+    deterministic: Annotated[bool, typer.Option("--deterministic", help="The same bits in any batch.")] = False
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
+    ] = False
+    ray: Annotated[
+        str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one begun here.")
+    ] = None
+    workers: Annotated[int | None, typer.Option(help="With --ray: pipelines at a time.")] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run does beside rendering what is not rendered yet."""
+
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rows that failed, once more.")] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="All rows once more, also those done before.")] = False
+    stats: Annotated[bool, typer.Option("--stats", help="Say where time and memory went.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")] = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter that is a group taken apart into its options; called with these, it puts
+    the groups together again. Settings that nobody gave are not among the wishes."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    flat: list[inspect.Parameter] = []
+    groups: dict[str, list[str]] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if (options := _options_of(hints[name])) is not None:
+            groups[name] = [option.name for option in options]
+            flat += options
+        else:
+            flat.append(_option(name, hints[name], parameter.default))
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        for name, options in groups.items():
+            values = {option: given.pop(option) for option in options}
+            given[name] = _together(hints[name], values)
+        command(**given)
+
+    vars(run)["__signature__"] = inspect.Signature(flat)
+    run.__annotations__ = {option.name: option.annotation for option in flat}
+    return run
+
+
+def _options_of(hint: Any) -> list[inspect.Parameter] | None:
+    """The options of a group; `None` for what is none."""
+    if hint is Wishes:
+        rows = [row for name, row in SETTINGS.items() if name != "seed"]
+        return [_option(row.name, Annotated[row.kind | None, setting_option(row.name)], None) for row in rows]
+    if not dataclasses.is_dataclass(hint):
+        return None
+    hints = typing.get_type_hints(hint, include_extras=True)
+    return [_option(field.name, hints[field.name], field.default) for field in dataclasses.fields(hint)]
+
+
+def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def _together(hint: Any, values: Mapping[str, Any]) -> Any:
+    if hint is Wishes:
+        return {name: value for name, value in values.items() if value is not None}
+    return hint(**values)

@@ -1,6 +1,5 @@
 """What `diptych prompts` does: shows the rows of a source as `diptych render` would carry them out."""
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Iterable
@@ -12,19 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.values import Request, Settings
+from ...engine.values.setting import declared
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..terminal import error_console, out_console
 from .tables.results import MAX_TABLE_ROWS
-
-_FRAME = frozenset(field.name for field in dataclasses.fields(Request)) - {"settings"}
 
 
 class _Checker:
     """Makes requests without a pipeline: values are checked, defaults are not filled in."""
 
     def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request:
-        frame = {name: wishes.pop(name) for name in list(wishes) if name in _FRAME}
+        frame = {name: wishes.pop(name) for name in list(wishes) if name in declared(Request)}
         return Request(prompt=prompt, seed=seed, row=row, settings=Settings(**wishes), **frame)
 
 

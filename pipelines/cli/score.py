@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
-from .options import DeviceOption, MemoryOption, RecipeOption
+from .options import DeviceOption, MemoryOption, RecipeOption, setting_option
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -33,7 +33,7 @@ def score(
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", help="What they should show, if the files do not say.")
     ] = None,
-    accept: Annotated[float, typer.Option(help="Score, 0 to 1, at which a picture is accepted.")] = 0.5,
+    accept: Annotated[float, setting_option("accept", help="The score at which a picture is accepted.")] = 0.5,
     ignore_left_out: Annotated[
         bool, typer.Option("--ignore-left-out", help="Accept, too, what cannot be judged in full.")
     ] = False,

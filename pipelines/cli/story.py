@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
-from ...engine.values import MAX_SEED
-from .options import DeviceOption, MemoryOption, RecipeOption
+from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption, StepsOption, setting_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from ..style_sheet import Sheet
 
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the page and its pictures.")]
-SeedOption = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")]
-StepsOption = Annotated[int | None, typer.Option(help="Denoising steps.")]
 CastOption = Annotated[
     list[str], typer.Option("--cast", help='Who is who: Mia="a red cat". Once for each of the cast.')
 ]
@@ -75,7 +72,7 @@ def style_sheet(
 def interpolate(
     text: Annotated[list[str], typer.Option("--prompt", "-p", help="A stop of the way; at least one.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .gif, .webp or .png.")] = Path("film.gif"),
-    seed: Annotated[list[int] | None, typer.Option(min=0, max=MAX_SEED, help="One, or one a stop.")] = None,
+    seed: Annotated[list[int] | None, setting_option("seed", help="One, or one a stop.")] = None,
     frames: Annotated[int, typer.Option(help="In all, the stops included.")] = 16,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 12,
     steps: StepsOption = None,

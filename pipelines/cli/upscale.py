@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
-from ...engine.values import MAX_SEED
-from .options import DeviceOption, MemoryOption, RecipeOption
+from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -31,7 +30,7 @@ def upscale(
     strength: Annotated[
         float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; else as the recipe says.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Decides every random draw.")] = 0,
+    seed: SeedOption = 0,
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
     memory: MemoryOption = None,

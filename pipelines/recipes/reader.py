@@ -26,6 +26,7 @@ from typing import Any
 from ...engine.errors import InputError
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
+from ...engine.values.setting import declared, meant
 from .toml_file import read_toml
 
 RECIPES = Path(__file__).parent
@@ -209,18 +210,16 @@ def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:
-    kinds = {field.name: _kind_of(str(field.type)) for field in dataclasses.fields(Settings)}
-    _only(table, kinds, where)
-    values = {name: _value(table, name, kinds[name], where) for name in table}
+    rows = declared(Settings)
+    for name in table:
+        if name not in rows:
+            hint = f" (did you mean {near!r}?)" if (near := meant(name, rows)) else ""
+            raise InputError(f"{where}: {name!r} is not known{hint}; known are {', '.join(rows)}")
+    values = {name: _value(table, name, rows[name].kind, where) for name in table}
     try:
         return Settings(**values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def _kind_of(annotation: str) -> type:
-    """What TOML has for a setting that is so annotated."""
-    return bool if "bool" in annotation else int if "int" in annotation else float
 
 
 def _value(table: Mapping[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:

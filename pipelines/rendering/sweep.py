@@ -7,14 +7,14 @@ import dataclasses
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
 from ...engine.randomness import derive_seed
 from ...prompts.row import Row
-from ...prompts.settings import SETTINGS, FieldError, plain_name, setting, shown
+from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
 from ..files import RESULTS, write_atomically
 from ..sheets.grid import Labels, grid
 from .output.record import Record
@@ -36,7 +36,7 @@ class Axis:
     values: tuple[Any, ...]
 
     def labels(self) -> list[str]:
-        return [f"{self.called} {value}" for value in self.values]
+        return [f"{self.called} {_plain(value)}" for value in self.values]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _axis(text: str) -> Axis:
         raise InputError(f"--sweep {shown(text)}: write a setting and its values as in guidance=1,2,4")
     name = _NAMES.get(plain_name(called))
     if name is None:
-        raise InputError(f"--sweep {shown(called)}: no such setting: choose one of {', '.join(_numeric())}")
+        raise InputError(f"--sweep {shown(called)}: no such setting: choose one of {', '.join(_NUMERIC)}")
     try:
         found = [setting(name, value, called=called) for value in values]
     except FieldError as error:
@@ -136,12 +136,13 @@ def _axis(text: str) -> Axis:
     return Axis(name, called, tuple(dict.fromkeys(found)))
 
 
-def _numeric() -> Mapping[str, tuple[str, ...]]:
-    """The settings that have numbers for values, or are on or off, with what others call them."""
-    return {name: others for name, (kind, others) in SETTINGS.items() if kind != "text"}
+def _plain(value: Any) -> Any:
+    """2.0 as people write it: 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-_NAMES = {plain_name(each): name for name, others in _numeric().items() for each in (name, *others)}
+_NUMERIC = {name: row for name, row in COLUMNS.items() if row.kind is not str}  # or on or off
+_NAMES = {plain_name(each): name for name, row in _NUMERIC.items() for each in row.names}
 
 
 def _caption(record: Record | None) -> str:

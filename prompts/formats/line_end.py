@@ -14,7 +14,7 @@ import dataclasses
 import re
 from typing import Any
 
-from ..settings import COPIES_NAMES, KNOWN_NAMES, SETTINGS, SIZE_NAMES, FieldError, plain_name, refuse_misspelt
+from ..settings import COLUMNS, COPIES_NAMES, KNOWN_NAMES, SIZE_NAMES, FieldError, plain_name, refuse_misspelt
 from .option_line import NOTES
 
 _FLAGS = "tile hd raw draft fast relax turbo public stealth video loop test testp creative beta upbeta light"
@@ -32,13 +32,15 @@ _OTHERS: dict[str, re.Pattern[str]] = {  # plain name: what may stand behind it
     **dict.fromkeys(_WORDS.split(), re.compile(_VALUE)),
     **dict.fromkeys(_SEVERAL.split(), re.compile(rf"{_VALUE}(?:\s+{_VALUE})*")),
 }
-_OURS: dict[str, tuple[str, str]] = {  # plain name: ours, and of which kind its value is
-    **{plain_name(each): (ours, kind) for ours, (kind, more) in SETTINGS.items() for each in (ours, *more)},
-    **{plain_name(name): ("size", "size") for name in SIZE_NAMES},
-    **{plain_name(name): (name, "whole") for name in COPIES_NAMES},
-    **{name: ("copies", "whole") for name in ("r", "repeat")},
-    "no": ("negative_prompt", "text"),
+_OURS: dict[str, str] = {  # plain name: ours
+    **{plain_name(each): row.name for row in COLUMNS.values() for each in row.names},
+    **{plain_name(name): "size" for name in SIZE_NAMES},
+    **{plain_name(name): name for name in COPIES_NAMES},
+    **dict.fromkeys(("r", "repeat"), "copies"),
+    "no": "negative_prompt",
 }
+_TEXTS = {row.name for row in COLUMNS.values() if row.kind is str}
+_SWITCHES = {row.name for row in COLUMNS.values() if row.kind is bool}
 _ONE_VALUE = re.compile(_VALUE)
 _NAME = re.compile(r"(?<!\S)--([A-Za-z](?:[\w-]*\w)?)(?:=|(?!\S))")
 
@@ -85,10 +87,10 @@ def _at_the_end(line: str) -> list[_Option]:
 def _option(start: int, name: str, value: str) -> _Option | None:
     """What a name and the text behind it are; `None`, if no option."""
     plain = plain_name(name)
-    _, kind = _OURS.get(plain, ("", "text" if plain in NOTES else ""))
-    if kind == "text":
+    ours = _OURS.get(plain, "")
+    if ours in _TEXTS or (not ours and plain in NOTES):
         return _Option(start, name, _unquoted(value))
-    if kind:
+    if ours:
         return _Option(start, name, value) if not value or _ONE_VALUE.fullmatch(value) else None
     if plain in _OTHERS:
         return _Option(start, name, value) if _OTHERS[plain].fullmatch(value) else None
@@ -103,8 +105,8 @@ def _fields(options: list[_Option]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     unwanted: list[str] = []
     for option in options:
-        ours, kind = _OURS.get(plain_name(option.name), ("", ""))
-        if ours and kind != "switch" and not option.value:
+        ours = _OURS.get(plain_name(option.name), "")
+        if ours and ours not in _SWITCHES and not option.value:
             hint = "give it one, or put the line in double quotes if it is text"
             raise FieldError(f"--{option.name} has no value: {hint}")
         if ours == "negative_prompt":

@@ -89,6 +89,7 @@ def test_settings_lie_over_defaults_where_they_say_something() -> None:
         ({"prompt": "x" * (MAX_PROMPT_CHARACTERS + 1)}, "20001 characters"),
         ({"seed": -1}, "seed = -1"),
         ({"seed": MAX_SEED + 1}, "seed"),
+        ({"seed": 10**5000}, "seed = a huge int: must lie between 0 and"),
         ({"height": 4}, "height = 4"),
         ({"width": 5000}, "width = 5000"),
         ({"width": 100_000}, "width = 100000: must lie between 8 and 4096 pixels"),

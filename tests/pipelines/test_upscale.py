@@ -194,4 +194,5 @@ def test_what_is_no_picture_is_refused_before_anything_is_loaded(tmp_path: Path)
 def test_a_seed_that_is_too_large_is_refused_by_the_command(tmp_path: Path) -> None:
     command = ["upscale", str(tmp_path / "boat.png"), "--seed", str(MAX_SEED + 1)]
     done = typer.testing.CliRunner().invoke(cli.app, command)
-    assert done.exit_code == 2 and "--seed" in done.output
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith(f"--seed = {MAX_SEED + 1}: must lie between 0 and")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from diptych import PromptFileError, Row, read_prompts
 from diptych.prompts.formats.known import FORMATS
-from diptych.prompts.settings import SETTINGS
+from diptych.prompts.settings import COLUMNS
 from diptych.prompts.variants import resolve
 
 EXAMPLES = int(os.environ.get("PROMPT_FUZZ_EXAMPLES", "25"))
@@ -42,7 +42,7 @@ TEMPLATES = [
     *("${", "${x}", "${x=", "${x=!", "${x?=", "${x:y}", "%{", r"\{", r"\__"),
 ]
 OTHER_NAMES = ("prompt", "Prompt", "text", "steps", "cfg", "size", "n_iter", "batch_size", "template", "sede")
-NAMES = [*SETTINGS, *OTHER_NAMES]
+NAMES = [*COLUMNS, *OTHER_NAMES]
 TOKENS = {
     "text": ["a red boat", "--prompt ", '--prompt "', *(f" --{name} " for name in NAMES), "\n", "\n"],
     "infotext": ["Negative prompt:", "\nSteps: 20, ", "Seed: 7, ", "Size: 5x5, ", "CFG scale: ", 'A: "', ", "],
@@ -103,9 +103,9 @@ def check_row(row: Row) -> None:
     assert row.prompt == row.prompt.strip() != ""
     row.prompt.encode()
     for name, value in row.settings.items():
-        kind, _ = SETTINGS[name]
-        assert type(value) in {"whole": (int,), "number": (int, float), "text": (str,)}[kind]
-        assert kind == "text" or 0 <= value < 2**64
+        column = COLUMNS[name]
+        assert type(value) is column.kind
+        assert column.kind in (str, bool) or column.low <= value <= column.high
 
 
 def read_all(data: bytes, format: str | None) -> list[Row]:

@@ -19,10 +19,11 @@ from typing import Any
 from ....engine.errors import DiptychError, InputError
 from ....engine.values import Request
 from ....engine.values.start import check_share
+from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_start
 
-FIELDS = ("image", "mask_image", "strength", "margins", "variation", "edit", "sketch", "starts_from")
+FIELDS = tuple(START_COLUMNS)
 _WAYS: tuple[tuple[str, ...], ...] = (
     ("image", "strength"),
     ("image", "mask_image", "strength"),

@@ -10,7 +10,15 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.diffusion.denoising import Predict, denoise, even_sigmas, guided, known_outside, noised
+from diptych.engine.diffusion.denoising import (
+    Predict,
+    denoise,
+    even_sigmas,
+    guidance_interval,
+    guided,
+    known_outside,
+    noised,
+)
 from diptych.engine.randomness import RowKey, normals
 
 SHAPE = (3, 4, 4)
@@ -162,3 +170,26 @@ def test_painting_may_begin_below_pure_noise() -> None:
     clean, noise = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
     assert noised(clean, noise, 1.0) is noise
     torch.testing.assert_close(noised(clean, noise, 0.25), 0.25 * noise)
+
+
+@pytest.mark.parametrize(
+    ("steps", "share", "expected"),
+    [
+        (4, {}, "iiii"),
+        (4, {"stop": 0.5}, "iioo"),
+        (4, {"start": 0.5}, "ooii"),
+        (4, {"start": 0.25, "stop": 0.75}, "oiio"),
+        (10, {"start": 0.3, "stop": 0.7}, "oooiiiiooo"),
+        (3, {"start": 0.5, "stop": 0.5}, "ooo"),
+        (3, {"stop": 0.0}, "ooo"),
+        (1, {"stop": 0.5}, "i"),
+        (1, {"start": 0.5}, "o"),
+    ],
+)
+def test_guidance_is_applied_from_one_share_of_the_steps_to_another(
+    steps: int, share: dict[str, float], expected: str
+) -> None:
+    inside: Predict = lambda noisy, sigma: noisy  # noqa: E731
+    outside: Predict = lambda noisy, sigma: -noisy  # noqa: E731
+    chosen = guidance_interval(inside, outside, steps, **share)
+    assert "".join("i" if each is inside else "o" for each in chosen) == expected

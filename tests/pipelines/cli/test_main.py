@@ -82,6 +82,47 @@ def test_options_reach_the_requests(run: Run, fakes: dict[str, Any], prompt_file
     assert (fakes["memory"], fakes["device"], fakes["deterministic"]) == ("3MiB", "cpu", True)
 
 
+def test_settings_are_options_under_the_names_that_people_know(
+    run: Run, fakes: dict[str, Any], tmp_path: Path
+) -> None:
+    more = ["--height", 64, "--negative-prompt", "fog", "--top-k", 7, "--no-ignore-left-out"]
+    for steps, guidance in (("--steps", "--cfg"), ("--num-inference-steps", "--guidance-scale")):
+        out = tmp_path / steps
+        assert run("render", "-p", "a boat", "-o", out, steps, 5, guidance, 2.5, *more).status == 0
+        assert json.loads((out / "results.jsonl").read_text())["settings"] == {
+            "height": 64,
+            "width": 48,
+            "negative_prompt": "fog",
+            "num_inference_steps": 5,
+            "guidance_scale": 2.5,
+            "top_k": 7,
+            "accept": 0.5,
+            "ignore_left_out": False,
+        }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["render", "-p", "a", "--seed", "-1"], "--seed = -1: must lie between 0 and 9223372036854775807"),
+        (["render", "-p", "a", "--cfg", "51"], "--guidance = 51.0: must lie between 0.0 and 50.0"),
+        (["render", "-p", "a", "--height", "7"], "--height = 7: must lie between 8 and 4096 pixels"),
+        (["prompts", "-p", "a", "--seed", "-1"], "--seed = -1: must lie between"),
+        (["upscale", "a.png", "--seed", "-1"], "--seed = -1: must lie between"),
+        (
+            ["storyboard", "a.txt", "--cast", "Mia=a cat", "--steps", "0"],
+            "--steps = 0: must lie between 1 and 1000",
+        ),
+        (["interpolate", "-p", "a", "--seed", "1", "--seed", "-1"], "--seed = -1: must lie between"),
+        (["score", "a.png", "--accept", "2"], "--accept = 2.0: must lie between 0.0 and 1.0"),
+        (["evaluate", "words", "--accept", "nan"], "--accept = nan: must lie between 0.0 and 1.0"),
+        (["bench", "loop", "--temperature", "6"], "--temperature = 6.0: must lie between 0.0 and 5.0"),
+    ],
+)
+def test_an_option_out_of_range_is_one_line_with_its_limits(run: Run, arguments: list[str], fault: str) -> None:
+    wrong(run(*arguments), fault)
+
+
 def test_what_was_left_out_is_said_and_may_be_ignored(run: Run, fakes: dict[str, Any], tmp_path: Path) -> None:
     command = ["render", "-p", "a boat with a hat", "--accept", "0"]
     result = run(*command, "-o", tmp_path / "a")
@@ -134,7 +175,10 @@ def test_wrong_sources_are_refused(run: Run, fakes: dict[str, Any], tmp_path: Pa
     wrong(run("render", "-p", " ", "-o", out), "prompt is empty")
     wrong(run("render", "-p", "word " * 10_000, "-o", out), "-p:1", "characters")
     wrong(run("render", "-p", "a boat", "--candidates", 0, "-o", out), "candidates = 0")
-    wrong(run("render", "-p", "a boat", "--guidance", "nan", "-o", out), "guidance_scale = nan")
+    wrong(
+        run("render", "-p", "a boat", "--guidance", "nan", "-o", out),
+        "--guidance = nan: must lie between 0.0 and 50.0",
+    )
     assert not out.exists()
 
 

@@ -71,7 +71,7 @@ def test_lines_of_options_and_plain_lines_stand_in_one_file(read: Read) -> None:
         ("--seed 1", "has no prompt"),
         ("--prompt a cat's hat", "no closing quotation: put the whole text in double quotes"),
         ("--prompt boat --seed nan", "seed = 'nan': must be a whole number"),
-        ("--prompt boat --steps -3", "steps = '-3': must not be negative"),
+        ("--prompt boat --steps -3", "steps = '-3': must lie between 1 and 1000"),
         ("--prompt boat --cfg_scale 1e999", "cfg_scale = '1e999': must be a finite number"),
         ("--prompt boat --n_iter 40 --batch_size 40", "asks for 1600 pictures: at most 1000"),
         ("--prompt boat --n_iter 0", "n_iter = '0': must lie between 1 and 1000"),

@@ -1,6 +1,7 @@
 """Draft to Picture: painted at its size from its own noise; nothing foreign, nothing resized in silence."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -146,3 +147,80 @@ def test_the_workspace_grows_with_pixels_and_branches(stage: RefineStage, make_d
     assert one >= 256 * 256 * 100
     assert stage.workspace([make_draft()] * 3) == 3 * one
     assert stage.workspace([make_draft(), make_draft(guidance_scale=3.0)]) == 4 * one
+
+
+class Noting(Silent):
+    """Keeps what a stage notes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, text: str, /) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def predicted(models: Models, refiner: ModelKey, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows the model was shown, each time that it was asked."""
+    rows: list[int] = []
+    kind: Any = type(models[refiner])
+    predict = kind.predict
+
+    def counting(model: Any, noisy: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+        rows.append(len(noisy))
+        return predict(model, noisy, *more)
+
+    monkeypatch.setattr(kind, "predict", counting)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({}, [2, 2]),
+        ({"guidance_stop": 0.5}, [2, 1]),
+        ({"guidance_start": 0.5}, [1, 2]),
+        ({"guidance_stop": 0.0}, [1, 1]),
+    ],
+)
+def test_outside_its_interval_guidance_costs_no_second_branch(
+    refiner: ModelKey,
+    models: Models,
+    run: Run,
+    make_draft: MakeDraft,
+    predicted: list[int],
+    options: dict[str, float],
+    rows: list[int],
+) -> None:
+    (picture,) = RefineStage(model=refiner, **options).run([make_draft(guidance_scale=4.0)], models, Silent())
+    assert predicted == rows
+    (full,), (none,) = run([make_draft(guidance_scale=4.0)]), run([make_draft()])
+    assert (difference(picture, full) <= 1) == (rows == [2, 2])
+    assert (difference(picture, none) <= 1) == (rows == [1, 1])
+
+
+def test_predictions_that_would_hardly_differ_are_left_out_and_counted(
+    refiner: ModelKey, models: Models, make_draft: MakeDraft, predicted: list[int]
+) -> None:
+    drafts, report = [make_draft(num_inference_steps=4), make_draft(num_inference_steps=4, seed=1)], Noting()
+    RefineStage(model=refiner, step_cache=100.0).run(drafts, models, report)
+    assert predicted == [2, 2]
+    assert report.notes == ["4 of 8 predictions were left out"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"guidance_start": -0.1}, "guidance_start = -0.1: must lie between 0 and 1, as a share of the steps"),
+        ({"guidance_stop": 1.5}, "guidance_stop = 1.5: must lie between 0 and 1"),
+        ({"guidance_stop": float("nan")}, "guidance_stop = nan: must lie"),
+        ({"step_cache": -1.0}, r"step_cache = -1.0: must be 0 \(none\) or more"),
+        ({"step_cache": float("nan")}, "step_cache = nan"),
+    ],
+)
+def test_options_out_of_range_are_refused_by_name(
+    refiner: ModelKey, options: dict[str, float], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        RefineStage(model=refiner, **options)

@@ -1,0 +1,152 @@
+"""What is known of one setting, and values checked against it.
+
+Which settings there are, `settings` and `request` say: the annotation of each field that callers may set holds
+a `Setting`, and `declared` reads them as a table.
+"""
+
+import dataclasses
+import difflib
+import functools
+import math
+import operator
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputError
+
+Kind = type[int] | type[float] | type[bool] | type[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings.
+
+    Args:
+        help: what it does, in a line.
+        low, high: its range, both included; text and switches have none.
+        unit: what a number counts, where that is not clear from its name.
+        short: names that are options of the command line, too, beside its own, e.g. `steps`; the first is shown
+            first.
+        aliases: what other tools call it, known in prompt files.
+        name, kind: the field's; `declared` fills them in.
+    """
+
+    help: str
+    _: dataclasses.KW_ONLY
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+    short: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    name: str = ""
+    kind: Kind = str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that people have for it, its own first."""
+        return (self.name, *self.short, *self.aliases)
+
+    @property
+    def limits(self) -> str:
+        """Its range as messages say it: `1 and 1000`, `8 and 4096 pixels`."""
+        return f"{self.low} and {self.high}{f' {self.unit}' if self.unit else ''}"
+
+    def described(self, help: str) -> str:
+        """A help text with the range at its end: `Denoising steps (1 to 1000).`"""
+        if self.kind in (bool, str):
+            return help
+        low, high = (
+            int(end) if math.isfinite(end) and end == int(end) else end for end in (self.low, self.high)
+        )
+        span = f"at least {low}" if high == math.inf else f"{low} to {high}"
+        return f"{help.removesuffix('.')} ({f'{span} {self.unit}'.rstrip()})."
+
+    def check(self, value: Any, *, called: str = "") -> Any:
+        """The value as it is kept: of the setting's own kind, and within its range. Text is not looked into.
+
+        Args:
+            called: the name that whoever set it has for it, for messages.
+
+        Raises:
+            InputError: it is of another kind, or out of range.
+        """
+        called = called or self.name
+        if self.kind is str:
+            return value
+        if self.kind is bool:
+            return truth(called, value)
+        value = whole_number(called, value) if self.kind is int else number(called, value)
+        if not self.low <= value <= self.high:  # also false for NaN
+            raise InputError(f"{called} = {shown(value)}: must lie between {self.limits}")
+        return value
+
+
+@functools.cache
+def declared(owner: type) -> Mapping[str, Setting]:
+    """The settings among the fields of a class, by name: those whose annotation holds a `Setting`."""
+    hints = typing.get_type_hints(owner, include_extras=True)
+    rows = {
+        name: dataclasses.replace(row, name=name, kind=_kind_of(typing.get_args(hint)[0]))
+        for name, hint in hints.items()
+        for row in getattr(hint, "__metadata__", ())
+        if isinstance(row, Setting)
+    }
+    return types.MappingProxyType(rows)
+
+
+def argument_lines(owner: type) -> str:
+    """The settings of a class, as its docstring lists them."""
+    lines = ["", "    Args:"]
+    for row in declared(owner).values():
+        lines.append(f"        {row.name}: {row.described(row.help)}")
+    return "\n".join([*lines, ""])
+
+
+def meant(name: str, rows: Mapping[str, Setting]) -> str | None:
+    """The setting that somebody probably meant by a name that is none: `guidance_scale` by `cfg`."""
+    names = {each: row.name for row in rows.values() for each in row.names}
+    near = difflib.get_close_matches(name, names, n=1)
+    return names[near[0]] if near else None
+
+
+def truth(name: str, value: Any) -> bool:
+    """The value as a bool, whoever made it (numpy, say), but a number is none."""
+    is_array_bool = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "shape", None) == ()
+    if not (isinstance(value, bool) or is_array_bool):
+        raise InputError(f"{name} = {shown(value)}: must be true or false")
+    return bool(value)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """The value as an int, whoever made it (numpy, say), but a fraction or a bool is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise InputError(f"{name} = {shown(value)}: must be a whole number")
+    return operator.index(value)
+
+
+def number(name: str, value: Any) -> float:
+    """The value as a float, whoever made it, but text or a bool is none."""
+    if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise InputError(f"{name} = {shown(value)}: must be a number")
+    try:
+        return float(value)
+    except (OverflowError, TypeError, ValueError):
+        raise InputError(f"{name} = {shown(value)}: must be a number") from None
+
+
+def shown(value: Any) -> str:
+    """The value as a message shows it: on one line, and not too long."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _kind_of(hint: Any) -> Kind:
+    """`int` of `int` and of `int | None`."""
+    kinds = [each for each in typing.get_args(hint) or (hint,) if each is not types.NoneType]
+    assert len(kinds) == 1 and kinds[0] in (int, float, bool, str), f"no kind of setting: {hint}"
+    return kinds[0]
