@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from typing import Any
 
 from ..errors import InputError
 from .fact import Fact
@@ -62,7 +61,7 @@ class Request:
             self.start.check_size(self.height, self.width)
 
 
-def _check_text(name: str, text: Any) -> None:
+def _check_text(name: str, text: object) -> None:
     if not isinstance(text, str):
         raise InputError(f"the {name} is {shown(text)}: must be text")
     if len(text) > MAX_PROMPT_CHARACTERS:

@@ -84,7 +84,7 @@ NO_SETTINGS = Settings()
 """What leaves everything to the recipe."""
 
 
-def truth(name: str, value: Any) -> bool:
+def truth(name: str, value: object) -> bool:
     """The value as a bool, whoever made it (numpy, say), but a number is none."""
     is_array_bool = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "shape", None) == ()
     if not (isinstance(value, bool) or is_array_bool):
@@ -108,7 +108,7 @@ def number(name: str, value: Any) -> float:
         raise InputError(f"{name} = {shown(value)}: must be a number") from None
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """The value as a message shows it: on one line, and not too long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

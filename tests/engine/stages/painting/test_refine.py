@@ -7,7 +7,7 @@ import torch
 
 from diptych.engine.errors import InputError, RowError
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, NoProgress, RunContext
 from diptych.engine.stages.painting.refine import RefineStage
 from diptych.engine.values import Codebook, Draft, Picture, Plan
 
@@ -27,7 +27,7 @@ def stage(refiner: ModelKey) -> RefineStage:
 
 @pytest.fixture(scope="module")
 def run(stage: RefineStage, models: Models) -> Run:
-    return lambda drafts: stage.run(drafts, models, Silent())
+    return lambda drafts: stage.run(drafts, models, RunContext())
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +110,11 @@ def test_without_guidance_a_negative_prompt_is_of_no_account(run: Run, make_draf
 def test_each_step_is_reported(stage: RefineStage, models: Models, make_draft: MakeDraft) -> None:
     steps: list[tuple[int, int]] = []
 
-    class Noting(Silent):
+    class Noting(NoProgress):
         def step(self, i: int, n: int, /) -> None:
             steps.append((i, n))
 
-    stage.run([make_draft(num_inference_steps=3)], models, Noting())
+    stage.run([make_draft(num_inference_steps=3)], models, RunContext(Noting()))
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
