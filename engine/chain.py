@@ -1,10 +1,9 @@
 """Stages joined by type: the order of the work, checked when built. Runs nothing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from .errors import InputError
-from .stage import ModelKey, Stage
+from .stage import AnyStage, ModelKey
 from .values import Draft, Picture, Plan, Request, Verdict
 
 MILESTONES: tuple[type, ...] = (Request, Plan, Draft, Picture, Verdict)
@@ -29,18 +28,18 @@ class Chain:
             name; the message names them.
     """
 
-    def __init__(self, stages: Sequence[Stage[Any, Any]]) -> None:
+    def __init__(self, stages: Sequence[AnyStage]) -> None:
         self.stages = tuple(stages)
         self._check_ends()
         self._check_joints()
         self._passed = self._milestones_passed()
         self._check_order()
 
-    def until(self, end: type) -> tuple[Stage[Any, Any], ...]:
+    def until(self, end: type) -> tuple[AnyStage, ...]:
         """The stages that lead from a Request to a finished `end`, which is one of `MILESTONES`."""
         return self.between(Request, end)
 
-    def between(self, start: type, end: type) -> tuple[Stage[Any, Any], ...]:
+    def between(self, start: type, end: type) -> tuple[AnyStage, ...]:
         """The stages that lead from a finished `start` to a finished `end`, both of them `MILESTONES`.
 
         Stages from one kind to the same belong to what makes that kind: an upscaler is part of
@@ -53,11 +52,11 @@ class Chain:
         pairs = zip(self.stages, self._passed, strict=True)
         return tuple(stage for stage, passed in pairs if first < passed <= last)
 
-    def uses_in_order(self) -> tuple[tuple[ModelKey, ...], ...]:
+    def uses_in_order(self) -> tuple[tuple[ModelKey[object], ...], ...]:
         """The models of each stage, in the order of the stages."""
         return tuple(tuple(stage.uses) for stage in self.stages)
 
-    def round(self, *, previews: bool = False) -> tuple[tuple[str, Stage[Any, Any]], ...]:
+    def round(self, *, previews: bool = False) -> tuple[tuple[str, AnyStage], ...]:
         """What one round is made of, in order: the names of the steps, and the stages that carry them out.
 
         Args:
@@ -110,5 +109,5 @@ class Chain:
                 raise InputError(f"{_describe(after)} goes back behind {_describe(before)}: change their order")
 
 
-def _describe(stage: Stage[Any, Any]) -> str:
+def _describe(stage: AnyStage) -> str:
     return f"stage {stage.name!r} ({stage.takes.__name__} to {stage.gives.__name__})"

@@ -1,16 +1,15 @@
 """A value of each kind that stages take, for asking them what the work on one row needs before there is one."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from .stage import Stage
+from .stage import AnyStage
 from .values import Codebook, Draft, Fact, Picture, Plan, Request
 
 FACTS = 6
 """That a plan has, about."""
 
 
-def dummy_values(request: Request, stages: Iterable[Stage[Any, Any]] = ()) -> dict[type, Any]:
+def dummy_values(request: Request, stages: Iterable[AnyStage] = ()) -> dict[type, object]:
     """By kind, what might come of `request`; says nothing true but its sizes and settings.
 
     Args:

@@ -2,7 +2,6 @@
 with the very decisions of memory, on models that are never loaded."""
 
 import dataclasses
-from typing import Any
 
 from .chain import Chain
 from .dummy_values import dummy_values
@@ -10,7 +9,7 @@ from .errors import MemoryBudgetError
 from .execution_mode import ExecutionMode, choose
 from .memory import DeviceMemory
 from .microbatch import fitting_size
-from .stage import ModelKey, Stage
+from .stage import AnyStage, ModelKey
 from .values import Request
 
 
@@ -29,14 +28,14 @@ class Step:
     """
 
     name: str
-    uses: tuple[ModelKey, ...]
+    uses: tuple[ModelKey[object], ...]
     weights_bytes: int
     streamed: bool
     rows: int
     workspace_bytes: int
-    loads: tuple[ModelKey, ...] = ()
-    sends: tuple[ModelKey, ...] = ()
-    evicts: tuple[ModelKey, ...] = ()
+    loads: tuple[ModelKey[object], ...] = ()
+    sends: tuple[ModelKey[object], ...] = ()
+    evicts: tuple[ModelKey[object], ...] = ()
     peak_bytes: int = 0
     refusal: str = ""
 
@@ -112,14 +111,14 @@ def forecast(
 
 
 def _works(
-    round_: list[tuple[str, Stage[Any, Any]]], values: dict[type, Any], memory: DeviceMemory, rows: int
+    round_: list[tuple[str, AnyStage]], values: dict[type, object], memory: DeviceMemory, rows: int
 ) -> list[int]:
     """The workspace of each step for so many rows."""
     declared = ((name, stage.workspace([values[stage.takes]] * rows)) for name, stage in round_)
     return [memory.peaks.expected(name, size) for name, size in declared]
 
 
-def _step(name: str, stage: Stage[Any, Any], value: Any, memory: DeviceMemory, micro_batch: int) -> Step:
+def _step(name: str, stage: AnyStage, value: object, memory: DeviceMemory, micro_batch: int) -> Step:
     """Take the lease of one micro-batch, and read in the log what that did."""
     rows = fitting_size(stage, lambda n: [value] * n, micro_batch, memory=memory, label=name)
     declared = stage.workspace([value] * max(1, rows))

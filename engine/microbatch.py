@@ -19,7 +19,7 @@ from typing import Any
 
 from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
 from .memory import DeviceMemory
-from .stage import Stage
+from .stage import AnyStage, RunContext
 from .watch import Onlooker, Quiet, Watcher
 
 _log = logging.getLogger(__name__)
@@ -54,22 +54,22 @@ class Batching:
 
     Args:
         micro_batch: rows run at once, at most; fewer where the memory budget says so.
-        deterministic: pad every micro-batch to its full size by repeating its last row, so that the same shapes
-            run whatever the neighbours. (The size still follows from the budget, and from what is left of the
-            device's memory once it ran out.)
+        batch_invariant: pad every micro-batch to its full size by repeating its last row, so that the same
+            shapes run whatever the neighbours. (The size still follows from the budget, and from what is left
+            of the device's memory once it ran out.)
         alike: only values for which this is equal share a micro-batch.
         clock: seconds.
     """
 
     micro_batch: int = 16
-    deterministic: bool = False
+    batch_invariant: bool = False
     alike: Callable[[Any], Hashable] = lambda value: None
     clock: Callable[[], float] = time.perf_counter
 
 
 def run_stage(
-    stage: Stage[Any, Any],
-    values: Sequence[Any],
+    stage: AnyStage,
+    values: Sequence[object],
     *,
     memory: DeviceMemory,
     batching: Batching | None = None,
@@ -92,8 +92,8 @@ def run_stage(
 
 
 def fitting_size(
-    stage: Stage[Any, Any],
-    batch_of: Callable[[int], Sequence[Any]],
+    stage: AnyStage,
+    batch_of: Callable[[int], Sequence[object]],
     most: int,
     *,
     memory: DeviceMemory,
@@ -138,8 +138,8 @@ class _StageRun:
 
     def __init__(
         self,
-        stage: Stage[Any, Any],
-        values: Sequence[Any],
+        stage: AnyStage,
+        values: Sequence[object],
         memory: DeviceMemory,
         batching: Batching,
         watch: Watcher,
@@ -154,7 +154,7 @@ class _StageRun:
         self.limit = batching.micro_batch
         self.size = 0  # of the micro-batch before
         self.notes: list[str] = []  # what the stage says of the micro-batch at hand
-        self.batch: Sequence[Any] = ()  # the micro-batch at hand
+        self.batch: Sequence[object] = ()  # the micro-batch at hand
         self.results: dict[int, Done | Failed] = {}
         self.pending: deque[list[int]] = deque(self._groups())  # indices that may share a micro-batch
 
@@ -177,23 +177,18 @@ class _StageRun:
         self.watch.on_progress(self.label, len(self.results), len(self.values), 0.0)
         return [self.results[i] for i in range(len(self.values))]
 
-    @property
-    def fixed_shapes(self) -> bool:
-        """The stage's report, see `stage.Report`."""
-        return self.batching.deterministic
-
     def step(self, i: int, n: int, /) -> None:
-        """The stage's report, see `stage.Report`."""
+        """Of the stage's progress, see `stage.Progress`."""
         if self.watch.cancelled():
             raise Cancelled(f"stopped at {self.label}, {len(self.results)} of {len(self.values)} rows done")
         self.watch.on_progress(self.label, len(self.results), len(self.values), i / n)
 
     def note(self, text: str, /) -> None:
-        """The stage's report, see `stage.Report`."""
+        """Of the stage's progress, see `stage.Progress`."""
         self.notes.append(text)
 
-    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
-        """The stage's report, see `stage.Report`."""
+    def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
+        """Of the stage's progress, see `stage.Progress`."""
         if isinstance(self.watch, Onlooker):
             self.watch.on_view(self.label, self.batch, what, i, list(make()))
 
@@ -203,14 +198,14 @@ class _StageRun:
             groups.setdefault(self.batching.alike(value), []).append(i)
         return list(groups.values())
 
-    def _filled(self, rows: Sequence[int], size: int) -> list[Any]:
-        """The values of a micro-batch, padded to `size` in the deterministic mode."""
-        padding = size - len(rows) if self.batching.deterministic else 0
+    def _filled(self, rows: Sequence[int], size: int) -> list[object]:
+        """The values of a micro-batch, padded to `size` where shapes must be batch-invariant."""
+        padding = size - len(rows) if self.batching.batch_invariant else 0
         return [self.values[i] for i in (*rows, *[rows[-1]] * padding)]
 
     def _fitting_size(self, rows: Sequence[int]) -> int:
         """How many rows to run at once; 0 where not even the first fits the budget."""
-        most = self.limit if self.batching.deterministic else min(self.limit, len(rows))
+        most = self.limit if self.batching.batch_invariant else min(self.limit, len(rows))
         return fitting_size(
             self.stage, lambda n: self._filled(rows[:n], n), most, memory=self.memory, label=self.label
         )
@@ -238,10 +233,11 @@ class _StageRun:
         """Run one micro-batch and keep its results, or say what went wrong."""
         self.batch = batch = self._filled(rows, size)
         self.notes.clear()
+        context = RunContext(self, batch_invariant=self.batching.batch_invariant)
         try:
             with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
                 started = self.batching.clock()
-                outputs = self.stage.run(batch, models, self)
+                outputs = self.stage.run(batch, models, context)
                 seconds = self.batching.clock() - started
             self._check_outputs(outputs, len(batch))
         except (Cancelled, CheckpointError, MemoryBudgetError):
@@ -261,7 +257,7 @@ class _StageRun:
             self.results[i] = Done(value, seconds / len(rows))
         return None
 
-    def _check_outputs(self, outputs: Sequence[Any], expected: int) -> None:
+    def _check_outputs(self, outputs: Sequence[object], expected: int) -> None:
         if len(outputs) != expected:
             raise DiptychError(f"stage {self.stage.name!r} gave {len(outputs)} values for {expected}")
         for output in outputs:

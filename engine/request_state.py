@@ -106,7 +106,7 @@ class CandidateRow(Row):
 
     candidate: Candidate = dataclasses.field(kw_only=True)
 
-    def note(self, **fields: Any) -> None:
+    def note(self, **fields: object) -> None:
         """Write down what became of the candidate."""
         self.candidate = dataclasses.replace(self.candidate, **fields)
 

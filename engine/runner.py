@@ -21,7 +21,7 @@ from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
 from .repair import Aim, Flaw
 from .request_state import CandidateRow, RequestState, Row
-from .stage import Stage
+from .stage import AnyStage, Stage
 from .values import Candidate, Draft, Failure, Outcome, Picture, Plan, Request, Verdict
 from .values.start import Start
 from .watch import Quiet, Watcher
@@ -39,7 +39,7 @@ class Runner:
             makes no repairs.
         micro_batch: rows that a stage runs at once, at most; fewer where the memory budget says so.
         wave: requests under way at a time, at most.
-        deterministic: the same bits whatever the neighbours, at the price of padding (see `Batching`).
+        batch_invariant: the same bits whatever the neighbours, at the price of padding (see `Batching`).
         clock: seconds.
     """
 
@@ -51,7 +51,7 @@ class Runner:
         aim: Stage[Flaw, Aim] | None = None,
         micro_batch: int = 16,
         wave: int = 64,
-        deterministic: bool = False,
+        batch_invariant: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         for name, count in (("micro_batch", micro_batch), ("wave", wave)):
@@ -62,7 +62,7 @@ class Runner:
         self.aim = aim
         self.wave = wave
         self.batching = Batching(
-            micro_batch=micro_batch, deterministic=deterministic, alike=shape_of, clock=clock
+            micro_batch=micro_batch, batch_invariant=batch_invariant, alike=shape_of, clock=clock
         )
 
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
@@ -247,9 +247,7 @@ class _Wave:
         for row in self._carry(self.chain.between(Picture, Verdict), rows):
             row.note(verdict=row.value)
 
-    def _carry(
-        self, stages: Sequence[Stage[Any, Any]], rows: Sequence[_AnyRow], *, label: str = ""
-    ) -> list[_AnyRow]:
+    def _carry(self, stages: Sequence[AnyStage], rows: Sequence[_AnyRow], *, label: str = "") -> list[_AnyRow]:
         """Take `rows` through `stages`; returns those that arrive. The others are marked as failed."""
         alive = list(rows)
         for stage in stages if alive else ():
@@ -271,7 +269,7 @@ class _Wave:
             alive = [row for row in alive if not row.lost]
         return alive
 
-    def _foresee(self, steps: Sequence[tuple[str, Stage[Any, Any]]]) -> None:
+    def _foresee(self, steps: Sequence[tuple[str, AnyStage]]) -> None:
         """Tell memory what these steps will lease, and the next round, for which they stand."""
         self.memory.foresee([stage.uses for _, stage in steps] * 2)
 

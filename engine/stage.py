@@ -1,22 +1,29 @@
 """What a stage is: a name, the models it uses, the memory it works in, a function from one value to the next.
 
-A stage is handed its models and holds no state of a call. It loads, moves, caches and looks up nothing; that is
-`memory`'s work. Long stages report each step, which drives progress bars, previews and cancelling.
+A stage is handed its models and the context of the run it is part of, and holds no state of a call. It loads,
+moves, caches and looks up nothing; that is `memory`'s work. Long stages report each step, which drives progress
+bars, previews and cancelling.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out")
+Handle = TypeVar("Handle")
+HandleOf = TypeVar("HandleOf", covariant=True)
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class ModelKey:
+class ModelKey(Generic[HandleOf]):
     """Names one model: the family whose adapter loads it, where its checkpoint lies, its dtype and, for a
     checkpoint that holds several parts which are leased one at a time, the part; the LoRA checkpoints that are
-    merged into it, each with its weight; and whether code that comes with the checkpoint is to be run."""
+    merged into it, each with its weight; and whether code that comes with the checkpoint is to be run.
+
+    `ModelKey[ImageTokenModel]` says what the handle is; that is for type checkers alone, and does not tell two
+    keys apart.
+    """
 
     family: str
     checkpoint: str
@@ -26,32 +33,76 @@ class ModelKey:
     remote_code: bool = False
 
 
-Models = Mapping[ModelKey, Any]
-"""The handles on the device while a lease is held, by key; a family's adapter says what its handle can do."""
+class Models(Protocol):
+    """The handles on the device while a lease is held, by key; a family's adapter says what its handle can
+    do."""
+
+    def __getitem__(self, key: ModelKey[Handle], /) -> Handle: ...
+
+    def __iter__(self) -> Iterator[ModelKey[object]]: ...
 
 
-class Report(Protocol):
-    """Where a stage says how far it is. Raises `Cancelled` from `step` when the caller wants to stop."""
-
-    @property
-    def fixed_shapes(self) -> bool:
-        """Whether the shapes that run may depend on the number of rows alone, not on what is in them: then a
-        row
-        has the same bits beside any neighbours. Otherwise what is quickest is done."""
-        ...
+class Progress(Protocol):
+    """Where a stage says how far it is."""
 
     def step(self, i: int, n: int, /) -> None:
-        """Step `i` of `n` (from 1) of the micro-batch at hand is done."""
+        """Step `i` of `n` (from 1) of the micro-batch at hand is done. Raises `Cancelled` when the caller wants
+        to stop."""
         ...
 
     def note(self, text: str, /) -> None:
         """Something worth knowing about the micro-batch at hand, for the log."""
         ...
 
-    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
+    def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         """Something to be seen at step `i`, from 1: `make` gives it, one thing for each row, and is called only
         where somebody looks on."""
         ...
+
+
+class NoProgress:
+    """Progress that nobody follows."""
+
+    def step(self, i: int, n: int, /) -> None:
+        return None
+
+    def note(self, text: str, /) -> None:
+        return None
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """What a stage is told of the run that it is part of. `step`, `note` and `view` are those of `progress`.
+
+    Args:
+        progress: where the stage says how far it is.
+        batch_invariant: whether the shapes that run may depend on the number of rows alone, not on what is in
+            them: then a row has the same bits beside any neighbours. Otherwise what is quickest is done.
+    """
+
+    progress: Progress = dataclasses.field(default_factory=NoProgress)
+    batch_invariant: bool = dataclasses.field(default=False, kw_only=True)
+
+    def step(self, i: int, n: int, /) -> None:
+        self.progress.step(i, n)
+
+    def note(self, text: str, /) -> None:
+        self.progress.note(text)
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
+        self.progress.view(what, i, make)
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """What `batch_invariant` was called before; stages of other packages may ask for it."""
+        return self.batch_invariant
+
+
+Report = RunContext
+"""What `RunContext` was called before; stages of other packages may import it."""
 
 
 class Stage(Protocol[In, Out]):
@@ -71,32 +122,16 @@ class Stage(Protocol[In, Out]):
         ...
 
     @property
-    def uses(self) -> tuple[ModelKey, ...]: ...
+    def uses(self) -> tuple[ModelKey[object], ...]: ...
 
     def workspace(self, batch: Sequence[In], /) -> int:
         """Bytes needed beyond the weights to run `batch`, at most (activations, caches, latents)."""
         ...
 
-    def run(self, batch: Sequence[In], models: Models, report: Report, /) -> list[Out]:
+    def run(self, batch: Sequence[In], models: Models, context: RunContext, /) -> list[Out]:
         """Carry out `batch`. Raises `RowError` for a single row that cannot be carried out."""
         ...
 
 
-class Silent:
-    """A report that nobody reads.
-
-    Args:
-        fixed_shapes: see `Report`.
-    """
-
-    def __init__(self, *, fixed_shapes: bool = False) -> None:
-        self.fixed_shapes = fixed_shapes
-
-    def step(self, i: int, n: int, /) -> None:
-        return None
-
-    def note(self, text: str, /) -> None:
-        return None
-
-    def view(self, what: str, i: int, make: Callable[[], Iterable[Any]], /) -> None:
-        return None
+AnyStage = Stage[Any, Any]
+"""A stage whose values are known when it runs: a chain checks that neighbours fit by `takes` and `gives`."""

@@ -1,7 +1,7 @@
 """Who looks on while a batch is carried out: progress comes out, the wish to stop goes in. Imports nothing."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 
 class Watcher(Protocol):
@@ -20,7 +20,9 @@ class Watcher(Protocol):
 class Onlooker(Protocol):
     """A watcher that also wants to see what becomes of each row while a stage works on it."""
 
-    def on_view(self, stage: str, values: Sequence[Any], what: str, i: int, views: Sequence[Any], /) -> None:
+    def on_view(
+        self, stage: str, values: Sequence[object], what: str, i: int, views: Sequence[object], /
+    ) -> None:
         """`views`, one for each of the `values` that the stage was given, are `what` there is at step `i`."""
         ...
 

@@ -21,7 +21,7 @@ class Winter:
     name, takes, gives, uses = "winter", Plan, Plan, ()
     workspace = staticmethod(lambda batch: 0)
 
-    def run(self, batch: Any, models: Any, report: Any, /) -> list[Plan]:
+    def run(self, batch: Any, models: Any, context: Any, /) -> list[Plan]:
         return [dataclasses.replace(plan, prompt=plan.prompt.split(",")[0] + ", in the snow") for plan in batch]
 
 

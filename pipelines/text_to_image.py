@@ -82,7 +82,7 @@ class TextToImage:
             aim=build_aim(read),
             micro_batch=micro_batch,
             wave=wave,
-            deterministic=deterministic,
+            batch_invariant=deterministic,
         )
         pipe = cls(runner, read)
         pipe.check()

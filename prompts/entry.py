@@ -28,7 +28,7 @@ class Place:
         return PromptFileError(f"{self.source}:{self.line}: {' '.join(message.split())}")
 
 
-def rows_of(fields: Mapping[str, Any], place: Place, *, defaults: Fields | None = None) -> Iterator[Row]:
+def rows_of(fields: Mapping[str, object], place: Place, *, defaults: Fields | None = None) -> Iterator[Row]:
     """The rows of an entry: one, or as many copies as it asks for, or one with a fault.
 
     Args:
@@ -50,7 +50,7 @@ def rows_of(fields: Mapping[str, Any], place: Place, *, defaults: Fields | None 
         yield place.row(prompt, settings=copy_seed(settings, copy), **more)
 
 
-def defaults_of(value: Any, place: Place) -> Fields:
+def defaults_of(value: object, place: Place) -> Fields:
     """What a file says for all of its entries.
 
     Raises:

@@ -7,7 +7,7 @@ Rows are read as they are asked for, so the first of a hundred thousand is there
 import contextlib
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,7 +93,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 @contextlib.contextmanager
-def _refusals(label: str) -> Iterator[None]:
+def _refusals(label: str) -> Generator[None]:
     """Says what is the matter with a path that cannot be used."""
     try:
         yield

@@ -95,14 +95,14 @@ def has_prompt(names: Iterable[str]) -> bool:
     return any(plain_name(name) in _PROMPTS for name in names)
 
 
-def sort_fields(fields: Mapping[str, Any]) -> Fields:
+def sort_fields(fields: Mapping[str, object]) -> Fields:
     """Sort what a row says into prompt, settings and notes; `None` and empty text set nothing.
 
     Raises:
         FieldError: a value is of the wrong kind, negative or not finite; a setting is set twice.
     """
-    known: dict[str, tuple[str, Any]] = {}  # by our names: as the file names it, its value
-    notes: dict[str, Any] = {}
+    known: dict[str, tuple[str, object]] = {}  # by our names: as the file names it, its value
+    notes: dict[str, object] = {}
     for name, value in fields.items():
         plain = plain_name(name)
         if plain not in KNOWN_NAMES or (plain == TEMPLATE_NAME and not isinstance(value, str)):
@@ -128,7 +128,7 @@ def sort_fields(fields: Mapping[str, Any]) -> Fields:
     )
 
 
-def prompt_of(fields: Mapping[str, Any]) -> str:
+def prompt_of(fields: Mapping[str, object]) -> str:
     """The prompt among what a row says, for messages, however wrong the rest is; empty where there is none."""
     try:
         return sort_fields({name: value for name, value in fields.items() if has_prompt([name])}).prompt or ""
@@ -136,7 +136,7 @@ def prompt_of(fields: Mapping[str, Any]) -> str:
         return ""
 
 
-def setting(name: str, value: Any, *, called: str | None = None) -> int | float | str | bool | None:
+def setting(name: str, value: object, *, called: str | None = None) -> int | float | str | bool | None:
     """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any.
 
     Args:
@@ -160,7 +160,7 @@ def setting(name: str, value: Any, *, called: str | None = None) -> int | float 
     return number if row.kind is int else float(number)
 
 
-def check_text(name: str, value: Any) -> str:
+def check_text(name: str, value: object) -> str:
     """Text as it is.
 
     Raises:
@@ -195,7 +195,7 @@ def refuse_misspelt(names: Iterable[str]) -> None:
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
 
 
-def shown(value: Any, *, quoted: bool = True) -> str:
+def shown(value: object, *, quoted: bool = True) -> str:
     """A value as messages show it: on one line, and short."""
     try:
         text = repr(value)
@@ -207,7 +207,7 @@ def shown(value: Any, *, quoted: bool = True) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _equals(name: str, value: Any) -> str:
+def _equals(name: str, value: object) -> str:
     return f"{shown(name, quoted=False)} = {shown(value)}"
 
 
@@ -221,20 +221,20 @@ def _slip_for(plain: str) -> str | None:
     return _SETTING_NAMES[found[0]] if found else None
 
 
-def _copies(name: str, value: Any) -> int:
+def _copies(name: str, value: object) -> int:
     if not 1 <= (copies := _whole(name, value)) <= MAX_COPIES:
         raise FieldError(f"{_equals(name, value)}: must lie between 1 and {MAX_COPIES}")
     return copies
 
 
-def _whole(name: str, value: Any) -> int:
+def _whole(name: str, value: object) -> int:
     number = _number(name, value, "a whole number")
     if number != int(number):
         raise FieldError(f"{_equals(name, value)}: must be a whole number")
     return int(number)
 
 
-def _switch(name: str, value: Any) -> bool:
+def _switch(name: str, value: object) -> bool:
     """On or off, as it is or as people write it; tables know numbers and text alone."""
     said = value.strip().casefold() if isinstance(value, str) else value
     for switched, words in _SWITCHES.items():
@@ -243,7 +243,7 @@ def _switch(name: str, value: Any) -> bool:
     raise FieldError(f"{_equals(name, value)}: must be true or false")
 
 
-def _number(name: str, value: Any, what: str = "a number") -> int | float:
+def _number(name: str, value: object, what: str = "a number") -> int | float:
     """A finite number, as it is or as text says it."""
     number = value
     if isinstance(value, str) and len(value) <= 40 and (found := _NUMBER.fullmatch(value)):
@@ -255,7 +255,7 @@ def _number(name: str, value: Any, what: str = "a number") -> int | float:
     return number
 
 
-def _size(values: list[Any]) -> dict[str, Any]:
+def _size(values: list[object]) -> dict[str, object]:
     if not values:
         return {}
     found = _SIZE.fullmatch(values[0]) if isinstance(values[0], str) and len(values) == 1 else None

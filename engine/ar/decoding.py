@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from ..stage import Report
+from ..stage import RunContext
 from .sampling import Sampler, Sampling
 
 READ_AT_ONCE = 64
@@ -101,7 +101,7 @@ def decode_grid(
     sampling: Sequence[Sampling],
     guidance: Sequence[float] | None,
     uniforms: torch.Tensor,
-    report: Report,
+    context: RunContext,
     given: TokenConstraints | None = None,
 ) -> torch.Tensor:
     """Exactly `count` tokens for each row. On a GPU nothing waits for the device before the last of them.
@@ -123,7 +123,7 @@ def decode_grid(
     draws = uniforms.to(device)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
     standing = None if given is None else _Standing(given, device)
-    runs = _runs(given, count, at_once=isinstance(decoding, Reading) and not report.fixed_shapes)
+    runs = _runs(given, count, at_once=isinstance(decoding, Reading) and not context.batch_invariant)
     logits = decoding.logits
     for start, stop in runs:
         if standing is not None and stop > start + 1:
@@ -134,9 +134,9 @@ def decode_grid(
         after = _fed(decoding, tokens[:, start : min(stop, count - 1)], branches=1 if scale is None else 2)
         for i in range(start, stop):
             before = logits if i == start else after[:, i - start - 1]
-            report.view("confidence", i + 1, functools.partial(_probabilities, before, scale, tokens[:, i]))
+            context.view("confidence", i + 1, functools.partial(_probabilities, before, scale, tokens[:, i]))
         logits = after[:, -1] if stop < count else logits
-        report.step(stop, count)
+        context.step(stop, count)
     return tokens.cpu()
 
 
@@ -186,7 +186,7 @@ class _Standing:
         return torch.where(kept, token, drawn)
 
 
-def token_log_probs(decoding: Decoding, tokens: torch.Tensor, report: Report) -> torch.Tensor:
+def token_log_probs(decoding: Decoding, tokens: torch.Tensor, context: RunContext) -> torch.Tensor:
     """How likely each token is after those before it: log-probabilities, float32 (b, n) on the CPU.
 
     Args:
@@ -203,7 +203,7 @@ def token_log_probs(decoding: Decoding, tokens: torch.Tensor, report: Report) ->
         stop = min(start + at_once, count - 1)
         logits = _fed(decoding, given[:, start:stop])
         found[:, start + 1 : stop + 1] = _of(logits, given[:, start + 1 : stop + 1])
-        report.step(stop + 1, count)
+        context.step(stop + 1, count)
     return found.cpu()
 
 
@@ -219,8 +219,7 @@ def decode_text(
     sampling: Sequence[Sampling],
     uniforms: torch.Tensor,
     stop: int,
-    report: Report,
-    compact: bool = True,
+    context: RunContext,
 ) -> list[list[int]]:
     """Text under a grammar, row by row until the grammar is fulfilled or the draws are used up.
 
@@ -228,7 +227,8 @@ def decode_text(
         grammars: one for each row; it is consumed.
         uniforms: float64 (b, n): one draw for each token, at most n tokens a row.
         stop: the id that a text ends with.
-        compact: let finished rows leave the batch; else they go on to the end, so that its shape stays.
+        context: where shapes must be batch-invariant, finished rows go on to the end; else they leave the
+            batch.
 
     Returns:
         the ids of each row, without `stop`. A row whose grammar is not `finished` was cut off.
@@ -248,10 +248,11 @@ def decode_text(
                 grammars[row].accept(token)
                 if token != stop:
                     texts[row].append(token)
-        report.step(i + 1, count)
+        context.step(i + 1, count)
         if i + 1 == count or all(grammars[row].finished for row in live):
             break
-        places = _unfinished([grammars[row].finished for row in live]) if compact else range(len(live))
+        finished = [grammars[row].finished for row in live]
+        places = range(len(live)) if context.batch_invariant else _unfinished(finished)
         if len(places) < len(live):
             decoding.keep(places)
             live, drawn = [live[place] for place in places], drawn[places]
@@ -260,11 +261,13 @@ def decode_text(
     return texts
 
 
-def decode_greedy(decoding: Decoding, *, count: int, stop: int, compact: bool = True) -> list[list[int]]:
+def decode_greedy(
+    decoding: Decoding, *, count: int, stop: int, batch_invariant: bool = False
+) -> list[list[int]]:
     """The likeliest token again and again, at most `count`; each row until its `stop`, which is left out.
 
     Args:
-        compact: let finished rows leave the batch, see `decode_text`.
+        batch_invariant: finished rows go on to the end, so that the batch keeps its shape; else they leave it.
     """
     texts: list[list[int]] = [[] for _ in decoding.logits]
     live, done = list(range(len(texts))), set[int]()
@@ -277,7 +280,7 @@ def decode_greedy(decoding: Decoding, *, count: int, stop: int, compact: bool = 
                 texts[row].append(token)
         if i + 1 == count or done.issuperset(live):
             break
-        places = _unfinished([row in done for row in live]) if compact else live
+        places = live if batch_invariant else _unfinished([row in done for row in live])
         if len(places) < len(live):
             decoding.keep(places)
             live, chosen = [live[place] for place in places], chosen[places]

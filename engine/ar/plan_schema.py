@@ -1,7 +1,7 @@
 """Constrained decoding of a whole Plan in JSON, as planners write it that learnt from captions."""
 
 import json
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from ..values import FactKind
 from .grammar import MOST_FACTS, LarkGrammar
@@ -9,7 +9,7 @@ from .grammar import MOST_FACTS, LarkGrammar
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
 
-PLAN_SCHEMA: dict[str, Any] = {
+PLAN_SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {
         "prompt": {"type": "string", "minLength": 1},

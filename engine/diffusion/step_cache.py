@@ -1,12 +1,9 @@
 """Leaving out predictions that would hardly differ from the one before.
 
 How much a model's estimate changes for a change of what it is shown is about the same from step to step (Zhou
-et al.
-2025, "Less is enough: training-free video diffusion acceleration via runtime-adaptive caching"; in the spirit
-of Liu
-et al. 2024, "Timestep embedding tells: it's time to cache"). So the change to come can be told before it is
-computed,
-for each row by itself. Knows nothing of the model: what it saw, what it gave.
+et al. 2025, "Less is enough: training-free video diffusion acceleration via runtime-adaptive caching"; in the
+spirit of Liu et al. 2024, "Timestep embedding tells: it's time to cache"). So the change to come can be told
+before it is computed, for each row by itself. Knows nothing of the model: what it saw, what it gave.
 """
 
 from collections.abc import Callable
@@ -25,16 +22,14 @@ class StepCache:
 
     Args:
         threshold: the largest relative change of a row's estimate that is passed over; at 0 every prediction
-        is made,
-            and with the same bits as without a cache.
-        fixed_shapes: predict for all rows of the batch where one needs it, so that the shapes that run do not
-        depend
-            on the neighbours.
+            is made, and with the same bits as without a cache.
+        batch_invariant: predict for all rows of the batch where one needs it, so that the shapes that run do
+            not depend on the neighbours.
     """
 
-    def __init__(self, threshold: float, *, fixed_shapes: bool = False) -> None:
+    def __init__(self, threshold: float, *, batch_invariant: bool = False) -> None:
         self.predicted = self.reused = 0  # predictions of one row
-        self._threshold, self._fixed_shapes = threshold, fixed_shapes
+        self._threshold, self._batch_invariant = threshold, batch_invariant
         self._shown: torch.Tensor | None = None  # (b, c, h, w), when the row's estimate was made
         self._clean: torch.Tensor | None = None  # (b, c, h, w)
         self._rate: torch.Tensor | None = None  # (b,), of change of the estimate to that of what is shown
@@ -54,9 +49,9 @@ class StepCache:
         stale = self._stale(noisy)
         self.reused += len(noisy) - len(stale)
         if len(stale):
-            rows = every if self._fixed_shapes else stale
+            rows = every if self._batch_invariant else stale
             fresh = predict(noisy[rows], sigma[rows], rows)
-            self._learn(stale, noisy[stale], fresh[stale] if self._fixed_shapes else fresh)
+            self._learn(stale, noisy[stale], fresh[stale] if self._batch_invariant else fresh)
         return self._clean
 
     def _stale(self, noisy: torch.Tensor) -> torch.Tensor:

@@ -18,9 +18,9 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import cast
 
 from ..errors import MemoryBudgetError
 from ..stage import ModelKey, Models
@@ -65,11 +65,11 @@ class DeviceMemory:
         self._sizes = Sizes(loader)
         self._gauge = gauge or gauge_of(device)
         self._clock = clock
-        self._handles: dict[ModelKey, Any] = {}  # on the device; the least recently leased first
-        self._arriving: dict[ModelKey, Callable[[], Any]] = {}  # sent for, not leased since
-        self._in_vain: set[ModelKey] = set()  # sent for and evicted before they were leased
-        self._streamed: frozenset[ModelKey] = frozenset()  # in whose form they are on the device, or were last
-        self._leases: Counter[ModelKey] = Counter()
+        self._handles: dict[ModelKey[object], object] = {}  # on the device; the least recently leased first
+        self._arriving: dict[ModelKey[object], Callable[[], object]] = {}  # sent for, not leased since
+        self._in_vain: set[ModelKey[object]] = set()  # sent for and evicted before they were leased
+        self._streamed = frozenset[ModelKey[object]]()  # in whose form they are on the device, or were last
+        self._leases: Counter[ModelKey[object]] = Counter()
         self._workspace_bytes = 0
         self._turn = 0  # leases so far
         self._foresight = LeasePlan()
@@ -77,12 +77,12 @@ class DeviceMemory:
     # What there is
 
     @property
-    def resident(self) -> tuple[ModelKey, ...]:
+    def resident(self) -> tuple[ModelKey[object], ...]:
         """The models on the device or on their way to it; the least recently leased first, the latter last."""
         return (*self._handles, *self._arriving)
 
     @property
-    def leased(self) -> frozenset[ModelKey]:
+    def leased(self) -> frozenset[ModelKey[object]]:
         """The models that may not be evicted now."""
         return frozenset(+self._leases)
 
@@ -96,7 +96,7 @@ class DeviceMemory:
         """Weights on the device and the workspace of the leases held; never above the budget."""
         return self.resident_bytes + self._workspace_bytes
 
-    def weight_bytes(self, keys: Iterable[ModelKey], *, streamed: bool = False) -> int:
+    def weight_bytes(self, keys: Iterable[ModelKey[object]], *, streamed: bool = False) -> int:
         """The weights of these models together, each piece counted once; loads nothing.
 
         Args:
@@ -105,7 +105,7 @@ class DeviceMemory:
         distinct = frozenset(keys)
         return self._sizes.together(distinct, distinct if streamed else ())
 
-    def room_for_workspace(self, uses: Iterable[ModelKey], *, streamed: bool = False) -> int:
+    def room_for_workspace(self, uses: Iterable[ModelKey[object]], *, streamed: bool = False) -> int:
         """Bytes left for workspace if all but `uses` and what is leased were evicted; negative where even the
         weights are too much.
 
@@ -116,7 +116,7 @@ class DeviceMemory:
         forms = self._streamed & self.leased | (wanted - self.leased if streamed else frozenset())
         return self.budget_bytes - self._sizes.together(self.leased | wanted, forms) - self._workspace_bytes
 
-    def check(self, uses: Sequence[ModelKey], workspace_bytes: int = 0) -> None:
+    def check(self, uses: Sequence[ModelKey[object]], workspace_bytes: int = 0) -> None:
         """Whether a lease can be had, without loading anything.
 
         Raises:
@@ -146,14 +146,16 @@ class DeviceMemory:
 
     # Leases
 
-    def foresee(self, uses: Sequence[Iterable[ModelKey]]) -> None:
+    def foresee(self, uses: Sequence[Iterable[ModelKey[object]]]) -> None:
         """Say which leases are to come, in order; replaces what was said before. A lease may be had several
         times in a row (micro-batches), or not at all; none of it is a promise."""
         self._foresight = LeasePlan(uses)
         self._in_vain.clear()
 
     @contextlib.contextmanager
-    def lease(self, uses: Sequence[ModelKey], workspace_bytes: int = 0, *, stage: str = "") -> Iterator[Models]:
+    def lease(
+        self, uses: Sequence[ModelKey[object]], workspace_bytes: int = 0, *, stage: str = ""
+    ) -> Generator[Models]:
         """Load and lock `uses`, and set workspace aside, until the block is left, however it is left.
 
         Args:
@@ -172,7 +174,7 @@ class DeviceMemory:
         self._make_room(keys, expected, stage)
         self._leases.update(keys)
         self._workspace_bytes += expected
-        handles: dict[ModelKey, Any] = {}
+        handles: dict[ModelKey[object], object] = {}
         try:
             for key in keys:
                 handles[key] = self._bring(key, stage)
@@ -182,7 +184,7 @@ class DeviceMemory:
             turn = self._turn = self._turn + 1
             self._gauge.begin()
             with self._streaming(keys, stage):
-                yield MappingProxyType(handles)
+                yield cast(Models, MappingProxyType(handles))  # a handle is of its key's type
             if turn == self._turn:  # else a lease within this one has measured, and for itself
                 self._measure(stage, workspace_bytes)
         finally:
@@ -190,7 +192,7 @@ class DeviceMemory:
             self._workspace_bytes -= expected
             self._leases.subtract(keys)
 
-    def _take_forms(self, keys: Sequence[ModelKey], workspace_bytes: int, stage: str) -> None:
+    def _take_forms(self, keys: Sequence[ModelKey[object]], workspace_bytes: int, stage: str) -> None:
         """Settle which of `keys` are streamed: those that are already, or else, where they do not fit whole,
         all that can be. A model that is on the device whole goes then."""
         fresh = frozenset(keys) - self.leased
@@ -205,7 +207,7 @@ class DeviceMemory:
         self._streamed = others | forms
 
     @contextlib.contextmanager
-    def _streaming(self, keys: Sequence[ModelKey], stage: str) -> Iterator[None]:
+    def _streaming(self, keys: Sequence[ModelKey[object]], stage: str) -> Generator[None]:
         """Tell, after the work, what came and went meanwhile."""
         before = {key: self._loader.brought(key) for key in self._streamed.intersection(keys)}
         yield
@@ -214,13 +216,13 @@ class DeviceMemory:
             if now > count:
                 self.record("stream", key=key, stage=stage, bytes=now - count, ms=(until - seconds) * 1000)
 
-    def _make_room(self, keys: Sequence[ModelKey], workspace_bytes: int, stage: str) -> None:
+    def _make_room(self, keys: Sequence[ModelKey[object]], workspace_bytes: int, stage: str) -> None:
         victims = self._victims(self._idle(but=keys), keys, workspace_bytes)
         assert victims is not None, "what was checked fits"
         for victim in victims:
             self._evict(victim, stage)
 
-    def _bring(self, key: ModelKey, stage: str) -> Any:
+    def _bring(self, key: ModelKey[object], stage: str) -> object:
         if key in self._handles:
             handle = self._handles[key] = self._handles.pop(key)  # now the most recently leased
             return handle
@@ -257,7 +259,7 @@ class DeviceMemory:
                 if not self._send_for(key, distance, stage):
                     return
 
-    def _send_for(self, key: ModelKey, distance: int, stage: str) -> bool:
+    def _send_for(self, key: ModelKey[object], distance: int, stage: str) -> bool:
         """Whether a model that is wanted so many leases from now is on its way."""
         if key in self._streamed:  # as it was last; whole, there would be no room for the work
             return False
@@ -279,7 +281,7 @@ class DeviceMemory:
         self.record("prefetch", key=key, stage=stage, bytes=self.resident_bytes - before, ms=ms)
         return True
 
-    def _spare_at(self, distance: int) -> list[ModelKey]:
+    def _spare_at(self, distance: int) -> list[ModelKey[object]]:
         """The idle models that a lease so far away would evict first: they are not wanted before it, and of
         what is here now nothing is wanted later. To evict them now costs no load that would not be anyway."""
         foresight = self._foresight
@@ -290,13 +292,13 @@ class DeviceMemory:
 
     # Eviction
 
-    def _idle(self, *, but: Iterable[ModelKey] = ()) -> list[ModelKey]:
+    def _idle(self, *, but: Iterable[ModelKey[object]] = ()) -> list[ModelKey[object]]:
         spared = self.leased.union(but)
         return [key for key in self.resident if key not in spared]
 
     def _victims(
-        self, candidates: Sequence[ModelKey], wanted: Sequence[ModelKey], workspace_bytes: int
-    ) -> list[ModelKey] | None:
+        self, candidates: Sequence[ModelKey[object]], wanted: Sequence[ModelKey[object]], workspace_bytes: int
+    ) -> list[ModelKey[object]] | None:
         """Which of `candidates` to evict so that `wanted` and a workspace fit; `None` where all are not enough.
 
         What is wanted again last goes first; among equals, what was leased longest ago. What need not go after
@@ -305,10 +307,10 @@ class DeviceMemory:
         staying = {*self.resident, *wanted}
         most = self.budget_bytes - self._workspace_bytes - workspace_bytes
 
-        def taken(keys: Iterable[ModelKey]) -> int:
+        def taken(keys: Iterable[ModelKey[object]]) -> int:
             return self._sizes.together(keys, self._streamed)
 
-        victims: list[ModelKey] = []
+        victims: list[ModelKey[object]] = []
         for victim in sorted(candidates, key=self._foresight.next_use, reverse=True):
             if taken(staying) <= most:
                 break
@@ -321,7 +323,7 @@ class DeviceMemory:
                 staying.add(victim)
         return [victim for victim in victims if victim not in staying]
 
-    def _evict(self, key: ModelKey, stage: str = "") -> None:
+    def _evict(self, key: ModelKey[object], stage: str = "") -> None:
         started = self._clock()
         before = self.resident_bytes
         if self._arriving.pop(key, None):
@@ -332,7 +334,7 @@ class DeviceMemory:
         ms = (self._clock() - started) * 1000
         self.record("evict", key=key, stage=stage, bytes=before - self.resident_bytes, ms=ms)
 
-    def evict_idle(self, *, but: Iterable[ModelKey] = ()) -> int:
+    def evict_idle(self, *, but: Iterable[ModelKey[object]] = ()) -> int:
         """Evict all models that are not leased, save `but`. Returns the bytes of weights that this freed."""
         before = self.resident_bytes
         for key in self._idle(but=but):
@@ -358,7 +360,7 @@ class DeviceMemory:
         self,
         kind: EventKind,
         *,
-        key: ModelKey | None = None,
+        key: ModelKey[object] | None = None,
         stage: str = "",
         rows: int = 0,
         bytes: int = 0,

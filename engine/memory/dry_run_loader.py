@@ -1,7 +1,6 @@
 """Models that are never loaded, for finding out what memory would do with the real ones."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ..stage import ModelKey
 from .loader import Loader
@@ -18,23 +17,23 @@ class DryRunLoader:
     def __init__(self, loader: Loader, *, ahead: bool) -> None:
         self._loader = loader
         self._ahead = ahead
-        self._known: set[ModelKey] = set()
+        self._known: set[ModelKey[object]] = set()
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> Mapping[str, int]:
+    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> Mapping[str, int]:
         return self._loader.weights(key, streamed=streamed)
 
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> Any:
+    def load(self, key: ModelKey[object], device: str, /, *, streamed: bool = False) -> object:
         self._known.add(key)
         return None
 
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+    def brought(self, key: ModelKey[object], /) -> tuple[int, float]:
         return 0, 0.0
 
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+    def can_load_ahead(self, key: ModelKey[object], device: str, /) -> bool:
         return self._ahead and key in self._known
 
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+    def load_ahead(self, key: ModelKey[object], device: str, /) -> Callable[[], object]:
         return lambda: None
 
-    def unload(self, key: ModelKey, /) -> None:
+    def unload(self, key: ModelKey[object], /) -> None:
         return None

@@ -5,7 +5,7 @@ Only the largest of them needs room at a time, beside what is no block.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..stage import ModelKey
 
@@ -13,7 +13,7 @@ from ..stage import ModelKey
 class Loader(Protocol):
     """Where models come from, and where they go back to. It keeps the masters of all weights on the host."""
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> Mapping[str, int]:
+    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> Mapping[str, int]:
         """Bytes on the device of each piece of the model's weights, by a name that is the same for every model
         which has the piece in common with it. Read from the files' headers; loads nothing.
 
@@ -22,26 +22,26 @@ class Loader(Protocol):
         """
         ...
 
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> Any:
+    def load(self, key: ModelKey[object], device: str, /, *, streamed: bool = False) -> object:
         """The model's handle, its weights on `device`; what pieces are there already are shared.
 
         The handle is a new one each time: what hangs on it (a captured graph, a cache) goes when it goes.
         """
         ...
 
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+    def brought(self, key: ModelKey[object], /) -> tuple[int, float]:
         """Bytes that were streamed so far, and the seconds that the work waited for them."""
         ...
 
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+    def can_load_ahead(self, key: ModelKey[object], device: str, /) -> bool:
         """Whether `load_ahead` would run beside the work at hand and not in its way."""
         ...
 
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+    def load_ahead(self, key: ModelKey[object], device: str, /) -> Callable[[], object]:
         """Begin to load, and return at once; what is returned gives the handle, and waits for it if need be."""
         ...
 
-    def unload(self, key: ModelKey, /) -> None:
+    def unload(self, key: ModelKey[object], /) -> None:
         """Drop the model's weights from the device, or what has come of them if they are still arriving, or
         could not be loaded; copies nothing back."""
         ...

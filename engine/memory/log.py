@@ -29,7 +29,7 @@ class Event:
     """
 
     kind: EventKind
-    key: ModelKey | None = None
+    key: ModelKey[object] | None = None
     stage: str = ""
     rows: int = 0
     bytes: int = 0

@@ -11,20 +11,20 @@ class Sizes:
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
-        self._pieces: dict[tuple[ModelKey, bool], dict[str, int]] = {}
+        self._pieces: dict[tuple[ModelKey[object], bool], dict[str, int]] = {}
 
-    def together(self, keys: Iterable[ModelKey], streamed: Collection[ModelKey] = ()) -> int:
+    def together(self, keys: Iterable[ModelKey[object]], streamed: Collection[ModelKey[object]] = ()) -> int:
         """Bytes of the weights of `keys`, those of them in `streamed` streamed."""
         pieces: dict[str, int] = {}
         for key in keys:
             pieces |= self._of(key, key in streamed)
         return sum(pieces.values())
 
-    def can_stream(self, key: ModelKey) -> bool:
+    def can_stream(self, key: ModelKey[object]) -> bool:
         """Whether the model takes less while it is streamed."""
         return self.together([key], [key]) < self.together([key])
 
-    def _of(self, key: ModelKey, streamed: bool) -> dict[str, int]:
+    def _of(self, key: ModelKey[object], streamed: bool) -> dict[str, int]:
         if (key, streamed) not in self._pieces:
             self._pieces[key, streamed] = dict(self._loader.weights(key, streamed=streamed))
         return self._pieces[key, streamed]

@@ -7,7 +7,7 @@ headers are read, by the registry.
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError
 from ..stage import ModelKey
@@ -16,6 +16,9 @@ from .checkpoint.folder import folder_of, read_json
 from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
 from .language.multimodal_lm import KINDS
 from .registry import BYTES, Registry
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 _CLASSES = {"causal-lm": "AutoModelForCausalLM", "image-text-to-text": "AutoModelForImageTextToText"}
 
@@ -26,7 +29,7 @@ class Configs:
     def __init__(self) -> None:
         self._registry = Registry()
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> dict[str, int]:
         """As `Registry.weights`; of a checkpoint without any weights, by its configs.
 
         Raises:
@@ -43,19 +46,19 @@ class Configs:
             pieces[f"{each} as {key.dtype}, {form}"] = streamed_size(sizes) if passing else sum(sizes.values())
         return pieces
 
-    def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> Any:
+    def load(self, key: ModelKey[object], device: str, /, *, streamed: bool = False) -> object:
         raise CheckpointError(f"{key.checkpoint}: only its configs are looked at here")
 
-    def brought(self, key: ModelKey, /) -> tuple[int, float]:
+    def brought(self, key: ModelKey[object], /) -> tuple[int, float]:
         return 0, 0.0
 
-    def can_load_ahead(self, key: ModelKey, device: str, /) -> bool:
+    def can_load_ahead(self, key: ModelKey[object], device: str, /) -> bool:
         return False
 
-    def load_ahead(self, key: ModelKey, device: str, /) -> Callable[[], Any]:
+    def load_ahead(self, key: ModelKey[object], device: str, /) -> Callable[[], object]:
         raise CheckpointError(f"{key.checkpoint}: only its configs are looked at here")
 
-    def unload(self, key: ModelKey, /) -> None:
+    def unload(self, key: ModelKey[object], /) -> None:
         return None
 
 
@@ -80,19 +83,19 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
     return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
 
 
-def _folders(folder: Path, key: ModelKey) -> list[Path]:
+def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:
     """Where the configs of a key's models lie."""
     if key.family == "diffusers" and key.part in PARTS:
         return [folder / name for name in components_of(folder, key.part)]
     return [folder / key.part if key.part else folder]
 
 
-def _language_model(folder: Path, family: str) -> Any:
+def _language_model(folder: Path, family: str) -> "Module":
     name = _CLASSES[family] if family in _CLASSES else KINDS[read_json(folder / "config.json")["model_type"]]
     return _of_transformers(folder, name)
 
 
-def _of_transformers(folder: Path, name: str) -> Any:
+def _of_transformers(folder: Path, name: str) -> "Module":
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -100,7 +103,7 @@ def _of_transformers(folder: Path, name: str) -> Any:
     return kind.from_config(config) if name.startswith("Auto") else kind(config)
 
 
-def _pipeline_part(folder: Path) -> Any:
+def _pipeline_part(folder: Path) -> "Module":
     """A component of a pipeline, of the class that the pipeline's index names."""
     library, name = read_json(folder.parent / "model_index.json")[folder.name]
     if library == "transformers":

@@ -2,15 +2,15 @@
 
 import difflib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 from weakref import WeakValueDictionary
 
 from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
-from ..stage import ModelKey
+from ..stage import Handle, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_files
 from .diffusion.pipeline_parts import DENOISER, components_of
@@ -46,10 +46,10 @@ class Registry:
     """Loads models of every known family; the `Loader` of `DeviceMemory`. Keeps the masters on the host."""
 
     def __init__(self) -> None:
-        self._host_weights: dict[ModelKey, HostWeights] = {}
+        self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
 
-    def weights(self, key: ModelKey, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey[object], *, streamed: bool = False) -> dict[str, int]:
         """Bytes on the device of each of the checkpoint's files, from their headers.
 
         Args:
@@ -76,11 +76,11 @@ class Registry:
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing)
         return pieces
 
-    def weight_bytes(self, key: ModelKey) -> int:
+    def weight_bytes(self, key: ModelKey[object]) -> int:
         """Bytes of the weights on the device; errors as `weights`."""
         return sum(self.weights(key).values())
 
-    def load(self, key: ModelKey, device: str, *, streamed: bool = False) -> Any:
+    def load(self, key: ModelKey[Handle], device: str, *, streamed: bool = False) -> Handle:
         """A handle, its weights on `device`.
 
         Args:
@@ -91,61 +91,61 @@ class Registry:
         """
         if key not in self._host_weights:
             self._host_weights[key] = _read(key, self._shared)
-        return self._host_weights[key].fill(device, streamed=streamed)
+        return cast(Handle, self._host_weights[key].fill(device, streamed=streamed))
 
-    def brought(self, key: ModelKey) -> tuple[int, float]:
+    def brought(self, key: ModelKey[object]) -> tuple[int, float]:
         """Bytes that were streamed so far, and how many seconds that took."""
         stream = self._host_weights[key].stream if key in self._host_weights else None
         return (stream.bytes, stream.seconds) if stream else (0, 0.0)
 
-    def can_load_ahead(self, key: ModelKey, device: str) -> bool:
+    def can_load_ahead(self, key: ModelKey[object], device: str) -> bool:
         """Whether there is a stream to load on, and a master that need not be read first."""
         return device.startswith("cuda") and key in self._host_weights
 
-    def load_ahead(self, key: ModelKey, device: str) -> Callable[[], Any]:
+    def load_ahead(self, key: ModelKey[object], device: str) -> Callable[[], object]:
         """Begin to load; what is returned waits, and gives the handle."""
         master = self._host_weights[key]
         master.begin_to_fill(device)
         return master.arrive
 
-    def unload(self, key: ModelKey) -> None:
+    def unload(self, key: ModelKey[object]) -> None:
         """Drop the weights from the device; the master stays."""
         if key in self._host_weights:
             self._host_weights[key].drop()
 
 
-def _in_parts(key: ModelKey) -> bool:
+def _in_parts(key: ModelKey[object]) -> bool:
     """Whether the key names a part of a pipeline, which may lie in several subfolders."""
     return bool(key.part) and key.family in PARTS
 
 
-def _folder(key: ModelKey) -> Path:
+def _folder(key: ModelKey[object]) -> Path:
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder
 
 
-def _files(key: ModelKey) -> list[Path]:
+def _files(key: ModelKey[object]) -> list[Path]:
     folder = _folder(key)
     if not _in_parts(key):
         return weight_files(folder)
     return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
 
 
-def _streamed(key: ModelKey) -> str:
+def _streamed(key: ModelKey[object]) -> str:
     """What of the model may be streamed, see `STREAMED`; empty for nothing."""
     if not _in_parts(key):
         return STREAMED.get(key.family, "")
     return next(iter(components_of(_folder(key), DENOISER))) if key.part == DENOISER else ""
 
 
-def _read(key: ModelKey, shared: "Shared") -> "HostWeights":
+def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
     import torch
 
     from .checkpoint.host_weights import HostWeights
 
     folder = _folder(key)
     loader = _loader(key)
-    more: dict[str, Any] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
+    more: dict[str, object] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
     if key.remote_code:
         if key.family not in WITH_CODE:
             raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
@@ -169,7 +169,7 @@ def _known_family(name: str) -> None:
         _known("family", name, {**FAMILIES, **dict.fromkeys(extensions.names(extensions.FAMILIES))})
 
 
-def _loader(key: ModelKey) -> Callable[..., Any]:
+def _loader(key: ModelKey[object]) -> Callable[..., object]:
     """The function that loads models of the key's family."""
     _known_family(key.family)
     if key.family not in FAMILIES:
@@ -185,7 +185,7 @@ def _one_line(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _known(what: str, name: str, table: dict[str, Any]) -> str:
+def _known(what: str, name: str, table: Collection[str]) -> str:
     if name not in table:
         near = difflib.get_close_matches(name, table, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

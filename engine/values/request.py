@@ -4,7 +4,7 @@ import dataclasses
 import re
 import types
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from ..errors import InputError
 from .fact import Fact
@@ -72,7 +72,7 @@ SETTINGS: Mapping[str, Setting] = types.MappingProxyType({**declared(Request), *
 """All that a request may be told beside its prompt: first what is a field of its own, then its settings."""
 
 
-def _check_text(name: str, text: Any) -> None:
+def _check_text(name: str, text: object) -> None:
     if not isinstance(text, str):
         raise InputError(f"the {name} is {shown(text)}: must be text")
     if len(text) > MAX_PROMPT_CHARACTERS:

@@ -63,7 +63,7 @@ class Setting:
         span = f"at least {low}" if high == math.inf else f"{low} to {high}"
         return f"{help.removesuffix('.')} ({f'{span} {self.unit}'.rstrip()})."
 
-    def check(self, value: Any, *, called: str = "") -> Any:
+    def check(self, value: object, *, called: str = "") -> Any:
         """The value as it is kept: of the setting's own kind, and within its range. Text is not looked into.
 
         Args:

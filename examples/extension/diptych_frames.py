@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from diptych import InputError, Picture, RenderResult, TextToImage, read_recipe
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.pipelines.recipes.reader import StageRecipe
 
 
@@ -60,7 +60,7 @@ class FrameStage:
         """Bytes for the copies."""
         return sum(picture.pixels.numel() for picture in batch)
 
-    def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Picture], models: Models, context: RunContext) -> list[Picture]:
         colour = (255 * models[self.uses[0]].colour.float()).round().to(torch.uint8).cpu()
         framed: list[Picture] = []
         for picture in batch:

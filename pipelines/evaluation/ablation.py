@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from ...engine.chain import Chain
 from ...engine.errors import InputError
 from ...engine.runner import Runner
-from ...engine.stage import ModelKey, Models, Report, Stage
+from ...engine.stage import ModelKey, Models, RunContext, Stage
 from ...engine.stages.painting.refine import RefineStage
 from ...engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
 from ..text_to_image import TextToImage
@@ -49,7 +49,7 @@ def alone(pipe: TextToImage, panel: str) -> TextToImage:
         pipe.runner.memory,
         micro_batch=batching.micro_batch,
         wave=pipe.runner.wave,
-        deterministic=batching.deterministic,
+        batch_invariant=batching.batch_invariant,
     )
     return TextToImage(runner, pipe.recipe)
 
@@ -66,7 +66,7 @@ class EnlargeStage:
         """Both sizes of a picture, as floating-point numbers."""
         return sum(64 * draft.plan.request.height * draft.plan.request.width for draft in batch)
 
-    def run(self, batch: Sequence[Draft], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Draft], models: Models, context: RunContext) -> list[Picture]:
         return [Picture(pixels=_enlarged(draft), plan=draft.plan, draft=draft) for draft in batch]
 
 
@@ -84,10 +84,11 @@ class UndraftedStage:
     def workspace(self, batch: Sequence[Plan]) -> int:
         return self._refine.workspace([_blank(plan, "none") for plan in batch])
 
-    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         key = self.uses[0]
         drafts = [_blank(plan, models[key].codebook) for plan in batch]
-        pictures = self._refine.run(drafts, {key: _Untold(models[key])}, report)
+        untold: Any = {key: _Untold(models[key])}
+        pictures = self._refine.run(drafts, untold, context)
         return [dataclasses.replace(picture, draft=None) for picture in pictures]
 
 

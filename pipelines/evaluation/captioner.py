@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 
 from ...engine.memory import DeviceMemory
-from ...engine.stage import Silent, Stage
+from ...engine.stage import RunContext, Stage
 from ...engine.values import Fact, Picture, Plan, Request, Verdict
 from ..pocket.world import Scene, facts_of, false_facts_of, prompt_of
 from ..training.data.source import PICTURE_SIDE, WorldData
@@ -26,7 +26,7 @@ def judge_with(stage: Stage[Picture, Verdict], memory: DeviceMemory) -> Judge:
 
     def judge(pictures: Sequence[Picture]) -> Sequence[Verdict]:
         with memory.lease(stage.uses, stage.workspace(pictures)) as models:
-            return stage.run(pictures, models, Silent())
+            return stage.run(pictures, models, RunContext())
 
     return judge
 

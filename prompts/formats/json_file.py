@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from ..entry import Place
 from ..row import PromptFileError, Row
@@ -72,7 +72,8 @@ class _JsonCursor:
                 return "list"
             case "{":
                 return "object"
-        return "value"
+            case _:
+                return "value"
 
     def elements(self) -> Iterator[None]:
         self._take("[")
@@ -94,7 +95,7 @@ class _JsonCursor:
                 self._take(",")
         self._take("}")
 
-    def value(self) -> Any:
+    def value(self) -> object:
         self.next_character()
         while True:
             try:

@@ -12,13 +12,14 @@ is a fault. What a known option is given must fit it: `--seed five` is a fault, 
 
 import dataclasses
 import re
-from typing import Any
 
 from ..settings import COLUMNS, COPIES_NAMES, KNOWN_NAMES, SIZE_NAMES, FieldError, plain_name, refuse_misspelt
 from .option_line import NOTES
 
-_FLAGS = "tile hd raw draft fast relax turbo public stealth video loop test testp creative beta upbeta light"
-_FLAGS += " uplight upanime"
+_FLAGS = (
+    "tile hd raw draft fast relax turbo public stealth video loop test testp creative beta upbeta light uplight"
+    " upanime"
+)
 _NUMBERS = "v version s stylize q quality c chaos w weird h iw sw cw ow sv bs stop exp"
 _SWITCHABLE = "niji p profile personalize"  # with a value or without
 _WORDS = "ar aspect style motion"
@@ -55,7 +56,7 @@ class _Option:
     known: bool = True
 
 
-def split_options(line: str) -> tuple[str, dict[str, Any]]:
+def split_options(line: str) -> tuple[str, dict[str, object]]:
     """A line without the options at its end; and what these say, under the names that `settings` sorts.
 
     Raises:
@@ -101,8 +102,8 @@ def _option(start: int, name: str, value: str) -> _Option | None:
     return _Option(start, name, value, known=False)
 
 
-def _fields(options: list[_Option]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _fields(options: list[_Option]) -> dict[str, object]:
+    fields: dict[str, object] = {}
     unwanted: list[str] = []
     for option in options:
         ours = _OURS.get(plain_name(option.name), "")

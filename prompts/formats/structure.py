@@ -10,7 +10,7 @@ The file is walked with a `Cursor`, which holds one entry at a time.
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from ..entry import Place, defaults_of, rows_of
 from ..row import Row
@@ -41,7 +41,7 @@ class Cursor(Protocol):
         """Step through an object; after each step the cursor stands before the key's value, likewise."""
         ...
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """Read the value: text, numbers, `None`, lists and dicts of these."""
         ...
 
@@ -66,7 +66,7 @@ def _elements(cursor: Cursor, defaults: Fields) -> Iterator[Row]:
 
 def _object(cursor: Cursor) -> Iterator[Row]:
     whole = _place(cursor)
-    defaults, fields, rows = Fields(), dict[str, Any](), False
+    defaults, fields, rows = Fields(), dict[str, object](), False
     for key in cursor.names():
         place = _place(cursor)
         if plain_name(key) in _LISTS and cursor.kind() == "list":
@@ -88,7 +88,7 @@ def _object(cursor: Cursor) -> Iterator[Row]:
         yield from _entry(fields, whole, defaults)
 
 
-def _entry(value: Any, place: Place, defaults: Fields) -> Iterator[Row]:
+def _entry(value: object, place: Place, defaults: Fields) -> Iterator[Row]:
     if isinstance(value, str):
         value = {"prompt": value}
     if not isinstance(value, Mapping):
@@ -102,7 +102,7 @@ def _entry(value: Any, place: Place, defaults: Fields) -> Iterator[Row]:
     yield from rows_of(value, place, defaults=defaults)
 
 
-def _refuse_misspelt_defaults(key: str, value: Any, place: Place) -> None:
+def _refuse_misspelt_defaults(key: str, value: object, place: Place) -> None:
     if (
         key != _DEFAULTS
         and isinstance(value, Mapping)

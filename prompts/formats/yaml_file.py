@@ -12,7 +12,7 @@ are ignored.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 
@@ -82,7 +82,8 @@ class _YamlCursor:
                 return "list"
             case yaml.MappingStartEvent():
                 return "object"
-        return "value"
+            case _:
+                return "value"
 
     def elements(self) -> Iterator[None]:
         self._next()
@@ -96,10 +97,10 @@ class _YamlCursor:
             yield self._key()
         self._next()
 
-    def value(self) -> Any:
+    def value(self) -> object:
         left = MAX_VALUES
 
-        def read(depth: int) -> Any:
+        def read(depth: int) -> object:
             nonlocal left
             left -= 1
             event = self._next()
@@ -113,7 +114,7 @@ class _YamlCursor:
                     values.append(read(depth + 1))
                 self._next()
                 return values
-            named: dict[str, Any] = {}
+            named: dict[str, object] = {}
             while not isinstance(self._peek(), yaml.MappingEndEvent):
                 place = self._place(self._peek())
                 if (key := self._key()) in named:
@@ -130,7 +131,7 @@ class _YamlCursor:
             raise self._place(event).error("a name must be text")
         return event.value
 
-    def _peek(self) -> Any:
+    def _peek(self) -> yaml.Event:
         try:
             event = self._loader.peek_event()
         except yaml.YAMLError as error:
@@ -139,12 +140,12 @@ class _YamlCursor:
             raise self._place(event).error("anchors and aliases (&, *) are not read: write the values out")
         return event
 
-    def _next(self) -> Any:
+    def _next(self) -> yaml.Event:
         event = self._peek()
         self._loader.get_event()
         return event
 
-    def _place(self, event: Any) -> Place:
+    def _place(self, event: yaml.Event) -> Place:
         return Place(source=self.source, line=event.start_mark.line + 1)
 
     def _error(self, error: yaml.YAMLError) -> PromptFileError:

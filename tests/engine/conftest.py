@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diptych.engine.chain import Chain
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
 
 from ..fakes import NameLoader
@@ -32,9 +32,9 @@ class OneStage:
     def workspace(self, batch: Sequence[Any], /) -> int:
         return self.row_bytes * len(batch)
 
-    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
+    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
         self.before(batch)
-        report.step(1, 1)
+        context.step(1, 1)
         return [self.make(value) for value in batch]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from diptych.engine.chain import Chain
 from diptych.engine.errors import InputError
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import Draft, Picture, Plan, Request, Verdict
 
 
@@ -24,7 +24,7 @@ class FakeStage:
     def workspace(self, batch: Sequence[Any], /) -> int:
         return 0
 
-    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
+    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
         raise NotImplementedError
 
 

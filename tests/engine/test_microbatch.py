@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from diptych.engine.errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.microbatch import Batching, Done, Failed, run_stage
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 
 from ..fakes import NameLoader
 
@@ -53,11 +53,11 @@ class Negate:
     def workspace(self, batch: Sequence[int], /) -> int:
         return self.row_bytes * len(batch)
 
-    def run(self, batch: Sequence[int], models: Models, report: Report, /) -> list[int]:
+    def run(self, batch: Sequence[int], models: Models, context: RunContext, /) -> list[int]:
         assert tuple(models) == self.uses
         self.batches.append(list(batch))
         self.trouble(batch)
-        report.step(1, 2)
+        context.step(1, 2)
         return [-value for value in batch]
 
 
@@ -109,16 +109,16 @@ def test_the_micro_batch_is_the_largest_that_fits_the_budget() -> None:
     assert [len(batch) for batch in stage.batches] == [2, 2, 2]
 
 
-def test_the_deterministic_mode_pads_every_micro_batch_with_its_last_row() -> None:
+def test_the_batch_invariant_mode_pads_every_micro_batch_with_its_last_row() -> None:
     stage = Negate()
-    results = go(stage, range(5), micro_batch=4, deterministic=True)
+    results = go(stage, range(5), micro_batch=4, batch_invariant=True)
     assert answers(results) == [0, -1, -2, -3, -4]
     assert stage.batches == [[0, 1, 2, 3], [4, 4, 4, 4]]
 
 
-def test_the_deterministic_mode_pads_to_what_the_budget_allows() -> None:
+def test_the_batch_invariant_mode_pads_to_what_the_budget_allows() -> None:
     stage = Negate(row_bytes=4)
-    go(stage, [7], budget=10 + 4 * 3, micro_batch=16, deterministic=True)
+    go(stage, [7], budget=10 + 4 * 3, micro_batch=16, batch_invariant=True)
     assert stage.batches == [[7, 7, 7]]
 
 
@@ -157,7 +157,7 @@ def test_a_row_error_in_the_padding_is_the_last_rows() -> None:
         if batch[-1] == 2:
             raise RowError(len(batch) - 1, "two is not a number")
 
-    results = go(Negate(trouble), [1, 2], micro_batch=8, deterministic=True)
+    results = go(Negate(trouble), [1, 2], micro_batch=8, batch_invariant=True)
     assert answers(results) == [-1, "two is not a number"]
 
 
@@ -173,18 +173,18 @@ def test_any_other_error_is_traced_to_its_row() -> None:
 
 def test_too_few_results_or_results_of_another_kind_are_an_error() -> None:
     class Short(Negate):
-        def run(self, batch: Sequence[int], models: Models, report: Report, /) -> list[int]:
+        def run(self, batch: Sequence[int], models: Models, context: RunContext, /) -> list[int]:
             return []
 
     assert answers(go(Short(), [1])) == ["stage 'negate' gave 0 values for 1"]
     assert answers(go(Negate(gives=str), [1])) == ["stage 'negate' gave a int, not str"]
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_running_out_of_memory_halves_the_micro_batch_and_loses_no_row(deterministic: bool) -> None:
+@pytest.mark.parametrize("batch_invariant", [False, True])
+def test_running_out_of_memory_halves_the_micro_batch_and_loses_no_row(batch_invariant: bool) -> None:
     memory = DeviceMemory(FakeLoader())
     stage = Negate(out_of_memory_above(2))
-    results = go(stage, range(10), memory=memory, micro_batch=8, deterministic=deterministic)
+    results = go(stage, range(10), memory=memory, micro_batch=8, batch_invariant=batch_invariant)
     assert answers(results) == [-value for value in range(10)]
     assert [event.rows for event in memory.events if event.kind == "shrink"] == [4, 2]
     assert [len(batch) for batch in stage.batches] == [8, 4, 2, 2, 2, 2, 2]
@@ -361,7 +361,7 @@ class Unread:
     values=st.lists(st.integers(0, 30), max_size=20),
     micro_batch=st.integers(1, 9),
     budget=st.integers(10, 60),
-    deterministic=st.booleans(),
+    batch_invariant=st.booleans(),
     limit=st.integers(1, 9),
     bad=st.sets(st.integers(0, 30), max_size=4),
     named=st.booleans(),
@@ -370,7 +370,7 @@ def test_every_row_gets_its_own_result_or_reason(
     values: list[int],
     micro_batch: int,
     budget: int,
-    deterministic: bool,
+    batch_invariant: bool,
     limit: int,
     bad: set[int],
     named: bool,
@@ -388,7 +388,7 @@ def test_every_row_gets_its_own_result_or_reason(
         values,
         memory=memory,
         micro_batch=micro_batch,
-        deterministic=deterministic,
+        batch_invariant=batch_invariant,
         alike=lambda value: value % 3,
     )
     room = (budget - 10) // 2

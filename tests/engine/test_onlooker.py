@@ -7,7 +7,7 @@ import pytest
 
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.microbatch import Batching, run_stage
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.watch import Onlooker, Quiet
 
 
@@ -31,12 +31,12 @@ class Doubling:
     def workspace(self, batch: Sequence[int], /) -> int:
         return 0
 
-    def run(self, batch: Sequence[int], models: Models, report: Report, /) -> list[int]:
+    def run(self, batch: Sequence[int], models: Models, context: RunContext, /) -> list[int]:
         def make() -> list[float]:
             self.made += 1
             return [1.5 * value for value in batch]
 
-        report.view("half-way", 1, make)
+        context.view("half-way", 1, make)
         return [2 * value for value in batch]
 
 

@@ -293,7 +293,7 @@ def told(result: Outcome | Failure) -> Any:
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"micro_batch": 3}, {"wave": 2}, {"deterministic": True, "micro_batch": 4}]
+    "how", [{}, {"micro_batch": 3}, {"wave": 2}, {"batch_invariant": True, "micro_batch": 4}]
 )
 def test_a_row_with_repairs_is_the_same_alone_and_in_a_batch(how: dict[str, Any]) -> None:
     requests = [

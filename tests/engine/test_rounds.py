@@ -227,7 +227,7 @@ def test_a_loops_outcome_is_the_same_alone_and_in_a_batch() -> None:
         {},
         {"micro_batch": 3},
         {"wave": 2},
-        {"deterministic": True, "micro_batch": 4},
+        {"batch_invariant": True, "micro_batch": 4},
     ]
     for how in ways:
         together = world(**how).run(*requests)

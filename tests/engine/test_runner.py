@@ -110,8 +110,8 @@ def test_sizes_and_step_counts_do_not_mix() -> None:
     assert shape_of("anything else") is None
 
 
-def test_the_deterministic_mode_runs_one_shape() -> None:
-    it = world(deterministic=True, micro_batch=4)
+def test_the_batch_invariant_mode_runs_one_shape() -> None:
+    it = world(batch_invariant=True, micro_batch=4)
     assert len(it.run(*[wish(seed=i) for i in range(5)])) == 5
     assert {len(batch) for stage in (it.plan, it.refine) for batch in stage.handed} == {4}
 

@@ -10,7 +10,7 @@ from diptych.engine.chain import Chain
 from diptych.engine.errors import DiptychError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import (
     Codebook,
     Draft,
@@ -48,11 +48,11 @@ class FakeStage:
     def workspace(self, batch: Sequence[Any], /) -> int:
         return len(batch)
 
-    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
+    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
         self.handed.append(list(batch))
         made: list[Any] = []
         for i, value in enumerate(batch):
-            report.step(i + 1, len(batch))
+            context.step(i + 1, len(batch))
             made.append(self.make(value))
         return made
 

@@ -11,7 +11,7 @@ import torch
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.registry import Registry
 from diptych.engine.models.vision.picture_reader import ASK, DESCRIBE, CaptionReader, ChatReader, PictureReader
-from diptych.engine.stage import ModelKey, Silent
+from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.judging.judge import JudgeStage
 from diptych.engine.values import Fact, Picture, Plan, Request, Verdict
 
@@ -130,7 +130,7 @@ def verdicts(twin: Twin, name: str, shown: Sequence[Picture]) -> list[Verdict]:
     key = ModelKey("image-text-to-text", str(twin(CAPTIONERS[name])))
     stage = JudgeStage(model=key)
     assert stage.workspace(shown) > 0
-    return stage.run(shown, {key: Registry().load(key, "cpu")}, Silent())
+    return stage.run(shown, {key: Registry().load(key, "cpu")}, RunContext())
 
 
 def planned(pixels: torch.Tensor, prompt: str) -> Picture:

@@ -14,7 +14,7 @@ from diptych.engine.errors import CheckpointError, RowError
 from diptych.engine.models.language.multimodal_lm import Drafter, GlmImageDrafter, JanusDrafter, drawn
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, uniforms
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.drafting.draft_multimodal import MultimodalDraftStage
 from diptych.engine.values import Draft, Plan, Request, Settings
 from diptych.engine.values.start import Start
@@ -34,16 +34,19 @@ SIZES = {"janus": (64, 64), "glm_image": (64, 96)}
 Twin = Callable[[Callable[[Path], None]], Path]
 
 
+Loaded = dict[ModelKey, Any]
+
+
 def key_of(twin: Twin, name: str) -> ModelKey:
     part = "vision_language_encoder" if name == "glm_image" else ""
     return ModelKey("multimodal-lm", str(twin(DRAFTERS[name])), part=part)
 
 
 @pytest.fixture(scope="module")
-def load(twin: Twin) -> Callable[[str], Models]:
-    loaded: dict[str, Models] = {}
+def load(twin: Twin) -> Callable[[str], Loaded]:
+    loaded: dict[str, Loaded] = {}
 
-    def load(name: str) -> Models:
+    def load(name: str) -> Loaded:
         if name not in loaded:
             key = key_of(twin, name)
             loaded[name] = {key: Registry().load(key, "cpu")}
@@ -57,9 +60,9 @@ def plan(prompt: str, seed: int, size: tuple[int, int], **settings: Any) -> Plan
     return Plan(request=request, prompt=prompt, facts=())
 
 
-def draft(models: Models, plans: Sequence[Plan]) -> list[Draft]:
+def draft(models: Loaded, plans: Sequence[Plan]) -> list[Draft]:
     (key,) = models
-    return MultimodalDraftStage(model=key).run(plans, models, Silent())
+    return MultimodalDraftStage(model=key).run(plans, models, RunContext())
 
 
 def greedy(drafter: Drafter, prompt: str, grid: tuple[int, int], guidance: float | None) -> list[int]:
@@ -70,12 +73,12 @@ def greedy(drafter: Drafter, prompt: str, grid: tuple[int, int], guidance: float
         sampling=[Sampling(temperature=0)],
         guidance=None if guidance is None else [guidance],
         uniforms=uniforms([RowKey(0)], "draft", count),
-        report=Silent(),
+        context=RunContext(),
     )[0].tolist()
 
 
 @pytest.mark.parametrize("guidance", [1.5, 5.0])
-def test_janus_tokens_are_the_librarys(load: Callable[[str], Models], guidance: float) -> None:
+def test_janus_tokens_are_the_librarys(load: Callable[[str], Loaded], guidance: float) -> None:
     (drafter,) = load("janus").values()
     assert isinstance(drafter, JanusDrafter)
     for prompt in PROMPTS[:3]:
@@ -91,7 +94,7 @@ def test_janus_tokens_are_the_librarys(load: Callable[[str], Models], guidance: 
         assert len(set(theirs)) > 1
 
 
-def test_glm_image_tokens_are_the_librarys(load: Callable[[str], Models]) -> None:
+def test_glm_image_tokens_are_the_librarys(load: Callable[[str], Loaded]) -> None:
     (drafter,) = load("glm_image").values()
     assert isinstance(drafter, GlmImageDrafter)
     grid, small = (2, 3), (13, 19)
@@ -112,7 +115,7 @@ def test_glm_image_tokens_are_the_librarys(load: Callable[[str], Models]) -> Non
     assert ours == theirs and len(set(theirs)) > 1
 
 
-def test_glm_image_is_asked_as_its_own_processor_asks(load: Callable[[str], Models]) -> None:
+def test_glm_image_is_asked_as_its_own_processor_asks(load: Callable[[str], Loaded]) -> None:
     from transformers.models.glm_image.image_processing_pil_glm_image import GlmImageImageProcessorPil
     from transformers.models.glm_image.processing_glm_image import GlmImageProcessor
 
@@ -134,7 +137,7 @@ def test_glm_image_is_asked_as_its_own_processor_asks(load: Callable[[str], Mode
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("name", DRAFTERS)
 def test_a_row_is_the_same_alone_and_in_a_batch_of_five(
-    load: Callable[[str], Models], name: str, guidance: float
+    load: Callable[[str], Loaded], name: str, guidance: float
 ) -> None:
     models, size = load(name), SIZES[name]
     how: dict[str, Any] = {"temperature": 0.9, "top_k": 30, "top_p": 0.95, "draft_guidance_scale": guidance}
@@ -150,7 +153,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch_of_five(
     assert not torch.equal(again.tokens, together[0].tokens), "a row's seed decides its tokens"
 
 
-def test_grids_follow_the_request(load: Callable[[str], Models]) -> None:
+def test_grids_follow_the_request(load: Callable[[str], Loaded]) -> None:
     for size, grid in (((64, 96), (2, 3)), ((96, 64), (3, 2)), ((32, 128), (1, 4))):
         (one,) = draft(load("glm_image"), [plan("a boat", 1, size)])
         assert one.grid == grid and one.codebook.name == "glm-image"
@@ -159,7 +162,7 @@ def test_grids_follow_the_request(load: Callable[[str], Models]) -> None:
     assert one.grid == (4, 4) and tuple(one.preview.shape) == (8, 8, 3)
 
 
-def test_a_preview_is_what_the_models_own_decoder_shows(load: Callable[[str], Models]) -> None:
+def test_a_preview_is_what_the_models_own_decoder_shows(load: Callable[[str], Loaded]) -> None:
     models = load("janus")
     (drafter,) = models.values()
     (one,) = draft(models, [plan("a boat", 1, (64, 64))])
@@ -169,14 +172,14 @@ def test_a_preview_is_what_the_models_own_decoder_shows(load: Callable[[str], Mo
 
 @pytest.mark.parametrize(("name", "size"), [("janus", (64, 96)), ("glm_image", (64, 100))])
 def test_a_size_that_the_model_does_not_draw_is_refused(
-    load: Callable[[str], Models], name: str, size: tuple[int, int]
+    load: Callable[[str], Loaded], name: str, size: tuple[int, int]
 ) -> None:
     with pytest.raises(RowError, match=f"{size[1]}x{size[0]} pixels: this drafter") as caught:
         draft(load(name), [plan("a boat", 1, SIZES[name]), plan("a boat", 1, size)])
     assert caught.value.index == 1
 
 
-def test_a_plan_that_is_too_long_is_refused(load: Callable[[str], Models]) -> None:
+def test_a_plan_that_is_too_long_is_refused(load: Callable[[str], Loaded]) -> None:
     long = plan("a boat, " * 400, 1, (64, 64))
     with pytest.raises(RowError, match="the drafter reads at most 512; shorten the prompt") as caught:
         draft(load("janus"), [plan("a boat", 1, (64, 64)), long])
@@ -184,7 +187,7 @@ def test_a_plan_that_is_too_long_is_refused(load: Callable[[str], Models]) -> No
 
 
 @pytest.mark.parametrize("name", DRAFTERS)
-def test_how_much_is_drawn_is_known_from_the_config(load: Callable[[str], Models], name: str) -> None:
+def test_how_much_is_drawn_is_known_from_the_config(load: Callable[[str], Loaded], name: str) -> None:
     ((key, drafter),) = load(name).items()
     for height, width in ((64, 64), (1024, 1024)):
         grid = drafter.grid(height, width)
@@ -193,7 +196,7 @@ def test_how_much_is_drawn_is_known_from_the_config(load: Callable[[str], Models
         assert (pixels > 0) == (name == "janus")
 
 
-def test_tokens_of_another_draft_are_refused(load: Callable[[str], Models]) -> None:
+def test_tokens_of_another_draft_are_refused(load: Callable[[str], Loaded]) -> None:
     start = Start(tokens=torch.zeros(4, 4, dtype=torch.long))
     plain = plan("a boat", 1, (64, 64))
     begun = dataclasses.replace(plain, request=dataclasses.replace(plain.request, start=start))

@@ -43,6 +43,11 @@ def lora(folder: Path, family: str, pipeline: Any, *, seed: int, texts: bool = F
     return folder
 
 
+def weight(registry: Registry, key: ModelKey, name: str) -> torch.Tensor:
+    denoiser: Any = registry.load(key, "cpu")
+    return denoiser.unet.get_parameter(name)
+
+
 def with_loras(folder: Path, *loras: tuple[str, float]) -> ModelKey:
     return dataclasses.replace(key(folder), loras=loras)
 
@@ -96,10 +101,10 @@ def test_the_weights_without_loras_stay_as_they_are(twin: Twin, tmp_path: Path) 
     _, without, _ = paint_stages(model=key(folder))
     registry = Registry()
     name = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q.weight"
-    plain = registry.load(without.uses[0], "cpu").unet.get_parameter(name).clone()
-    merged = registry.load(with_lora.uses[0], "cpu").unet.get_parameter(name)
+    plain = weight(registry, without.uses[0], name).clone()
+    merged = weight(registry, with_lora.uses[0], name)
     assert not torch.equal(plain, merged)
-    assert torch.equal(plain, registry.load(without.uses[0], "cpu").unet.get_parameter(name))
+    assert torch.equal(plain, weight(registry, without.uses[0], name))
     one = registry.weight_bytes(without.uses[0])
     memory = DeviceMemory(registry)
     assert memory.weight_bytes([without.uses[0], with_lora.uses[0]]) == 2 * one  # nothing is shared

@@ -8,7 +8,7 @@ import pytest
 from torch.profiler import ProfilerActivity, profile
 
 from diptych.engine.models.registry import Registry
-from diptych.engine.stage import Models, Silent
+from diptych.engine.stage import Models, RunContext
 
 from .painting import Twin, stages_of, value_of
 from .pipeline_twins import FAMILIES
@@ -20,7 +20,7 @@ def watched(stage: Any, values: Sequence[Any], models: Models) -> tuple[list[Any
     """What a stage gives, and what torch allocates on the CPU at most meanwhile, beyond what was there."""
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        outputs = stage.run(values, models, Silent())
+        outputs = stage.run(values, models, RunContext())
     assert profiled.profiler is not None and profiled.profiler.kineto_results is not None
     results: Any = profiled.profiler.kineto_results
     events = [event for event in results.events() if event.name() == "[memory]"]

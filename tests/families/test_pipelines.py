@@ -13,7 +13,7 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.microbatch import Batching
 from diptych.engine.models.registry import Registry
 from diptych.engine.runner import shape_of
-from diptych.engine.stage import Silent
+from diptych.engine.stage import ModelKey, NoProgress, RunContext
 from diptych.engine.stages.painting.paint import paint_stages, token_stages
 from diptych.engine.values import Draft, Picture
 
@@ -52,9 +52,11 @@ def test_the_picture_is_the_librarys_own(family: str, twin: Twin) -> None:
     value = value_of(family)
     encode, denoise, decode = stages_of(family, folder)
     registry = Registry()
-    models = {each: registry.load(each, "cpu") for stage in (encode, denoise, decode) for each in stage.uses}
-    (latents,) = denoise.run(encode.run([value], models, Silent()), models, Silent())
-    (picture,) = decode.run([latents], models, Silent())
+    models: dict[ModelKey, Any] = {
+        each: registry.load(each, "cpu") for stage in (encode, denoise, decode) for each in stage.uses
+    }
+    (latents,) = denoise.run(encode.run([value], models, RunContext()), models, RunContext())
+    (picture,) = decode.run([latents], models, RunContext())
     arguments = decode._call.call(models[decode.uses[0]].family, [latents.conditioned])
     shades = models[decode.uses[0]].decode(latents.latents, latents.conditioned.encoded, arguments)
 
@@ -102,10 +104,10 @@ def test_a_row_is_the_same_alone_and_in_a_batch(family: str, twin: Twin) -> None
 
 
 @pytest.mark.parametrize("family", ["SD 1.5", "FLUX.1", "Z-Image"])
-def test_deterministic_rows_have_the_same_bits_beside_any_neighbours(family: str, twin: Twin) -> None:
+def test_batch_invariant_rows_have_the_same_bits_beside_any_neighbours(family: str, twin: Twin) -> None:
     stages = stages_of(family, twin(FAMILIES[family]))
     memory = DeviceMemory(Registry())
-    fixed = Batching(alike=shape_of, deterministic=True, micro_batch=3)
+    fixed = Batching(alike=shape_of, batch_invariant=True, micro_batch=3)
     rows = [value_of(family, prompt=text) for text in ("a red boat", "two blue birds in the snow")]
     together = pictures(stages, rows, memory=memory, batching=fixed)
     for row, beside in zip(rows, together, strict=True):
@@ -128,12 +130,12 @@ def test_a_streamed_denoiser_paints_the_same(family: str, twin: Twin) -> None:
     encode, denoise, _ = stages_of(family, twin(FAMILIES[family]))
     registry = Registry()
     whole = {each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses}
-    conditioned = encode.run([value_of(family)], whole, Silent())
-    (first,) = denoise.run(conditioned, whole, Silent())
+    conditioned = encode.run([value_of(family)], whole, RunContext())
+    (first,) = denoise.run(conditioned, whole, RunContext())
     (model,) = denoise.uses
     assert registry.weight_bytes(model) > sum(registry.weights(model, streamed=True).values())
     streamed = {model: registry.load(model, "cpu", streamed=True)}
-    (again,) = denoise.run(conditioned, streamed, Silent())
+    (again,) = denoise.run(conditioned, streamed, RunContext())
     torch.testing.assert_close(first.latents, again.latents, atol=1e-5, rtol=0)
     assert registry.brought(model)[0] > 0
 
@@ -156,10 +158,12 @@ def test_each_phase_has_the_device_to_itself(twin: Twin) -> None:
 def test_a_run_tells_of_its_steps_and_can_be_stopped(twin: Twin) -> None:
     encode, denoise, _ = paint_stages(model=key(twin(stable_diffusion)))
     registry = Registry()
-    models = {each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses}
-    conditioned = encode.run([plan("SD 1.5")], models, Silent())
+    models: dict[ModelKey, Any] = {
+        each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses
+    }
+    conditioned = encode.run([plan("SD 1.5")], models, RunContext())
 
-    class Stopper(Silent):
+    class Stopper(NoProgress):
         told: list[tuple[int, int]] = []  # noqa: RUF012
 
         def step(self, i: int, n: int, /) -> None:
@@ -168,10 +172,11 @@ def test_a_run_tells_of_its_steps_and_can_be_stopped(twin: Twin) -> None:
                 raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        denoise.run(conditioned, models, Stopper())
+        denoise.run(conditioned, models, RunContext(Stopper()))
     assert Stopper.told == [(1, STEPS), (2, STEPS)]
-    (after,) = denoise.run(conditioned, models, Silent())  # what was stopped left nothing behind
-    (fresh,) = denoise.run(conditioned, {key: Registry().load(key, "cpu") for key in denoise.uses}, Silent())
+    (after,) = denoise.run(conditioned, models, RunContext())  # what was stopped left nothing behind
+    anew: dict[ModelKey, Any] = {key: Registry().load(key, "cpu") for key in denoise.uses}
+    (fresh,) = denoise.run(conditioned, anew, RunContext())
     assert torch.equal(after.latents, fresh.latents)
 
 

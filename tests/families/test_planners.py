@@ -14,7 +14,7 @@ from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.models.language.causal_lm import LanguageModel, decoder_config
 from diptych.engine.models.language.lean_layers import is_lean
 from diptych.engine.models.registry import Registry
-from diptych.engine.stage import ModelKey, Silent
+from diptych.engine.stage import ModelKey, NoProgress, RunContext
 from diptych.engine.stages.planning import chat_plan, quoted_plan
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.stages.planning.quoted_plan import reasons_against, users_own
@@ -53,7 +53,7 @@ def load(twin: Twin) -> Callable[[str], LanguageModel]:
 def test_greedy_decoding_is_what_generate_gives(load: Callable[[str], LanguageModel], name: str) -> None:
     planner = load(name)
     rows = [planner.prompt_ids(SYSTEM, prompt) for prompt in PROMPTS]
-    decoding = planner.begin(rows, width=400, new_tokens=TOKENS)
+    decoding = planner.begin(rows, prompt_tokens=400, new_tokens=TOKENS)
     ours = decode_greedy(decoding, count=TOKENS, stop=planner.stop)
     for row, written in zip(rows, ours, strict=True):
         ids = torch.tensor([row])
@@ -79,7 +79,7 @@ def plan_with(twin: Twin, name: str, prompts: Sequence[str], **settings: Any) ->
     key = key_of(twin(PLANNERS[name]))
     stage = PlanStage(model=key, prompt_tokens=640, **settings)
     requests = [Request(prompt=prompt, seed=7 + i) for i, prompt in enumerate(prompts)]
-    return stage.run(requests, {key: Registry().load(key, "cpu")}, Silent())
+    return stage.run(requests, {key: Registry().load(key, "cpu")}, RunContext())
 
 
 def check(plan: Plan) -> None:
@@ -161,8 +161,8 @@ def test_a_model_that_thinks_is_told_not_to(load: Callable[[str], LanguageModel]
         assert aloud.endswith("<think>\n")
 
 
-class Counting(Silent):
-    """A report that counts steps."""
+class Counting(NoProgress):
+    """Counts steps."""
 
     steps = 0
 
@@ -179,7 +179,7 @@ def test_reasoning_is_dropped_and_ends_at_its_cap(twin: Twin, name: str) -> None
     planner: LanguageModel = Registry().load(key, "cpu")
     requests = [Request(prompt=prompt, seed=i) for i, prompt in enumerate(PROMPTS)]
     for cap in (1, 20):
-        report = Counting()
+        counting = Counting()
         stage = PlanStage(
             model=key,
             prompt_tokens=512,
@@ -188,8 +188,9 @@ def test_reasoning_is_dropped_and_ends_at_its_cap(twin: Twin, name: str) -> None
             temperature=0.5,
             must_agree=False,
         )
-        plans = stage.run(requests, {key: planner}, report)
-        assert report.steps <= cap + 3 + 200
+        models: dict[ModelKey, Any] = {key: planner}
+        plans = stage.run(requests, models, RunContext(counting))
+        assert counting.steps <= cap + 3 + 200
         written = [plan for plan in plans if plan != users_own(plan.request)]
         assert written, "a random planner ends some of its plans"
         assert not any("</think>" in plan.prompt for plan in written)

@@ -17,7 +17,7 @@ from diptych.engine.errors import RowError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.runner import Runner
-from diptych.engine.stage import ModelKey, Models, Report
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import (
     Codebook,
     Draft,
@@ -55,8 +55,8 @@ class FakeStage:
     def workspace(self, batch: Sequence[Any], /) -> int:
         return 1000 * len(batch)
 
-    def run(self, batch: Sequence[Any], models: Models, report: Report, /) -> list[Any]:
-        report.step(1, 1)
+    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
+        context.step(1, 1)
         return [self.one(i, value) for i, value in enumerate(batch)]
 
     def one(self, index: int, value: Any) -> Any:

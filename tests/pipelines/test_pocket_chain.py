@@ -9,7 +9,7 @@ import torch
 
 from diptych import Outcome, Request, TextToImage
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.stage import Silent
+from diptych.engine.stage import RunContext
 
 PROMPTS = [
     "a red boat at sunset",
@@ -128,7 +128,7 @@ def test_one_candidate_is_the_plain_chain(
     drawn: dict[str, list[Any]] = {}
     for stage in pocket.runner.chain.stages:
         with pocket.runner.memory.lease(stage.uses, stage.workspace(values)) as models:
-            values = drawn[stage.name] = stage.run(values, models, Silent())
+            values = drawn[stage.name] = stage.run(values, models, RunContext())
     for i, outcome in enumerate(batch):
         assert outcome.plan == drawn["plan"][i]
         assert torch.equal(outcome.picture.pixels, drawn["refine"][i].pixels)

@@ -105,7 +105,7 @@ def check_row(row: Row) -> None:
     for name, value in row.settings.items():
         column = COLUMNS[name]
         assert type(value) is column.kind
-        assert column.kind in (str, bool) or column.low <= value <= column.high
+        assert isinstance(value, str | bool) or column.low <= value <= column.high
 
 
 def read_all(data: bytes, format: str | None) -> list[Row]:

@@ -9,15 +9,16 @@ needed again are copied to pinned memory, and travel on a stream of their own.
 import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Generic
 
 import torch
 
+from ...stage import Handle
 from .slots import Shared, Slot, slots_of
 from .streaming import Stream
 
 
-class HostWeights:
+class HostWeights(Generic[Handle]):
     """The modules of one model: full, streamed, or empty. It begins full, on the CPU.
 
     Args:
@@ -27,7 +28,7 @@ class HostWeights:
         streams: the field of the handle whose blocks may be streamed.
     """
 
-    def __init__(self, handle: Any, files: Iterable[Path], shared: Shared, *, streams: str = "") -> None:
+    def __init__(self, handle: Handle, files: Iterable[Path], shared: Shared, *, streams: str = "") -> None:
         self._handle = handle
         self._shared = shared
         self._slots = slots_of(handle, files)
@@ -38,7 +39,7 @@ class HostWeights:
             if not slot.share(shared, "cpu"):
                 slot.offer(shared, "cpu")
 
-    def fill(self, device: str, *, streamed: bool = False) -> Any:
+    def fill(self, device: str, *, streamed: bool = False) -> Handle:
         """Put the weights on `device`; returns a new handle.
 
         Args:
@@ -71,11 +72,14 @@ class HostWeights:
             slot.offer(self._shared, device)
         self._form = form
 
-    def arrive(self) -> Any:
+    def arrive(self) -> Handle:
         """The handle, once its weights are there: a new one, so that what hangs on it goes with it."""
         self._wait()
         if isinstance(self._handle, torch.nn.Module):
             return self._handle
+        assert dataclasses.is_dataclass(self._handle) and not isinstance(self._handle, type), (
+            "slots_of found slots"
+        )
         return dataclasses.replace(self._handle)
 
     def drop(self) -> None:

@@ -102,7 +102,7 @@ class Slot:
             shared[(*self.source, self.like.dtype, device)] = self.tensor
 
 
-def slots_of(handle: Any, files: Iterable[Path]) -> list[Slot]:
+def slots_of(handle: object, files: Iterable[Path]) -> list[Slot]:
     """The tensors of all modules in a handle, each once.
 
     Args:
@@ -114,7 +114,7 @@ def slots_of(handle: Any, files: Iterable[Path]) -> list[Slot]:
     names: dict[int, list[str]] = {}
     for module in _modules(handle):
         for path, part in module.named_modules():
-            for table in (part._parameters, part._buffers):
+            for table in tables_of(part):
                 for name, tensor in table.items():
                     if tensor is not None:
                         places.setdefault(id(tensor), []).append((table, name))
@@ -132,7 +132,13 @@ def slots_of(handle: Any, files: Iterable[Path]) -> list[Slot]:
     return slots
 
 
-def _modules(held: Any) -> Iterator[torch.nn.Module]:
+def tables_of(module: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A module's own parameters and buffers, by name. To put a tensor in another's place torch has these tables
+    alone."""
+    return module._parameters, module._buffers  # pyright: ignore[reportPrivateUsage]
+
+
+def _modules(held: object) -> Iterator[torch.nn.Module]:
     if isinstance(held, torch.nn.Module):
         yield held
     elif dataclasses.is_dataclass(held) and not isinstance(held, type):

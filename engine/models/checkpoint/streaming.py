@@ -7,12 +7,12 @@ part of the time, and the room that it frees is worth more to a larger micro-bat
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from .blocks import blocks_of
-from .slots import Slot
+from .slots import Slot, tables_of
 
 ALIGNMENT = 64
 """Bytes; what vector instructions like."""
@@ -35,14 +35,14 @@ class Stream:
         self.bytes = 0  # brought so far
         self.seconds = 0.0  # that this took
         parts = root.named_modules()
-        paths = {id(table): path for path, part in parts for table in (part._parameters, part._buffers)}
+        paths = {id(table): path for path, part in parts for table in tables_of(part)}
         tensors = {path: slot for slot in slots if (path := _path(slot, paths))}
         blocks = blocks_of({path: slot.like.nbytes for path, slot in tensors.items()})
         self._root = root
         self._slots = {
             path: [slot for name, slot in tensors.items() if name.startswith(f"{path}.")] for path in blocks
         }
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
 
     @property
     def slots(self) -> set[Slot]:
@@ -72,7 +72,7 @@ class Stream:
     def _bring(self, block: Block) -> Callable[..., None]:
         size = sum(place.nbytes for _, place in block)
 
-        def bring(*_: Any) -> None:
+        def bring(*_: object) -> None:
             started = time.perf_counter()
             for slot, place in block:
                 slot.fetch_into(place.data)
@@ -84,7 +84,7 @@ class Stream:
 
 
 def _drop(block: Block) -> Callable[..., None]:
-    def drop(*_: Any) -> None:
+    def drop(*_: object) -> None:
         for slot, _place in block:
             slot.clear()
 

@@ -14,7 +14,7 @@ import contextlib
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,7 +26,7 @@ from .pipeline_parts import COMPONENTS
 if TYPE_CHECKING:
     import PIL.Image
 
-Encoded = tuple[Any, ...]
+Encoded = tuple[object, ...]
 """What each call of a pipeline's `encode_prompt` gave for one row, in order: tensors whose first axis is rows
 (or which are the same for all rows), lists of tensors with one for each row, and `None`s; on the CPU."""
 
@@ -63,7 +63,7 @@ class PipelinePart:
         return reach * denoiser.config["patch_size"] * self.pipeline.vae_scale_factor
 
     @torch.inference_mode()
-    def encode(self, arguments: Mapping[str, Any]) -> Encoded:
+    def encode(self, arguments: Mapping[str, object]) -> Encoded:
         """What the text encoders make of one row.
 
         Args:
@@ -71,13 +71,13 @@ class PipelinePart:
         """
         pipeline = copy.copy(self.pipeline)
         encode_prompt = pipeline.encode_prompt
-        kept: list[Any] = []
+        kept: list[object] = []
 
-        def keep(*args: Any, **kwargs: Any) -> Any:
+        def keep(*args: object, **kwargs: object) -> object:
             kept.append(encode_prompt(*args, **kwargs))
             return kept[-1]
 
-        def leave(*_: Any, **__: Any) -> None:
+        def leave(*_: object, **__: object) -> None:
             raise _Left
 
         pipeline.encode_prompt, pipeline.prepare_latents = keep, leave
@@ -89,7 +89,7 @@ class PipelinePart:
     def denoise(
         self,
         encoded: Sequence[Encoded],
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, object],
         *,
         generators: Sequence[torch.Generator],
         scheduler: Any,
@@ -121,7 +121,7 @@ class PipelinePart:
 
     @torch.inference_mode()
     def decode(
-        self, latents: torch.Tensor, encoded: Encoded, arguments: Mapping[str, Any], *, tiled: bool = False
+        self, latents: torch.Tensor, encoded: Encoded, arguments: Mapping[str, object], *, tiled: bool = False
     ) -> torch.Tensor:
         """One row's latents (1, …) to its picture, float32 on the CPU (height, width, 3), 0 to 1.
 
@@ -137,7 +137,7 @@ class PipelinePart:
         vae: Any = self.vae
         finished = latents.to(self._device, vae.dtype)
 
-        def give_back(*args: Any, **kwargs: Any) -> Any:
+        def give_back(*args: object, **kwargs: object) -> object:
             drawn = prepare_latents(*args, **kwargs)
             return (finished, *drawn[1:]) if isinstance(drawn, tuple) else finished
 
@@ -168,7 +168,7 @@ class PipelinePart:
     @torch.inference_mode()
     def paint(
         self,
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, object],
         *,
         generator: torch.Generator,
         scheduler: Any,
@@ -233,10 +233,10 @@ class _Reader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._vae, name)
 
-    def to(self, *_: Any, **__: Any) -> "_Reader":
+    def to(self, *_: object, **__: object) -> "_Reader":
         return self
 
-    def encode(self, pixels: torch.Tensor) -> Any:
+    def encode(self, pixels: torch.Tensor) -> object:
         found = self._vae.encode(pixels.to(self._vae.dtype))
         spread = found.latent_dist
         found.latent_dist = type(spread)(spread.parameters.to(pixels.dtype))
@@ -256,10 +256,10 @@ class _Finished:
     def set_timesteps(
         self,
         num_inference_steps: int = 0,
-        device: Any = None,
-        timesteps: Any = None,
-        sigmas: Any = None,
-        **_: Any,
+        device: object = None,
+        timesteps: object = None,
+        sigmas: object = None,
+        **_: object,
     ) -> None:
         return None
 
@@ -267,7 +267,7 @@ class _Finished:
         return None
 
 
-def _accepted(pipeline: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, object]:
     """Those of the arguments that the pipeline's call takes, and `ALWAYS`."""
     taken = inspect.signature(type(pipeline).__call__).parameters
     return {name: value for name, value in {**ALWAYS, **arguments}.items() if name in taken}
@@ -279,19 +279,19 @@ class _Steps:
 
     def __init__(self, scheduler: Any, on_step: OnStep) -> None:
         self._scheduler, self._on_step = scheduler, on_step
-        self.latents: Any = None
+        self.latents: torch.Tensor | None = None
 
-    def arguments(self, pipeline: Any) -> dict[str, Any]:
+    def arguments(self, pipeline: object) -> dict[str, object]:
         """Those of the pipeline's call that let it tell of its steps; some older ones call them otherwise."""
         if "callback_on_step_end" in inspect.signature(type(pipeline).__call__).parameters:
             return {"callback_on_step_end": self._at_end}
         return {"callback": self._after, "callback_steps": 1}
 
-    def _at_end(self, pipeline: Any, i: int, _: Any, kept: dict[str, Any]) -> dict[str, Any]:
+    def _at_end(self, pipeline: Any, i: int, _: object, kept: dict[str, Any]) -> dict[str, Any]:
         self._note(i, kept["latents"], pipeline.num_timesteps)
         return kept
 
-    def _after(self, i: int, _: Any, latents: torch.Tensor) -> None:
+    def _after(self, i: int, _: object, latents: torch.Tensor) -> None:
         self._note(i, latents, 0)
 
     def _note(self, i: int, latents: torch.Tensor, count: int) -> None:
@@ -299,13 +299,13 @@ class _Steps:
         self._on_step(i + 1, max(i + 1, count or len(self._scheduler.timesteps)))
 
 
-def _playing_back(encoded: Sequence[Encoded], device: torch.device) -> Callable[..., Any]:
+def _playing_back(encoded: Sequence[Encoded], device: torch.device) -> Callable[..., object]:
     """An `encode_prompt` that gives what was kept of these rows, call by call."""
-    calls: Iterator[Any] = iter([_together(each, device) for each in zip(*encoded, strict=True)])
+    calls: Iterator[object] = iter([_together(each, device) for each in zip(*encoded, strict=True)])
     return lambda *_, **__: next(calls)
 
 
-def _together(rows: Sequence[Any], device: torch.device) -> Any:
+def _together(rows: Sequence[Any], device: torch.device) -> object:
     """What `encode_prompt` would have given for these rows at once."""
     first = rows[0]
     if isinstance(first, torch.Tensor):
@@ -317,7 +317,7 @@ def _together(rows: Sequence[Any], device: torch.device) -> Any:
     return first
 
 
-def _on_cpu(value: Any) -> Any:
+def _on_cpu(value: object) -> object:
     if isinstance(value, torch.Tensor):
         return value.cpu()
     if isinstance(value, tuple | list):
@@ -326,7 +326,7 @@ def _on_cpu(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _tiles(vae: Any, wanted: bool) -> Iterator[None]:
+def _tiles(vae: Any, wanted: bool) -> Generator[None]:
     if not wanted or not hasattr(vae, "enable_tiling"):
         yield
         return

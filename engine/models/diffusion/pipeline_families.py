@@ -5,7 +5,6 @@ A pipeline that is not listed is called as it documents itself; the library then
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ FAMILIES: dict[str, Family] = {
     "GlmImagePipeline": Family(multiple=32, tokens=True),
 }
 
-ALWAYS: Mapping[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
+ALWAYS: Mapping[str, object] = {"use_resolution_binning": False, "clean_caption": False}
 """Given to every call that takes it: pictures are of the size asked for, prompts are read as they are."""
 
 

@@ -5,7 +5,7 @@ Weights are made on the meta device and filled from the safetensors files, so th
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,9 @@ def load_part(
     kind = _pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype).to(device) for name in wanted}
-    given: dict[str, Any] = dict(modules)
+    given: dict[str, object] = dict(modules)
     outlined: list[str] = []
-    tokenizers: dict[str, Any] = {}
+    tokenizers: dict[str, object] = {}
     for name, entry in read_index(folder).items():
         if name in modules or not isinstance(entry, list) or name == "scheduler":
             continue
@@ -61,7 +61,7 @@ def load_part(
     return PipelinePart(pipeline=pipeline, **modules)
 
 
-def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, Any] | None = None) -> Any:
+def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:
     """A scheduler of its own for each call, which keeps the state of a run.
 
     Args:
@@ -130,7 +130,7 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> An
         ) from error
 
 
-def _tokenizer(folder: Path) -> Any:
+def _tokenizer(folder: Path) -> object:
     """The tokenizer in a processor's folder: texts are all that is read with it here, and the rest of some
     processors needs torchvision."""
     from transformers import AutoTokenizer
@@ -167,7 +167,7 @@ def _class_of(folder: Path, library: str, class_name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Without the library's progress bars."""
     from diffusers.utils import logging
 

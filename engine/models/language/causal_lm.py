@@ -115,12 +115,12 @@ class LanguageModel:
         return conversation.prompt_ids(self.tokenizer, system, text, thinking=thinking)
 
     def begin(
-        self, rows: Sequence[list[int]], *, width: int, new_tokens: int, fixed_shapes: bool = False
+        self, rows: Sequence[list[int]], *, prompt_tokens: int, new_tokens: int, batch_invariant: bool = False
     ) -> Decoding:
-        """Read prefixes of different lengths, at most `width`; the stop is part of the alphabet.
+        """Read prefixes of different lengths, at most `prompt_tokens`; the stop is part of the alphabet.
 
         Args:
-            fixed_shapes: what runs depends on the number of rows and on `width` alone.
+            batch_invariant: what runs depends on the number of rows and on `prompt_tokens` alone.
 
         Raises:
             RowError: a row is longer, or does not fit the model's positions with `new_tokens` after it.
@@ -129,13 +129,18 @@ class LanguageModel:
         if left < 1:
             reason = f"the planner has no position left for a prompt beside {new_tokens} tokens of its own"
             raise InputError(f"{reason}: make max_tokens or thinking_tokens smaller")
-        limit = min(width, left)
+        limit = min(prompt_tokens, left)
         for i, row in enumerate(rows):
             if len(row) > limit:
                 reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
                 raise RowError(i, reason)
-        room = width if fixed_shapes else 0
-        return begin(self.model, rows, new_tokens=new_tokens, width=room, apart=fixed_shapes)
+        return begin(
+            self.model,
+            rows,
+            new_tokens=new_tokens,
+            prefix_tokens=prompt_tokens,
+            batch_invariant=batch_invariant,
+        )
 
     def decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids))
@@ -169,7 +174,7 @@ class ImageTokenModel:
         """The ids of image tokens."""
         return slice(self.offset, self.offset + self.codebook.size)
 
-    def begin(self, prompts: Sequence[str], *, guided: bool, fixed_shapes: bool = False) -> Decoding:
+    def begin(self, prompts: Sequence[str], *, guided: bool, batch_invariant: bool = False) -> Decoding:
         """Read the prompts; with `guided` the same number of rows without a prompt follows.
 
         Tokens and logits are those of the image alone, counted from its first.
@@ -177,7 +182,7 @@ class ImageTokenModel:
         texts = [*prompts, *([""] * len(prompts) if guided else [])]
         rows = [[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts]
         count = self.grid[0] * self.grid[1]
-        return begin(self.model, rows, new_tokens=count - 1, legal=self.legal, apart=fixed_shapes)
+        return begin(self.model, rows, new_tokens=count - 1, legal=self.legal, batch_invariant=batch_invariant)
 
 
 def begin(
@@ -186,19 +191,26 @@ def begin(
     *,
     new_tokens: int,
     legal: slice | None = None,
-    width: int = 0,
-    apart: bool = False,
+    prefix_tokens: int = 0,
+    batch_invariant: bool = False,
 ) -> Decoding:
     """Read prefixes with a causal LM: lean where its architecture is known, by the library otherwise.
 
     Args:
         model: of transformers.
         legal: the ids that logits are about and tokens are counted in; all, if `None`.
-        width: what the prefixes are taken to be at least as long as.
-        apart: the shapes that run do not depend on how the prefixes are alike.
+        prefix_tokens: of a prefix, at most; 0 where all have one length.
+        batch_invariant: the shapes that run depend on the number of prefixes and on `prefix_tokens` alone.
     """
     kind = LeanDecoding if is_lean(model) else CachedDecoding
-    return kind(model, prefixes, new_tokens=new_tokens, legal=legal, width=width, apart=apart)
+    return kind(
+        model,
+        prefixes,
+        new_tokens=new_tokens,
+        legal=legal,
+        prefix_tokens=prefix_tokens,
+        batch_invariant=batch_invariant,
+    )
 
 
 def position_count(config: Any) -> int:
@@ -220,8 +232,9 @@ def single_id(found: object) -> int:
 def text_ids(tokenizer: "PreTrainedTokenizerFast", text: str, length: int) -> list[int]:
     """`<s> text </s>`, cut or padded to `length` ids."""
     ids = tokenizer.encode(text, add_special_tokens=False)[: length - 2]
-    ids = [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
-    return ids + [tokenizer.pad_token_id] * (length - len(ids))
+    ids = [single_id(tokenizer.bos_token_id), *ids, single_id(tokenizer.eos_token_id)]
+    missing = length - len(ids)
+    return ids + [single_id(tokenizer.pad_token_id)] * missing if missing else ids
 
 
 def load_language_model(

@@ -3,6 +3,7 @@
 Knows the library's tokenizers by what they can do. Knows nothing of models, plans or pictures.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import CheckpointError
@@ -58,7 +59,9 @@ def prompt_ids(tokenizer: Any, system: str, text: str, *, thinking: bool = False
     return tokenizer.encode(written, add_special_tokens=False)
 
 
-def templated(tokenizer: Any, messages: list[dict[str, Any]], *, template: str = "", **told: Any) -> str:
+def templated(
+    tokenizer: Any, messages: Sequence[Mapping[str, object]], *, template: str = "", **told: object
+) -> str:
     """A conversation by a chat template; by the tokenizer's own, if none is given.
 
     Some templates write the date (Llama 3, SmolLM 3): theirs is the same every day, for a row must not be

@@ -26,7 +26,8 @@ class EmbeddedDecoding:
         new_tokens: how many may follow.
         embed: of image tokens.
         head: to image tokens.
-        width: what the prefixes are taken to be at least as long as.
+        prefix_tokens: of a prefix, at most.
+        batch_invariant: pad all prefixes to `prefix_tokens`; else to the longest of them.
         places: int64 (3, new_tokens) where the new tokens stand, in time, height and width, counted from the
             prefix's end, for a model with positions in three dimensions (M-RoPE); `None` for one with one.
     """
@@ -40,14 +41,15 @@ class EmbeddedDecoding:
         new_tokens: int,
         embed: Embed,
         head: Head,
-        width: int = 0,
+        prefix_tokens: int = 0,
+        batch_invariant: bool = False,
         places: torch.Tensor | None = None,
     ) -> None:
         from transformers import StaticCache
 
         self._model, self._embed, self._head = model, embed, head
         device = prefixes[0].device
-        self._at = max(width, *(len(row) for row in prefixes))
+        self._at = max(prefix_tokens if batch_invariant else 0, *(len(row) for row in prefixes))
         self._count = 0  # tokens so far
         self._cache = StaticCache(config=model.config, max_cache_len=self._at + new_tokens)
         padding = torch.tensor([self._at - len(row) for row in prefixes], device=device)

@@ -25,8 +25,9 @@ class LeanDecoding:
         prefixes: the ids of each row, at least one.
         new_tokens: how many may follow.
         legal: the ids that logits are about and tokens are counted in; all, if `None`.
-        width: what the prefixes are taken to be at least as long as.
-        apart: read each prefix by itself, so that the shapes that run do not depend on the neighbours.
+        prefix_tokens: of a prefix, at most; 0 where all have one length.
+        batch_invariant: make room for prefixes of `prefix_tokens`, and read each by itself, so that the shapes
+            that run do not depend on the neighbours.
     """
 
     @torch.inference_mode()
@@ -37,15 +38,17 @@ class LeanDecoding:
         *,
         new_tokens: int,
         legal: slice | None = None,
-        width: int = 0,
-        apart: bool = False,
+        prefix_tokens: int = 0,
+        batch_invariant: bool = False,
     ) -> None:
         self._layers = layers_of(model)
         self._norm = norm_of(model.model.norm)
         self._embed = model.model.embed_tokens
         legal = slice(0, model.lm_head.out_features) if legal is None else legal
         self._head, self._first = model.lm_head.weight[legal], legal.start
-        self._at = max(width, *map(len, prefixes))  # where the next token goes
+        self._at = max(
+            prefix_tokens if batch_invariant else 0, *map(len, prefixes)
+        )  # where the next token goes
         room = self._at + new_tokens
         like = self._head
         k_weight = self._layers[0].k[0]
@@ -68,7 +71,7 @@ class LeanDecoding:
             None if self._padding is None else (places >= padding[:, None])[:, None, None]
         )  # (b, 1, 1, room)
         self.logits = like.new_empty(len(prefixes), like.shape[0])
-        for rows in _groups(prefixes, apart):
+        for rows in _groups(prefixes, batch_invariant):
             self._read(rows, prefixes)
 
     @torch.inference_mode()
@@ -171,11 +174,11 @@ class LeanDecoding:
         self.logits[to] = linear(self._norm(x[:, -1]), self._head)[source]
 
 
-def _groups(prefixes: Sequence[Sequence[int]], apart: bool) -> list[list[int]]:
+def _groups(prefixes: Sequence[Sequence[int]], batch_invariant: bool) -> list[list[int]]:
     """Rows whose prefixes are read together."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
     for row, prefix in enumerate(prefixes):
-        groups[tuple(prefix) if apart else len(prefix)].append(row)
+        groups[tuple(prefix) if batch_invariant else len(prefix)].append(row)
     return list(groups.values())
 
 

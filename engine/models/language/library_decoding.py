@@ -13,7 +13,8 @@ class CachedDecoding:
     """An `ar.decoding.Decoding`; its arguments are those of `LeanDecoding`, and rows are padded on the left.
 
     Args:
-        apart: makes no difference: equal prefixes are read as often as there are rows.
+        batch_invariant: make room for prefixes of `prefix_tokens`; equal prefixes are read as often as
+            there are rows in any case.
     """
 
     def __init__(
@@ -23,14 +24,14 @@ class CachedDecoding:
         *,
         new_tokens: int,
         legal: slice | None = None,
-        width: int = 0,
-        apart: bool = False,
+        prefix_tokens: int = 0,
+        batch_invariant: bool = False,
     ) -> None:
         from transformers import StaticCache
 
         self._model = model
         self._legal = slice(0, int(model.config.get_text_config().vocab_size)) if legal is None else legal
-        self._length = max(width, *map(len, prefixes))
+        self._length = max(prefix_tokens if batch_invariant else 0, *map(len, prefixes))
         self._cache = StaticCache(config=model.config, max_cache_len=self._length + new_tokens)
         ids = torch.zeros(len(prefixes), self._length, dtype=torch.long)
         mask = torch.ones(len(prefixes), self._length + new_tokens, dtype=torch.long)

@@ -61,12 +61,12 @@ class Drafter(abc.ABC):
         return 0
 
     def begin(
-        self, prompts: Sequence[str], grid: tuple[int, int], *, guided: bool, fixed_shapes: bool = False
+        self, prompts: Sequence[str], grid: tuple[int, int], *, guided: bool, batch_invariant: bool = False
     ) -> Decoding:
         """Read the prompts; with `guided` the same number of rows without a prompt follows.
 
         Args:
-            fixed_shapes: what runs depends on the number of rows and on the grid alone.
+            batch_invariant: what runs depends on the number of rows and on the grid alone.
 
         Raises:
             RowError: a prompt is too long.
@@ -82,7 +82,7 @@ class Drafter(abc.ABC):
         return self._decoding(
             [embed(torch.tensor(row, device=self.device)) for row in rows],
             grid,
-            width=TEXT_TOKENS if fixed_shapes else 0,
+            batch_invariant=batch_invariant,
         )
 
     @abc.abstractmethod
@@ -97,7 +97,9 @@ class Drafter(abc.ABC):
         """Those of the branch without a prompt, beside a row with one."""
 
     @abc.abstractmethod
-    def _decoding(self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, width: int) -> Decoding: ...
+    def _decoding(
+        self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, batch_invariant: bool
+    ) -> Decoding: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,14 +134,17 @@ class JanusDrafter(Drafter):
         pad = single_id(self.model.generation_config.pad_token_id)
         return [each if each in kept else pad for each in row]
 
-    def _decoding(self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, width: int) -> Decoding:
+    def _decoding(
+        self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, batch_invariant: bool
+    ) -> Decoding:
         return EmbeddedDecoding(
             self.model.model.language_model,
             prefixes,
             new_tokens=grid[0] * grid[1],
             embed=self.model.prepare_embeddings_for_image_generation,
             head=self.model.model.generation_head,
-            width=width,
+            prefix_tokens=TEXT_TOKENS,
+            batch_invariant=batch_invariant,
         )
 
 
@@ -192,7 +197,9 @@ class GlmImageDrafter(Drafter):
     def _free_ids(self, row: list[int], grid: tuple[int, int]) -> list[int]:
         return self._prompt_ids("", grid)
 
-    def _decoding(self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, width: int) -> Decoding:
+    def _decoding(
+        self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, batch_invariant: bool
+    ) -> Decoding:
         size = self.codebook.size
         embed = self.model.get_input_embeddings()
         head = self.model.lm_head
@@ -202,7 +209,8 @@ class GlmImageDrafter(Drafter):
             new_tokens=self.lead(grid) + grid[0] * grid[1],
             embed=embed,
             head=lambda hidden: head(hidden)[..., :size],
-            width=width,
+            prefix_tokens=TEXT_TOKENS,
+            batch_invariant=batch_invariant,
             places=_places(self.small(grid), grid),
         )
 

@@ -56,7 +56,7 @@ class CaptionDecoder:
     @torch.inference_mode()
     def read(self, ids: torch.Tensor, features: ImageFeatures) -> torch.Tensor:
         """Texts int64 (b · n, t) of b pictures to hidden states (b · n, t, d)."""
-        return self._run(ids, 0, features, lambda i, q, k, v: _attended(q, k, v, causal=True))
+        return self.run(ids, 0, features, lambda i, q, k, v: _attended(q, k, v, causal=True))
 
     @torch.inference_mode()
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ class CaptionDecoder:
         """A text of each picture, beginning with the ids `start`."""
         return CaptionDecoding(self, start, features, new_tokens)
 
-    def _run(
+    def run(
         self,
         ids: torch.Tensor,
         at: int,
@@ -123,7 +123,7 @@ class CaptionDecoding:
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Append one token, int64 (b,), to each text; returns the new logits (b, v)."""
-        hidden = self._decoder._run(tokens[:, None], self._at, self._sight, self._look_back)
+        hidden = self._decoder.run(tokens[:, None], self._at, self._sight, self._look_back)
         self._at += 1
         self.logits = self._decoder.logits(hidden[:, 0])
         return self.logits

@@ -77,17 +77,17 @@ class Captioner:
 
     @torch.inference_mode()
     def negative_log_likelihood(
-        self, features: ImageFeatures, texts: Sequence[str], *, fixed_shapes: bool = False
+        self, features: ImageFeatures, texts: Sequence[str], *, batch_invariant: bool = False
     ) -> torch.Tensor:
         """-log p(text | picture) a token, end included, for each text: float32 (b,).
 
         Args:
             sight: one picture for each text, or one for all.
-            fixed_shapes: what runs depends on the number of texts alone.
+            batch_invariant: what runs depends on the number of texts alone.
         """
         rows = [self._caption_ids(text) for text in texts]
         start = len(self.caption_start)
-        ids = self._padded(rows, self.text_length if fixed_shapes else max(map(len, rows)))
+        ids = self._padded(rows, self.text_length if batch_invariant else max(map(len, rows)))
         hidden = self._decoder.read(ids, features)[:, start - 1 : -1]
         logits = self._decoder.logits(hidden)  # (b, t, v), each for the token after it
         nats = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, start:], reduction="none")
@@ -129,14 +129,14 @@ class Captioner:
         return (yes - no).view(-1, most).cpu(), (nats * words).sum(1).view(-1, most).cpu()
 
     def captions(
-        self, features: ImageFeatures, *, max_tokens: int = 32, fixed_shapes: bool = False
+        self, features: ImageFeatures, *, max_tokens: int = 32, batch_invariant: bool = False
     ) -> list[str]:
         """The likeliest caption, word by word, for each row."""
         rows = decode_greedy(
             self._decoder.begin(self.caption_start, features, new_tokens=max_tokens),
             count=max_tokens,
             stop=single_id(self.tokenizer.eos_token_id),
-            compact=not fixed_shapes,
+            batch_invariant=batch_invariant,
         )
         return [str(self.tokenizer.decode(row)).strip() for row in rows]
 

@@ -36,22 +36,26 @@ def load_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> Pictu
         output_loading_info=True,
     )
     model = whole(loaded, folder).to(device).eval().requires_grad_(False)
-    common: dict[str, Any] = {"model": model, "processor": processor}
     template = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template
     match config.model_type:
         case "blip":
             text = config.text_config
             return CaptionReader(
-                **common, end=text.sep_token_id, prompt="", begin=(text.bos_token_id,), encodes=False
+                model=model,
+                processor=processor,
+                end=text.sep_token_id,
+                prompt="",
+                begin=(text.bos_token_id,),
+                encodes=False,
             )
         case "blip-2":
             encodes = not config.use_decoder_only_language_model
-            return _captioner(common, prompt="", encodes=encodes)
+            return _captioner(model, processor, prompt="", encodes=encodes)
         case "florence2":
-            return _captioner(common, prompt="<CAPTION>", encodes=True)
+            return _captioner(model, processor, prompt="<CAPTION>", encodes=True)
         case _ if template:
             end = end_of(model, processor.tokenizer, chats=True)
-            return ChatReader(**common, end=end, template=template)
+            return ChatReader(model=model, processor=processor, end=end, template=template)
         case kind:
             raise CheckpointError(
                 f"{folder}: a {kind} without a chat template is no captioner that is known: name a BLIP,"
@@ -59,8 +63,7 @@ def load_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> Pictu
             )
 
 
-def _captioner(common: dict[str, Any], *, prompt: str, encodes: bool) -> CaptionReader:
-    model, tokenizer = common["model"], common["processor"].tokenizer
+def _captioner(model: Any, processor: Any, *, prompt: str, encodes: bool) -> CaptionReader:
     begin: tuple[int, ...] = ()
     if encodes:
         told = model.generation_config
@@ -68,8 +71,8 @@ def _captioner(common: dict[str, Any], *, prompt: str, encodes: bool) -> Caption
         start = _first(told.decoder_start_token_id, text.decoder_start_token_id)
         forced = _first(told.forced_bos_token_id, getattr(text, "forced_bos_token_id", None))
         begin = (single_id(start), *([] if forced is None else [int(forced)]))
-    end = end_of(model, tokenizer, chats=False)
-    return CaptionReader(**common, end=end, prompt=prompt, begin=begin, encodes=encodes)
+    end = end_of(model, processor.tokenizer, chats=False)
+    return CaptionReader(model=model, processor=processor, end=end, prompt=prompt, begin=begin, encodes=encodes)
 
 
 def _first(*values: Any) -> Any:

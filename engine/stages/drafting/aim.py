@@ -15,7 +15,7 @@ from torch.nn.functional import max_pool2d
 from ...errors import RowError
 from ...language.open_vocabulary.places import Area, place_of, without
 from ...repair import Aim, Flaw
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Fact
 from .locate import LocateStage, Sought
 
@@ -37,7 +37,7 @@ class AimStage:
     gives = Aim
 
     def __init__(self, *, locate: LocateStage | None = None) -> None:
-        self.uses: tuple[ModelKey, ...] = () if locate is None else locate.uses
+        self.uses: tuple[ModelKey[object], ...] = () if locate is None else locate.uses
         self._locate = locate
 
     def workspace(self, batch: Sequence[Flaw]) -> int:
@@ -47,20 +47,20 @@ class AimStage:
         sought = [_sought(most, most.plan.prompt) for _ in most.facts]
         return masks + (self._locate.workspace(sought) if self._locate else 0)
 
-    def run(self, batch: Sequence[Flaw], models: Models, report: Report) -> list[Aim]:
+    def run(self, batch: Sequence[Flaw], models: Models, context: RunContext) -> list[Aim]:
         """Raises `RowError` where nothing of what is aimed at may change, or the picture was scaled up."""
         aims: list[Aim] = []
         for i, flaw in enumerate(batch):
             request, (height, width, _) = flaw.plan.request, flaw.picture.pixels.shape
             if (height, width) != (request.height, request.width):
                 raise RowError(i, f"a picture that was scaled to {width}x{height} pixels is not painted over")
-            aims.append(self._aim(flaw, models, report))
+            aims.append(self._aim(flaw, models, context))
             if not aims[-1].mask.any():
                 raise RowError(i, "nothing may change where something is missing: make the mask larger")
-            report.step(i + 1, len(batch))
+            context.step(i + 1, len(batch))
         return aims
 
-    def _aim(self, flaw: Flaw, models: Models, report: Report) -> Aim:
+    def _aim(self, flaw: Flaw, models: Models, context: RunContext) -> Aim:
         draft = flaw.candidate.draft if self._locate else None
         if draft is None:
             return Aim(flaw=flaw, cells=_wanted(flaw, GRID), strength=STRENGTH, keeps_tokens=False)
@@ -70,7 +70,7 @@ class AimStage:
             return Aim(flaw=flaw, cells=torch.ones(draft.grid, dtype=torch.bool))
         cells = _union([area for area in areas.values() if area], draft.grid)
         sought = [_sought(flaw, other) for other in others.values() if other]
-        for found in self._locate.run(sought, models, report) if self._locate and sought else ():
+        for found in self._locate.run(sought, models, context) if self._locate and sought else ():
             cells |= _around(found.box) if found.seen else True
         return Aim(flaw=flaw, cells=cells)
 

@@ -9,7 +9,7 @@ from ...models.checkpoint.folder import read_config
 from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes
 from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Plan, Settings
 from .initial_tokens import token_constraints
 
@@ -28,14 +28,15 @@ class DraftStage:
     takes = Plan
     gives = Draft
 
-    def __init__(self, *, model: ModelKey, codebook: ModelKey) -> None:
+    def __init__(self, *, model: ModelKey[ImageTokenModel], codebook: ModelKey[PatchCodebook]) -> None:
+        self._drafter, self._codebook = model, codebook
         self.uses = (model, codebook)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, and what reading and drawing take; tokens that a row begins
         with are read many at once."""
         needed = ("image_token_grid", "image_text_length", *DECODING_NEEDS)
-        config = read_config(self.uses[0].checkpoint, *needed)
+        config = read_config(self._drafter.checkpoint, *needed)
         guided = any(settings_of(plan).draft_guidance_scale != 1 for plan in batch)
         height, width = config["image_token_grid"]
         prefix = config["image_text_length"] + 1
@@ -49,14 +50,13 @@ class DraftStage:
             at_once=READ_AT_ONCE if begins else 1,
         )
 
-    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Draft]:
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
-        model: ImageTokenModel = models[self.uses[0]]
-        book: PatchCodebook = models[self.uses[1]]
+        model, book = models[self._drafter], models[self._codebook]
         if model.codebook != book.codebook or model.grid != book.grid:
             raise InputError(
-                f"{self.uses[0].checkpoint} writes tokens of {model.codebook} on a grid of {model.grid},"
-                f" {self.uses[1].checkpoint} reads {book.codebook} on {book.grid}:"
+                f"{self._drafter.checkpoint} writes tokens of {model.codebook} on a grid of {model.grid},"
+                f" {self._codebook.checkpoint} reads {book.codebook} on {book.grid}:"
                 " name a matching pair in the recipe"
             )
         for i, plan in enumerate(batch):
@@ -66,17 +66,19 @@ class DraftStage:
         guided = any(scale != 1 for scale in scales)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         count = model.grid[0] * model.grid[1]
-        given = token_constraints(batch, model, book, report)
+        given = token_constraints(batch, model, book, context)
         if given is not None and given.kept.all():
             tokens = given.tokens
         else:
             tokens = decode_grid(
-                model.begin([plan.prompt for plan in batch], guided=guided, fixed_shapes=report.fixed_shapes),
+                model.begin(
+                    [plan.prompt for plan in batch], guided=guided, batch_invariant=context.batch_invariant
+                ),
                 count=count,
                 sampling=[sampling_of(each) for each in settings],
                 guidance=scales if guided else None,
                 uniforms=uniforms(keys, self.name, count),
-                report=report,
+                context=context,
                 given=given,
             )
         tokens = tokens.reshape(-1, *model.grid)

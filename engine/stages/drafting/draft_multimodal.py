@@ -9,7 +9,7 @@ from ...models.language.causal_lm import decoder_config, decoding_bytes
 from ...models.language.multimodal_lm import TEXT_TOKENS, Drafter, drawn
 from ...models.registry import BYTES
 from ...randomness import RowKey, uniforms
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Plan
 from .draft import sampling_of, settings_of
 
@@ -28,12 +28,13 @@ class MultimodalDraftStage:
     takes = Plan
     gives = Draft
 
-    def __init__(self, *, model: ModelKey) -> None:
+    def __init__(self, *, model: ModelKey[Drafter]) -> None:
+        self._drafter = model
         self.uses = (model,)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, what reading and drawing take, and one preview's decoding."""
-        key = self.uses[0]
+        key = self._drafter
         folder, request = folder_of(key.checkpoint) / key.part, batch[0].request
         tokens, preview = drawn(folder, request.height, request.width)
         branches = 2 if any(settings_of(plan).draft_guidance_scale != 1 for plan in batch) else 1
@@ -46,9 +47,9 @@ class MultimodalDraftStage:
         )
         return read + BYTES_A_PIXEL * preview
 
-    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Draft]:
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a prompt that is too long."""
-        model: Drafter = models[self.uses[0]]
+        model = models[self._drafter]
         grid = self._grid(batch, model)
         settings = [settings_of(plan) for plan in batch]
         scales = [float(each.draft_guidance_scale or 0) for each in settings]
@@ -57,12 +58,14 @@ class MultimodalDraftStage:
         lead = model.lead(grid)
         count = lead + grid[0] * grid[1]
         tokens = decode_grid(
-            model.begin([plan.prompt for plan in batch], grid, guided=guided, fixed_shapes=report.fixed_shapes),
+            model.begin(
+                [plan.prompt for plan in batch], grid, guided=guided, batch_invariant=context.batch_invariant
+            ),
             count=count,
             sampling=[sampling_of(each) for each in settings],
             guidance=scales if guided else None,
             uniforms=uniforms(keys, self.name, count),
-            report=report,
+            context=context,
         )[:, lead:].reshape(-1, *grid)
         return [
             Draft(plan=plan, tokens=row, codebook=model.codebook, preview=preview)

@@ -19,7 +19,7 @@ from ...ar.decoding import TokenConstraints, token_log_probs
 from ...errors import RowError
 from ...models.language.causal_lm import ImageTokenModel
 from ...models.vision.patch_codebook import PatchCodebook
-from ...stage import Report
+from ...stage import RunContext
 from ...values import Plan
 from ...values.start import Start
 
@@ -29,7 +29,7 @@ Cells = tuple[int, int]
 
 
 def token_constraints(
-    batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, report: Report
+    batch: Sequence[Plan], model: ImageTokenModel, book: PatchCodebook, context: RunContext
 ) -> TokenConstraints | None:
     """What of the grids of `batch` stands already; `None` where nothing does.
 
@@ -49,8 +49,8 @@ def token_constraints(
         kept=kept.flatten(1),
         min_log_prob=torch.full((len(batch), tokens[0].numel()), torch.inf),
     )
-    standing.weigh_shares(batch, model, report)
-    standing.weigh_former([start.former if start else "" for start in starts], model, report)
+    standing.weigh_shares(batch, model, context)
+    standing.weigh_former([start.former if start else "" for start in starts], model, context)
     return TokenConstraints(tokens=standing.tokens, kept=standing.kept, min_log_prob=standing.min_log_prob)
 
 
@@ -65,20 +65,20 @@ class _Standing:
     kept: torch.Tensor
     min_log_prob: torch.Tensor
 
-    def weigh_shares(self, batch: Sequence[Plan], model: ImageTokenModel, report: Report) -> None:
+    def weigh_shares(self, batch: Sequence[Plan], model: ImageTokenModel, context: RunContext) -> None:
         """Of rows of which a share is drawn anew, the others stay if they are as likely as they are now."""
         shares = [start.redraw if (start := plan.request.start) else 1.0 for plan in batch]
         doubtful = {
             i: s for i, s in enumerate(shares) if isinstance(s, float) and s < 1 and not self.kept[i].all()
         }
         for i, share in doubtful.items():
-            self.kept[i] |= share == 0
+            self.kept[i] |= share == 0.0
         if not any(doubtful.values()):
             return
-        rows = range(len(batch)) if report.fixed_shapes else list(doubtful)
+        rows = range(len(batch)) if context.batch_invariant else list(doubtful)
         prompts = [batch[i].prompt for i in rows]
-        decoding = model.begin(prompts, guided=True, fixed_shapes=report.fixed_shapes)
-        cond, uncond = token_log_probs(decoding, self.tokens[list(rows)].repeat(2, 1), report).chunk(2)
+        decoding = model.begin(prompts, guided=True, batch_invariant=context.batch_invariant)
+        cond, uncond = token_log_probs(decoding, self.tokens[list(rows)].repeat(2, 1), context).chunk(2)
         fitting = _smooth((cond - uncond).reshape(-1, *model.grid)).flatten(1)
         for i, likely, fits in zip(rows, cond, fitting, strict=True):
             if doubtful.get(i):
@@ -86,12 +86,12 @@ class _Standing:
                 room = AS_LIKELY / doubtful[i] ** 2  # nats; where little may go, little follows it
                 self.min_log_prob[i] = torch.where(best, likely - room, self.min_log_prob[i])
 
-    def weigh_former(self, former: Sequence[str], model: ImageTokenModel, report: Report) -> None:
+    def weigh_former(self, former: Sequence[str], model: ImageTokenModel, context: RunContext) -> None:
         """Of rows with a former wording, all stay that are as likely as after that."""
         if not any(former):
             return
-        decoding = model.begin(former, guided=False, fixed_shapes=report.fixed_shapes)
-        likely = token_log_probs(decoding, self.tokens, report)
+        decoding = model.begin(former, guided=False, batch_invariant=context.batch_invariant)
+        likely = token_log_probs(decoding, self.tokens, context)
         rows = [i for i, each in enumerate(former) if each]
         self.min_log_prob[rows] = likely[rows] - AS_LIKELY
 

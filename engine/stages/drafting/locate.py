@@ -15,7 +15,7 @@ from torch.nn.functional import max_pool2d
 from ...ar.decoding import token_log_probs
 from ...models.language.causal_lm import ImageTokenModel
 from ...models.vision.patch_codebook import PatchCodebook
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Request
 from ...values.start import Start, Wording
 from .draft import DraftStage
@@ -86,7 +86,8 @@ class LocateStage:
     takes = Sought
     gives = Found
 
-    def __init__(self, *, model: ModelKey, codebook: ModelKey) -> None:
+    def __init__(self, *, model: ModelKey[ImageTokenModel], codebook: ModelKey[PatchCodebook]) -> None:
+        self._drafter, self._codebook = model, codebook
         self.uses = (model, codebook)
         self._draft = DraftStage(model=model, codebook=codebook)
 
@@ -98,10 +99,10 @@ class LocateStage:
             [Plan(request=Request(prompt=each, start=start), prompt=each, facts=()) for each in wordings]
         )
 
-    def run(self, batch: Sequence[Sought], models: Models, report: Report) -> list[Found]:
-        model: ImageTokenModel = models[self.uses[0]]
-        book: PatchCodebook = models[self.uses[1]]
-        prompts, rows = [], []
+    def run(self, batch: Sequence[Sought], models: Models, context: RunContext) -> list[Found]:
+        model, book = models[self._drafter], models[self._codebook]
+        prompts: list[str] = []
+        rows: list[torch.Tensor] = []
         for sought in batch:
             tokens = sought.tokens
             if tokens is None:
@@ -109,8 +110,8 @@ class LocateStage:
                 tokens = book.encode(small[None].to(book.centroids.device))[0].cpu()
             prompts += [sought.wording, *sought.others]
             rows += [tokens.flatten()] * (1 + len(sought.others))
-        decoding = model.begin(prompts, guided=False, fixed_shapes=report.fixed_shapes)
-        found = token_log_probs(decoding, torch.stack(rows), report)
+        decoding = model.begin(prompts, guided=False, batch_invariant=context.batch_invariant)
+        found = token_log_probs(decoding, torch.stack(rows), context)
         parts = found.split([1 + len(sought.others) for sought in batch])
         return [_found(part[0], part[1:], model.grid) for part in parts]
 

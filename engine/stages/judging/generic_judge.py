@@ -12,14 +12,14 @@ from ...models.language.causal_lm import decoder_config, decoding_bytes
 from ...models.registry import BYTES
 from ...models.vision.picture_reader import PictureReader, grey
 from ...models.vision.picture_sizes import picture_bytes, picture_tokens
-from ...stage import ModelKey, Report
+from ...stage import ModelKey, RunContext
 from ...values import FactAnswer, Picture, Verdict
 
 TEXT_TOKENS = 400  # of a question or a plan, and what stands around it
 CAPTION_TOKENS = 48
 
 
-def workspace(key: ModelKey, batch: Sequence[Picture]) -> int:
+def workspace(key: ModelKey[object], batch: Sequence[Picture]) -> int:
     """Bytes of the largest picture alone: the vision model's activations, and two caches, of what texts share
     and of one text."""
     config, size = decoder_config(key.checkpoint), BYTES[key.dtype]
@@ -34,7 +34,7 @@ def workspace(key: ModelKey, batch: Sequence[Picture]) -> int:
 def verdicts(
     model: PictureReader,
     batch: Sequence[Picture],
-    report: Report,
+    context: RunContext,
     *,
     sharpness: float = 1.0,
     likelihood: bool = False,
@@ -60,7 +60,7 @@ def verdicts(
                 likelihood=_gain(model, picture, plan.request.prompt) if likelihood and plan else None,
             )
         )
-        report.step(i + 1, len(batch))
+        context.step(i + 1, len(batch))
     return found
 
 

@@ -7,7 +7,7 @@ from ...models.checkpoint.folder import folder_of
 from ...models.vision.caption_decoder import ImageFeatures
 from ...models.vision.captioner import TEXT_LENGTH, Captioner, answers_facts
 from ...models.vision.picture_reader import PictureReader
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Fact, FactAnswer, Picture, Verdict
 from . import generic_judge as reading
 
@@ -43,15 +43,18 @@ class JudgeStage:
     takes = Picture
     gives = Verdict
 
-    def __init__(self, *, model: ModelKey, sharpness: float = 1.0, likelihood: bool = False) -> None:
+    def __init__(
+        self, *, model: ModelKey[Captioner | PictureReader], sharpness: float = 1.0, likelihood: bool = False
+    ) -> None:
+        self._captioner = model
         self.uses = (model,)
         self._sharpness = sharpness
         self._likelihood = likelihood
 
     def workspace(self, batch: Sequence[Picture]) -> int:
         """What texts look at, and activations of the pictures, of the texts or of the facts asked at once."""
-        if not answers_facts(folder_of(self.uses[0].checkpoint)):
-            return reading.workspace(self.uses[0], batch)
+        if not answers_facts(folder_of(self._captioner.checkpoint)):
+            return reading.workspace(self._captioner, batch)
         facts = [len(fact.text) for picture in batch for fact in facts_of(picture, "")]
         asked = min(ASKS_AT_ONCE, len(facts) + MORE_ASKS * len(batch)) * min(
             TEXT_LENGTH, max(facts, default=0) + 4
@@ -60,23 +63,25 @@ class JudgeStage:
         looks = len(batch) + 1  # one of them at no picture
         return BYTES_A_SIGHT * looks + max(BYTES_A_LOOK * len(batch), texts)
 
-    def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Verdict]:
-        model: Captioner | PictureReader = models[self.uses[0]]
+    def run(self, batch: Sequence[Picture], models: Models, context: RunContext) -> list[Verdict]:
+        model = models[self._captioner]
         if isinstance(model, PictureReader):
             return reading.verdicts(
-                model, batch, report, sharpness=self._sharpness, likelihood=self._likelihood
+                model, batch, context, sharpness=self._sharpness, likelihood=self._likelihood
             )
-        fixed = report.fixed_shapes
         features = model.look([picture.pixels for picture in batch])
-        report.step(1, 3)
-        captions = _captions(model, features, batch, fixed)
-        report.step(2, 3)
+        context.step(1, 3)
+        captions = _captions(model, features, batch, batch_invariant=context.batch_invariant)
+        context.step(2, 3)
         facts = [facts_of(picture, caption) for picture, caption in zip(batch, captions, strict=True)]
-        answers = _answers(model, features, facts, fixed)
-        gains = _gains(model, features, [p.plan.prompt if p.plan else None for p in batch], fixed)
+        answers = _answers(model, features, facts, batch_invariant=context.batch_invariant)
+        told = [p.plan.prompt if p.plan else None for p in batch]
+        gains = _gains(model, features, told, batch_invariant=context.batch_invariant)
         wished = [p.plan.request.prompt if p.plan else None for p in batch]
-        likelihoods = _gains(model, features, wished, fixed) if self._likelihood else [None] * len(batch)
-        report.step(3, 3)
+        likelihoods: list[float | None] = [None] * len(batch)
+        if self._likelihood:
+            likelihoods = _gains(model, features, wished, batch_invariant=context.batch_invariant)
+        context.step(3, 3)
         found: list[Verdict] = []
         for picture, caption, row, gain, likelihood in zip(
             batch, captions, answers, gains, likelihoods, strict=True
@@ -101,29 +106,32 @@ def facts_of(picture: Picture, caption: str) -> tuple[Fact, ...]:
     return plan.facts if plan.asked else (*plan.facts, Fact(kind="other", text=plan.prompt))
 
 
-def _captions(model: Captioner, features: ImageFeatures, batch: Sequence[Picture], fixed: bool) -> list[str]:
+def _captions(
+    model: Captioner, features: ImageFeatures, batch: Sequence[Picture], *, batch_invariant: bool
+) -> list[str]:
     """Of each picture, but not of previews, of which nobody reads one."""
     if all(picture.is_preview for picture in batch):
         return [""] * len(batch)
-    said = model.captions(features, fixed_shapes=fixed)
+    said = model.captions(features, batch_invariant=batch_invariant)
     return ["" if picture.is_preview else caption for picture, caption in zip(batch, said, strict=True)]
 
 
 def _gains(
-    model: Captioner, features: ImageFeatures, texts: Sequence[str | None], fixed: bool
+    model: Captioner, features: ImageFeatures, texts: Sequence[str | None], *, batch_invariant: bool
 ) -> list[float | None]:
     """Nats a token by which each picture makes a text likelier; `None` where there is none."""
     said = [text or "" for text in texts]
-    shown = model.negative_log_likelihood(features, said, fixed_shapes=fixed)
-    unseen = model.negative_log_likelihood(model.blank, said, fixed_shapes=fixed)
+    shown = model.negative_log_likelihood(features, said, batch_invariant=batch_invariant)
+    unseen = model.negative_log_likelihood(model.blank, said, batch_invariant=batch_invariant)
     gains = (unseen - shown).nan_to_num(nan=-100.0).tolist()
     return [None if text is None else gain for gain, text in zip(gains, texts, strict=True)]
 
 
 def _answers(
-    model: Captioner, features: ImageFeatures, facts: Sequence[Sequence[Fact]], fixed: bool
+    model: Captioner, features: ImageFeatures, facts: Sequence[Sequence[Fact]], *, batch_invariant: bool
 ) -> list[tuple[FactAnswer, ...]]:
-    """All questions about all pictures; in fixed shapes, those about each picture on their own."""
+    """All questions about all pictures; or those about each picture on their own, where shapes must be
+    batch-invariant."""
     parts = [
         (row, each[start : start + ASKS_AT_ONCE])
         for row, each in enumerate(facts)
@@ -134,7 +142,7 @@ def _answers(
     def asks(part: Part) -> int:
         return sum(len(model.calibration.asked_for(fact)) for fact in part[1])
 
-    for asked in _together(parts, asks, at_once=1 if fixed else ASKS_AT_ONCE):
+    for asked in _together(parts, asks, at_once=1 if batch_invariant else ASKS_AT_ONCE):
         found = model.shows(features.of([row for row, _ in asked]), [each for _, each in asked])
         for (row, each), probabilities in zip(asked, found, strict=True):
             pairs = zip(each, probabilities, strict=True)

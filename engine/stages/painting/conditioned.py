@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Hashable
-from typing import Any
 
 import torch
 
@@ -14,12 +13,12 @@ class Conditioned:
     """A plan whose text is encoded.
 
     Args:
-        encoded: see `from_diffusers_pipeline.Encoded`.
+        encoded: see `pipeline.Encoded`.
         draft: whose tokens or preview are painted from; `None` where the text is all.
     """
 
     plan: Plan
-    encoded: tuple[Any, ...]
+    encoded: tuple[object, ...]
     draft: Draft | None = None
 
     @property
@@ -59,7 +58,7 @@ class Latents:
         return cls(conditioned=Conditioned.sample(plan, draft), latents=torch.zeros(1))
 
 
-def _shapes(value: Any) -> Hashable:
+def _shapes(value: object) -> Hashable:
     """Of the tensors; those in lists may differ from row to row."""
     if isinstance(value, torch.Tensor):
         return tuple(value.shape)

@@ -10,7 +10,7 @@ from ...diffusion.denoising import Predict, denoise, even_sigmas, guided
 from ...errors import InputError
 from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals, uniforms
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .refine import BYTES_A_PIXEL, DEFAULTS, RefineStage
 
@@ -54,7 +54,8 @@ class MorphStage:
     takes = Between
     gives = Picture
 
-    def __init__(self, *, model: ModelKey) -> None:
+    def __init__(self, *, model: ModelKey[PreviewRefiner]) -> None:
+        self._refiner = model
         self.uses = (model,)
 
     def workspace(self, batch: Sequence[Between]) -> int:
@@ -62,8 +63,8 @@ class MorphStage:
         requests = [value.first.plan.request for value in batch]
         return 2 * BYTES_A_PIXEL * sum(request.height * request.width for request in requests)
 
-    def run(self, batch: Sequence[Between], models: Models, report: Report) -> list[Picture]:
-        model: PreviewRefiner = models[self.uses[0]]
+    def run(self, batch: Sequence[Between], models: Models, context: RunContext) -> list[Picture]:
+        model = models[self._refiner]
         if batch[0].first.codebook.name != model.codebook:
             raise InputError(
                 f"the refiner was trained on tokens of {model.codebook}, the drafts' are of"
@@ -83,7 +84,7 @@ class MorphStage:
             denoise(predict, noise, scheduler=model.new_scheduler(), sigmas=even_sigmas(steps))
         ):
             painted = estimate
-            report.step(i + 1, steps)
+            context.step(i + 1, steps)
         pixels = model.decode(painted, condition)
         drafts = [_draft(value, each, p) for value, each, p in zip(batch, turned, previews, strict=True)]
         return [

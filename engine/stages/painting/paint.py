@@ -21,7 +21,7 @@ from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
 from ...randomness import RowKey, generators
-from ...stage import ModelKey, Models, Report, Stage
+from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
 
 
-def paint_stages(*, model: ModelKey, phases: bool = True, **settings: Any) -> tuple[Stage[Any, Any], ...]:
+def paint_stages(
+    *, model: "ModelKey[PipelinePart]", phases: bool = True, **settings: Any
+) -> tuple[AnyStage, ...]:
     """Plan to Picture.
 
     Args:
@@ -44,7 +46,7 @@ def paint_stages(*, model: ModelKey, phases: bool = True, **settings: Any) -> tu
 
 
 def repaint_stages(
-    *, model: ModelKey, strength: float = 0.6, **settings: Any
+    *, model: "ModelKey[PipelinePart]", strength: float = 0.6, **settings: Any
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`.
 
@@ -57,13 +59,15 @@ def repaint_stages(
     return _stages(model, PipelineCall(name="repaint", strength=strength, **settings), Draft)
 
 
-def token_stages(*, model: ModelKey, **settings: Any) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+def token_stages(
+    *, model: "ModelKey[PipelinePart]", **settings: Any
+) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
     return _stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
 
 
 def _stages(
-    model: ModelKey, call: PipelineCall, takes: type
+    model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     text, denoiser, vae = keys_of(model)
     return EncodeStage(text, call, takes), DenoiseStage(denoiser, vae, call), DecodeStage(vae, call)
@@ -75,18 +79,19 @@ class EncodeStage:
     name = "encode"
     gives = Conditioned
 
-    def __init__(self, model: ModelKey, call: PipelineCall, takes: type) -> None:
+    def __init__(self, model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type) -> None:
+        self._encoders = model
         self.uses = (model,)
         self.takes = takes
         self._call = call
 
     def workspace(self, batch: Sequence[Plan | Draft]) -> int:
-        (model,) = self.uses
+        model = self._encoders
         return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
 
-    def run(self, batch: Sequence[Plan | Draft], models: Models, report: Report) -> list[Conditioned]:
+    def run(self, batch: Sequence[Plan | Draft], models: Models, context: RunContext) -> list[Conditioned]:
         """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
-        part: PipelinePart = models[self.uses[0]]
+        part = models[self._encoders]
         rows = [
             Conditioned(plan=value.plan, encoded=(), draft=value)
             if isinstance(value, Draft)
@@ -96,12 +101,12 @@ class EncodeStage:
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
         new_scheduler(part, self._call.scheduler, self._call.scheduler_config)  # is there such a one?
-        known: dict[tuple[str, str], tuple[Any, ...]] = {}
+        known: dict[tuple[str, str], tuple[object, ...]] = {}
         for i, row in enumerate(rows):
             said = (row.plan.prompt, row.plan.request.negative_prompt)
             if said not in known:
                 known[said] = part.encode(self._call.call(part.family, [row]))
-            report.step(i + 1, len(rows))
+            context.step(i + 1, len(rows))
             rows[i] = dataclasses.replace(row, encoded=known[said])
         return rows
 
@@ -112,38 +117,41 @@ class DenoiseStage:
     takes = Conditioned
     gives = Latents
 
-    def __init__(self, model: ModelKey, vae: ModelKey, call: PipelineCall) -> None:
+    def __init__(
+        self, model: "ModelKey[PipelinePart]", vae: "ModelKey[PipelinePart]", call: PipelineCall
+    ) -> None:
         self.name = call.name
-        self.uses: tuple[ModelKey, ...] = (model,) if call.strength is None else (model, vae)
+        self._denoiser, self._vae = model, vae
+        self.uses = (model,) if call.strength is None else (model, vae)
         self._call = call
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         """The denoiser's activations; before them, those of reading the pictures that are begun with."""
-        request, model = batch[0].plan.request, self.uses[0]
+        request, model = batch[0].plan.request, self._denoiser
         folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
         if self._call.strength is None:
             return work
-        each = BYTES[self.uses[1].dtype]
+        each = BYTES[self._vae.dtype]
         return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))
 
-    def run(self, batch: Sequence[Conditioned], models: Models, report: Report) -> list[Latents]:
-        if report.fixed_shapes and len(batch) > 1 and any(row.is_ragged for row in batch):
-            return [each for row in batch for each in self.run([row], models, report)]
-        part: PipelinePart = models[self.uses[0]]
+    def run(self, batch: Sequence[Conditioned], models: Models, context: RunContext) -> list[Latents]:
+        if context.batch_invariant and len(batch) > 1 and any(row.is_ragged for row in batch):
+            return [each for row in batch for each in self.run([row], models, context)]
+        part = models[self._denoiser]
         call = self._call
         start = None
         if (strength := call.strength_of(batch[0].plan)) is not None:
             if strength == 0:
                 return [Latents(conditioned=row, latents=torch.zeros(1)) for row in batch]
-            start = (models[self.uses[1]], [init_image(row) for row in batch], strength)
+            start = (models[self._vae], [init_image(row) for row in batch], strength)
         keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
         latents = part.denoise(
             [row.encoded for row in batch],
             call.call(part.family, batch),
             generators=generators(keys, self.name),
             scheduler=new_scheduler(part, call.scheduler, call.scheduler_config),
-            on_step=report.step,
+            on_step=context.step,
             start=start,
         )
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
@@ -156,12 +164,13 @@ class DecodeStage:
     takes = Latents
     gives = Picture
 
-    def __init__(self, model: ModelKey, call: PipelineCall) -> None:
+    def __init__(self, model: "ModelKey[PipelinePart]", call: PipelineCall) -> None:
+        self._vae = model
         self.uses = (model,)
         self._call = call
 
     def workspace(self, batch: Sequence[Latents]) -> int:
-        request, (model,) = batch[0].plan.request, self.uses
+        request, model = batch[0].plan.request, self._vae
         return decoding_bytes(
             folder_of(model.checkpoint),
             height=request.height,
@@ -170,13 +179,13 @@ class DecodeStage:
             bytes_each=BYTES[model.dtype],
         )
 
-    def run(self, batch: Sequence[Latents], models: Models, report: Report) -> list[Picture]:
-        part: PipelinePart = models[self.uses[0]]
+    def run(self, batch: Sequence[Latents], models: Models, context: RunContext) -> list[Picture]:
+        part = models[self._vae]
         pictures: list[Picture] = []
         for i, row in enumerate(batch):
             pixels = self._pixels(row, part)
             pictures.append(Picture(pixels=pixels, plan=row.plan, draft=row.conditioned.draft))
-            report.step(i + 1, len(batch))
+            context.step(i + 1, len(batch))
         return pictures
 
     def _pixels(self, row: Latents, part: "PipelinePart") -> torch.Tensor:

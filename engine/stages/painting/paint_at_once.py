@@ -11,7 +11,7 @@ from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
 from ...randomness import RowKey, generators
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
 from .conditioned import Conditioned
 from .pipeline_call import PipelineCall, check_row, in_bytes
@@ -30,7 +30,13 @@ class PaintAtOnceStage:
     takes = Plan
     gives = Picture
 
-    def __init__(self, text: ModelKey, denoiser: ModelKey, vae: ModelKey, call: PipelineCall) -> None:
+    def __init__(
+        self,
+        text: "ModelKey[PipelinePart]",
+        denoiser: "ModelKey[PipelinePart]",
+        vae: "ModelKey[PipelinePart]",
+        call: PipelineCall,
+    ) -> None:
         self.name = call.name
         self.uses = (text, denoiser, vae)
         self._call = call
@@ -45,10 +51,10 @@ class PaintAtOnceStage:
             decoding_bytes(folder, height=height, width=width, tiled=False, bytes_each=BYTES[vae.dtype]),
         )
 
-    def run(self, batch: Sequence[Plan], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the pipeline does not paint."""
         first, *others = (models[key] for key in self.uses)
-        part: PipelinePart = first.joined(others)
+        part = first.joined(others)
         rows = [Conditioned(plan=plan, encoded=()) for plan in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
@@ -59,7 +65,7 @@ class PaintAtOnceStage:
                 self._call.call(part.family, [row]),
                 generator=generator,
                 scheduler=new_scheduler(part, self._call.scheduler, self._call.scheduler_config),
-                on_step=report.step,
+                on_step=context.step,
             )
             pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))
         return pictures

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -35,8 +35,8 @@ class PipelineCall:
 
     name: str
     scheduler: str = ""
-    scheduler_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    scheduler_config: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, object] = dataclasses.field(default_factory=dict)
     strength: float | None = None
     tokens: bool = False
     tile_above: int = 1024
@@ -48,11 +48,11 @@ class PipelineCall:
             return self.strength
         return start.strength
 
-    def call(self, family: Family, rows: Sequence[Conditioned]) -> dict[str, Any]:
+    def call(self, family: Family, rows: Sequence[Conditioned]) -> dict[str, object]:
         """Arguments of the library's call for rows of one size, steps and guidance."""
         request = rows[0].plan.request
         settings = request.settings
-        told: dict[str, Any] = {
+        told: dict[str, object] = {
             "prompt": [row.plan.prompt for row in rows],
             "height": request.height,
             "width": request.width,
@@ -67,7 +67,9 @@ class PipelineCall:
         return {name: value for name, value in told.items() if value is not None} | dict(self.arguments)
 
 
-def keys_of(model: ModelKey) -> tuple[ModelKey, ModelKey, ModelKey]:
+def keys_of(
+    model: "ModelKey[PipelinePart]",
+) -> "tuple[ModelKey[PipelinePart], ModelKey[PipelinePart], ModelKey[PipelinePart]]":
     """A pipeline's text encoders, denoiser and autoencoder."""
     # In half precision many autoencoders overflow: theirs is kept in full.
     dtype = "float32" if model.dtype == "float16" else model.dtype

@@ -10,7 +10,7 @@ from ...diffusion.step_cache import StepCache
 from ...errors import InputError, RowError
 from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .repainting import Repainting, repainting_of
 
@@ -40,7 +40,7 @@ class RefineStage:
     def __init__(
         self,
         *,
-        model: ModelKey,
+        model: ModelKey[PreviewRefiner],
         guidance_start: float = 0.0,
         guidance_stop: float = 1.0,
         step_cache: float = 0.0,
@@ -50,6 +50,7 @@ class RefineStage:
                 raise InputError(f"{name} = {share}: must lie between 0 and 1, as a share of the steps")
         if not step_cache >= 0:
             raise InputError(f"step_cache = {step_cache}: must be 0 (none) or more")
+        self._refiner = model
         self.uses = (model,)
         self._start, self._stop = guidance_start, guidance_stop
         self._threshold = step_cache
@@ -60,9 +61,9 @@ class RefineStage:
         pixels = sum(draft.plan.request.height * draft.plan.request.width for draft in batch)
         return BYTES_A_PIXEL * branches * pixels
 
-    def run(self, batch: Sequence[Draft], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Draft], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the model does not paint, or that is not of the draft's shape."""
-        model: PreviewRefiner = models[self.uses[0]]
+        model = models[self._refiner]
         for i, draft in enumerate(batch):
             _check(i, draft, model)
         request, steps = batch[0].plan.request, _steps(batch)
@@ -72,7 +73,7 @@ class RefineStage:
         if repainting is not None and not repainting.sigmas:
             pixels = repainting.pictures
         else:
-            pixels = self._paint(batch, model, condition, repainting, steps, report)
+            pixels = self._paint(batch, model, condition, repainting, steps, context)
         return [
             Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, batch, strict=True)
         ]
@@ -84,15 +85,15 @@ class RefineStage:
         condition: torch.Tensor,
         repainting: Repainting | None,
         steps: int,
-        report: Report,
+        context: RunContext,
     ) -> torch.Tensor:
         """uint8 (b, height, width, 3)."""
         keys = [RowKey(draft.plan.request.seed, draft.plan.request.candidate) for draft in batch]
         request = batch[0].plan.request
         noise = normals(keys, self.name, model.latent_shape(request.height, request.width)).to(condition)
         sigmas = repainting.sigmas if repainting else even_sigmas(steps)
-        cache = StepCache(self._threshold, fixed_shapes=report.fixed_shapes)
-        conditions = Conditions(model, batch, condition, fixed_shapes=report.fixed_shapes)
+        cache = StepCache(self._threshold, batch_invariant=context.batch_invariant)
+        conditions = Conditions(model, batch, condition, batch_invariant=context.batch_invariant)
         predicts = guidance_interval(
             cache.over(conditions.guided),
             cache.over(conditions.cond),
@@ -109,10 +110,10 @@ class RefineStage:
         )
         for i, estimate in enumerate(estimates):
             residual = estimate
-            report.view("estimate", i + 1, functools.partial(model.decode, residual, condition))
-            report.step(i + 1, len(sigmas))
+            context.view("estimate", i + 1, functools.partial(model.decode, residual, condition))
+            context.step(i + 1, len(sigmas))
         if cache.reused:
-            report.note(f"{cache.reused} of {cache.predicted} predictions were left out")
+            context.note(f"{cache.reused} of {cache.predicted} predictions were left out")
         pixels = model.decode(residual, condition)
         return repainting.finish(pixels) if repainting else pixels
 
@@ -121,14 +122,14 @@ class Conditions:
     """A refiner with what it is told of a batch, made once for all steps; predicts for any of its rows."""
 
     def __init__(
-        self, model: PreviewRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, fixed_shapes: bool
+        self, model: PreviewRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, batch_invariant: bool
     ) -> None:
         scales = [float(_settings(draft).guidance_scale or 0) for draft in batch]
         guided = any(scale != 1 for scale in scales)
         texts = [draft.plan.prompt for draft in batch]
         if guided:
             texts += [draft.plan.request.negative_prompt for draft in batch]
-        told = texts if fixed_shapes else list(dict.fromkeys(texts))  # equal ones are read once
+        told = texts if batch_invariant else list(dict.fromkeys(texts))  # equal ones are read once
         encoded = model.encode_text(told)[[told.index(text) for text in texts]]
         self._model, self._condition = model, condition
         self._text, self._free = encoded[: len(batch)], encoded[len(batch) :]

@@ -9,8 +9,10 @@ from ...diffusion.denoising import denoise
 from ...diffusion.tiles import Tiles, in_parts
 from ...errors import InputError
 from ...models.diffusion.refiner import PreviewRefiner
+from ...models.vision.captioner import Captioner
+from ...models.vision.picture_reader import PictureReader
 from ...randomness import RowKey, normals
-from ...stage import ModelKey, Models, Report, Silent
+from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Request, Verdict
 from ..judging.judge import JudgeStage
 
@@ -51,8 +53,8 @@ class UpscaleStage:
     def __init__(
         self,
         *,
-        model: ModelKey,
-        captioner: ModelKey | None = None,
+        model: ModelKey[PreviewRefiner],
+        captioner: ModelKey[Captioner | PictureReader] | None = None,
         scale: int = 2,
         strength: float = 0.2,
         num_inference_steps: int = 1,
@@ -70,6 +72,7 @@ class UpscaleStage:
             raise InputError(f"fidelity = {fidelity}: must lie between 0 and 45 dB")
         if not 0 <= overlap <= 128:
             raise InputError(f"overlap = {overlap}: must lie between 0 and 128 pixels")
+        self._refiner = model
         self.uses = (model,) if captioner is None else (model, captioner)
         self._judge = None if captioner is None else JudgeStage(model=captioner)
         self._scale, self._strength, self._steps = scale, strength, num_inference_steps
@@ -82,20 +85,20 @@ class UpscaleStage:
         looks = self._judge.workspace([batch[0]]) if self._judge and batch else 0
         return BYTES_A_PIXEL * max(sizes, default=0) + 6 * sum(sizes) + max(tiles, looks)
 
-    def run(self, batch: Sequence[Picture], models: Models, report: Report) -> list[Picture]:
+    def run(self, batch: Sequence[Picture], models: Models, context: RunContext) -> list[Picture]:
         results: list[Picture] = []
         for i, picture in enumerate(batch):
             plain = enlarged(picture.pixels, self._scale)
             chosen = plain
             if self._strength > 0:
-                chosen = self._checked(picture, plain, self._repainted(picture, plain, models), models, report)
+                chosen = self._checked(picture, plain, self._repainted(picture, plain, models), models, context)
             results.append(Picture(pixels=chosen, plan=picture.plan, draft=picture.draft))
-            report.step(i + 1, len(batch))
+            context.step(i + 1, len(batch))
         return results
 
     def _repainted(self, picture: Picture, plain: torch.Tensor, models: Models) -> torch.Tensor:
         """uint8 (h, w, 3): the plain enlargement (h, w, 3), repainted in tiles and put right."""
-        model: PreviewRefiner = models[self.uses[0]]
+        model = models[self._refiner]
         request = picture.plan.request if picture.plan else Request(prompt="a picture")
         canvas = _padded(plain, least=model.side, multiple=model.latents.patch).to(model.device)
         height, width = canvas.shape[:2]
@@ -128,22 +131,27 @@ class UpscaleStage:
         return put_right(painted[: plain.shape[0], : plain.shape[1]], picture.pixels, at_least=self._fidelity)
 
     def _checked(
-        self, picture: Picture, plain: torch.Tensor, repainted: torch.Tensor, models: Models, report: Report
+        self,
+        picture: Picture,
+        plain: torch.Tensor,
+        repainted: torch.Tensor,
+        models: Models,
+        context: RunContext,
     ) -> torch.Tensor:
         """The repainted one, unless the captioner finds the plan less in it than in the plain one."""
         if self._judge is None or picture.plan is None:
             return repainted
         both = [Picture(pixels=pixels, plan=picture.plan) for pixels in (plain, repainted)]
-        quiet = Silent(fixed_shapes=report.fixed_shapes)
+        quiet = RunContext(batch_invariant=context.batch_invariant)
         before, after = (self._score(one, models, quiet) for one in both)
         if after.score >= before.score - SLACK:
             return repainted
-        report.note(f"plain enlargement kept: {before.score:.2f} against {after.score:.2f}")
+        context.note(f"plain enlargement kept: {before.score:.2f} against {after.score:.2f}")
         return plain
 
-    def _score(self, picture: Picture, models: Models, report: Report) -> Verdict:
+    def _score(self, picture: Picture, models: Models, context: RunContext) -> Verdict:
         assert self._judge is not None, "checked before"
-        (verdict,) = self._judge.run([picture], models, report)
+        (verdict,) = self._judge.run([picture], models, context)
         return verdict
 
 

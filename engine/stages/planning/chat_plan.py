@@ -14,7 +14,7 @@ from ...ar.thinking import ThinkFirst, answer_of
 from ...errors import InputError
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
-from ...stage import Report
+from ...stage import RunContext
 from ...values import Plan, Request
 from .quoted_plan import in_users_words, read_plan, reasons_against
 
@@ -70,14 +70,14 @@ def new_tokens(max_tokens: int, thinking_tokens: int) -> int:
     return max_tokens + (thinking_tokens + AROUND_THINKING if thinking_tokens else 0)
 
 
-def plans_of(batch: Sequence[Request], chat: Chat, report: Report) -> list[Plan]:
+def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[Plan]:
     """A Plan of each request; a row's depends on no other row.
 
     Raises:
         RowError: a prompt is too long.
         InputError: the model does not think aloud, but is to.
     """
-    plans = dict(enumerate(_written(range(len(batch)), batch, chat, report, attempt=1)))
+    plans = dict(enumerate(_written(range(len(batch)), batch, chat, context, attempt=1)))
     if not chat.must_agree:
         return list(plans.values())
     reasons = _reasons(plans, plans)
@@ -86,14 +86,14 @@ def plans_of(batch: Sequence[Request], chat: Chat, report: Report) -> list[Plan]
     for attempt in range(2, TRIES + 1):
         if not reasons or chat.sampling.temperature == 0:  # which draws nothing
             break
-        rows = range(len(batch)) if report.fixed_shapes else list(reasons)  # their number must not tell
-        again = dict(zip(rows, _written(rows, batch, chat, report, attempt=attempt), strict=True))
+        rows = range(len(batch)) if context.batch_invariant else list(reasons)  # their number must not tell
+        again = dict(zip(rows, _written(rows, batch, chat, context, attempt=attempt), strict=True))
         plans |= {i: again[i] for i in reasons}
         reasons = _reasons(plans, reasons)
     plans |= {i: in_users_words(plans[i]) for i in reasons}
     if count:
         left = f", {len(reasons)} of them at last in the user's own words" if reasons else ""
-        report.note(f"{count} of {len(batch)} plans made again{left}: {told}")
+        context.note(f"{count} of {len(batch)} plans made again{left}: {told}")
     return list(plans.values())
 
 
@@ -103,7 +103,7 @@ def _reasons(plans: dict[int, Plan], rows: Iterable[int]) -> dict[int, list[str]
 
 
 def _written(
-    rows: Sequence[int], batch: Sequence[Request], chat: Chat, report: Report, *, attempt: int
+    rows: Sequence[int], batch: Sequence[Request], chat: Chat, context: RunContext, *, attempt: int
 ) -> list[Plan]:
     """Plans of these rows of a batch, as the model writes them."""
     model, requests = chat.model, [batch[i] for i in rows]
@@ -112,14 +112,16 @@ def _written(
     keys = [RowKey(request.seed, request.candidate) for request in requests]
     written = decode_text(
         model.begin(
-            told, width=chat.prompt_tokens, new_tokens=chat.new_tokens, fixed_shapes=report.fixed_shapes
+            told,
+            prompt_tokens=chat.prompt_tokens,
+            new_tokens=chat.new_tokens,
+            batch_invariant=context.batch_invariant,
         ),
         grammars=_grammars(requests, chat, close),
         sampling=[chat.sampling] * len(rows),
         uniforms=uniforms(keys, "plan" if attempt == 1 else f"plan/{attempt}", chat.new_tokens),
         stop=model.stop,
-        report=report,
-        compact=not report.fixed_shapes,
+        context=context,
     )
     answers = written if close is None else [answer_of(ids, close) for ids in written]
     return [

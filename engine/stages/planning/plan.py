@@ -13,7 +13,7 @@ from ...language.closed_vocabulary.vocabulary import FILE
 from ...models.checkpoint.folder import folder_of
 from ...models.language.causal_lm import LanguageModel, decoder_config, decoding_bytes
 from ...models.registry import BYTES
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Request
 from . import chat_plan, vocabulary_plan, words_plan
 
@@ -42,7 +42,7 @@ class PlanStage:
     def __init__(
         self,
         *,
-        model: ModelKey,
+        model: ModelKey[LanguageModel],
         temperature: float = 1.0,
         top_p: float = 0.9,
         prompt_tokens: int = 80,
@@ -53,6 +53,7 @@ class PlanStage:
     ) -> None:
         if thinking_tokens < 0:
             raise InputError(f"thinking_tokens = {thinking_tokens}: must be 0 (none) or more")
+        self._planner = model
         self.uses = (model,)
         self._sampling = Sampling(temperature=temperature, top_p=top_p)
         self._prompt_tokens = prompt_tokens
@@ -70,36 +71,36 @@ class PlanStage:
     @property
     def _fills_in(self) -> bool:
         """Whether the model writes no more than a wording, of what a rule has read."""
-        return (folder_of(self.uses[0].checkpoint) / FILE).exists()
+        return (folder_of(self._planner.checkpoint) / FILE).exists()
 
     def workspace(self, batch: Sequence[Request]) -> int:
         """The key-value cache, and what reading and drawing take."""
         return decoding_bytes(
-            decoder_config(self.uses[0].checkpoint),
+            decoder_config(self._planner.checkpoint),
             rows=len(batch),
             prefix=self._prompt_tokens,
             new_tokens=vocabulary_plan.WORDING_TOKENS if self._fills_in else self._new_tokens,
-            bytes_each=BYTES[self.uses[0].dtype],
+            bytes_each=BYTES[self._planner.dtype],
         )
 
-    def run(self, batch: Sequence[Request], models: Models, report: Report) -> list[Plan]:
+    def run(self, batch: Sequence[Request], models: Models, context: RunContext) -> list[Plan]:
         """Raises `RowError` for a prompt that is too long, or of which the model knows no word."""
-        model: LanguageModel = models[self.uses[0]]
+        model = models[self._planner]
         if model.vocabulary is not None:
             writing = vocabulary_plan.Writing(
                 model=model,
                 vocabulary=model.vocabulary,
                 sampling=self._sampling,
-                width=self._prompt_tokens,
+                prompt_tokens=self._prompt_tokens,
             )
-            return vocabulary_plan.plans_of(batch, writing, report)
+            return vocabulary_plan.plans_of(batch, writing, context)
         if model.words is not None:
             known = words_plan.Writing(
                 model=model,
                 words=model.words,
                 sampling=self._sampling,
-                width=self._prompt_tokens,
+                prompt_tokens=self._prompt_tokens,
                 new_tokens=self._new_tokens,
             )
-            return words_plan.plans_of(batch, known, report)
-        return chat_plan.plans_of(batch, self._chat(model=model), report)
+            return words_plan.plans_of(batch, known, context)
+        return chat_plan.plans_of(batch, self._chat(model=model), context)

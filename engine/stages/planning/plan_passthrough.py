@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...language.open_vocabulary.statements import statements_of
-from ...stage import ModelKey, Models, Report
+from ...stage import ModelKey, Models, RunContext
 from ...values import Fact, Plan, Request
 from ...values.fact import Span
 
@@ -18,13 +18,13 @@ class PlanPassthroughStage:
     name = "plan"
     takes = Request
     gives = Plan
-    uses: tuple[ModelKey, ...] = ()
+    uses: tuple[ModelKey[object], ...] = ()
 
     def workspace(self, batch: Sequence[Request]) -> int:
         return 0
 
-    def run(self, batch: Sequence[Request], models: Models, report: Report) -> list[Plan]:
-        report.step(1, 1)
+    def run(self, batch: Sequence[Request], models: Models, context: RunContext) -> list[Plan]:
+        context.step(1, 1)
         return [Plan(request=each, prompt=each.prompt, facts=facts_of(each.prompt)) for each in batch]
 
 

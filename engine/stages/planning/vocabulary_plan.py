@@ -20,7 +20,7 @@ from ...language.closed_vocabulary.wording import asked_wording, facts_of, only_
 from ...language.closed_vocabulary.wording import wordings as wordings_of
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
-from ...stage import Report
+from ...stage import RunContext
 from ...values import Plan, Request
 
 STAGE = "plan"  # of the draws
@@ -33,16 +33,16 @@ class Writing:
     """How a model fills in what a wish leaves open.
 
     Args:
-        width: tokens of what it is told, at most.
+        prompt_tokens: of what it is told, at most.
     """
 
     model: LanguageModel
     vocabulary: Vocabulary
     sampling: Sampling
-    width: int
+    prompt_tokens: int
 
 
-def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list[Plan]:
+def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) -> list[Plan]:
     """A Plan of each request.
 
     Raises:
@@ -51,8 +51,8 @@ def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list
     vocabulary = writing.vocabulary
     asked = [_composition(i, request, vocabulary) for i, request in enumerate(batch)]
     wordings = [only_wording(each, vocabulary) for each in asked]
-    rows = [i for i, wording in enumerate(wordings) if not wording or report.fixed_shapes]
-    for i, wording in zip(rows, _written(rows, batch, asked, writing, report), strict=True):
+    rows = [i for i, wording in enumerate(wordings) if not wording or context.batch_invariant]
+    for i, wording in zip(rows, _written(rows, batch, asked, writing, context), strict=True):
         wordings[i] = wording
     return [
         Plan(
@@ -70,11 +70,11 @@ def _written(
     batch: Sequence[Request],
     asked: Sequence[Composition],
     writing: Writing,
-    report: Report,
+    context: RunContext,
 ) -> list[str]:
     """The full wordings of these rows of a batch, by the model."""
     if not rows:
-        report.step(1, 1)
+        context.step(1, 1)
         return []
     model, vocabulary = writing.model, writing.vocabulary
     told = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
@@ -83,13 +83,17 @@ def _written(
         for i in rows
     ]
     written = decode_text(
-        model.begin(told, width=writing.width, new_tokens=WORDING_TOKENS, fixed_shapes=report.fixed_shapes),
+        model.begin(
+            told,
+            prompt_tokens=writing.prompt_tokens,
+            new_tokens=WORDING_TOKENS,
+            batch_invariant=context.batch_invariant,
+        ),
         grammars=grammars,
         sampling=[writing.sampling] * len(rows),
         uniforms=uniforms([RowKey(batch[i].seed, batch[i].candidate) for i in rows], STAGE, WORDING_TOKENS),
         stop=model.stop,
-        report=report,
-        compact=not report.fixed_shapes,
+        context=context,
     )
     wordings = [wording_in(model.decode(ids)) for ids in written]
     for i, wording in zip(rows, wordings, strict=True):

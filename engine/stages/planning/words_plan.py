@@ -7,6 +7,7 @@ prompt has all their words, else added; what the prompt says beyond them is aske
 import dataclasses
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from ...ar.decoding import decode_text
 from ...ar.plan_schema import SchemaGrammar
@@ -16,7 +17,7 @@ from ...language.closed_vocabulary.known_words import Known, known_in
 from ...language.words.content import content_words, plain
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
-from ...stage import Report
+from ...stage import RunContext
 from ...values import Plan, Request
 from ...values.fact import Fact, FactKind, Span, once
 
@@ -30,18 +31,18 @@ class Writing:
     """How a model makes Plans of the words that it knows.
 
     Args:
-        width: tokens of what it is told, at most.
+        prompt_tokens: of what it is told, at most.
         new_tokens: of a Plan, at most; of one that is cut off, what was asked stays.
     """
 
     model: LanguageModel
     words: frozenset[str]
     sampling: Sampling
-    width: int
+    prompt_tokens: int
     new_tokens: int
 
 
-def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list[Plan]:
+def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) -> list[Plan]:
     """A Plan of each request.
 
     Raises:
@@ -52,16 +53,15 @@ def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list
     written = decode_text(
         model.begin(
             [model.prompt_ids("", each.text) for each in known],
-            width=writing.width,
+            prompt_tokens=writing.prompt_tokens,
             new_tokens=writing.new_tokens,
-            fixed_shapes=report.fixed_shapes,
+            batch_invariant=context.batch_invariant,
         ),
         grammars=SchemaGrammar(model.grammar_tokenizer, model.stop).copies(len(batch)),
         sampling=[writing.sampling] * len(batch),
         uniforms=uniforms([RowKey(each.seed, each.candidate) for each in batch], STAGE, writing.new_tokens),
         stop=model.stop,
-        report=report,
-        compact=not report.fixed_shapes,
+        context=context,
     )
     rows = zip(batch, known, written, strict=True)
     return [read_plan(request, each, model.decode(ids)) for request, each, ids in rows]
@@ -70,7 +70,7 @@ def plans_of(batch: Sequence[Request], writing: Writing, report: Report) -> list
 def read_plan(request: Request, known: Known, text: str) -> Plan:
     """The Plan in `text`, which parses unless it was cut off; then what was asked is the plan."""
     try:
-        read = json.loads(text)
+        read: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError:
         read = {"prompt": known.text, "facts": []}
     told = [(fact["kind"], " ".join(fact["text"].split())) for fact in read["facts"]]

@@ -69,7 +69,7 @@ def environment_of(pipe: TextToImage) -> Environment:
         recipe=pipe.recipe.name,
         table=recipe_table(pipe.recipe),
         revisions=revisions(pipe.recipe),
-        deterministic=batching.deterministic,
+        deterministic=batching.batch_invariant,
         micro_batch=batching.micro_batch,
         memory_bytes=None if memory.budget_bytes == sys.maxsize else memory.budget_bytes,
         device=_hardware(memory.device),

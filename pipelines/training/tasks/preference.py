@@ -24,7 +24,7 @@ from ....engine.models.language.causal_lm import ImageTokenModel, text_ids
 from ....engine.models.registry import Registry
 from ....engine.models.vision.captioner import Captioner
 from ....engine.randomness import derive_seed
-from ....engine.stage import ModelKey, Silent
+from ....engine.stage import ModelKey, RunContext
 from ....engine.stages.drafting.draft import DraftStage
 from ....engine.stages.judging.judge import JudgeStage
 from ....engine.values import Draft, Fact, Picture, Plan, Request, Settings
@@ -133,7 +133,7 @@ class PreferenceTask:
         drafter = dataclasses.replace(drafter, model=copy_on(device, drafter.model))
         models = {model: drafter, codebook: copy_on(device, self.codebook)}
         with in_float32(device):
-            return DraftStage(model=model, codebook=codebook).run(plans, models, Silent())
+            return DraftStage(model=model, codebook=codebook).run(plans, models, RunContext())
 
     def _scored(self, drafts: Sequence[Draft]) -> list[float]:
         """The loop's own score of each draft: the probability that it shows all that was asked."""
@@ -141,7 +141,7 @@ class PreferenceTask:
         models = {key: dataclasses.replace(self.captioner, model=copy_on(device, self.captioner.model))}
         seen = [Picture(pixels=each.preview, plan=each.plan, draft=each, is_preview=True) for each in drafts]
         with in_float32(device):
-            verdicts = JudgeStage(model=key).run(seen, models, Silent())
+            verdicts = JudgeStage(model=key).run(seen, models, RunContext())
         return [verdict.score for verdict in verdicts]
 
     def _compared(self, drafts: Sequence[Draft]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from diptych.engine.ar.decoding import TokenConstraints, decode_grid, decode_text, guided, token_log_probs
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.randomness import RowKey, uniforms
-from diptych.engine.stage import Silent
+from diptych.engine.stage import NoProgress, RunContext
 
 
 def test_guidance_goes_from_the_free_branch_past_the_asked_one() -> None:
@@ -47,8 +47,8 @@ class Recorded:
         self.rows = [before[row] for row in rows]
 
 
-class Steps(Silent):
-    """A report that keeps what it is told."""
+class Steps(NoProgress):
+    """Keeps what it is told."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def test_a_grid_has_exactly_its_count_of_tokens(
         sampling=[sampling] * rows,
         guidance=None if guidance is None else [guidance] * rows,
         uniforms=uniforms([RowKey(seed + i) for i in range(rows)], "draft", count),
-        report=steps,
+        context=RunContext(steps),
     )
     assert tokens.shape == (rows, count) and tokens.dtype == torch.int64
     assert int(tokens.min()) >= 0 and int(tokens.max()) < 20
@@ -107,7 +107,7 @@ class Countdown:
 
 
 def tell(
-    lengths: Sequence[int], *, most: int, compact: bool = True
+    lengths: Sequence[int], *, most: int, batch_invariant: bool = False
 ) -> tuple[list[list[int]], Recorded, list[Countdown]]:
     noise = torch.randn(most, len(lengths), 36, generator=torch.Generator().manual_seed(0))
     decoding, grammars = Recorded(noise), [Countdown(length) for length in lengths]
@@ -117,15 +117,14 @@ def tell(
         sampling=[Sampling(temperature=1 + i / 9) for i in range(len(lengths))],
         uniforms=uniforms([RowKey(i) for i in range(len(lengths))], "plan", most),
         stop=2,
-        report=Silent(),
-        compact=compact,
+        context=RunContext(batch_invariant=batch_invariant),
     )
     return rows, decoding, grammars
 
 
-@pytest.mark.parametrize("compact", [True, False])
-def test_each_row_of_text_ends_where_its_grammar_does(compact: bool) -> None:
-    rows, _, grammars = tell([3, 0, 5], most=20, compact=compact)
+@pytest.mark.parametrize("batch_invariant", [False, True])
+def test_each_row_of_text_ends_where_its_grammar_does(batch_invariant: bool) -> None:
+    rows, _, grammars = tell([3, 0, 5], most=20, batch_invariant=batch_invariant)
     assert [len(row) for row in rows] == [3, 0, 5]
     assert all(token > 9 for row in rows for token in row)
     assert all(grammar.finished for grammar in grammars)
@@ -138,7 +137,7 @@ def test_rows_leave_the_batch_when_they_are_finished() -> None:
 
 
 def test_rows_that_stay_go_on_with_the_end() -> None:
-    _, decoding, _ = tell([3, 0, 5], most=20, compact=False)
+    _, decoding, _ = tell([3, 0, 5], most=20, batch_invariant=True)
     assert [fed[1] for fed in decoding.fed] == [2] * 5
     assert all(len(fed) == 3 for fed in decoding.fed)
 
@@ -146,7 +145,7 @@ def test_rows_that_stay_go_on_with_the_end() -> None:
 @settings(max_examples=40, deadline=None)
 @given(lengths=st.lists(st.integers(0, 7), min_size=1, max_size=6), most=st.integers(1, 9))
 def test_text_is_the_same_whether_rows_leave_or_stay(lengths: list[int], most: int) -> None:
-    assert tell(lengths, most=most)[0] == tell(lengths, most=most, compact=False)[0]
+    assert tell(lengths, most=most)[0] == tell(lengths, most=most, batch_invariant=True)[0]
 
 
 def test_text_is_cut_off_where_its_draws_are_used_up() -> None:
@@ -165,7 +164,7 @@ def test_text_is_the_same_whatever_the_neighbours_and_the_limit() -> None:
             sampling=[Sampling()] * 3,
             uniforms=uniforms([RowKey(5)] * 3, "plan", most),
             stop=2,
-            report=Silent(),
+            context=RunContext(),
         )
         assert written[1][:1] == written[0] and written[1][:2] == written[2]
 
@@ -180,7 +179,13 @@ def test_given_tokens_are_kept_and_the_others_take_their_usual_numbers() -> None
         decoding = Recorded(noise)
         sampling = [Sampling()] * 2
         tokens = decode_grid(
-            decoding, count=6, sampling=sampling, guidance=None, uniforms=draws, report=Silent(), given=given
+            decoding,
+            count=6,
+            sampling=sampling,
+            guidance=None,
+            uniforms=draws,
+            context=RunContext(),
+            given=given,
         )
         return tokens, decoding.fed
 
@@ -201,10 +206,10 @@ class Runs(Recorded):
         return torch.stack([self.step(tokens[:, i]) for i in range(tokens.shape[1])], 1)
 
 
-@pytest.mark.parametrize("fixed_shapes", [False, True])
+@pytest.mark.parametrize("batch_invariant", [False, True])
 @pytest.mark.parametrize("guidance", [None, [2.0, 3.0]])
-def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
-    fixed_shapes: bool, guidance: list[float] | None
+def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_batch_invariant(
+    batch_invariant: bool, guidance: list[float] | None
 ) -> None:
     branches = 1 if guidance is None else 2
     noise = torch.randn(9, 2 * branches, 20, generator=torch.Generator().manual_seed(3))
@@ -218,8 +223,6 @@ def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
             looked.append((i, list(make())))
 
     def decoded(decoding: Recorded) -> torch.Tensor:
-        report = Looked()
-        report.fixed_shapes = fixed_shapes
         looked.clear()
         return decode_grid(
             decoding,
@@ -227,7 +230,7 @@ def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
             sampling=[Sampling()] * 2,
             guidance=guidance,
             uniforms=draws,
-            report=report,
+            context=RunContext(Looked(), batch_invariant=batch_invariant),
             given=given,
         )
 
@@ -235,7 +238,7 @@ def test_what_stands_in_all_rows_is_read_at_once_unless_shapes_are_fixed(
     expected = list(looked)
     runs = Runs(noise)
     assert torch.equal(decoded(runs), slow) and looked == expected
-    assert runs.lengths == ([] if fixed_shapes else [3])  # the two at the end are followed by nothing
+    assert runs.lengths == ([] if batch_invariant else [3])  # the two at the end are followed by nothing
     assert len(runs.fed) == 8
 
 
@@ -243,9 +246,9 @@ def test_the_likelihood_of_a_token_is_told_by_the_logits_before_it() -> None:
     noise = torch.randn(4, 2, 9, generator=torch.Generator().manual_seed(5))
     tokens = torch.tensor([[1, 2, 3, 4], [8, 0, 8, 0]])
     decoding = Recorded(noise)
-    found = token_log_probs(decoding, tokens, Silent())
+    found = token_log_probs(decoding, tokens, RunContext())
     expected = noise.log_softmax(-1).permute(1, 0, 2).gather(2, tokens[..., None])[..., 0]
     torch.testing.assert_close(found, expected)
     assert decoding.fed == tokens.T[:-1].tolist()
     runs = Runs(noise)
-    assert torch.equal(token_log_probs(runs, tokens, Silent()), found) and runs.lengths == [3]
+    assert torch.equal(token_log_probs(runs, tokens, RunContext()), found) and runs.lengths == [3]

@@ -52,14 +52,14 @@ def test_a_row_is_predicted_anew_as_soon_as_it_would_change_by_the_threshold() -
     assert len(model.asked) == 3
 
 
-@pytest.mark.parametrize("fixed_shapes", [False, True])
-def test_rows_are_decided_on_by_themselves(fixed_shapes: bool) -> None:
-    model, cache = Model(0.0, 4.0), StepCache(0.1, fixed_shapes=fixed_shapes)
+@pytest.mark.parametrize("batch_invariant", [False, True])
+def test_rows_are_decided_on_by_themselves(batch_invariant: bool) -> None:
+    model, cache = Model(0.0, 4.0), StepCache(0.1, batch_invariant=batch_invariant)
     found = walk(cache, model, 1.0, 2.0, 3.0)
-    assert model.asked == [[0, 1], [0, 1], [0, 1] if fixed_shapes else [1]]
+    assert model.asked == [[0, 1], [0, 1], [0, 1] if batch_invariant else [1]]
     assert cache.reused == 1
     assert [float(value) for value in found[-1][:, 0, 0, 0]] == [1.0, 13.0]
-    alone = walk(StepCache(0.1, fixed_shapes=fixed_shapes), Model(4.0), 1.0, 2.0, 3.0)
+    alone = walk(StepCache(0.1, batch_invariant=batch_invariant), Model(4.0), 1.0, 2.0, 3.0)
     torch.testing.assert_close(found[-1][1:], alone[-1], rtol=0, atol=0)
 
 

@@ -19,7 +19,7 @@ CAPTIONER = ModelKey("image-text-to-text", "pocket/captioner")
 @pytest.fixture(scope="session")
 def load() -> Callable[..., Models]:
     """Loads pocket models, each once a session."""
-    loaded: dict[ModelKey, object] = {}
+    loaded: dict[ModelKey, Any] = {}
 
     def load(*keys: ModelKey) -> Models:
         for key in keys:

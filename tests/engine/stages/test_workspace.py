@@ -9,7 +9,7 @@ import pytest
 from torch.profiler import ProfilerActivity, profile
 
 from diptych.engine.models.registry import Registry
-from diptych.engine.stage import ModelKey, Models, Silent, Stage
+from diptych.engine.stage import ModelKey, Models, RunContext, Stage
 from diptych.engine.stages.drafting.draft import DraftStage
 from diptych.engine.stages.judging.judge import JudgeStage
 from diptych.engine.stages.painting.refine import RefineStage
@@ -25,7 +25,7 @@ def watched(stage: Stage[Any, Any], values: Sequence[Any], models: Models) -> tu
     """What a stage gives, and what torch allocates on the CPU at most meanwhile, beyond what was there."""
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        outputs = stage.run(values, models, Silent())
+        outputs = stage.run(values, models, RunContext())
     assert profiled.profiler is not None and profiled.profiler.kineto_results is not None
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     now = most = 0
@@ -46,12 +46,12 @@ def taken() -> dict[str, list[tuple[int, int]]]:
         JudgeStage(model=ModelKey("image-text-to-text", "pocket/captioner")),
     ]
     registry = Registry()
-    models = {key: registry.load(key, "cpu") for stage in stages for key in stage.uses}
+    models: dict[ModelKey, Any] = {key: registry.load(key, "cpu") for stage in stages for key in stage.uses}
     found: dict[str, list[tuple[int, int]]] = {stage.name: [] for stage in stages}
     for rows in (1, 4):
         values: list[Any] = [Request(prompt=OPEN, seed=seed, settings=WISH) for seed in range(rows)]
         for stage in stages:
-            stage.run(values, models, Silent())  # what is made once and kept is not this batch's
+            stage.run(values, models, RunContext())  # what is made once and kept is not this batch's
             outputs, peak = watched(stage, values, models)
             found[stage.name].append((stage.workspace(values), peak))
             values = [dataclasses.replace(v, prompt=PROMPT) if isinstance(v, Plan) else v for v in outputs]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diptych import InputError
-from diptych.engine.stage import ModelKey, Silent
+from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.values import Draft, Picture, Plan, Request
 from diptych.pipelines.evaluation.ablation import EnlargeStage, UndraftedStage, alone
 from diptych.pipelines.text_to_image import TextToImage
@@ -24,7 +24,7 @@ class KeepingRefine:
     def workspace(self, batch: Sequence[Draft]) -> int:
         return 7 * len(batch)
 
-    def run(self, batch: Sequence[Draft], models: Any, report: Any) -> list[Picture]:
+    def run(self, batch: Sequence[Draft], models: Any, context: RunContext) -> list[Picture]:
         self.drafts, model = list(batch), models[KEY]
         told = model.encode_previews(torch.stack([draft.preview for draft in batch]), 64, 64)
         grey = int(told.sum()) + model.side
@@ -45,7 +45,7 @@ def test_tokens_alone_are_the_preview_enlarged(pipe: TextToImage) -> None:
 def test_an_enlarged_picture_keeps_within_bounds(pipe: TextToImage) -> None:
     draft = pipe("a boat").outcomes[0].draft
     assert draft is not None
-    (picture,) = EnlargeStage().run([draft], {}, Silent())
+    (picture,) = EnlargeStage().run([draft], {}, RunContext())
     assert picture.draft is draft and picture.plan is draft.plan
 
 
@@ -53,8 +53,8 @@ def test_the_refiner_alone_is_told_of_no_tokens() -> None:
     refine = KeepingRefine()
     stage = UndraftedStage(refine)  # type: ignore[arg-type]
     plan = Plan(request=Request(prompt="a boat", height=64, width=64), prompt="a red boat", facts=())
-    model = SimpleNamespace(codebook="the codebook", side=64, encode_previews=lambda x, h, w: x + 9.0)
-    (picture,) = stage.run([plan], {KEY: model}, Silent())
+    model: Any = SimpleNamespace(codebook="the codebook", side=64, encode_previews=lambda x, h, w: x + 9.0)
+    (picture,) = stage.run([plan], {KEY: model}, RunContext())
     assert int(picture.pixels[0, 0, 0]) == 64  # of the model's own side, and nothing of a preview
     assert picture.draft is None and picture.plan is plan
     assert refine.drafts[0].codebook.name == "the codebook" and refine.drafts[0].plan is plan

@@ -124,10 +124,10 @@ def test_another_watcher_is_still_told() -> None:
 
 
 def test_nobody_looks_nothing_is_made() -> None:
-    """`Silent` and a plain watcher never call what makes the views."""
-    from diptych.engine.stage import Silent
+    """A context without progress and a plain watcher never call what makes the views."""
+    from diptych.engine.stage import RunContext
 
-    Silent().view("estimate", 1, lambda: pytest.fail("was made"))
+    RunContext().view("estimate", 1, lambda: pytest.fail("was made"))
 
 
 def test_a_batch_writes_a_sheet_beside_each_picture(

@@ -29,7 +29,7 @@ from diptych.engine.models.language.lean_decoding import LeanDecoding
 from diptych.engine.models.language.lean_layers import is_lean
 from diptych.engine.models.language.library_decoding import CachedDecoding
 from diptych.engine.randomness import RowKey, uniforms
-from diptych.engine.stage import Silent
+from diptych.engine.stage import RunContext
 
 VOCABULARY = 64
 GREEDY = Sampling(temperature=0)
@@ -147,7 +147,7 @@ def write(
         sampling=[sampling] * len(rows),
         guidance=None if guidance is None else [guidance] * len(rows),
         uniforms=uniforms([RowKey(seed) for seed in seeds or range(len(rows))], "draft", count),
-        report=Silent(),
+        context=RunContext(),
     )
 
 
@@ -169,12 +169,12 @@ def test_a_step_gives_what_reading_all_at_once_gives(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize("lengths", [[4, 4], [9, 2]], ids=str)
-@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("batch_invariant", [True, False])
 def test_a_run_read_at_once_gives_what_its_steps_give(
-    subject: Subject, lengths: list[int], apart: bool
+    subject: Subject, lengths: list[int], batch_invariant: bool
 ) -> None:
     rows, legal = prefixes(lengths), slice(16, 48)
-    stepping, running = (subject.begin(rows, legal=legal, apart=apart) for _ in range(2))
+    stepping, running = (subject.begin(rows, legal=legal, batch_invariant=batch_invariant) for _ in range(2))
     tokens = torch.randint(0, 32, (2, 12))
     steps = torch.stack([stepping.step(tokens[:, i]) for i in range(12)], 1)
     assert isinstance(running, Reading)
@@ -192,7 +192,9 @@ def test_a_row_is_the_same_alone_and_in_a_batch(subject: Subject, guidance: floa
         subject, [*prefixes([4, 6, 2, 8], seed=9), rows[2]], sampling, seeds=[8, 9, 7, 6, 2], guidance=guidance
     )
     alone = write(subject, rows[2:3], sampling, seeds=[2], guidance=guidance)
-    wide = write(subject, rows[2:3], sampling, seeds=[2], width=20, apart=True, guidance=guidance)
+    wide = write(
+        subject, rows[2:3], sampling, seeds=[2], prefix_tokens=20, batch_invariant=True, guidance=guidance
+    )
     assert together[2].tolist() == others[4].tolist() == alone[0].tolist() == wide[0].tolist()
     assert len({tuple(row) for row in together.tolist()}) == 5
 
@@ -208,10 +210,13 @@ def test_rows_may_share_a_prefix(subject: Subject) -> None:
         alone.step(torch.tensor([token]))
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_rows_that_are_kept_go_on_as_if_nothing_had_happened(subject: Subject, apart: bool) -> None:
+@pytest.mark.parametrize("batch_invariant", [True, False])
+def test_rows_that_are_kept_go_on_as_if_nothing_had_happened(subject: Subject, batch_invariant: bool) -> None:
     rows = prefixes([5, 2, 9, 5, 7])
-    whole, part = subject.begin(rows, apart=apart), subject.begin(rows, apart=apart)
+    whole, part = (
+        subject.begin(rows, batch_invariant=batch_invariant),
+        subject.begin(rows, batch_invariant=batch_invariant),
+    )
     kept = [0, 4, 3]
     for tokens in (torch.tensor([3, 4, 5, 6, 7]), torch.tensor([9, 9, 8, 8, 7]), torch.tensor([2, 3, 2, 3, 2])):
         whole.step(tokens)

@@ -160,10 +160,10 @@ def test_yes_is_its_share_of_yes_and_no(captioner: Captioner) -> None:
         assert got[i] == [pytest.approx(float(last[yes] / (last[yes] + last[no])), abs=1e-5)]
 
 
-@pytest.mark.parametrize("fixed_shapes", [True, False])
-def test_a_caption_is_the_likeliest_word_by_word(captioner: Captioner, fixed_shapes: bool) -> None:
+@pytest.mark.parametrize("batch_invariant", [True, False])
+def test_a_caption_is_the_likeliest_word_by_word(captioner: Captioner, batch_invariant: bool) -> None:
     shown = pictures(3)
-    captions = captioner.captions(captioner.look(shown), max_tokens=9, fixed_shapes=fixed_shapes)
+    captions = captioner.captions(captioner.look(shown), max_tokens=9, batch_invariant=batch_invariant)
     seen = look(captioner, shown)
     for i, caption in enumerate(captions):
         ids = list(captioner.caption_start)
@@ -189,7 +189,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(captioner: Captioner) -> None:
         alone = captioner.look([shown[i]])
         torch.testing.assert_close(captioner.negative_log_likelihood(alone, [texts[i]])[0], nats[i])
         torch.testing.assert_close(
-            captioner.negative_log_likelihood(alone, [texts[i]], fixed_shapes=True)[0], nats[i]
+            captioner.negative_log_likelihood(alone, [texts[i]], batch_invariant=True)[0], nats[i]
         )
         assert captioner.yes(alone, [facts[i]]) == [pytest.approx(yes[i], abs=1e-6)]
         assert captioner.captions(alone) == [captions[i]]

@@ -9,7 +9,7 @@ import torch
 
 from diptych.engine.errors import RowError
 from diptych.engine.repair import Flaw
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.aim import AimStage
 from diptych.engine.stages.drafting.locate import LocateStage
 from diptych.engine.values import (
@@ -73,31 +73,31 @@ def stage(drafter: ModelKey, codebook: ModelKey) -> AimStage:
 def test_what_is_missed_is_aimed_at_where_the_words_want_it(
     stage: AimStage, missed: list[Fact], expected: range
 ) -> None:
-    (aim,) = stage.run([flaw(*missed)], {}, Silent())
+    (aim,) = stage.run([flaw(*missed)], {}, RunContext())
     assert aim.cells.shape == (16, 16) and columns(aim.cells) == [*expected]
     assert aim.keeps_tokens and aim.strength == 1.0
 
 
 def test_without_a_drafter_that_keeps_tokens_the_picture_is_painted_over_there() -> None:
     stage = AimStage()
-    (aim,) = stage.run([flaw(CAT)], {}, Silent())
+    (aim,) = stage.run([flaw(CAT)], {}, RunContext())
     start = aim.started(aim.plan).request.start
     assert stage.uses == () and start is not None and start.mask is not None
     assert start.tokens is None and start.strength == 0.8 and columns(start.mask) == [*range(18)]
 
 
 def test_what_the_words_do_not_place_and_is_not_there_is_the_whole_pictures_matter(stage: AimStage) -> None:
-    (aim,) = stage.run([flaw(CAT, wording="a red cat and a blue tree", shown=(TREE,))], {}, Silent())
+    (aim,) = stage.run([flaw(CAT, wording="a red cat and a blue tree", shown=(TREE,))], {}, RunContext())
     assert aim.cells.all()
 
 
-@pytest.mark.parametrize("fixed_shapes", [False, True])
+@pytest.mark.parametrize("batch_invariant", [False, True])
 def test_a_thing_that_is_there_is_found_by_the_drafter(
     stage: AimStage,
     drafter: ModelKey,
     codebook: ModelKey,
     load: Callable[..., Models],
-    fixed_shapes: bool,
+    batch_invariant: bool,
 ) -> None:
     models = load(drafter, codebook)
     book, drawn = models[codebook], render(SCENE)
@@ -110,12 +110,12 @@ def test_a_thing_that_is_there_is_found_by_the_drafter(
     assert candidate.draft is not None
     draft = dataclasses.replace(candidate.draft, tokens=tokens, codebook=book.codebook)
     asked = Flaw(candidate=dataclasses.replace(candidate, draft=draft), facts=given.facts)
-    (aim,) = stage.run([asked], models, Silent(fixed_shapes=fixed_shapes))
+    (aim,) = stage.run([asked], models, RunContext(batch_invariant=batch_invariant))
     cat = torch.tensor(np.array(drawn.mask)) == 1
     truth = torch.nn.functional.adaptive_avg_pool2d(cat[None].float(), (16, 16))[0]
     assert float((truth * aim.cells).sum() / truth.sum()) > 0.9
     assert float(aim.cells.float().mean()) < 0.6
-    both = stage.run([asked, flaw(TREE)], models, Silent(fixed_shapes=fixed_shapes))
+    both = stage.run([asked, flaw(TREE)], models, RunContext(batch_invariant=batch_invariant))
     assert torch.equal(both[0].cells, aim.cells)
 
 
@@ -125,7 +125,7 @@ def test_where_the_request_itself_may_not_change_nothing_is_mended(stage: AimSta
     picture = torch.zeros(32, 32, 3, dtype=torch.uint8)
     limited = dataclasses.replace(flaw(CAT), start=Start(picture=picture, mask=right))
     with pytest.raises(RowError, match="nothing may change where something is missing"):
-        stage.run([flaw(CAT), limited], {}, Silent())
+        stage.run([flaw(CAT), limited], {}, RunContext())
 
 
 def test_a_picture_that_was_scaled_up_is_not_painted_over(stage: AimStage) -> None:
@@ -133,7 +133,7 @@ def test_a_picture_that_was_scaled_up_is_not_painted_over(stage: AimStage) -> No
     picture = Picture(pixels=torch.zeros(64, 64, 3, dtype=torch.uint8), plan=given.plan)
     large = dataclasses.replace(given, candidate=dataclasses.replace(given.candidate, picture=picture))
     with pytest.raises(RowError, match="scaled to 64x64"):
-        stage.run([large], {}, Silent())
+        stage.run([large], {}, RunContext())
 
 
 def test_the_workspace_is_that_of_the_row_with_the_most_to_ask(stage: AimStage) -> None:

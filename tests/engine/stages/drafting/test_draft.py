@@ -9,7 +9,7 @@ import torch
 
 from diptych.engine.errors import CheckpointError, InputError, RowError
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
 from diptych.engine.values import Codebook, Draft, Plan
 
@@ -31,7 +31,7 @@ def stage(drafter: ModelKey, codebook: ModelKey) -> DraftStage:
 
 @pytest.fixture(scope="module")
 def run(stage: DraftStage, models: Models) -> Run:
-    return lambda plans: stage.run(plans, models, Silent())
+    return lambda plans: stage.run(plans, models, RunContext())
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +82,12 @@ def test_each_row_has_its_own_settings(run: Run, make_plan: Callable[..., Plan],
 def test_a_strongly_guided_row_is_the_same_beside_any_neighbours(
     stage: DraftStage, models: Models, make_plan: Callable[..., Plan]
 ) -> None:
-    """To the token in fixed shapes: strong guidance multiplies what rounding does to another shape."""
+    """To the token, batch-invariant: strong guidance multiplies what rounding does to another shape."""
     strong = [make_plan("a cat", seed=seed, draft_guidance_scale=6.0, **SAMPLING) for seed in range(4)]
     others = [make_plan("a cat", seed=8, temperature=0), make_plan("a red boat", seed=0, **SAMPLING)]
 
     def fixed(plans: Sequence[Plan]) -> list[Draft]:
-        return stage.run(plans, models, Silent(fixed_shapes=True))
+        return stage.run(plans, models, RunContext(batch_invariant=True))
 
     together = fixed([*others, *strong])[2:]
     for plan, draft in zip(strong, together, strict=True):
@@ -108,12 +108,12 @@ def test_a_shape_that_the_grid_has_not_is_refused(
     assert caught.value.index == 1
 
 
-def other_book(models: Models, codebook: ModelKey, **changes: Any) -> Models:
+def other_book(models: Models, codebook: ModelKey, **changes: Any) -> dict[ModelKey, Any]:
     """The same models, but a codebook that is not the drafter's."""
     book: PatchCodebook = models[codebook]
     fields: dict[str, Any] = {"patch": book.patch, "grid": book.grid, "name": book.codebook.name, **changes}
     centroids = fields.pop("centroids", book.centroids)
-    return {**models, codebook: PatchCodebook(centroids, **fields)}
+    return {key: models[key] for key in models} | {codebook: PatchCodebook(centroids, **fields)}
 
 
 def test_a_codebook_of_another_grid_name_or_size_is_refused(
@@ -128,16 +128,17 @@ def test_a_codebook_of_another_grid_name_or_size_is_refused(
     ]
     for change in changes:
         with pytest.raises(InputError, match="name a matching pair in the recipe") as caught:
-            stage.run([make_plan()], other_book(models, codebook, **change), Silent())
+            stage.run([make_plan()], other_book(models, codebook, **change), RunContext())
         assert stage.uses[0].checkpoint in str(caught.value) and stage.uses[1].checkpoint in str(caught.value)
 
 
 def test_a_drafter_of_another_codebook_is_refused(
     stage: DraftStage, models: Models, drafter: ModelKey, make_plan: Callable[..., Plan]
 ) -> None:
-    foreign = dataclasses.replace(models[drafter], codebook=Codebook(name="foreign", size=16))
+    changed: dict[ModelKey, Any] = {key: models[key] for key in models}
+    changed[drafter] = dataclasses.replace(models[drafter], codebook=Codebook(name="foreign", size=16))
     with pytest.raises(InputError, match="foreign"):
-        stage.run([make_plan()], {**models, drafter: foreign}, Silent())
+        stage.run([make_plan()], changed, RunContext())
 
 
 def test_the_workspace_grows_with_rows_and_branches_and_holds_the_cache(

@@ -10,7 +10,7 @@ import torch
 
 from diptych.engine.errors import RowError
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
 from diptych.engine.stages.drafting.initial_tokens import shrunk
 from diptych.engine.values import Draft, Plan
@@ -28,7 +28,7 @@ def models(load: Callable[..., Models], drafter: ModelKey, codebook: ModelKey) -
 @pytest.fixture(scope="module")
 def run(models: Models, drafter: ModelKey, codebook: ModelKey) -> Run:
     stage = DraftStage(model=drafter, codebook=codebook)
-    return lambda plans: stage.run(plans, models, Silent())
+    return lambda plans: stage.run(plans, models, RunContext())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.locate import Found, LocateStage, Sought
 from diptych.pipelines.editing.phrases import phrase_of, with_others
 from diptych.pipelines.pocket.world import Scene, Thing, prompt_of, render
@@ -48,7 +48,7 @@ def found(
         "tree": ("tree", full),
         "absent": ("fish", full.replace("red cat", "white fish")),
     }
-    results = stage.run([sought(*row) for row in rows.values()], load(*stage.uses), Silent())
+    results = stage.run([sought(*row) for row in rows.values()], load(*stage.uses), RunContext())
     return dict(zip(rows, results, strict=True))
 
 

@@ -11,7 +11,7 @@ import torch
 from diptych.engine.models.vision.calibration import Calibration
 from diptych.engine.models.vision.caption_decoder import ImageFeatures
 from diptych.engine.models.vision.captioner import Captioner
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.judging import judge as judge_module
 from diptych.engine.stages.judging.judge import JudgeStage
 from diptych.engine.values import Codebook, Draft, Fact, Picture, Plan, Verdict
@@ -32,7 +32,7 @@ def stage(captioner: ModelKey) -> JudgeStage:
 
 @pytest.fixture(scope="module")
 def run(stage: JudgeStage, models: Models) -> Run:
-    return lambda pictures, models=models: stage.run(pictures, models, Silent())
+    return lambda pictures, models=models: stage.run(pictures, models, RunContext())
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +96,13 @@ def test_previews_are_judged_like_pictures_but_nothing_is_written_about_them(
     assert [verdict.caption for verdict in run([preview, picture])] == ["", read.caption]
 
 
-def test_in_fixed_shapes_a_row_has_the_same_bits(
+def test_where_shapes_are_batch_invariant_a_row_has_the_same_bits(
     stage: JudgeStage, models: Models, pictures: list[Picture]
 ) -> None:
     """In batches of one size, whatever its neighbours and their facts."""
     row = pictures[2]
     batches = ([row, *pictures[:2]], [row, *pictures[3:]], [row] * 3)
-    first, *others = [stage.run(batch, models, Silent(fixed_shapes=True))[0] for batch in batches]
+    first, *others = [stage.run(batch, models, RunContext(batch_invariant=True))[0] for batch in batches]
     assert all(other == first for other in others)
 
 
@@ -131,8 +131,8 @@ def test_the_likelihood_is_a_second_figure_where_it_is_wished_for(
 ) -> None:
     model: Captioner = models[captioner]
     stage = JudgeStage(model=captioner, likelihood=True)
-    (verdict,) = stage.run(pictures[1:2], models, Silent())
-    (without,) = JudgeStage(model=captioner).run(pictures[1:2], models, Silent())
+    (verdict,) = stage.run(pictures[1:2], models, RunContext())
+    (without,) = JudgeStage(model=captioner).run(pictures[1:2], models, RunContext())
     assert pictures[1].plan is not None
     prompt = pictures[1].plan.request.prompt
     seen = float(model.negative_log_likelihood(model.look([pictures[1].pixels]), [prompt]))
@@ -175,7 +175,7 @@ def test_what_is_not_a_number_counts_as_no(
 ) -> None:
     class Lost(Captioner):
         def negative_log_likelihood(
-            self, features: ImageFeatures, texts: Sequence[str], *, fixed_shapes: bool = False
+            self, features: ImageFeatures, texts: Sequence[str], *, batch_invariant: bool = False
         ) -> torch.Tensor:
             return torch.full((len(texts),), torch.nan)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.painting.morph import Between, MorphStage, slerp, tokens_turned
 from diptych.engine.stages.painting.refine import RefineStage
 from diptych.engine.values import Draft, Plan
@@ -42,8 +42,8 @@ def test_at_its_ends_it_paints_what_refine_paints(
     refiner: ModelKey, models: Models, ends: tuple[Draft, Draft]
 ) -> None:
     way = [Between(first=ends[0], second=ends[1], share=share) for share in (0.0, 1.0)]
-    morphed = MorphStage(model=refiner).run(way, models, Silent())
-    painted = RefineStage(model=refiner).run(list(ends), models, Silent())
+    morphed = MorphStage(model=refiner).run(way, models, RunContext())
+    painted = RefineStage(model=refiner).run(list(ends), models, RunContext())
     for one, other, end in zip(morphed, painted, ends, strict=True):
         assert difference(one.pixels, other.pixels) <= 1
         assert one.draft is not None and torch.equal(one.draft.tokens, end.tokens)
@@ -53,7 +53,9 @@ def test_in_between_it_is_nearer_to_the_nearer_end(
     refiner: ModelKey, models: Models, ends: tuple[Draft, Draft]
 ) -> None:
     way = [Between(first=ends[0], second=ends[1], share=share) for share in (0.0, 0.2, 0.8, 1.0)]
-    first, early, late, last = (p.pixels.float() for p in MorphStage(model=refiner).run(way, models, Silent()))
+    first, early, late, last = (
+        p.pixels.float() for p in MorphStage(model=refiner).run(way, models, RunContext())
+    )
     assert (early - first).abs().mean() < (early - last).abs().mean()
     assert (late - last).abs().mean() < (late - first).abs().mean()
 
@@ -65,9 +67,9 @@ def test_guidance_counts(refiner: ModelKey, models: Models, ends: tuple[Draft, D
         return dataclasses.replace(draft, plan=dataclasses.replace(draft.plan, request=request))
 
     stage = MorphStage(model=refiner)
-    plain = stage.run([Between(first=ends[0], second=ends[1], share=0.5)], models, Silent())
+    plain = stage.run([Between(first=ends[0], second=ends[1], share=0.5)], models, RunContext())
     guided = stage.run(
-        [Between(first=with_guidance(ends[0]), second=with_guidance(ends[1]), share=0.5)], models, Silent()
+        [Between(first=with_guidance(ends[0]), second=with_guidance(ends[1]), share=0.5)], models, RunContext()
     )
     assert difference(plain[0].pixels, guided[0].pixels) > 1
 

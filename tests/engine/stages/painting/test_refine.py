@@ -8,7 +8,7 @@ import torch
 
 from diptych.engine.errors import InputError, RowError
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, NoProgress, RunContext
 from diptych.engine.stages.painting.refine import RefineStage
 from diptych.engine.values import Codebook, Draft, Picture, Plan
 
@@ -28,7 +28,7 @@ def stage(refiner: ModelKey) -> RefineStage:
 
 @pytest.fixture(scope="module")
 def run(stage: RefineStage, models: Models) -> Run:
-    return lambda drafts: stage.run(drafts, models, Silent())
+    return lambda drafts: stage.run(drafts, models, RunContext())
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +111,11 @@ def test_without_guidance_a_negative_prompt_is_of_no_account(run: Run, make_draf
 def test_each_step_is_reported(stage: RefineStage, models: Models, make_draft: MakeDraft) -> None:
     steps: list[tuple[int, int]] = []
 
-    class Noting(Silent):
+    class Noting(NoProgress):
         def step(self, i: int, n: int, /) -> None:
             steps.append((i, n))
 
-    stage.run([make_draft(num_inference_steps=3)], models, Noting())
+    stage.run([make_draft(num_inference_steps=3)], models, RunContext(Noting()))
     assert steps == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -149,7 +149,7 @@ def test_the_workspace_grows_with_pixels_and_branches(stage: RefineStage, make_d
     assert stage.workspace([make_draft(), make_draft(guidance_scale=3.0)]) == 4 * one
 
 
-class Noting(Silent):
+class Noting(NoProgress):
     """Keeps what a stage notes."""
 
     def __init__(self) -> None:
@@ -193,7 +193,9 @@ def test_outside_its_interval_guidance_costs_no_second_branch(
     options: dict[str, float],
     rows: list[int],
 ) -> None:
-    (picture,) = RefineStage(model=refiner, **options).run([make_draft(guidance_scale=4.0)], models, Silent())
+    (picture,) = RefineStage(model=refiner, **options).run(
+        [make_draft(guidance_scale=4.0)], models, RunContext()
+    )
     assert predicted == rows
     (full,), (none,) = run([make_draft(guidance_scale=4.0)]), run([make_draft()])
     assert (difference(picture, full) <= 1) == (rows == [2, 2])
@@ -203,10 +205,10 @@ def test_outside_its_interval_guidance_costs_no_second_branch(
 def test_predictions_that_would_hardly_differ_are_left_out_and_counted(
     refiner: ModelKey, models: Models, make_draft: MakeDraft, predicted: list[int]
 ) -> None:
-    drafts, report = [make_draft(num_inference_steps=4), make_draft(num_inference_steps=4, seed=1)], Noting()
-    RefineStage(model=refiner, step_cache=100.0).run(drafts, models, report)
+    drafts, notes = [make_draft(num_inference_steps=4), make_draft(num_inference_steps=4, seed=1)], Noting()
+    RefineStage(model=refiner, step_cache=100.0).run(drafts, models, RunContext(notes))
     assert predicted == [2, 2]
-    assert report.notes == ["4 of 8 predictions were left out"]
+    assert notes.notes == ["4 of 8 predictions were left out"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, NoProgress, RunContext
 from diptych.engine.stages.drafting.initial_tokens import shrunk
 from diptych.engine.stages.painting.refine import RefineStage
 from diptych.engine.values import Draft, Picture, Plan
@@ -19,9 +19,8 @@ STEPS = 3
 Paint = Callable[..., Picture]
 
 
-class Counting(Silent):
+class Counting(NoProgress):
     def __init__(self) -> None:
-        super().__init__()
         self.steps: list[tuple[int, int]] = []
 
     def step(self, i: int, n: int, /) -> None:
@@ -69,7 +68,7 @@ def make_draft(
 
 @pytest.fixture(scope="module")
 def paint(stage: RefineStage, models: Models, make_draft: Callable[..., Draft]) -> Paint:
-    return lambda **parts: stage.run([make_draft(**parts)], models, Silent())[0]
+    return lambda **parts: stage.run([make_draft(**parts)], models, RunContext())[0]
 
 
 def far(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -92,9 +91,9 @@ def test_the_more_strength_the_less_is_left(paint: Paint, picture: torch.Tensor)
 def test_fewer_steps_are_taken_from_less_noise(
     stage: RefineStage, models: Models, make_draft: Callable[..., Draft], picture: torch.Tensor
 ) -> None:
-    report = Counting()
-    stage.run([make_draft(picture=picture, strength=0.5)], models, report)
-    assert report.steps == [(1, 2), (2, 2)]
+    counting = Counting()
+    stage.run([make_draft(picture=picture, strength=0.5)], models, RunContext(counting))
+    assert counting.steps == [(1, 2), (2, 2)]
 
 
 def test_nothing_outside_of_the_mask_changes(paint: Paint, picture: torch.Tensor) -> None:
@@ -127,7 +126,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(
         make_draft(seed=1, picture=picture, mask=mask, strength=0.5),
         make_draft(seed=2, picture=picture.flip(1), mask=~mask, strength=0.5),
     ]
-    together = stage.run(drafts, models, Silent())
+    together = stage.run(drafts, models, RunContext())
     for draft, each in zip(drafts, together, strict=True):
-        (alone,) = stage.run([draft], models, Silent())
+        (alone,) = stage.run([draft], models, RunContext())
         assert int((alone.pixels.int() - each.pixels.int()).abs().max()) <= 1

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.painting.upscale import UpscaleStage, enlarged, put_right
 from diptych.engine.values import Picture, Plan, Verdict
 from diptych.pipelines.pocket.world import render, sample_scene
@@ -43,7 +43,7 @@ def psnr(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def run(stage: UpscaleStage, pictures: list[Picture], models: Models) -> list[torch.Tensor]:
-    return [picture.pixels for picture in stage.run(pictures, models, Silent())]
+    return [picture.pixels for picture in stage.run(pictures, models, RunContext())]
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -67,7 +67,7 @@ def test_a_row_is_the_same_alone_in_a_batch_and_again(
 
 
 def test_the_picture_keeps_its_descent(refiner: ModelKey, models: Models, pictures: list[Picture]) -> None:
-    (larger,) = UpscaleStage(model=refiner, strength=0).run(pictures[:1], models, Silent())
+    (larger,) = UpscaleStage(model=refiner, strength=0).run(pictures[:1], models, RunContext())
     assert larger.plan is pictures[0].plan and larger.draft is pictures[0].draft
     assert torch.equal(larger.pixels, enlarged(pictures[0].pixels, 2)), "no strength, no repainting"
 

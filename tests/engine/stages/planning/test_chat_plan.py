@@ -7,7 +7,7 @@ import pytest
 
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.models.language.causal_lm import LanguageModel
-from diptych.engine.stage import Silent
+from diptych.engine.stage import NoProgress, RunContext
 from diptych.engine.stages.planning import chat_plan
 from diptych.engine.stages.planning.chat_plan import Chat, plans_of
 from diptych.engine.stages.planning.quoted_plan import in_users_words
@@ -18,11 +18,10 @@ AGREES, DISAGREES = "a red boat at sea", "a blue boat"
 PROMPT = "a red boat"
 
 
-class Noting(Silent):
-    """A report that keeps its notes."""
+class Noting(NoProgress):
+    """Keeps its notes."""
 
-    def __init__(self, *, fixed_shapes: bool = False) -> None:
-        super().__init__(fixed_shapes=fixed_shapes)
+    def __init__(self) -> None:
         self.notes: list[str] = []
 
     def note(self, text: str, /) -> None:
@@ -43,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
     calls: list[tuple[int, list[int]]] = []
 
     def written(
-        rows: Sequence[int], batch: Sequence[Request], chat: Chat, report: object, *, attempt: int
+        rows: Sequence[int], batch: Sequence[Request], chat: Chat, context: object, *, attempt: int
     ) -> list[Plan]:
         calls.append((attempt, list(rows)))
         return [plan(batch[i], AGREES if attempt >= batch[i].seed else DISAGREES) for i in rows]
@@ -63,44 +62,44 @@ def requests(*seeds: int) -> list[Request]:
 
 
 def test_rows_that_disagree_are_planned_again_and_no_others(asked: list[tuple[int, list[int]]]) -> None:
-    report = Noting()
-    plans = plans_of(requests(1, 2, 3, 1), chat(), report)
+    noting = Noting()
+    plans = plans_of(requests(1, 2, 3, 1), chat(), RunContext(noting))
     assert asked == [(1, [0, 1, 2, 3]), (2, [1, 2]), (3, [2])]
     assert [each.prompt for each in plans] == [AGREES] * 4
-    (note,) = report.notes
+    (note,) = noting.notes
     assert note.startswith("2 of 4 plans made again: 'a red boat': the plan does not say 'red'")
 
 
 def test_a_row_that_never_agrees_has_the_users_words(asked: list[tuple[int, list[int]]]) -> None:
-    report = Noting()
+    noting = Noting()
     batch = requests(9, 1)
-    plans = plans_of(batch, chat(), report)
+    plans = plans_of(batch, chat(), RunContext(noting))
     assert plans == [in_users_words(plan(batch[0], DISAGREES)), plan(batch[1], AGREES)]
     assert plans[0].prompt == PROMPT and plans[0].asked
-    assert "1 of them at last in the user's own words" in report.notes[0]
+    assert "1 of them at last in the user's own words" in noting.notes[0]
 
 
-def test_where_shapes_are_fixed_all_rows_run_again_and_those_that_agreed_stay(
+def test_where_shapes_are_batch_invariant_all_rows_run_again_and_those_that_agreed_stay(
     asked: list[tuple[int, list[int]]],
 ) -> None:
-    plans = plans_of(requests(2, 1), chat(), Noting(fixed_shapes=True))
+    plans = plans_of(requests(2, 1), chat(), RunContext(batch_invariant=True))
     assert asked == [(1, [0, 1]), (2, [0, 1])]
     assert [each.prompt for each in plans] == [AGREES] * 2
 
 
 def test_nothing_is_said_of_rows_that_agree(asked: list[tuple[int, list[int]]]) -> None:
-    report = Noting()
-    plans_of(requests(1, 1), chat(), report)
-    assert report.notes == [] and len(asked) == 1
+    noting = Noting()
+    plans_of(requests(1, 1), chat(), RunContext(noting))
+    assert noting.notes == [] and len(asked) == 1
 
 
 def test_without_temperature_there_is_no_other_plan(asked: list[tuple[int, list[int]]]) -> None:
-    plans = plans_of(requests(2), chat(sampling=Sampling(temperature=0.0)), Noting())
+    plans = plans_of(requests(2), chat(sampling=Sampling(temperature=0.0)), RunContext())
     assert len(asked) == 1 and plans[0].prompt == PROMPT
 
 
 def test_plans_need_not_agree_where_that_is_not_wished_for(asked: list[tuple[int, list[int]]]) -> None:
-    assert plans_of(requests(9), chat(must_agree=False), Noting())[0].prompt == DISAGREES
+    assert plans_of(requests(9), chat(must_agree=False), RunContext())[0].prompt == DISAGREES
     assert len(asked) == 1
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.errors import CheckpointError, RowError
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import FactKind, Plan, Request
 
@@ -31,7 +31,7 @@ def models(load: Callable[..., Models], planner: ModelKey) -> Models:
 @pytest.fixture(scope="module")
 def run(models: Models, planner: ModelKey) -> Run:
     def run(requests: Sequence[Request], **options: Any) -> list[Plan]:
-        return PlanStage(model=planner, **options).run(requests, models, Silent())
+        return PlanStage(model=planner, **options).run(requests, models, RunContext())
 
     return run
 
@@ -113,7 +113,7 @@ def test_the_workspace_grows_with_the_rows_and_holds_the_cache(models: Models, p
     stage = PlanStage(model=planner)
     rows = requests_of(PROMPTS)
     one, five = stage.workspace(rows[:1]), stage.workspace(rows)
-    decoding = models[planner].begin([[1, 5]], width=80, new_tokens=112)
+    decoding = models[planner].begin([[1, 5]], prompt_tokens=80, new_tokens=112)
     assert five == 5 * one > decoding._cache.nbytes
 
 

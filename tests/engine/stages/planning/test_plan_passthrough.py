@@ -1,6 +1,6 @@
 """Planning without a planner."""
 
-from diptych.engine.stage import Silent
+from diptych.engine.stage import RunContext
 from diptych.engine.stages.planning.plan_passthrough import PlanPassthroughStage, facts_of
 from diptych.engine.values import Request
 
@@ -8,7 +8,7 @@ from diptych.engine.values import Request
 def test_the_prompt_is_the_plan_and_its_statements_are_the_facts() -> None:
     stage = PlanPassthroughStage()
     requests = [Request(prompt="a red boat, at sunset; in watercolour. a red boat"), Request(prompt="cat")]
-    plans = stage.run(requests, {}, Silent())
+    plans = stage.run(requests, {}, RunContext())
     assert [plan.prompt for plan in plans] == [request.prompt for request in requests]
     assert [fact.text for fact in plans[0].facts] == ["a red boat", "at sunset", "in watercolour"]
     assert [fact.text for fact in plans[1].facts] == ["cat"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from diptych.engine.errors import RowError
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import Plan, Request
 from diptych.engine.values.start import Start, Wording
@@ -18,11 +18,11 @@ def plans(load: Callable[..., Models], planner: ModelKey) -> Plans:
     models, stage = load(planner), PlanStage(model=planner, temperature=1.0)
 
     def make(
-        prompts: Sequence[str], *, seed: int = 0, shows: str = "", fixed_shapes: bool = False
+        prompts: Sequence[str], *, seed: int = 0, shows: str = "", batch_invariant: bool = False
     ) -> list[Plan]:
         start = Start(wording=Wording(prompt="?"), shows=shows) if shows else None
         requests = [Request(prompt=each, seed=seed + i, start=start) for i, each in enumerate(prompts)]
-        return stage.run(requests, models, Silent(fixed_shapes=fixed_shapes))
+        return stage.run(requests, models, RunContext(batch_invariant=batch_invariant))
 
     return make
 
@@ -54,7 +54,7 @@ def test_a_row_is_planned_the_same_alone_and_in_a_batch(plans: Plans) -> None:
     together = plans(PROMPTS, seed=5)
     alone = [plans([prompt], seed=5 + i)[0] for i, prompt in enumerate(PROMPTS)]
     assert [plan.prompt for plan in together] == [plan.prompt for plan in alone]
-    fixed = plans(PROMPTS, seed=5, fixed_shapes=True)
+    fixed = plans(PROMPTS, seed=5, batch_invariant=True)
     assert [plan.prompt for plan in fixed] == [plan.prompt for plan in together]
 
 

@@ -11,7 +11,7 @@ import pytest
 from diptych.engine.errors import RowError
 from diptych.engine.language.closed_vocabulary.known_words import known_in
 from diptych.engine.models.checkpoint.folder import folder_of
-from diptych.engine.stage import ModelKey, Models, Silent
+from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.stages.planning.words_plan import read_plan
 from diptych.engine.values import Plan, Request
@@ -70,12 +70,12 @@ def test_a_planner_of_words_alone_writes_plans_and_quotes_nothing(
     models, stage = load(words_planner), PlanStage(model=words_planner)
     prompts = ["a red boat at sunset", "a cat wearing a hat"]
     requests = [Request(prompt=prompt, seed=i) for i, prompt in enumerate(prompts)]
-    boat, cat = stage.run(requests, models, Silent())
+    boat, cat = stage.run(requests, models, RunContext())
     additions = [fact for fact in (*boat.facts, *cat.facts) if not fact.asked]
     assert additions  # else the Plans were not read
     assert "a red boat" in [fact.text for fact in boat.asked] and not boat.left_out
     assert [span.text for span in cat.left_out] == ["wearing", "hat"]
-    (alone,) = stage.run(requests[1:], models, Silent())
+    (alone,) = stage.run(requests[1:], models, RunContext())
     assert alone == cat
     with pytest.raises(RowError, match="'xyzzy' has no word that the planner knows: it knows words such as"):
-        stage.run([Request(prompt="xyzzy")], models, Silent())
+        stage.run([Request(prompt="xyzzy")], models, RunContext())

@@ -28,7 +28,7 @@ from diptych.pipelines.rendering.provenance.rerender import rerender
 
 @pytest.fixture
 def exact(make_pipe: Callable[..., TextToImage]) -> TextToImage:
-    return make_pipe(deterministic=True)
+    return make_pipe(batch_invariant=True)
 
 
 @pytest.fixture
@@ -117,17 +117,17 @@ def test_rounds_that_a_limit_of_time_decided_are_as_many_again(
     render: Any, make_pipe: Callable[..., TextToImage], tmp_path: Path
 ) -> None:
     ticks = iter(range(10_000))
-    pipe = make_pipe(deterministic=True, clock=lambda: float(next(ticks)))
+    pipe = make_pipe(batch_invariant=True, clock=lambda: float(next(ticks)))
     render(pipe, tmp_path, "a boat", accept=1.0, rounds=50, candidates=2, seconds=60.0)
     path = tmp_path / "0001-a-boat.png"
-    (again,) = rerender([path], make_pipe=lambda history: make_pipe(deterministic=True))
+    (again,) = rerender([path], make_pipe=lambda history: make_pipe(batch_invariant=True))
     assert again.difference == ""
 
 
 def test_a_picture_that_cannot_be_made_says_why(
     pictures: list[Path], make_pipe: Callable[..., TextToImage]
 ) -> None:
-    pipe = make_pipe(deterministic=True)
+    pipe = make_pipe(batch_invariant=True)
 
     def fail(value: Any) -> Any:
         raise ValueError("no paint left")

@@ -11,7 +11,7 @@ import torch
 from diptych import InputError, TextToImage
 from diptych.engine.ar.decoding import token_log_probs
 from diptych.engine.errors import DiptychError
-from diptych.engine.stage import Silent
+from diptych.engine.stage import RunContext
 from diptych.engine.values import Draft, Outcome
 from diptych.pipelines.recipes.reader import POCKET_WEIGHTS
 from diptych.pipelines.training.data.source import WorldData
@@ -82,7 +82,7 @@ def test_token_log_probs_are_those_of_decoding(task: PreferenceTask) -> None:
         found = task._likely(task.model, drafts)
     tokens = torch.stack([draft.tokens.flatten() for draft in drafts])
     decoding = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False)
-    assert torch.allclose(found, token_log_probs(decoding, tokens, Silent()), atol=1e-3)
+    assert torch.allclose(found, token_log_probs(decoding, tokens, RunContext()), atol=1e-3)
 
 
 def test_token_log_probs_are_those_at_the_temperature(task: PreferenceTask) -> None:
