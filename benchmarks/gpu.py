@@ -66,7 +66,7 @@ def _measure(recipe: Recipe, sizes: Sizes, device: str, options: Options) -> Rep
     options.say(f"engine without a budget, {len(prompts)} prompts")
     resident.engine.run(prompts)
     weights = weights_of(resident.engine)
-    workspace = max(event.workspace_bytes for event in resident.engine.events)
+    workspace = resident.engine.log.workspace_bytes
     budget = weights * PERCENT // 100 + workspace
     tight = Setting.of(recipe, options, budget)
     script = Script(recipe, device=device, clock=options.clock)

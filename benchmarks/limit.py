@@ -117,8 +117,8 @@ def measure(options: Options) -> Report:
 
 def work_of(engine: Engine, script: Script, stage: str, outcomes: Sequence[Outcome]) -> Work:
     """What the script and the engine do for one micro-batch of the size that the runner chose most often."""
-    sizes = [event.rows for event in engine.events if event.kind == "run" and event.stage == stage]
-    batch = outcomes[: statistics.mode(sizes)]
+    ((size, _),) = engine.log.totals("run", stage=stage).sizes.most_common(1)
+    batch = outcomes[:size]
     work, models, values = _script_work(script, stage, batch)
     with Tally() as tally:
         work()

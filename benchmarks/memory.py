@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..engine.errors import DiptychError, MemoryBudgetError
-from ..engine.memory import Event, format_bytes
+from ..engine.memory import EventLog, format_bytes
 from ..engine.watch import Quiet
 from ..pipelines.recipes.reader import Recipe
 from .harness.engine import Engine
@@ -62,13 +62,13 @@ class Setting:
 
     Args:
         budget_bytes: `None` for none.
-        events: of the measured runs.
+        log: of the measured runs.
     """
 
     engine: Engine
     gauge: MemoryProbe
     budget_bytes: int | None
-    events: list[Event] = dataclasses.field(default_factory=list)
+    log: EventLog = dataclasses.field(default_factory=EventLog)
 
     @classmethod
     def of(cls, recipe: Recipe, options: Options, budget_bytes: int | None) -> "Setting":
@@ -77,16 +77,15 @@ class Setting:
         return cls(engine, MemoryProbe(engine), budget_bytes)
 
     def run(self, prompts: Sequence[str]) -> None:
-        first_event = len(self.engine.events)
         self.gauge.begin()
-        self.engine.run(prompts, watch=self.gauge)
-        self.events += self.engine.events[first_event:]
+        with self.engine.log.part() as log:
+            self.engine.run(prompts, watch=self.gauge)
+        self.log.extend(log)
 
     @property
     def peak_bytes(self) -> int:
         """The most that was accounted for at a time: by the log, and by the looks at the accounts."""
-        logged = (event.resident_bytes + event.workspace_bytes for event in self.engine.events)
-        return max(self.gauge.accounted_bytes, *logged)
+        return max(self.gauge.accounted_bytes, self.engine.log.peak_bytes)
 
     @property
     def over_bytes(self) -> int:
@@ -94,10 +93,8 @@ class Setting:
 
     def summary(self, repeats: int) -> dict[str, Any]:
         """What a run did, on average, and the peaks."""
-        moved = {
-            kind: sum(event.bytes for event in self.events if event.kind == kind) / repeats for kind in MOVES
-        }
-        waited = sum(event.ms for event in self.events if event.kind == "lease") / 1000 / repeats
+        moved = {kind: self.log.totals(kind).bytes / repeats for kind in MOVES}
+        waited = self.log.totals("lease").ms / 1000 / repeats
         return {
             "budget_bytes": self.budget_bytes,
             "peak_bytes": self.peak_bytes,
@@ -105,7 +102,7 @@ class Setting:
             "process_growth_bytes": self.gauge.growth_bytes,
             "moved_bytes_a_run": moved,
             "waited_for_models_s_a_run": waited,
-            "micro_batches": _largest_rows(self.events),
+            "micro_batches": _largest_rows(self.log),
         }
 
 
@@ -116,7 +113,7 @@ def measure(options: Options) -> Report:
     options.say(f"without a budget, {len(prompts)} prompts")
     resident.engine.run(prompts)
     weights = weights_of(resident.engine)
-    workspace = max(event.workspace_bytes for event in resident.engine.events)
+    workspace = resident.engine.log.workspace_bytes
     settings: dict[str, Setting] = {RESIDENT: resident}
     refusals: dict[str, str] = {}
     budgets = {f"{percent}": weights * percent // 100 + workspace for percent in PERCENTS}
@@ -153,13 +150,9 @@ def weights_of(engine: Engine) -> int:
     return engine.memory.weight_bytes(key for keys in uses for key in keys)
 
 
-def _largest_rows(events: Sequence[Event]) -> dict[str, int]:
+def _largest_rows(log: EventLog) -> dict[str, int]:
     """The largest micro-batch of each stage."""
-    found: dict[str, int] = {}
-    for event in events:
-        if event.kind == "run":
-            found[event.stage] = max(event.rows, found.get(event.stage, 0))
-    return found
+    return {stage: log.totals("run", stage=stage).most_rows for stage in log.stages("run")}
 
 
 def _report(

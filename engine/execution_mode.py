@@ -10,12 +10,11 @@ one-by-one   there is one request, or all models fit but no stage runs more than
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 from .chain import Chain
 from .dummy_values import dummy_values
-from .memory import DeviceMemory, Event, format_bytes
+from .memory import DeviceMemory, EventLog, format_bytes
 from .microbatch import fitting_size
 from .values import Request
 
@@ -46,11 +45,11 @@ class WaveTiming:
     requests: int
 
     @classmethod
-    def of(cls, events: Sequence[Event], requests: int) -> "WaveTiming":
+    def of(cls, log: EventLog, requests: int) -> "WaveTiming":
         """From the log of one wave."""
         return cls(
-            loading_s=sum(event.ms for event in events if event.kind == "lease") / 1000,
-            working_s=sum(event.ms for event in events if event.kind == "run") / 1000,
+            loading_s=log.totals("lease").ms / 1000,
+            working_s=log.totals("run").ms / 1000,
             requests=requests,
         )
 

@@ -132,13 +132,12 @@ def _step(name: str, stage: AnyStage, value: object, memory: DeviceMemory, micro
         rows=rows,
         workspace_bytes=work,
     )
-    first_event = len(memory.events)
     try:
-        with memory.lease(stage.uses, declared, stage=name):
+        with memory.log.part() as log, memory.lease(stage.uses, declared, stage=name):
             peak = memory.accounted_bytes
     except MemoryBudgetError as error:
         return dataclasses.replace(step, refusal=str(error))
-    done = memory.events[first_event:]
+    done = log.events
     return dataclasses.replace(
         step,
         loads=tuple(event.key for event in done if event.kind == "load" and event.key),

@@ -90,9 +90,9 @@ class Runner:
             mode = self._choose(ahead[0], mode, alone=alone, timing=timing)
             ahead += itertools.islice(requests, max(0, mode.wave - len(ahead)))
             wave, ahead = ahead[: mode.wave], ahead[mode.wave :]
-            first_event = len(self.memory.events)
-            yield from _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave).run()
-            timing = WaveTiming.of(self.memory.events[first_event:], len(wave))
+            with self.memory.log.part() as log:
+                yield from _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave).run()
+            timing = WaveTiming.of(log, len(wave))
             ahead = ahead or list(itertools.islice(requests, 1))
 
     def _choose(
@@ -276,7 +276,7 @@ class _Wave:
     def _do_without_repairs(self) -> None:
         for state in self.states:
             state.policy = dataclasses.replace(state.policy, repairs=0)
-        if not any(event.note == NO_REPAIRS for event in self.memory.events):
+        if not any(event.note == NO_REPAIRS for event in self.memory.log.decisions):
             self.memory.record("choose", note=NO_REPAIRS)
 
 

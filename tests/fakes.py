@@ -1,10 +1,58 @@
 """Stand-ins that tests of several folders share."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from diptych.engine.stage import ModelKey
+from diptych.engine.errors import RowError
+from diptych.engine.stage import ModelKey, Models, RunContext
+
+
+def _never(value: Any) -> Any:
+    raise NotImplementedError
+
+
+@dataclasses.dataclass
+class FakeStage:
+    """A stage made of a function of one value; keeps a note of what it was handed.
+
+    Args:
+        make: gives a row's value; a `RowError` for this row stands for each `ValueError`, where `row_errors`.
+        uses: one model that goes by the stage's name, if not given.
+        row_bytes: of workspace.
+        before: is told of each micro-batch, and may raise.
+    """
+
+    name: str
+    takes: type
+    gives: type
+    make: Callable[[Any], Any] = _never
+    uses: tuple[ModelKey, ...] = None  # pyright: ignore[reportAssignmentType]  # set below
+    row_bytes: int = 1
+    row_errors: bool = False
+    before: Callable[[Sequence[Any]], None] = lambda batch: None
+    handed: list[list[Any]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.uses is None:
+            self.uses = (ModelKey("fake", self.name),)
+
+    def workspace(self, batch: Sequence[Any], /) -> int:
+        return self.row_bytes * len(batch)
+
+    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
+        self.handed.append(list(batch))
+        self.before(batch)
+        made: list[Any] = []
+        for i, value in enumerate(batch):
+            context.step(i + 1, len(batch))
+            try:
+                made.append(self.make(value))
+            except ValueError as error:
+                if not self.row_errors:
+                    raise
+                raise RowError(i, str(error)) from None
+        return made
 
 
 @dataclasses.dataclass

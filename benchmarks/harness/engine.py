@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ...engine.errors import DiptychError
-from ...engine.memory import DeviceMemory, Event
+from ...engine.memory import DeviceMemory, EventLog
 from ...engine.values import Failure, Outcome
 from ...engine.watch import Watcher
 from ...pipelines.recipes.reader import Recipe
@@ -44,8 +44,8 @@ class Engine:
         return self.memory.device
 
     @property
-    def events(self) -> Sequence[Event]:
-        return self.memory.events
+    def log(self) -> EventLog:
+        return self.memory.log
 
     def run(self, prompts: Sequence[str], *, watch: Watcher | None = None) -> list[Outcome]:
         """All prompts as one batch. Raises `DiptychError` if any fails: the work would not be equal."""

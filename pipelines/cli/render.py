@@ -118,7 +118,7 @@ class _Run:
             return 1
         if stats:
             seconds = time.perf_counter() - started
-            console.print(stats_table(self.pipe.runner.memory.events, seconds, tally.done))
+            console.print(stats_table(self.pipe.runner.memory.log, seconds, tally.done))
         self._report(tally)
         if tally.all_done:
             return 0

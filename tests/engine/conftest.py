@@ -1,41 +1,15 @@
 """A chain of four stages that make values of nothing, and a loader of models that are names."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
 from diptych.engine.chain import Chain
-from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import Codebook, Draft, Picture, Plan, Request, Verdict
 
-from ..fakes import NameLoader
-
-
-@dataclasses.dataclass
-class OneStage:
-    """A stage made of a function of one value; `before` is told of each micro-batch, and may raise."""
-
-    name: str
-    takes: type
-    gives: type
-    make: Callable[[Any], Any]
-    row_bytes: int
-    before: Callable[[Sequence[Any]], None] = lambda batch: None
-
-    @property
-    def uses(self) -> tuple[ModelKey, ...]:
-        return (ModelKey("fake", self.name),)
-
-    def workspace(self, batch: Sequence[Any], /) -> int:
-        return self.row_bytes * len(batch)
-
-    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
-        self.before(batch)
-        context.step(1, 1)
-        return [self.make(value) for value in batch]
+from ..fakes import FakeStage, NameLoader
 
 
 def _pixels(value: int) -> torch.Tensor:
@@ -81,6 +55,6 @@ def make_chain() -> Callable[..., Chain]:
             ("refine", Draft, Picture, _picture),
             ("judge", Picture, Verdict, _verdict),
         ]
-        return Chain([OneStage(*each, row_bytes=others.get(each[0], row_bytes)) for each in stages])
+        return Chain([FakeStage(*each, row_bytes=others.get(each[0], row_bytes)) for each in stages])
 
     return make

@@ -1,6 +1,5 @@
 """A chain is checked when it is built, and knows its parts."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,39 +7,30 @@ import pytest
 
 from diptych.engine.chain import Chain
 from diptych.engine.errors import InputError
-from diptych.engine.stage import ModelKey, Models, RunContext
+from diptych.engine.stage import ModelKey
 from diptych.engine.values import Draft, Picture, Plan, Request, Verdict
 
+from ..fakes import FakeStage
 
-@dataclasses.dataclass(frozen=True)
-class FakeStage:
+
+def stage(name: str, takes: type, gives: type, *uses: ModelKey) -> FakeStage:
     """A stage that is only ever looked at."""
-
-    name: str
-    takes: type
-    gives: type
-    uses: tuple[ModelKey, ...] = ()
-
-    def workspace(self, batch: Sequence[Any], /) -> int:
-        return 0
-
-    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
-        raise NotImplementedError
+    return FakeStage(name, takes, gives, uses=uses)
 
 
 class Latents:
     """A value that only two stages know."""
 
 
-PLAN = FakeStage("plan", Request, Plan, (ModelKey("lm", "planner"),))
-DRAFT = FakeStage("draft", Plan, Draft, (ModelKey("lm", "drafter"),))
-REFINE = FakeStage("refine", Draft, Picture, (ModelKey("unet", "refiner"), ModelKey("vae", "vae")))
-JUDGE = FakeStage("judge", Picture, Verdict)
-PAINT = FakeStage("paint", Plan, Picture)
-WORD = FakeStage("word", Request, Request)
-UPSCALE = FakeStage("upscale", Picture, Picture)
-DENOISE = FakeStage("denoise", Draft, Latents)
-DECODE = FakeStage("decode", Latents, Picture)
+PLAN = stage("plan", Request, Plan, ModelKey("lm", "planner"))
+DRAFT = stage("draft", Plan, Draft, ModelKey("lm", "drafter"))
+REFINE = stage("refine", Draft, Picture, ModelKey("unet", "refiner"), ModelKey("vae", "vae"))
+JUDGE = stage("judge", Picture, Verdict)
+PAINT = stage("paint", Plan, Picture)
+WORD = stage("word", Request, Request)
+UPSCALE = stage("upscale", Picture, Picture)
+DENOISE = stage("denoise", Draft, Latents)
+DECODE = stage("decode", Latents, Picture)
 
 
 def names(stages: Sequence[Any]) -> list[str]:
@@ -88,10 +78,10 @@ def test_the_models_of_each_stage_in_order() -> None:
         ([PLAN, DRAFT, REFINE], "ends with stage 'refine'"),
         ([PLAN, REFINE, JUDGE], "'plan' .* cannot be followed by stage 'refine' .* from Plan to Draft"),
         ([PLAN, DRAFT, REFINE, JUDGE, JUDGE], "two stages of the chain are called 'judge'"),
-        ([FakeStage("all", Request, Verdict)], "no stage of the chain gives a Plan"),
-        ([PLAN, FakeStage("guess", Plan, Verdict)], "no stage of the chain gives a Picture"),
+        ([stage("all", Request, Verdict)], "no stage of the chain gives a Plan"),
+        ([PLAN, stage("guess", Plan, Verdict)], "no stage of the chain gives a Picture"),
         (
-            [PLAN, DRAFT, FakeStage("again", Draft, Plan), PAINT, JUDGE],
+            [PLAN, DRAFT, stage("again", Draft, Plan), PAINT, JUDGE],
             r"'again' \(Draft to Plan\) goes back behind stage 'draft'",
         ),
     ],

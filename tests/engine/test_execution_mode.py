@@ -7,7 +7,7 @@ import pytest
 
 from diptych.engine.chain import Chain
 from diptych.engine.execution_mode import ExecutionMode, WaveTiming, choose
-from diptych.engine.memory import DeviceMemory, Event, Loader
+from diptych.engine.memory import DeviceMemory, Event, EventLog, Loader
 from diptych.engine.values import Request
 
 REQUEST = Request(prompt="a boat", height=8, width=8)
@@ -80,5 +80,5 @@ def test_a_pace_is_read_in_the_log_of_a_wave() -> None:
         Event(kind="lease", ms=500),
         Event(kind="run", ms=2000, rows=2),
     ]
-    assert WaveTiming.of(events, 8) == WaveTiming(loading_s=1.5, working_s=6.0, requests=8)
-    assert WaveTiming.of([], 8).working_s == 0
+    assert WaveTiming.of(EventLog(events), 8) == WaveTiming(loading_s=1.5, working_s=6.0, requests=8)
+    assert WaveTiming.of(EventLog(), 8).working_s == 0

@@ -28,8 +28,8 @@ from diptych.engine.values import (
 )
 from diptych.engine.values.start import Start
 
-from ..fakes import NameLoader
-from .world import BOOK, FakeStage, pixel, wish
+from ..fakes import FakeStage, NameLoader
+from .world import BOOK, pixel, wish
 
 CAT, DOG, ADDED = (Fact(kind="thing", text=text) for text in ("a cat", "a dog", "a tree"))
 ADDED = dataclasses.replace(ADDED, asked=False)

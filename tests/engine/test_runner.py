@@ -22,8 +22,8 @@ from diptych.engine.values import (
 from diptych.engine.values.start import Start, Wording
 from diptych.engine.watch import Quiet
 
-from ..fakes import NameLoader
-from .world import FakeStage, by_brightness, make_draft, make_picture, make_plan, wish, world
+from ..fakes import FakeStage, NameLoader
+from .world import by_brightness, make_draft, make_picture, make_plan, wish, world
 
 
 def test_the_plain_chain_makes_one_candidate_with_its_line_of_descent() -> None:
@@ -172,8 +172,13 @@ def test_the_mode_is_in_the_log_with_its_reason_where_it_changes() -> None:
 
 def test_waves_grow_to_what_loading_is_worth() -> None:
     now = iter(range(100_000))
-    it = world(budget=20 + 2, micro_batch=2, clock=lambda: float(next(now)))
-    it.memory._clock = it.runner.batching.clock  # loading takes as long as working does
+
+    def clock() -> float:
+        return float(next(now))
+
+    it = world(
+        budget=20 + 2, micro_batch=2, clock=clock, memory_clock=clock
+    )  # loading takes as long as working
     it.run(*[wish(seed=seed % 9) for seed in range(20)])
     assert len(it.plan.handed[0]) == 2
     waves = [event for event in it.memory.events if event.kind == "choose" and not event.stage]

@@ -1,7 +1,8 @@
 """A runner on stages that paint one pixel each, for tests of the runner and of the loop it carries out."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from diptych.engine.chain import Chain
 from diptych.engine.errors import DiptychError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner
-from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import (
     Codebook,
     Draft,
@@ -25,36 +25,10 @@ from diptych.engine.values import (
     Verdict,
 )
 
-from ..fakes import NameLoader
+from ..fakes import FakeStage, NameLoader
 
 BOOK = Codebook(name="fake", size=256)
 BOAT = Fact(kind="thing", text="a boat")
-
-
-@dataclasses.dataclass
-class FakeStage:
-    """A stage made of a function of one value; keeps a note of what it was handed."""
-
-    name: str
-    takes: type
-    gives: type
-    make: Callable[[Any], Any]
-    handed: list[list[Any]] = dataclasses.field(default_factory=list)
-
-    @property
-    def uses(self) -> tuple[ModelKey, ...]:
-        return (ModelKey("fake", self.name),)
-
-    def workspace(self, batch: Sequence[Any], /) -> int:
-        return len(batch)
-
-    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
-        self.handed.append(list(batch))
-        made: list[Any] = []
-        for i, value in enumerate(batch):
-            context.step(i + 1, len(batch))
-            made.append(self.make(value))
-        return made
 
 
 def pixel(value: int) -> torch.Tensor:
@@ -114,6 +88,7 @@ def world(
     judge: Callable[[Picture], Verdict] = by_brightness,
     paint: Callable[[Draft], Picture] = make_picture,
     clock: Callable[[], float] = lambda: 0.0,
+    memory_clock: Callable[[], float] = time.perf_counter,
     **how: Any,
 ) -> World:
     stages = [
@@ -123,7 +98,7 @@ def world(
         FakeStage("judge", Picture, Verdict, judge),
     ]
     loader = NameLoader(10)
-    memory = DeviceMemory(loader, budget_bytes=budget)
+    memory = DeviceMemory(loader, budget_bytes=budget, clock=memory_clock)
     plan, draft, refine, judging = stages
     runner = Runner(Chain(stages), memory, clock=clock, **how)
     return World(plan, draft, refine, judging, loader, memory, runner)

@@ -82,7 +82,7 @@ def test_janus_tokens_are_the_librarys(load: Callable[[str], Loaded], guidance: 
     (drafter,) = load("janus").values()
     assert isinstance(drafter, JanusDrafter)
     for prompt in PROMPTS[:3]:
-        ids = torch.tensor([drafter._prompt_ids(prompt, (4, 4))])
+        ids = torch.tensor([drafter.prompt_ids(prompt, (4, 4))])
         theirs = drafter.model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
@@ -99,7 +99,7 @@ def test_glm_image_tokens_are_the_librarys(load: Callable[[str], Loaded]) -> Non
     assert isinstance(drafter, GlmImageDrafter)
     grid, small = (2, 3), (13, 19)
     assert drafter.small(grid) == small
-    ids = torch.tensor([drafter._prompt_ids(PROMPTS[0], grid)])
+    ids = torch.tensor([drafter.prompt_ids(PROMPTS[0], grid)])
     total = grid[0] * grid[1] + small[0] * small[1]
     theirs = drafter.model.generate(
         input_ids=ids,
@@ -130,7 +130,7 @@ def test_glm_image_is_asked_as_its_own_processor_asks(load: Callable[[str], Load
             messages, tokenize=True, target_h=height, target_w=width, return_dict=True, return_tensors="pt"
         )
         grid = drafter.grid(height, width)
-        assert drafter._prompt_ids(PROMPTS[0], grid) == asked["input_ids"][0].tolist()
+        assert drafter.prompt_ids(PROMPTS[0], grid) == asked["input_ids"][0].tolist()
         assert asked["image_grid_thw"].tolist() == [[1, *grid], [1, *drafter.small(grid)]]
 
 

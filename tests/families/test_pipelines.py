@@ -37,11 +37,11 @@ from .pipeline_twins import (
     aura_flow,
     flux,
     glm_image,
-    latent_consistency,
     sana,
     stable_diffusion,
     stable_diffusion_3,
 )
+from .unet_twins import latent_consistency
 
 diffusers: Any = importlib.import_module("diffusers")
 

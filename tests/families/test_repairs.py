@@ -6,7 +6,6 @@ from diptych.engine.chain import Chain
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.runner import Runner
-from diptych.engine.stage import ModelKey
 from diptych.engine.stages.drafting.aim import STRENGTH, AimStage
 from diptych.engine.stages.painting.paint import repaint_stages
 from diptych.engine.values import (
@@ -21,19 +20,11 @@ from diptych.engine.values import (
     Verdict,
 )
 
-from ..engine.world import FakeStage
+from ..fakes import FakeStage
 from .painting import SIDE, STEPS, Twin, draft, key
 from .pipeline_twins import stable_diffusion
 
 CAT = Fact(kind="thing", text="a cat")
-
-
-class Bare(FakeStage):
-    """A fake that needs no model."""
-
-    @property
-    def uses(self) -> tuple[ModelKey, ...]:
-        return ()
 
 
 def make_plan(request: Request) -> Plan:
@@ -47,10 +38,10 @@ def never(picture: Picture) -> Verdict:
 def test_what_is_missing_is_painted_over_where_the_words_want_it(twin: Twin) -> None:
     chain = Chain(
         [
-            Bare("plan", Request, Plan, make_plan),
-            Bare("draft", Plan, Draft, draft),
+            FakeStage("plan", Request, Plan, make_plan, uses=()),
+            FakeStage("draft", Plan, Draft, draft, uses=()),
             *repaint_stages(model=key(twin(stable_diffusion))),
-            Bare("judge", Picture, Verdict, never),
+            FakeStage("judge", Picture, Verdict, never, uses=()),
         ]
     )
     runner = Runner(chain, DeviceMemory(Registry()), aim=AimStage())

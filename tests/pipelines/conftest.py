@@ -4,8 +4,7 @@ A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish
 'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes from its seed.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,9 @@ import pytest
 import torch
 
 from diptych.engine.chain import Chain
-from diptych.engine.errors import RowError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.runner import Runner
-from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.values import (
     Codebook,
     Draft,
@@ -34,36 +31,13 @@ from diptych.pipelines.picture_judge import PictureJudge
 from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.text_to_image import TextToImage
 
-from ..fakes import NameLoader
+from ..fakes import FakeStage, NameLoader
 
 MIB = 2**20
 
 
-@dataclasses.dataclass
-class FakeStage:
-    """A stage made of a function from one value to the next."""
-
-    name: str
-    takes: type
-    gives: type
-    step: Callable[[Any], Any]
-
-    @property
-    def uses(self) -> tuple[ModelKey, ...]:
-        return (ModelKey("fake", self.name),)
-
-    def workspace(self, batch: Sequence[Any], /) -> int:
-        return 1000 * len(batch)
-
-    def run(self, batch: Sequence[Any], models: Models, context: RunContext, /) -> list[Any]:
-        context.step(1, 1)
-        return [self.one(i, value) for i, value in enumerate(batch)]
-
-    def one(self, index: int, value: Any) -> Any:
-        try:
-            return self.step(value)
-        except ValueError as error:
-            raise RowError(index, str(error)) from None
+def fake_stage(name: str, takes: type, gives: type, make: Callable[[Any], Any]) -> FakeStage:
+    return FakeStage(name, takes, gives, make, row_bytes=1000, row_errors=True)
 
 
 def plan(request: Request) -> Plan:
@@ -109,13 +83,13 @@ def judge(picture: Picture) -> Verdict:
     return Verdict(caption=f"a picture of grey {round(255 * score)}", score=score, answers=answers)
 
 
-def fake_chain() -> Chain:
+def fake_chain(planner: Callable[[Request], Plan] = plan) -> Chain:
     return Chain(
         [
-            FakeStage("plan", Request, Plan, plan),
-            FakeStage("draft", Plan, Draft, draft),
-            FakeStage("refine", Draft, Picture, refine),
-            FakeStage("judge", Picture, Verdict, judge),
+            fake_stage("plan", Request, Plan, planner),
+            fake_stage("draft", Plan, Draft, draft),
+            fake_stage("refine", Draft, Picture, refine),
+            fake_stage("judge", Picture, Verdict, judge),
         ]
     )
 
@@ -134,12 +108,13 @@ def recipe() -> Recipe:
 
 @pytest.fixture
 def make_pipe(recipe: Recipe) -> Callable[..., TextToImage]:
-    """Makes a pipeline of fakes; takes what `Runner` takes, and the memory's budget."""
+    """Makes a pipeline of fakes; takes what `Runner` takes, the memory's budget, and what plans."""
 
-    def make(*, budget: int | None = None, **options: Any) -> TextToImage:
-        return TextToImage(
-            Runner(fake_chain(), DeviceMemory(NameLoader(MIB), budget_bytes=budget), **options), recipe
-        )
+    def make(
+        *, budget: int | None = None, planner: Callable[[Request], Plan] = plan, **options: Any
+    ) -> TextToImage:
+        memory = DeviceMemory(NameLoader(MIB), budget_bytes=budget)
+        return TextToImage(Runner(fake_chain(planner), memory, **options), recipe)
 
     return make
 
@@ -151,7 +126,7 @@ def pipe(make_pipe: Callable[..., TextToImage]) -> TextToImage:
 
 @pytest.fixture
 def judge_stage() -> FakeStage:
-    return FakeStage("judge", Picture, Verdict, judge)
+    return fake_stage("judge", Picture, Verdict, judge)
 
 
 @pytest.fixture
@@ -180,8 +155,8 @@ def reader(fake_memory: DeviceMemory, reads: list[str]) -> PictureJudge:
         facts = (asked, Fact(kind="thing", text="a sun", asked=False))
         return Plan(request=request, prompt=f"{first} in the sun", facts=facts, left_out=left_out)
 
-    stage = FakeStage("judge", Picture, Verdict, judge)
-    return PictureJudge(stage, fake_memory, planners=[FakeStage("plan", Request, Plan, read)])
+    stage = fake_stage("judge", Picture, Verdict, judge)
+    return PictureJudge(stage, fake_memory, planners=[fake_stage("plan", Request, Plan, read)])
 
 
 @pytest.fixture

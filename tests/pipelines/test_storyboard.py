@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from diptych import Fact, InputError, Storyboard, TextToImage
+from diptych.engine.values import Plan
 from diptych.engine.values.fact import Span
 from diptych.engine.values.start import Wording
 from diptych.pipelines.storyboard import told
@@ -40,39 +41,44 @@ def test_who_is_named_is_a_fact_of_the_panel_and_in_its_words(storyboard: Storyb
     assert "red cat" in wordings[0].prompt and "blue bird" in wordings[1].prompt
 
 
-def test_a_plan_that_lost_the_hero_is_not_kept(storyboard: Storyboard) -> None:
-    from diptych.engine.values import Plan, Request
-    from diptych.pipelines.storyboard import _with_cast
+@pytest.fixture
+def wording_of(make_pipe: Callable[..., TextToImage]) -> Callable[..., Wording]:
+    """The wording of a panel of one hero, where the planner says so much of the scene."""
 
-    request = Request(prompt="a red cat at sea")
-    for said, kept in (("a big Red Cat on a boat", True), ("a big grey sea", False)):
-        start = _with_cast(request, Plan(request=request, prompt=said, facts=()), ["a red cat"]).start
+    def wording(scene: str, hero: str, **planned: Any) -> Wording:
+        storyboard = Storyboard(make_pipe(planner=lambda request: Plan(request=request, **planned)))
+        (outcome,) = storyboard([scene], cast={"Mia": hero}).outcomes
+        start = outcome.request.start
         assert start is not None and start.wording is not None
-        assert start.wording.prompt == (said if kept else request.prompt)
+        return start.wording
+
+    return wording
 
 
-def test_the_cast_is_asked_for_once_and_what_is_left_out_stays_so() -> None:
-    from diptych.engine.values import Plan, Request
-    from diptych.pipelines.storyboard import _with_cast
+@pytest.mark.parametrize(("said", "kept"), [("a big Red Cat on a boat", True), ("a big grey sea", False)])
+def test_a_plan_that_lost_the_hero_is_not_kept(
+    wording_of: Callable[..., Wording], said: str, kept: bool
+) -> None:
+    wording = wording_of("Mia at sea", "a red cat", prompt=said, facts=())
+    assert wording.prompt == (said if kept else "a red cat at sea")
 
-    request = Request(prompt="a furry crimson cat at sea")
-    cat = Fact(kind="thing", text="a cat", span=Span.of(request.prompt, 16, 19))
-    red = Fact(kind="colour", text="a red cat", span=Span.of(request.prompt, 8, 15))
-    furry = Span.of(request.prompt, 2, 7)
+
+def test_the_cast_is_asked_for_once_and_what_is_left_out_stays_so(wording_of: Callable[..., Wording]) -> None:
+    prompt = "a furry crimson cat at sea"
+    cat = Fact(kind="thing", text="a cat", span=Span.of(prompt, 16, 19))
+    red = Fact(kind="colour", text="a red cat", span=Span.of(prompt, 8, 15))
+    furry = Span.of(prompt, 2, 7)
 
     def facts(
         *, left_out: tuple[Span, ...] = (), said: str = "a red cat, at sea", have: tuple[Fact, ...]
     ) -> Wording:
-        plan = Plan(request=request, prompt=said, facts=have, left_out=left_out)
-        start = _with_cast(request, plan, ["a furry crimson cat"]).start
-        assert start is not None and start.wording is not None
-        return start.wording
+        return wording_of("Mia at sea", "a furry crimson cat", prompt=said, facts=have, left_out=left_out)
 
     known = facts(left_out=(furry,), have=(cat, red))  # in the planner's own words
     assert known.prompt == "a red cat, at sea" and known.facts == (cat, red) and known.left_out == (furry,)
     whole = Fact(kind="colour", text="a furry crimson cat")
     lost = facts(have=(cat,))
-    assert lost.facts == (whole, cat) and lost.prompt == request.prompt
+    assert lost.facts == (whole, cat) and lost.prompt == prompt
     twice = facts(have=(dataclasses.replace(whole, asked=False),))
     assert twice.facts == (whole,)
 

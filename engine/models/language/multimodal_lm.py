@@ -71,7 +71,7 @@ class Drafter(abc.ABC):
         Raises:
             RowError: a prompt is too long.
         """
-        rows = [self._prompt_ids(prompt, grid) for prompt in prompts]
+        rows = [self.prompt_ids(prompt, grid) for prompt in prompts]
         for i, row in enumerate(rows):
             if len(row) > TEXT_TOKENS:
                 reason = f"the plan is {len(row)} tokens long: the drafter reads at most {TEXT_TOKENS}"
@@ -90,7 +90,8 @@ class Drafter(abc.ABC):
         """What tokens (b, h, w) look like: uint8 (b, h', w', 3) on the CPU."""
 
     @abc.abstractmethod
-    def _prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]: ...
+    def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
+        """The ids before those of a grid of (rows, columns) tokens: what a prompt is to the model."""
 
     @abc.abstractmethod
     def _free_ids(self, row: list[int], grid: tuple[int, int]) -> list[int]:
@@ -124,7 +125,7 @@ class JanusDrafter(Drafter):
         pixels = (torch.cat(rows).float() * 0.5 + 0.5).clamp(0, 1)  # (b, h', w', 3), from [-1, 1]
         return (pixels * 255).round().to(torch.uint8).cpu()
 
-    def _prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
+    def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
         said = {"role": "user", "content": [{"type": "text", "text": prompt}]}
         written = templated(self.tokenizer, [said], add_generation_prompt=True)
         return [*self.tokenizer.encode(written), self.start]
@@ -186,7 +187,7 @@ class GlmImageDrafter(Drafter):
         shadow = book @ torch.randn(book.shape[1], 3, generator=generator)
         return ((shadow - shadow.mean(0)) / shadow.std(0).clamp_min(1e-6)).sigmoid().mul(255).to(torch.uint8)
 
-    def _prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
+    def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
         said = {"role": "user", "content": [{"type": "text", "text": prompt}]}
         written = templated(self.tokenizer, [said], add_generation_prompt=False)
         names: Any = self.tokenizer
@@ -195,7 +196,7 @@ class GlmImageDrafter(Drafter):
         return self.tokenizer.encode(f"{written}{names.bos_token}")
 
     def _free_ids(self, row: list[int], grid: tuple[int, int]) -> list[int]:
-        return self._prompt_ids("", grid)
+        return self.prompt_ids("", grid)
 
     def _decoding(
         self, prefixes: list[torch.Tensor], grid: tuple[int, int], *, batch_invariant: bool

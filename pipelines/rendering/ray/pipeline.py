@@ -180,14 +180,14 @@ class RayTextToImage(TextToImage):
     def _rendered(self, ref: Any, chunk: Chunk, chunks: "_Chunks") -> list[Result]:
         """The results of a chunk; of one that was lost, its rows go back to be tried one by one."""
         try:
-            results, events = self._landed(ref)
+            results, log = self._landed(ref)
         except LostError as error:
             if len(chunk) == 1:
                 return [Failure(request=chunk[0], stage=STAGE, reason=str(error))]
             _log.warning("%d rows are tried one by one: %s", len(chunk), error)
             chunks.put_back(chunk)
             return []
-        self.runner.memory.events.extend(events)
+        self.runner.memory.log.extend(log)
         return results
 
     def _landed(self, ref: Any) -> Any:

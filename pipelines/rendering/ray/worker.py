@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....engine.memory import Event
+from ....engine.memory import EventLog
 from ....engine.values import Failure, Outcome, Request
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
@@ -31,7 +31,6 @@ class Worker:
 
     def __init__(self, make: Callable[[], TextToImage]) -> None:
         self._make = make
-        self._told = 0  # events of the pipeline's memory that the caller knows of
         _send_tensors_as_arrays()
 
     @functools.cached_property
@@ -42,12 +41,11 @@ class Worker:
         """What this worker makes pictures with. Raises what making the pipeline raises."""
         return environment_of(self.pipe)
 
-    def render(self, requests: Sequence[Request]) -> tuple[list[Outcome | Failure], list[Event]]:
+    def render(self, requests: Sequence[Request]) -> tuple[list[Outcome | Failure], EventLog]:
         """The results of the requests, and what memory did meanwhile."""
-        results = list(self.pipe.run(requests))
-        events = self.pipe.runner.memory.events
-        new, self._told = events[self._told :], len(events)
-        return results, new
+        with self.pipe.runner.memory.log.part() as log:
+            results = list(self.pipe.run(requests))
+        return results, log
 
 
 def _send_tensors_as_arrays() -> None:

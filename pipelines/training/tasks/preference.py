@@ -97,11 +97,11 @@ class PreferenceTask:
     def loss(self, batch: Sequence[Plan]) -> dict[str, torch.Tensor]:
         """The policy gradient's loss, with the drafts' mean score and how far the drafter has come from what it
         was, in nats a token."""
-        drafts = self._drafted(batch, self.drafter)
-        scores = torch.tensor(self._scored(drafts)).view(-1, self.candidates)
+        drafts = self.drafted(batch, self.drafter)
+        scores = torch.tensor(self.scored(drafts)).view(-1, self.candidates)
         telling = scores.amax(1, keepdim=True) - scores.amin(1, keepdim=True) > LEAST_SPREAD
         advantages = ((scores - scores.mean(1, keepdim=True)) * telling).flatten()
-        likely, distance = self._compared(drafts)
+        likely, distance = self.compared(drafts)
         gains = advantages.to(likely.device) * likely.mean(1)
         return {
             "loss": (self.divergence * distance - gains).mean(),
@@ -113,7 +113,7 @@ class PreferenceTask:
         """Drafts of held-out prompts; below them what the drafter drew, with the same draws, when it began."""
         data = self.data.held_out()
         plans = [self._plan(scene, seed=i) for i, scene in enumerate(data.scenes(range(COUNT)))]
-        now, before = (self._drafted(plans, drafter) for drafter in (self.drafter, self.before))
+        now, before = (self.drafted(plans, drafter) for drafter in (self.drafter, self.before))
         return [
             ((new.preview, old.preview), plan.prompt) for new, old, plan in zip(now, before, plans, strict=True)
         ]
@@ -128,14 +128,15 @@ class PreferenceTask:
         request = Request(prompt=prompt, seed=seed, candidate=candidate, settings=settings)
         return Plan(request=request, prompt=prompt, facts=facts)
 
-    def _drafted(self, plans: Sequence[Plan], drafter: ImageTokenModel) -> list[Draft]:
+    def drafted(self, plans: Sequence[Plan], drafter: ImageTokenModel) -> list[Draft]:
+        """Drafts of the plans as the chain makes them, with this drafter's weights."""
         device, (model, codebook) = self.drafter.device, (self._keys["drafter"], self._keys["tokenizer"])
         drafter = dataclasses.replace(drafter, model=copy_on(device, drafter.model))
         models = {model: drafter, codebook: copy_on(device, self.codebook)}
         with in_float32(device):
             return DraftStage(model=model, codebook=codebook).run(plans, models, RunContext())
 
-    def _scored(self, drafts: Sequence[Draft]) -> list[float]:
+    def scored(self, drafts: Sequence[Draft]) -> list[float]:
         """The loop's own score of each draft: the probability that it shows all that was asked."""
         device, key = self.drafter.device, self._keys["captioner"]
         models = {key: dataclasses.replace(self.captioner, model=copy_on(device, self.captioner.model))}
@@ -144,16 +145,16 @@ class PreferenceTask:
             verdicts = JudgeStage(model=key).run(seen, models, RunContext())
         return [verdict.score for verdict in verdicts]
 
-    def _compared(self, drafts: Sequence[Draft]) -> tuple[torch.Tensor, torch.Tensor]:
+    def compared(self, drafts: Sequence[Draft]) -> tuple[torch.Tensor, torch.Tensor]:
         """How likely the tokens are now, log-probabilities (b, s), and an estimate of the divergence from how
         likely they were, in nats a token, (b,): k3 of Schulman 2020, "Approximating KL Divergence"."""
-        likely = self._likely(self.drafter.model, drafts)
+        likely = self.token_log_probs(self.drafter.model, drafts)
         with torch.no_grad():
-            was = self._likely(copy_on(self.drafter.device, self.before.model), drafts)
+            was = self.token_log_probs(copy_on(self.drafter.device, self.before.model), drafts)
         ratio = was - likely
         return likely, (ratio.exp() - 1 - ratio).mean(1)
 
-    def _likely(self, model: Any, drafts: Sequence[Draft]) -> torch.Tensor:
+    def token_log_probs(self, model: Any, drafts: Sequence[Draft]) -> torch.Tensor:
         """Of the drafts' tokens after the prompt and those before them, at the temperature: (b, s)."""
         drafter = self.drafter
         prefixes = [

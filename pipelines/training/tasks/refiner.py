@@ -95,7 +95,7 @@ def fit_latents(
     return latents
 
 
-def _times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
+def noise_times(spread: str, size: int, g: torch.Generator) -> torch.Tensor:
     """When on the path, from 0 (clean) to 1 (noise), the rows of a batch are: float32 (size,)."""
 
     def uniform() -> torch.Tensor:
@@ -228,7 +228,7 @@ class RefinerTask:
             "condition": condition,
             "weight": (1 + self.thing_weight * batch["cover"]) * told.clamp_min(UNTOLD_WEIGHT),
             "told": told,
-            "sigma": self.objective.sigma(_times(self.sigmas, size, g)),
+            "sigma": self.objective.sigma(noise_times(self.sigmas, size, g)),
             "noise": torch.randn(clean.shape, generator=g, device=device),
         }
 

@@ -213,8 +213,8 @@ def test_ctrl_c_keeps_what_was_finished_and_says_where(
             raise KeyboardInterrupt
         return step(value)
 
-    step = judge.step  # pyright: ignore[reportAttributeAccessIssue]
-    monkeypatch.setattr(judge, "step", interrupt)
+    step = judge.make  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setattr(judge, "make", interrupt)
     monkeypatch.setattr(cli, "_text_to_image", lambda recipe, **options: pipe)
     result = run("render", "-p", "a boat", "-p", "a cat", "-o", tmp_path)
     assert result.status == 130 and f"what was finished is in {tmp_path}" in result.err

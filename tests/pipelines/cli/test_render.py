@@ -84,7 +84,7 @@ def test_a_run_that_is_stopped_keeps_what_was_finished_and_says_how_to_go_on(
 ) -> None:
     pipe = make_pipe(wave=1)
     refine: Any = pipe.runner.chain.stages[2]
-    healthy, sent = refine.step, list[int]()
+    healthy, sent = refine.make, list[int]()
 
     def interrupted(value: Any) -> Any:
         if "cat" in value.plan.prompt and not sent:
@@ -92,7 +92,7 @@ def test_a_run_that_is_stopped_keeps_what_was_finished_and_says_how_to_go_on(
             os.kill(os.getpid(), number)
         return healthy(value)
 
-    refine.step = interrupted
+    refine.make = interrupted
     assert run("a boat", "a cat", "a tree", pipe=pipe, fresh=True) == status
     told = capfd.readouterr().err
     assert "stopping; Ctrl-C again leaves at once" in told

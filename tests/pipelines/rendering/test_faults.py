@@ -161,14 +161,14 @@ def test_a_stage_that_raises_anything_fails_its_row_only(
 ) -> None:
     pipe = make_pipe()
     judge: Any = pipe.runner.chain.stages[-1]
-    healthy = judge.step
+    healthy = judge.make
 
     def broken(picture: Any) -> Any:
         if "tree" in picture.plan.prompt:
             raise ZeroDivisionError("no such thing")
         return healthy(picture)
 
-    judge.step = broken
+    judge.make = broken
     render(pipe, tmp_path, "a boat", "a tree", "a cat")
     assert [line["status"] for line in lines_of(tmp_path)] == ["done", "failed", "done"]
     assert lines_of(tmp_path)[1]["error"] == "judge: ZeroDivisionError: no such thing"

@@ -216,12 +216,12 @@ def test_one_stage_that_fails_among_64_rows_is_mended(
     prompts = [f"a boat number {i}" if i != 23 else "a poison boat" for i in range(64)]
     pipe = make_pipe()
     refine = next(stage for stage in pipe.runner.chain.stages if stage.name == "refine")
-    healthy = refine.step  # pyright: ignore[reportAttributeAccessIssue]
+    healthy = refine.make  # pyright: ignore[reportAttributeAccessIssue]
     tally = render(pipe, tmp_path, *prompts)
     assert (tally.done, tally.failed) == (63, 1)
     (failed,) = [line for line in lines_of(tmp_path) if line["status"] == "failed"]
     assert (failed["row"], failed["error"]) == (24, "refine: the prompt is poison")
-    refine.step = lambda value: healthy(_cured(value))  # pyright: ignore[reportAttributeAccessIssue]
+    refine.make = lambda value: healthy(_cured(value))  # pyright: ignore[reportAttributeAccessIssue]
     tally = render(pipe, tmp_path, *prompts)
     assert (tally.done, tally.failed_before) == (0, 1)
     tally = render(pipe, tmp_path, *prompts, again=Again(failed=True))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diptych.engine.models.diffusion.patch_latents import PatchLatents, _enlarging
+from diptych.engine.models.diffusion.patch_latents import PatchLatents
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.pipelines.pocket.world import COLOURS, KINDS, STYLES, is_held_out
 from diptych.pipelines.training.data.source import (
@@ -34,7 +34,7 @@ from diptych.pipelines.training.tasks.captioner import (
 from diptych.pipelines.training.tasks.drafter import DrafterTask
 from diptych.pipelines.training.tasks.inspector import InspectorTask
 from diptych.pipelines.training.tasks.planner import PlannerTask
-from diptych.pipelines.training.tasks.refiner import FIRST, WINDOW, Drops, RefinerTask, _times, fit_latents
+from diptych.pipelines.training.tasks.refiner import FIRST, WINDOW, Drops, RefinerTask, fit_latents, noise_times
 
 Make = Callable[..., Any]
 
@@ -119,11 +119,15 @@ def test_a_loss_does_not_ask_how_many_places_a_mask_has(make: Make, name: str) -
         task.loss(batch)
 
 
-def test_what_enlarges_previews_is_made_once() -> None:
-    cpu = torch.device("cpu")
+def test_previews_that_were_encoded_in_inference_can_be_trained_on(latents: PatchLatents) -> None:
+    """What enlarges them is kept, and what inference mode makes could not be used in training."""
+    previews = torch.rand(1, 5, 5, 3) * 255
     with torch.inference_mode():
-        made = _enlarging(5, 9, cpu)
-    assert _enlarging(5, 9, cpu) is made and not made.is_inference()
+        seen = latents.encode_previews(previews, 4 * latents.patch, 4 * latents.patch)
+    trained = previews.clone().requires_grad_()
+    encoded = latents.encode_previews(trained, 4 * latents.patch, 4 * latents.patch)
+    encoded.sum().backward()
+    assert torch.equal(encoded.detach(), seen) and trained.grad is not None
 
 
 def test_a_drafters_targets_are_its_inputs_one_later(make: Make, book: PatchCodebook) -> None:
@@ -176,7 +180,7 @@ def test_a_refiners_window_shows_the_things_as_the_whole_picture_does(make: Make
     [("first", FIRST + (1 - FIRST) / 2, FIRST), ("noisy", 2 / 3, 0), ("even", 0.5, 0), ("middle", 0.5, 0)],
 )
 def test_noise_levels_are_spread_as_asked(spread: str, mean: float, at_pure_noise: float) -> None:
-    times = _times(spread, 20_000, torch.Generator().manual_seed(0))
+    times = noise_times(spread, 20_000, torch.Generator().manual_seed(0))
     assert float(times.min()) >= 0 and float(times.max()) <= 1
     assert float(times.mean()) == pytest.approx(mean, abs=0.01)
     assert float((times == 1).float().mean()) == pytest.approx(at_pure_noise, abs=0.01)

@@ -256,7 +256,8 @@ def test_in_half_precision_the_lean_way_stays_near_the_librarys(subject: Subject
     spread = float(library.logits.float().std())
     for token in (5, 9, 2):
         assert lean.logits.dtype == torch.bfloat16
-        torch.testing.assert_close(lean.logits.float(), library.logits.float(), rtol=0, atol=0.15 * spread)
+        apart = lean.logits.float() - library.logits.float()
+        assert float(apart.square().mean().sqrt()) < 0.045 * spread  # of 12 models of each class 0.036 at most
         lean.step(torch.tensor([token, token]))
         library.step(torch.tensor([token, token]))
 

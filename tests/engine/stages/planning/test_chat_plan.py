@@ -103,36 +103,51 @@ def test_plans_need_not_agree_where_that_is_not_wished_for(asked: list[tuple[int
     assert len(asked) == 1
 
 
-def test_instructions_that_say_nothing_of_quotes_are_completed() -> None:
-    told: list[str] = []
+class Heard(Exception):
+    """The model was asked."""
 
-    class Listening:
-        def prompt_ids(self, system: str, text: str, *, thinking: bool) -> list[int]:
-            told.append(system)
-            return []
 
-    model = cast(LanguageModel, Listening())
+class Listening:
+    """A model that listens to what it is told, and goes no further."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def prompt_ids(self, instructions: str, text: str, *, thinking: bool) -> list[int]:
+        self.told.append(instructions)
+        return []
+
+    def begin(self, rows: Sequence[Sequence[int]], **options: Any) -> Any:
+        raise Heard
+
+
+@pytest.fixture
+def told() -> Callable[..., str]:
+    """What a model is told for a request."""
+
+    def told(request: Request, **options: Any) -> str:
+        model = Listening()
+        with pytest.raises(Heard):
+            plans_of([request], chat(model=cast(LanguageModel, model), **options), RunContext(Noting()))
+        return model.told[0]
+
+    return told
+
+
+def test_instructions_that_say_nothing_of_quotes_are_completed(told: Callable[..., str]) -> None:
     missed = (Fact(kind="thing", text="a boat"), Fact(kind="colour", text="a red boat"))
-    for instructions in ("", "Plan a picture.", 'Write {"quote": ...}'):
-        chat_plan._prompt_ids(Request(prompt="x", missed=missed), chat(model=model, instructions=instructions))
-    assert told[0].startswith(chat_plan.INSTRUCTIONS) and told[1].startswith("Plan a picture. Answer in JSON")
-    assert told[2].startswith('Write {"quote": ...} Earlier')
-    assert all(each.endswith("missed these, so stress them: a boat; a red boat.") for each in told)
+    request = Request(prompt="x", missed=missed)
+    none, some, own = (
+        told(request, instructions=each) for each in ("", "Plan a picture.", 'Write {"quote": ...}')
+    )
+    assert none.startswith(chat_plan.INSTRUCTIONS) and some.startswith("Plan a picture. Answer in JSON")
+    assert own.startswith('Write {"quote": ...} Earlier')
+    assert all(each.endswith("missed these, so stress them: a boat; a red boat.") for each in (none, some, own))
 
 
-def test_a_model_is_told_what_the_picture_shows_that_is_started_from() -> None:
-    told: list[str] = []
-
-    class Model:
-        def prompt_ids(self, instructions: str, prompt: str, *, thinking: bool) -> list[int]:
-            told.append(instructions)
-            return []
-
+def test_a_model_is_told_what_the_picture_shows_that_is_started_from(told: Callable[..., str]) -> None:
     start = Start(wording=Wording(prompt="?"), shows="a red boat in the city" + 999 * "!")
-    for each in (None, start):
-        request = Request(prompt="a green boat", start=each)
-        chat_plan._prompt_ids(request, chat(model=Model()))
-    without, with_picture = told
+    without, with_picture = (told(Request(prompt="a green boat", start=each)) for each in (None, start))
     assert "made from another one" not in without
     assert "which shows this: a red boat in the city" in with_picture and with_picture.count("!") < 300
     assert "What the wish does not change stays as it is there" in with_picture

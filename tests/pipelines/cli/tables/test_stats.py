@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from diptych.engine.memory import Event
+from diptych.engine.memory import Event, EventLog
 from diptych.engine.stage import ModelKey
 from diptych.pipelines.cli.tables.stats import stats_table
 
@@ -28,7 +28,7 @@ EVENTS = [
 
 def shown(events: list[Event]) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=120, markup=False).print(stats_table(events, 8.0, 8))
+    Console(file=stream, width=120, markup=False).print(stats_table(EventLog(events), 8.0, 8))
     return stream.getvalue()
 
 

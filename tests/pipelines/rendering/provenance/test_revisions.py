@@ -1,15 +1,17 @@
 """Revisions of checkpoints."""
 
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diptych import CheckpointError
 from diptych.pipelines.recipes.reader import parse_recipe, read_recipe
 from diptych.pipelines.recipes.writer import recipe_table
-from diptych.pipelines.rendering.provenance import environment as environment
-from diptych.pipelines.rendering.provenance import revisions
+from diptych.pipelines.rendering.provenance import environment, revisions
+from diptych.pipelines.rendering.provenance.environment import Environment
 from diptych.pipelines.rendering.provenance.revisions import revision_of
 
 
@@ -43,7 +45,16 @@ def test_other_lora_weights_are_another_origin(checkpoint: Path, tmp_path: Path)
     recipe = parse_recipe({"stages": {"paint": stage}}, tmp_path / "mine.toml")
 
     def content() -> object:
-        return environment._by_content(recipe_table(recipe)["stages"], environment.revisions(recipe))
+        return Environment(
+            recipe="mine",
+            table=recipe_table(recipe),
+            revisions=environment.revisions(recipe),
+            deterministic=False,
+            micro_batch=1,
+            memory_bytes=None,
+            device="cpu",
+            versions={},
+        ).essence()
 
     lora.write_bytes(b"one")
     first = content()
@@ -57,10 +68,15 @@ def test_other_lora_weights_are_another_origin(checkpoint: Path, tmp_path: Path)
 def test_large_files_are_read_once_until_they_change(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, reads = revisions._read, list[str]()
+    digest, reads = hashlib.file_digest, list[str]()
+
+    def read(file: Any, how: str) -> object:
+        reads.append(Path(file.name).name)
+        return digest(file, how)
+
     monkeypatch.setattr(revisions, "REMEMBERED_BYTES", 500)
     monkeypatch.setattr(revisions, "cache_file", lambda: tmp_path / "cache" / "revisions.json")
-    monkeypatch.setattr(revisions, "_read", lambda path: (reads.append(path.name), read(path))[1])
+    monkeypatch.setattr(hashlib, "file_digest", read)
     first = revision_of(str(checkpoint))
     assert revision_of(str(checkpoint)) == first
     assert reads.count("model.safetensors") == 1 and reads.count("config.json") == 2
@@ -77,7 +93,7 @@ def test_a_file_of_the_hubs_cache_is_named_after_its_hash(checkpoint: Path, tmp_
     blobs = tmp_path / "blobs"
     blobs.mkdir()
     plain = revision_of(str(checkpoint))
-    blob = weights.rename(blobs / revisions._read(weights))
+    blob = weights.rename(blobs / hashlib.sha256(weights.read_bytes()).hexdigest())
     weights.symlink_to(blob)
     assert revision_of(str(checkpoint)) == plain
 

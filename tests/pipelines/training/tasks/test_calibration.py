@@ -34,8 +34,9 @@ def test_the_fit_finds_the_rule_by_which_all_was_shown() -> None:
     logits = 0.9 * measured[:, 0] + 0.4 * measured[:, 1] + 1.0
     truth = (torch.rand(4000, generator=g) < logits.sigmoid()).float()
     found = fit(measured, truth)
-    assert found.worst == pytest.approx(0.9, abs=0.1) and found.together == pytest.approx(0.4, abs=0.1)
-    assert found.bias == pytest.approx(1.0, abs=0.15)
+    # of 30 such draws, at most 0.081, 0.073 and 0.069 off
+    assert found.worst == pytest.approx(0.9, abs=0.1) and found.together == pytest.approx(0.4, abs=0.095)
+    assert found.bias == pytest.approx(1.0, abs=0.09)
 
 
 def test_the_evidence_is_of_the_worst_fact_and_of_all_together(folder: Path) -> None:

@@ -53,43 +53,43 @@ def test_drafts_are_those_of_the_chain(task: PreferenceTask) -> None:
     asked = task.batch(0, 1)[0].request
     (there,) = pipe.run([asked])
     assert isinstance(there, Outcome) and there.draft is not None
-    (here,) = task._drafted([there.plan], task.drafter)
+    (here,) = task.drafted([there.plan], task.drafter)
     assert here.token_hash == there.draft.token_hash
     assert torch.equal(here.preview, there.draft.preview)
 
 
 def test_a_draft_is_scored_by_its_own_facts(task: PreferenceTask) -> None:
     own, other = task.batch(0, 2)[:: task.candidates]
-    (draft,) = task._drafted([own], task.drafter)
+    (draft,) = task.drafted([own], task.drafter)
     wrong = Draft(plan=other, tokens=draft.tokens, codebook=draft.codebook, preview=draft.preview)
-    right, false = task._scored([draft, wrong])
+    right, false = task.scored([draft, wrong])
     assert 0 <= false < right <= 1
 
 
 def test_what_nobody_asked_for_earns_nothing(task: PreferenceTask) -> None:
     own, other = task.batch(0, 2)[:: task.candidates]
-    (draft,) = task._drafted([own], task.drafter)
+    (draft,) = task.drafted([own], task.drafter)
     more = tuple(dataclasses.replace(fact, asked=False) for fact in other.facts)
     plan = dataclasses.replace(own, facts=(*own.facts, *more))
     both = [draft, dataclasses.replace(draft, plan=plan)]
-    plain, with_more = task._scored(both)
+    plain, with_more = task.scored(both)
     assert with_more == pytest.approx(plain, abs=1e-3)
 
 
 def test_token_log_probs_are_those_of_decoding(task: PreferenceTask) -> None:
-    drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
+    drafts = task.drafted(task.batch(0, 1)[:2], task.drafter)
     with torch.no_grad():
-        found = task._likely(task.model, drafts)
+        found = task.token_log_probs(task.model, drafts)
     tokens = torch.stack([draft.tokens.flatten() for draft in drafts])
     decoding = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False)
     assert torch.allclose(found, token_log_probs(decoding, tokens, RunContext()), atol=1e-3)
 
 
 def test_token_log_probs_are_those_at_the_temperature(task: PreferenceTask) -> None:
-    drafts = task._drafted(task.batch(0, 1)[:2], task.drafter)
+    drafts = task.drafted(task.batch(0, 1)[:2], task.drafter)
     task.temperature = 2.5
     with torch.no_grad():
-        found = task._likely(task.model, drafts)[:, 0]
+        found = task.token_log_probs(task.model, drafts)[:, 0]
     first = torch.stack([draft.tokens.flatten()[:1] for draft in drafts])
     logits = task.drafter.begin([draft.plan.prompt for draft in drafts], guided=False).logits
     assert torch.allclose(found, (logits / 2.5).log_softmax(-1).gather(1, first)[:, 0], atol=1e-3)
@@ -97,18 +97,18 @@ def test_token_log_probs_are_those_at_the_temperature(task: PreferenceTask) -> N
 
 def test_what_was_scored_better_becomes_likelier(task: PreferenceTask, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = task.batch(0, 2)
-    drafts = task._drafted(batch, task.drafter)
+    drafts = task.drafted(batch, task.drafter)
     scores = [1.0, 0.0, 0.0, 0.0, 0.4, 0.4, 0.4, 0.4 + LEAST_SPREAD / 2]
-    monkeypatch.setattr(task, "_scored", lambda _: scores)
+    monkeypatch.setattr(task, "scored", lambda _: scores)
     with torch.no_grad():
-        before = task._likely(task.model, drafts).mean(1)
+        before = task.token_log_probs(task.model, drafts).mean(1)
     losses = task.loss(batch)
     assert float(losses["score"]) == pytest.approx(sum(scores) / 8)
     assert float(losses["divergence"]) == pytest.approx(0, abs=1e-6)
     losses["loss"].backward()
     step(task, 0.05)
     with torch.no_grad():
-        gains = task._likely(task.model, drafts).mean(1) - before
+        gains = task.token_log_probs(task.model, drafts).mean(1) - before
     assert gains[0] > 0 and gains[0] > gains[1:4].max()
     assert gains[0] > gains[4:].abs().max()
 
@@ -117,25 +117,25 @@ def test_what_was_scored_better_becomes_likelier(task: PreferenceTask, monkeypat
 def test_groups_that_are_all_alike_teach_nothing(
     task: PreferenceTask, monkeypatch: pytest.MonkeyPatch, spread: float
 ) -> None:
-    monkeypatch.setattr(task, "_scored", lambda drafts: [0.7 + spread, *[0.7] * (len(drafts) - 1)])
+    monkeypatch.setattr(task, "scored", lambda drafts: [0.7 + spread, *[0.7] * (len(drafts) - 1)])
     task.loss(task.batch(0, 1))["loss"].backward()
     assert max(float(p.grad.abs().max()) for p in task.model.parameters()) == 0
 
 
 def test_what_has_gone_astray_is_brought_back(task: PreferenceTask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task, "_scored", lambda drafts: [0.7] * len(drafts))
+    monkeypatch.setattr(task, "scored", lambda drafts: [0.7] * len(drafts))
     with torch.no_grad():
         task.model.model.norm.weight.mul_(1.3)
     batch = task.batch(0, 1)
     losses = task.loss(batch)
     assert float(losses["divergence"]) > 0.001
     losses["loss"].backward()
-    drafts = task._drafted(batch, task.drafter)
+    drafts = task.drafted(batch, task.drafter)
     with torch.no_grad():
-        before = task._compared(drafts)[1].mean()
+        before = task.compared(drafts)[1].mean()
     step(task, 0.1)
     with torch.no_grad():
-        assert task._compared(drafts)[1].mean() < before
+        assert task.compared(drafts)[1].mean() < before
 
 
 def test_it_is_trained_shown_and_put_beside_the_others(tmp_path: Path, tiny: Path) -> None:
