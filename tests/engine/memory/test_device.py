@@ -35,7 +35,7 @@ def test_a_lease_hands_out_the_models_and_keeps_them_for_the_next(make_memory: M
     memory, device = make_memory({"a": 10, "b": 5})
     for _ in range(2):
         with memory.lease(keys("aba")) as models:
-            assert dict(models) == {key("a"): "a on cpu", key("b"): "b on cpu"}
+            assert {each: models[each] for each in models} == {key("a"): "a on cpu", key("b"): "b on cpu"}
             assert memory.leased == {key("a"), key("b")}
     assert device.fetched == ["a", "b"]
     assert memory.leased == frozenset()
