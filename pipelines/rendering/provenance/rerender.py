@@ -18,7 +18,7 @@ from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from .environment import Environment, environment_of
+from .environment import Environment
 from .provenance import FORMAT, picture_bytes, read_history, starts_from
 
 History = dict[str, Any]
@@ -90,7 +90,7 @@ def _rerender_group(
     group: Sequence[tuple[Path, History]], make_pipe: PipeMaker, watch: Watcher | None
 ) -> Iterator[Rerendered]:
     pipe = make_pipe(group[0][1])
-    now = environment_of(pipe)
+    now = pipe.environment()
     first = group[0][1]
     changes = (*_change("format of the file", first["format"], FORMAT), *_changes(first["origin"], now))
     requests = [_request(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]

@@ -120,9 +120,8 @@ def test_a_row_that_changed_is_done_again_and_alone(
 
 def test_weights_trained_anew_change_every_row(render: Any, pipe: TextToImage, tmp_path: Path) -> None:
     from diptych.pipelines.rendering.provenance import identity
-    from diptych.pipelines.rendering.provenance.environment import environment_of
 
-    request, environment = pipe.request("a boat", seed=3, row=1), environment_of(pipe)
+    request, environment = pipe.request("a boat", seed=3, row=1), pipe.environment()
     stages = {"refine": {"family": "diffusers", "checkpoint": "pocket/refiner", "dtype": "float32"}}
     one = dataclasses.replace(environment, table={"stages": stages}, revisions={"pocket/refiner": "a" * 16})
     names = {

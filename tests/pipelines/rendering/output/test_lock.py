@@ -17,7 +17,7 @@ from diptych.pipelines.rendering.output.lock import LOCK, FolderLock
 HOLDER = """
 import sys, time
 from pathlib import Path
-from diptych.pipelines.rendering.lock import FolderLock
+from diptych.pipelines.rendering.output.lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

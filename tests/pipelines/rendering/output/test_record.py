@@ -9,7 +9,7 @@ import pytest
 from diptych import Outcome, TextToImage
 from diptych.pipelines.rendering.output.record import Record, done
 
-OLDER = Path(__file__).parent / "older" / "results.jsonl"
+OLDER = Path(__file__).parents[1] / "older" / "results.jsonl"
 """Written before facts told what was asked from what was added."""
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from diptych import InputError, Outcome, TextToImage
 from diptych.pipelines.cli.show import run_show
-from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.provenance import (
     history_of,
     picture_bytes,
@@ -22,7 +21,7 @@ from diptych.pipelines.rendering.provenance.provenance import (
 )
 from diptych.prompts.reader import read_prompts
 
-OLDER = Path(__file__).parent / "older" / "history.json"
+OLDER = Path(__file__).parents[1] / "older" / "history.json"
 """Written before facts told what was asked from what was added."""
 
 
@@ -33,7 +32,7 @@ def outcome(pipe: TextToImage) -> Outcome:
 
 def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes|rotes} Boot 船"))
+    path.write_bytes(picture_bytes(outcome, pipe.environment(), template="ein {grünes|rotes} Boot 船"))
     history = read_history(path)
     request, environment = history["request"], history["origin"]
     assert (request["prompt"], request["seed"]) == ("ein grünes Boot 船", 7)
@@ -52,7 +51,7 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
     )
     assert environment["device"].startswith("cpu")
     assert history == json.loads(
-        json.dumps(history_of(outcome, environment_of(pipe), template=request["template"]))
+        json.dumps(history_of(outcome, pipe.environment(), template=request["template"]))
     )
     assert picture_id(path) == history["id"]
 
@@ -62,7 +61,7 @@ def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
 ) -> None:
     (outcome,) = pipe("a boat with a hat", accept=0.0).outcomes
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe)))
+    path.write_bytes(picture_bytes(outcome, pipe.environment()))
     history = read_history(path)
     asked, added = history["plan"]["facts"]
     assert (asked["asked"], asked["span"]) == (True, {"start": 0, "end": 6, "text": "a boat"})
@@ -113,11 +112,11 @@ def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage
     again = dataclasses.replace(
         outcome, request=dataclasses.replace(outcome.request, row=9), timings={"plan": 9.0}
     )
-    assert picture_bytes(outcome, environment_of(pipe)) == picture_bytes(again, environment_of(pipe))
+    assert picture_bytes(outcome, pipe.environment()) == picture_bytes(again, pipe.environment())
 
 
 def test_other_tools_read_how_it_was_made(outcome: Outcome, pipe: TextToImage) -> None:
-    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, environment_of(pipe)))) as image:
+    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, pipe.environment()))) as image:
         text = image.info["parameters"]
     assert text == (
         "ein grünes Boot 船\nNegative prompt: blurry, dark\n"
@@ -174,7 +173,7 @@ def test_a_huge_picture_is_not_decoded_to_read_its_history(
 ) -> None:
     """A few bytes may claim to be a picture of 30,000 by 30,000 pixels."""
     path = tmp_path / "bomb.png"
-    data = bytearray(picture_bytes(outcome, environment_of(pipe)))
+    data = bytearray(picture_bytes(outcome, pipe.environment()))
     data[16:24] = (30_000).to_bytes(4, "big") * 2
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"cannot be read|is no picture"):
@@ -185,7 +184,7 @@ def test_show_prints_it_for_readers_and_as_json(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes} Boot"))
+    path.write_bytes(picture_bytes(outcome, pipe.environment(), template="ein {grünes} Boot"))
     run_show(path)
     shown = capsys.readouterr().out
     for word in (
@@ -213,7 +212,7 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
 def test_a_history_of_strange_values_can_be_shown(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, environment_of(pipe))))
+    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, pipe.environment())))
     history["verdict"]["facts"] = [7, {"text": None}]
     history["request"]["template"] = 5
     history["draft"] = {}
