@@ -7,7 +7,6 @@
 This file knows prompts, seeds and defaults. What a stage does, and which models do it, it does not.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -15,6 +14,7 @@ from typing import Any, TypedDict, Unpack
 from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory, Event
+from ..engine.messages import nearest
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
@@ -152,8 +152,7 @@ class TextToImage:
     def requests(
         self, prompts: str | Iterable[str], *, seed: int = 0, **wishes: Unpack[Wishes]
     ) -> Iterable[Request]:
-        """The requests of a prompt or of several, as a call carries them out; those of an iterator are made as they
-        are asked for.
+        """The requests of a prompt or of several, as a call carries them out; an iterator's are made lazily.
 
         Raises:
             InputError: a prompt or setting is wrong.
@@ -184,9 +183,8 @@ class TextToImage:
         settings: dict[str, Any] = {}
         for name, value in wishes.items():
             if name not in Wishes.__annotations__:
-                near = difflib.get_close_matches(name, Wishes.__annotations__, n=1)
-                hint = f": did you mean {near[0]!r}?" if near else ""
-                raise InputError(f"no such setting: {name!r}{hint}")
+                near = nearest(name, Wishes.__annotations__)
+                raise InputError(f"no such setting: {name!r}" + (f": did you mean {near!r}?" if near else ""))
             (frame if name in _FRAME else settings)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)

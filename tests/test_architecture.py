@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 FLOORS = [
+    "engine.messages",
     "prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
     "prompts.formats prompts.wildcards",

@@ -22,6 +22,7 @@ from typing import Any, Self, Unpack
 
 from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputError
 from ....engine.memory import Event
+from ....engine.messages import first_line
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Quiet, Watcher
 from ...recipes.reader import Recipe
@@ -234,9 +235,9 @@ class RayTextToImage:
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, DiptychError):
                 raise error.cause from None
-            raise LostError(f"a worker failed: {_first_line(error.cause)}") from None
+            raise LostError(f"a worker failed: {first_line(error.cause, named=True)}") from None
         except self._ray.exceptions.RayError as error:
-            raise LostError(f"a worker was lost {ATTEMPTS} times: {_first_line(error)}") from None
+            raise LostError(f"a worker was lost {ATTEMPTS} times: {first_line(error, named=True)}") from None
 
 
 _Flights = dict[Any, tuple[Any, Chunk]]
@@ -288,10 +289,7 @@ def _connected(address: str) -> tuple[Any, bool]:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # Ray has a dozen ways to say it
         hint = "is it the address of a running cluster?"
-        raise InputError(f"--ray {address}: Ray does not answer ({_first_line(error)}): {hint}") from None
+        raise InputError(
+            f"--ray {address}: Ray does not answer ({first_line(error, named=True)}): {hint}"
+        ) from None
     return ray, True
-
-
-def _first_line(error: BaseException) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
