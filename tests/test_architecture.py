@@ -31,6 +31,7 @@ FLOORS = [
     "engine.stages.planning engine.stages.drafting engine.stages.judging",
     "engine.stages.painting",
     "pipelines.device pipelines.files pipelines.units pipelines.terminal pipelines.render_result",
+    "pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
     "pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.rendering.gallery pipelines.recipes pipelines.rendering.provenance.revisions",

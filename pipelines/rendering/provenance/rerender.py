@@ -7,9 +7,8 @@ the same; any other to 1/255, save where rounding tipped a token's draw. What is
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 
@@ -19,9 +18,9 @@ from ....engine.watch import Watcher
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
 from .environment import Environment
-from .provenance import FORMAT, picture_bytes, read_history, starts_from
+from .history import FORMAT, History, OriginText
+from .provenance import picture_bytes, read_history, starts_from
 
-History = dict[str, Any]
 PipeMaker = Callable[[History], TextToImage]
 TOLERANCE = 1  # of 255, outside the deterministic mode
 
@@ -155,7 +154,7 @@ def _repeatable(request: Request, history: History) -> Request:
     return dataclasses.replace(request, settings=settings)
 
 
-def _changes(then: Mapping[str, Any], now: Environment) -> Iterator[str]:
+def _changes(then: OriginText, now: Environment) -> Iterator[str]:
     for library in {**then["versions"], **now.versions}:
         yield from _change(library, then["versions"].get(library), now.versions.get(library))
     for checkpoint in {**then["revisions"], **now.revisions}:

@@ -12,9 +12,11 @@ from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
+from ..schema import MAX_DEPTH
 from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
+_NOTE_DEPTH = MAX_DEPTH // 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,12 +114,15 @@ class Numbers:
         return any(number in numbers for numbers in self._ranges)
 
 
-def _plain(value: Any) -> Any:
-    """A note as JSON has it: what is no number, text, list or table becomes text."""
+def _plain(value: Any, *, depth: int = 0) -> Any:
+    """A note as JSON has it: what is no number, text, list or table becomes text, and so does what is nested
+    deeper than results are read."""
+    if isinstance(value, (Mapping, list, tuple)) and depth == _NOTE_DEPTH:
+        return "nested too deep"
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): _plain(each, depth=depth + 1) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(each, depth=depth + 1) for each in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return value if isinstance(value, float) and abs(value) < float("inf") else str(value)

@@ -209,12 +209,30 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
     assert "a boat" in shown and "Steps: 20" in shown and "\x1b[2J" not in shown
 
 
-def test_a_history_of_strange_values_can_be_shown(
-    outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("verdict", "facts", [7], "verdict.facts[0]: must be a table, is a whole number"),
+        ("verdict", "facts", [{"text": None}], "verdict.facts[0].text: must be text, is null"),
+        ("verdict", "score", "0.5", "verdict.score: must be a number, is text"),
+        ("request", "template", 5, "request.template: must be text or null, is a whole number"),
+        ("request", "seed", True, "request.seed: must be a whole number, is true or false"),
+        ("plan", "left_out", [{"text": "hat"}], "plan.left_out[0]: start is missing"),
+        ("origin", "micro_batch", None, "origin.micro_batch: must be a whole number, is null"),
+    ],
+)
+def test_a_history_of_strange_values_is_refused_and_the_key_is_named(
+    outcome: Outcome, pipe: TextToImage, tmp_path: Path, part: str, key: str, value: Any, message: str
 ) -> None:
     history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, pipe.environment())))
-    history["verdict"]["facts"] = [7, {"text": None}]
-    history["request"]["template"] = 5
-    history["draft"] = {}
-    run_show(_png(tmp_path / "a.png", diptych=json.dumps(history)))
-    assert "written as" in capsys.readouterr().out
+    history[part][key] = value
+    path = _png(tmp_path / "a.png", diptych=json.dumps(history))
+    with pytest.raises(InputError) as caught:
+        run_show(path)
+    assert str(caught.value) == f"{path}: its history is damaged, or of another version of diptych: {message}"
+
+
+def test_what_a_history_says_beside_is_kept(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
+    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, pipe.environment())))
+    history["weather"] = "fine"
+    assert read_history(_png(tmp_path / "a.png", diptych=json.dumps(history))) == history
