@@ -33,7 +33,7 @@ FLOORS = [
     "pipelines.device pipelines.files pipelines.units pipelines.terminal pipelines.render_result",
     "pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
-    "pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
+    "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.rendering.gallery pipelines.recipes pipelines.rendering.provenance.revisions",
     "pipelines.rendering.provenance.environment",
     "pipelines.text_to_image pipelines.picture_judge",

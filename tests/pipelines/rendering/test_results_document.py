@@ -60,7 +60,7 @@ def test_the_types_are_those_of_the_code(word: str, types: str) -> None:
     hints = [get_type_hints(kind) for kind in (Record, *KINDS)]
     for table, kinds in zip(tables(), hints, strict=True):
         for key, said, _ in table:
-            kind = str(kinds[key]).replace("tuple[", "list[")
+            kind = str(kinds[key]).replace("tuple[", "list[").replace("Optional", "None or ")
             assert (word in said) == (types in kind), f"{key}: {said}, {kind}"
 
 

@@ -33,7 +33,7 @@ def outcome(pipe: TextToImage) -> Outcome:
 def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
     path = tmp_path / "boat.png"
     path.write_bytes(picture_bytes(outcome, pipe.environment(), template="ein {grünes|rotes} Boot 船"))
-    history = read_history(path)
+    history: Any = read_history(path)
     request, environment = history["request"], history["origin"]
     assert (request["prompt"], request["seed"]) == ("ein grünes Boot 船", 7)
     assert request["template"] == "ein {grünes|rotes} Boot 船"
@@ -62,7 +62,7 @@ def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
     (outcome,) = pipe("a boat with a hat", accept=0.0).outcomes
     path = tmp_path / "boat.png"
     path.write_bytes(picture_bytes(outcome, pipe.environment()))
-    history = read_history(path)
+    history: Any = read_history(path)
     asked, added = history["plan"]["facts"]
     assert (asked["asked"], asked["span"]) == (True, {"start": 0, "end": 6, "text": "a boat"})
     assert (added["asked"], added["span"]) == (False, None)
@@ -80,7 +80,7 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
     pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = _png(tmp_path / "a.png", diptych=OLDER.read_text(encoding="utf-8"))
-    history = read_history(path)
+    history: Any = read_history(path)
     plan = plan_of(history, pipe.request(history["request"]["prompt"]))
     assert plan.left_out == () and len(plan.facts) == 10 and plan.asked == plan.facts
     run_show(path)
@@ -102,8 +102,9 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
     ids=str,
 )
 def test_a_damaged_plan_is_refused(pipe: TextToImage, plan: dict[str, Any]) -> None:
+    history: Any = {"plan": plan}
     with pytest.raises(InputError, match="the plan in its history is damaged"):
-        plan_of({"plan": plan}, pipe.request("a"))
+        plan_of(history, pipe.request("a"))
 
 
 def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage) -> None:
