@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .pipelines.recipes.reader import Recipe, read_recipe
     from .pipelines.render_result import RenderResult
     from .pipelines.sheets.animation import Animation
+    from .pipelines.sheets.grid import Labels, grid
     from .pipelines.storyboard import Storyboard
     from .pipelines.style_sheet import StyleSheet
     from .pipelines.text_to_image import TextToImage
@@ -74,6 +75,7 @@ __all__ = [
     "Inpaint",
     "InputError",
     "Interpolate",
+    "Labels",
     "MemoryBudgetError",
     "Outcome",
     "Outpaint",
@@ -96,6 +98,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "find_pipeline",
+    "grid",
     "read_prompts",
     "read_recipe",
 ]
@@ -117,6 +120,7 @@ _HOMES = {
     "Inpaint": "pipelines.editing.inpaint",
     "InputError": "engine.errors",
     "Interpolate": "pipelines.interpolate",
+    "Labels": "pipelines.sheets.grid",
     "MemoryBudgetError": "engine.errors",
     "Outcome": "engine.values",
     "Outpaint": "pipelines.editing.outpaint",
@@ -138,6 +142,7 @@ _HOMES = {
     "Variations": "pipelines.editing.variations",
     "Verdict": "engine.values",
     "find_pipeline": "pipelines.catalogue",
+    "grid": "pipelines.sheets.grid",
     "read_prompts": "prompts.reader",
     "read_recipe": "pipelines.recipes.reader",
 }

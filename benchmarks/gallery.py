@@ -21,6 +21,7 @@ import PIL.Image
 from ..pipelines.files import picture_name, png_bytes
 from ..pipelines.rendering.gallery.gallery import Gallery
 from ..pipelines.rendering.output.folder import OutputFolder
+from ..pipelines.rendering.output.lines import CandidateLine, FactLine
 from ..pipelines.rendering.output.record import Record, refused
 from ..pipelines.sheets.thumbnails import thumbnail, thumbnail_name
 from .harness.options import Options
@@ -51,9 +52,22 @@ def record(row: int) -> Record:
     if row % 20 == 0:
         return refused(row, prompt, row, "refine: the device is out of memory even for one row")
     score = (row * 7919 % 1000) / 1000
-    facts = [{"kind": "thing", "text": prompt[:20], "probability": score, "shown": score > 0.5}] * 6
-    candidate = {"index": 0, "chosen": True, "resolved_prompt": prompt, "tokens": "ab", "preview_score": None}
-    candidate |= {"caption": prompt, "score": score, "reason": "the only one"}
+    fact = FactLine(
+        kind="thing", text=prompt[:20], probability=score, shown=score > 0.5, asked=True, span=[0, 20]
+    )
+    candidate = CandidateLine(
+        index=0,
+        chosen=True,
+        resolved_prompt=prompt,
+        tokens="ab",
+        preview_score=None,
+        caption=prompt,
+        score=score,
+        missed=[],
+        left_out=[],
+        repairs=None,
+        reason="the only one",
+    )
     return Record(
         row=row,
         prompt=prompt,
@@ -64,7 +78,7 @@ def record(row: int) -> Record:
         caption=f"seen: {prompt}",
         score=score,
         accepted=score > 0.5,
-        facts=tuple(facts),
+        facts=(fact,) * 6,
         candidates=(candidate,),
         timings={"plan": 0.1, "draft": 0.5, "refine": 1.2, "judge": 0.1},
     )

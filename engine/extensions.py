@@ -11,6 +11,7 @@ import importlib.metadata
 from typing import Any
 
 from .errors import InputError
+from .messages import first_line
 
 STAGES = "diptych.stages"
 """Classes that are built with `model=`, the other models by their roles, and the recipe's settings."""
@@ -35,10 +36,8 @@ def extension(group: str, name: str) -> Any:
     try:
         return found[0].load()
     except Exception as error:  # whatever foreign code does while it is imported
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{group}: {name!r} cannot be loaded from {found[0].value} ({reason}): mend or remove its package"
-        ) from error
+        where = f"{group}: {name!r} cannot be loaded from {found[0].value}"
+        raise InputError(f"{where} ({first_line(error)}): mend or remove its package") from error
 
 
 def names(group: str) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
 from .memory import DeviceMemory
+from .messages import first_line
 from .stage import AnyStage, RunContext
 from .watch import Onlooker, Quiet, Watcher
 
@@ -301,12 +302,13 @@ class _StageRun:
 
 
 def _diagnose(error: Exception, rows: int) -> _Trouble:
+    said = first_line(error, named=not isinstance(error, DiptychError))
     if isinstance(error, RowError):
-        return _Trouble(_one_line(error), row=min(error.index, rows - 1))  # a padded row is the last one's copy
+        return _Trouble(said, row=min(error.index, rows - 1))  # a padded row is the last one's copy
     if _is_out_of_memory(error):
-        reason = f"the device is out of memory even for one row: choose a smaller picture ({_one_line(error)})"
+        reason = f"the device is out of memory even for one row: choose a smaller picture ({said})"
         return _Trouble(reason, out_of_memory=True)
-    return _Trouble(_one_line(error))
+    return _Trouble(said)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -314,10 +316,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY_TEXTS)
-
-
-def _one_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    if isinstance(error, DiptychError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

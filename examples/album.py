@@ -8,8 +8,7 @@ What comes out: OUT/album.png, for each of three searches the picture that fits 
 import sys
 from pathlib import Path
 
-from diptych import Outcome, PictureJudge, TextToImage
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Labels, Outcome, PictureJudge, TextToImage, grid
 
 ALBUM = "a red boat at the beach;a white house in the snow;a green tree in a meadow;a black cat at night;" + (
     "an orange train in the city;a yellow bird in a forest;a red car in the desert;a blue fish under water"

@@ -9,8 +9,7 @@ thing big, in the middle and in a colour of its own.
 import sys
 from pathlib import Path
 
-from diptych import TextToImage
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Labels, TextToImage, grid
 
 WORDS = "red apple, orange boat, black cat, yellow fish, blue house, purple lamp, " + (
     "red mushroom, green rocket, brown snail, green tree, blue turtle, pink umbrella"

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import torch
 
-from diptych import TextToImage
+from diptych import TextToImage, grid
 from diptych.pipelines.pocket.world import prompt_of, render, sample_scene
-from diptych.pipelines.sheets.grid import grid
 
 
 def accuracy(train: list, tests: list) -> float:  # of ridge regression on random convolutions

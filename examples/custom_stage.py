@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from diptych import Plan, TextToImage
+from diptych import Plan, TextToImage, grid
 from diptych.engine.chain import Chain
-from diptych.pipelines.sheets.grid import grid
 
 
 class Winter:

@@ -9,8 +9,7 @@ a green turtle in its place.
 import sys
 from pathlib import Path
 
-from diptych import Inpaint
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Inpaint, Labels, grid
 
 PLACE = "in the middle, at the beach"
 

@@ -9,8 +9,7 @@ OUT/interpolation.png. Tokens turn one after the other, and the noise goes along
 import sys
 from pathlib import Path
 
-from diptych import Interpolate
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Interpolate, Labels, grid
 
 
 def main(out: Path, *, steps: int | None = None, few: bool = False) -> None:

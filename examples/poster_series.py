@@ -9,8 +9,7 @@ column that is no setting, here `title`, comes along as a note.
 import sys
 from pathlib import Path
 
-from diptych import Outcome, TextToImage, Upscale, read_prompts
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Labels, Outcome, TextToImage, Upscale, grid, read_prompts
 
 TABLE = Path(__file__).with_name("posters.csv")
 

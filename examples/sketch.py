@@ -11,8 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from diptych import Sketch
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Labels, Sketch, grid
 
 
 def scribble() -> Image.Image:

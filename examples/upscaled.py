@@ -9,8 +9,7 @@ enlarged plainly, and the same detail upscaled.
 import sys
 from pathlib import Path
 
-from diptych import TextToImage, Upscale
-from diptych.pipelines.sheets.grid import Labels, grid
+from diptych import Labels, TextToImage, Upscale, grid
 
 
 def main(out: Path, *, steps: int | None = None, few: bool = False) -> None:

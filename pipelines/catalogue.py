@@ -5,13 +5,13 @@
 A module is imported when its pipeline is asked for.
 """
 
-import difflib
 import importlib
 from typing import Any
 
 from ..engine import extensions
 from ..engine.errors import InputError
 from ..engine.extensions import extension
+from ..engine.messages import did_you_mean
 
 PIPELINES = {
     "text-to-image": ("text_to_image", "TextToImage"),
@@ -41,6 +41,5 @@ def find_pipeline(name: str) -> Any:
     if (added := extension(extensions.PIPELINES, name)) is not None:
         return added
     known = [*PIPELINES, *extensions.names(extensions.PIPELINES)]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, known)
     raise InputError(f"no such pipeline: {name!r}{hint}; known are {', '.join(known)}")

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
-from ..engine.memory import DeviceMemory
+from ..engine.memory import DeviceMemory, EventLog
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
 from ..engine.values import SETTINGS, Failure, Outcome, Request, Settings
@@ -25,6 +25,7 @@ from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
+from .rendering.provenance.environment import Environment, environment_of
 from .units import parse_bytes
 
 
@@ -123,11 +124,20 @@ class TextToImage:
         Raises:
             InputError: a setting is wrong, or (while iterating) a prompt.
         """
+        return self.run(self.requests(prompts, seed=seed, **wishes), watch=watch)
+
+    def requests(
+        self, prompts: str | Iterable[str], *, seed: int = 0, **wishes: Unpack[Wishes]
+    ) -> Iterable[Request]:
+        """The requests of a prompt or of several, as a call carries them out; an iterator's are made lazily.
+
+        Raises:
+            InputError: a prompt or setting is wrong.
+        """
         if isinstance(prompts, str):
-            return self.run([self.request(prompts, seed=seed, row=1, **wishes)], watch=watch)
-        if isinstance(prompts, Sequence):  # all of them are looked at before the first is rendered
-            return self.run(list(self._requests(prompts, seed, wishes)), watch=watch)
-        return self.run(self._requests(prompts, seed, wishes), watch=watch)
+            return [self.request(prompts, seed=seed, row=1, **wishes)]
+        requests = self._requests(prompts, seed, wishes)
+        return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
 
     def request(
         self,
@@ -160,6 +170,24 @@ class TextToImage:
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
         """Carry out requests as they are; see `Runner.run`."""
         return self.runner.run(requests, watch=watch)
+
+    @property
+    def local(self) -> "TextToImage":
+        """Itself: it works in this process. See `rendering.renderer`."""
+        return self
+
+    @property
+    def log(self) -> EventLog:
+        """What memory did so far."""
+        return self.runner.memory.log
+
+    def environment(self) -> Environment:
+        """What its pictures are made with. Reads checkpoints to hash them.
+
+        Raises:
+            CheckpointError: one cannot be read.
+        """
+        return environment_of(self.recipe, self.runner)
 
     def check(self) -> None:
         """Make sure, without loading anything, that all weights are there and each stage can do one row.

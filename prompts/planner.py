@@ -4,9 +4,9 @@ One text file each in `planners/`; a user's own is any other text file. Knows no
 plans puts the template where the model's own conversation has its system message.
 """
 
-import difflib
 from pathlib import Path
 
+from ..engine.messages import did_you_mean
 from .row import PromptFileError
 
 PLANNERS = Path(__file__).parent / "planners"
@@ -28,8 +28,7 @@ def read_template(name: str) -> str:
     if path.suffix != ".txt":
         path = PLANNERS / f"{name}.txt"
         if name not in known_templates():
-            near = difflib.get_close_matches(name, known_templates(), n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = did_you_mean(name, known_templates())
             known = ", ".join(known_templates())
             raise PromptFileError(f"no such planner template: {name!r}{hint}: choose one of {known}, or a .txt")
     try:

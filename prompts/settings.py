@@ -6,7 +6,6 @@ columns, too.
 """
 
 import dataclasses
-import difflib
 import functools
 import itertools
 import math
@@ -14,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..engine.messages import nearest
 from ..engine.values import SETTINGS, Setting
 
 START_COLUMNS: dict[str, Setting] = {
@@ -184,8 +184,9 @@ def copy_seed(settings: Mapping[str, Any], copy: int) -> dict[str, Any]:
 
 def nearest_name(name: str) -> str:
     """The name of a setting, or of the prompt, that is most like this one, however little."""
-    found = difflib.get_close_matches(plain_name(name)[:64], [*_SETTING_NAMES, *_PROMPTS], n=1, cutoff=0.0)
-    return _SETTING_NAMES.get(found[0], found[0])
+    found = nearest(plain_name(name)[:64], [*_SETTING_NAMES, *_PROMPTS], cutoff=0.0)
+    assert found is not None, "with no cutoff some name is always the nearest"
+    return _SETTING_NAMES.get(found, found)
 
 
 def refuse_misspelt(names: Iterable[str]) -> None:
@@ -217,8 +218,8 @@ def _slip_for(plain: str) -> str | None:
     if plain in KNOWN_NAMES:
         return None
     near = [name for name in _SETTING_NAMES if name[:1] == plain[:1]]
-    found = difflib.get_close_matches(plain, near, n=1, cutoff=_SLIP)
-    return _SETTING_NAMES[found[0]] if found else None
+    found = nearest(plain, near, cutoff=_SLIP)
+    return _SETTING_NAMES[found] if found else None
 
 
 def _copies(name: str, value: object) -> int:

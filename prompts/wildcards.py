@@ -3,11 +3,11 @@
 Names are looked up in a listing of the folder, so none can lead out of it; links that do are not listed.
 """
 
-import difflib
 import fnmatch
 import os
 from pathlib import Path
 
+from ..engine.messages import nearest
 from .row import PromptFileError
 from .template import Node, TemplateError, parse
 from .text import Text
@@ -78,8 +78,8 @@ class Wildcards:
         called = f"no such wildcard: __{_short(name)}__"
         if self._folder is None:
             return TemplateError(rf"{called}: name a folder of them with --wildcards (\__ for underscores)")
-        near = difflib.get_close_matches(name[:100], self._files, n=1, cutoff=0.0)
-        hint = f": did you mean __{near[0]}__?" if near else f": {self._folder} holds no .txt file"
+        near = nearest(name, self._files, cutoff=0.0)
+        hint = f": did you mean __{near}__?" if near else f": {self._folder} holds no .txt file"
         return TemplateError(called + hint)
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 FLOORS = [
-    "engine.errors engine.randomness engine.stage engine.version engine.watch",
+    "engine.errors engine.messages engine.randomness engine.stage engine.version engine.watch",
     "engine.values",
     "prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
@@ -31,11 +31,13 @@ FLOORS = [
     "engine.stages.planning engine.stages.drafting engine.stages.judging",
     "engine.stages.painting",
     "pipelines.device pipelines.files pipelines.units pipelines.terminal pipelines.render_result",
+    "pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
-    "pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
-    "pipelines.rendering.gallery pipelines.recipes",
+    "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
+    "pipelines.rendering.gallery pipelines.recipes pipelines.rendering.provenance.revisions",
+    "pipelines.rendering.provenance.environment",
     "pipelines.text_to_image pipelines.picture_judge",
-    "pipelines.workflow pipelines.rendering.provenance",
+    "pipelines.workflow pipelines.rendering.provenance pipelines.rendering.renderer",
     "pipelines.editing pipelines.interpolate pipelines.storyboard pipelines.style_sheet pipelines.upscale",
     "pipelines.rendering.ray pipelines.rendering.rows",
     "pipelines.rendering pipelines.training.data pipelines.training.loop",

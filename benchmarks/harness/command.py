@@ -1,12 +1,12 @@
 """What `diptych bench` does: finds the benchmark, runs it, prints, keeps the result. Imports nothing heavy."""
 
 import dataclasses
-import difflib
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
+from ...engine.messages import did_you_mean
 from .machine import describe, file_name
 from .options import Options
 from .report import dump
@@ -75,8 +75,7 @@ def run_benchmark(
 def known(name: str) -> str:
     """`name`, if there is such a benchmark. Raises `InputError` if not."""
     if name not in BENCHMARKS:
-        near = difflib.get_close_matches(name, BENCHMARKS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(name, BENCHMARKS)
         raise InputError(f"bench: {name!r} is not known{hint}: choose one of {', '.join(BENCHMARKS)}")
     return name
 

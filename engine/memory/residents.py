@@ -36,9 +36,7 @@ class Residents:
     def __init__(
         self, loader: Loader, sizes: Sizes, *, device: str, record: Record, clock: Callable[[], float]
     ) -> None:
-        self.streamed: frozenset[ModelKey[object]] = (
-            frozenset()
-        )  # in whose form they are on the device, or were last
+        self.streamed = frozenset[ModelKey[object]]()  # in whose form they are on the device, or were last
         self._loader = loader
         self._sizes = sizes
         self._device = device

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CheckpointError
+from ..messages import first_line
 from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
@@ -78,8 +79,9 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
     except KeyError:
         raise CheckpointError(f"{folder}: has no .safetensors file: copy the checkpoint again") from None
     except Exception as error:  # whatever a library makes of a config that is not as it should be
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"{folder}/config.json: no model can be made of it: {reason}") from error
+        raise CheckpointError(
+            f"{folder}/config.json: no model can be made of it: {first_line(error)}"
+        ) from error
     return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
 
 

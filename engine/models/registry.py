@@ -1,6 +1,5 @@
 """Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
-import difflib
 import importlib
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -10,6 +9,7 @@ from weakref import WeakValueDictionary
 from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
+from ..messages import did_you_mean, first_line
 from ..stage import Handle, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_files
@@ -160,7 +160,8 @@ def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
     except Exception as error:  # whatever a library makes of files that are not as they should be
         if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
-        raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {_one_line(error)}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else first_line(error)
+        raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {reason}") from error
 
 
 def _known_family(name: str) -> None:
@@ -178,16 +179,8 @@ def _loader(key: ModelKey[object]) -> Callable[..., object]:
     return getattr(importlib.import_module(f".{module}", __package__), function)
 
 
-def _one_line(error: Exception) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    if isinstance(error, KeyError):
-        return f"{text} is missing"
-    return text or type(error).__name__
-
-
 def _known(what: str, name: str, table: Collection[str]) -> str:
     if name not in table:
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(name, table)
         raise InputError(f"{what} {name!r} is not known{hint}; known are {', '.join(table)}")
     return name

@@ -5,7 +5,6 @@ a `Setting`, and `declared` reads them as a table.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
 import operator
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError
+from ..messages import nearest
 
 Kind = type[int] | type[float] | type[bool] | type[str]
 
@@ -107,8 +107,8 @@ def argument_lines(owner: type) -> str:
 def meant(name: str, rows: Mapping[str, Setting]) -> str | None:
     """The setting that somebody probably meant by a name that is none: `guidance_scale` by `cfg`."""
     names = {each: row.name for row in rows.values() for each in row.names}
-    near = difflib.get_close_matches(name, names, n=1)
-    return names[near[0]] if near else None
+    near = nearest(name, names)
+    return None if near is None else names[near]
 
 
 def truth(name: str, value: Any) -> bool:

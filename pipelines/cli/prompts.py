@@ -10,20 +10,11 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from ...engine.values import Request, Settings
-from ...engine.values.setting import declared
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
+from ..rendering.rows.request_makers import WithoutPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..terminal import error_console, out_console
 from .tables.results import MAX_TABLE_ROWS
-
-
-class _Checker:
-    """Makes requests without a pipeline: values are checked, defaults are not filled in."""
-
-    def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request:
-        frame = {name: wishes.pop(name) for name in list(wishes) if name in declared(Request)}
-        return Request(prompt=prompt, seed=seed, row=row, settings=Settings(**wishes), **frame)
 
 
 def run_prompts(
@@ -48,7 +39,7 @@ def run_prompts(
     numbers = None if only is None else Numbers(only)
     head = list(itertools.islice(rows, 2))
     alone = source is None and len(head) == 1
-    tasks = tasks_of(_Checker(), itertools.chain(head, rows), seed=seed, alone=alone, only=numbers)
+    tasks = tasks_of(WithoutPipeline(), itertools.chain(head, rows), seed=seed, alone=alone, only=numbers)
     total, faulty = _print_json(tasks) if as_json else _print_table(tasks)
     if faulty:
         error_console().print(f"diptych: {faulty} of {total} rows cannot be rendered", soft_wrap=True)

@@ -14,13 +14,13 @@ from ..rendering.batch import Again, Source, render_tasks
 from ..rendering.output.folder import FolderLostError
 from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
-from ..rendering.provenance.environment import environment_of
+from ..rendering.renderer import Renderer
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
+from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
-from ..text_to_image import TextToImage
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
 
@@ -28,7 +28,7 @@ LOOK_AHEAD = 1000  # rows that are read before work begins, to know how many the
 
 
 def run_render(
-    make_pipe: Callable[[], TextToImage],
+    make_pipe: Callable[[], Renderer],
     *,
     source: str | None,
     text: list[str] | None,
@@ -76,7 +76,8 @@ def run_render(
     pipe = make_pipe()
     name = source or "-p"
     alone = source is None and total == 1
-    tasks = tasks_of(pipe, itertools.chain(head, rows), seed=seed, alone=alone, wishes=wishes, only=numbers)
+    makes = OfPipeline(pipe.local)
+    tasks = tasks_of(makes, itertools.chain(head, rows), seed=seed, alone=alone, wishes=wishes, only=numbers)
     read = Source(name=name, title=_title(name, head, total), total=total, whole=limit is None and only is None)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None)
     return _Run(pipe, out, read, again, swept).run(tasks, stats=stats, explain=explain)
@@ -85,7 +86,7 @@ def run_render(
 class _Run:
     """The part of a run that a terminal sees."""
 
-    def __init__(self, pipe: TextToImage, out: Path, source: Source, again: Again, sweep: Sweep | None) -> None:
+    def __init__(self, pipe: Renderer, out: Path, source: Source, again: Again, sweep: Sweep | None) -> None:
         self.pipe = pipe
         self.out = out
         self.source = source
@@ -103,7 +104,6 @@ class _Run:
                     self.pipe,
                     tasks,
                     self.out,
-                    environment=environment_of(self.pipe),
                     source=self.source,
                     again=self.again,
                     watch=onlooker or Stoppable(watch, stop),
@@ -118,7 +118,7 @@ class _Run:
             return 1
         if stats:
             seconds = time.perf_counter() - started
-            console.print(stats_table(self.pipe.runner.memory.log, seconds, tally.done))
+            console.print(stats_table(self.pipe.log, seconds, tally.done))
         self._report(tally)
         if tally.all_done:
             return 0

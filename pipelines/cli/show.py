@@ -1,14 +1,16 @@
 """What `diptych show` prints: the history of a picture, for a reader or as JSON."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import rich.box
 from rich.table import Table
 from rich.text import Text
 
 from ...engine.loop import Policy
+from ..rendering.output.lines import FactLine
+from ..rendering.provenance.history import History
 from ..rendering.provenance.provenance import CHUNK, read_chunks, read_history
 from ..terminal import out_console
 
@@ -21,13 +23,13 @@ def run_show(path: Path, *, as_json: bool = False) -> None:
     """
     chunks = read_chunks(path)
     if CHUNK not in chunks and "parameters" in chunks:  # of another tool
-        history: dict[str, Any] = {"parameters": chunks["parameters"]}
-        lines = list(history.items())
+        said: Mapping[str, object] = {"parameters": chunks["parameters"]}
+        lines = [(name, str(value)) for name, value in said.items()]
     else:
-        history = read_history(path)
+        said = history = read_history(path)
         lines = _lines(history)
     if as_json:
-        print(json.dumps(history, indent=2))
+        print(json.dumps(said, indent=2))
         return
     table = Table(box=rich.box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
@@ -37,12 +39,12 @@ def run_show(path: Path, *, as_json: bool = False) -> None:
     out_console().print(table)
 
 
-def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
+def _lines(history: History) -> list[tuple[str, str]]:
     """Names and values, the most wanted first."""
     request, verdict, environment = history["request"], history["verdict"], history["origin"]
     lines = [("prompt", request["prompt"])]
-    if request.get("template"):
-        lines.append(("written as", request["template"]))
+    if template := request.get("template"):
+        lines.append(("written as", template))
     lines.append(("plan", history["plan"]["prompt"]))
     lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(history)}")]
     if not_drawn := _not_drawn(history):
@@ -60,7 +62,7 @@ def _lines(history: dict[str, Any]) -> list[tuple[str, str]]:
     return [*lines, ("versions", _listed(environment["versions"])), ("id", history["id"])]
 
 
-def _word(history: dict[str, Any]) -> str:
+def _word(history: History) -> str:
     verdict, settings = history["verdict"], history["request"]["settings"]
     if verdict["accepted"]:
         return "accepted"
@@ -70,33 +72,27 @@ def _word(history: dict[str, Any]) -> str:
     return "below what was asked for"
 
 
-def _not_drawn(history: dict[str, Any]) -> str:
+def _not_drawn(history: History) -> str:
     """The words of the prompt that were left out; an earlier version did not say."""
     spans = history["plan"].get("left_out", [])
-    return ", ".join(" ".join(str(span["text"]).split()) for span in spans if _names_words(span))
+    return ", ".join(" ".join(span["text"].split()) for span in spans)
 
 
-def _names_words(span: Any) -> bool:
-    return isinstance(span, dict) and "text" in span
-
-
-def _facts(facts: list[Any]) -> list[tuple[str, str]]:
+def _facts(facts: list[FactLine]) -> list[tuple[str, str]]:
     """What was asked, and what the planner added; of an earlier version, which did not tell them apart, all."""
-    if not any(isinstance(fact, dict) and "asked" in fact for fact in facts):
+    if not any("asked" in fact for fact in facts):
         return [("facts", "\n".join(map(_fact, facts)) or "none")]
-    added = [fact for fact in facts if isinstance(fact, dict) and fact.get("asked") is False]
+    added = [fact for fact in facts if fact.get("asked") is False]
     asked = [fact for fact in facts if fact not in added]
     groups = {"asked": asked, "added": added}
     return [(name, "\n".join(map(_fact, group))) for name, group in groups.items() if group]
 
 
-def _fact(fact: Any) -> str:
-    if not isinstance(fact, dict):
-        return str(fact)
-    return f"{'yes' if fact.get('shown') else 'no '} {fact.get('text')} ({fact.get('probability')})"
+def _fact(fact: FactLine) -> str:
+    return f"{'yes' if fact['shown'] else 'no '} {fact['text']} ({fact['probability']})"
 
 
-def _listed(values: dict[str, Any]) -> str:
+def _listed(values: Mapping[str, object]) -> str:
     return "\n".join(f"{name} = {value}" for name, value in values.items())
 
 

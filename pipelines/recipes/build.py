@@ -4,7 +4,6 @@ Stages are named in recipes; this table says where each is at home. A module is 
 when a recipe asks for it.
 """
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ...engine import extensions
 from ...engine.chain import Chain
 from ...engine.errors import InputError
 from ...engine.extensions import extension
+from ...engine.messages import did_you_mean
 from ...engine.stage import Stage
 from ...prompts.planner import read_template
 from .reader import Recipe, StageRecipe, refuse_code
@@ -98,8 +98,7 @@ def _class_of(stage: StageRecipe, where: str) -> Any:
     if (added := extension(extensions.STAGES, stage.name)) is not None:
         return added
     known = [*STAGES, *extensions.names(extensions.STAGES)]
-    near = difflib.get_close_matches(stage.name, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(stage.name, known)
     raise InputError(f"{where}: no such stage{hint}; known are {', '.join(known)}")
 
 

@@ -18,12 +18,12 @@ their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.errors import InputError
+from ...engine.messages import did_you_mean
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
 from ...engine.values.setting import declared, meant
@@ -98,7 +98,7 @@ def read_recipe(name: str | Path) -> Recipe:
         if str(name) not in known_recipes():
             known = ", ".join(known_recipes())
             raise InputError(
-                f"recipe {str(name)!r}: not known{_nearest(str(name), known_recipes())}: "
+                f"recipe {str(name)!r}: not known{did_you_mean(str(name), known_recipes())}: "
                 f"choose one of {known}, or name a .toml file"
             )
     return parse_recipe(read_toml(path, "recipe"), path)
@@ -247,9 +247,6 @@ def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     for key in table:
         if key not in names:
             known_names = ", ".join(names)
-            raise InputError(f"{where}: {key!r} is not known{_nearest(key, names)}; known are {known_names}")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+            raise InputError(
+                f"{where}: {key!r} is not known{did_you_mean(key, names)}; known are {known_names}"
+            )

@@ -11,7 +11,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from ...engine.errors import InputError
 from ...engine.values import Failure, Outcome, Request
@@ -29,19 +28,11 @@ from .output.tally import Tally
 from .provenance.environment import Environment
 from .provenance.identity import identity
 from .provenance.provenance import picture_bytes, picture_id
-from .rows.tasks import Requester, Task
+from .renderer import Renderer
+from .rows.tasks import Task
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
-
-
-class Renderer(Requester, Protocol):
-    """What a batch needs of a pipeline: `TextToImage`, or anything like it."""
-
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
-        """Outcomes and failures, in any order; refuses at once what can never work, but reads no request
-        before it is iterated."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +72,6 @@ def render_tasks(
     tasks: Iterable[Task],
     out: Path,
     *,
-    environment: Environment,
     source: Source,
     again: Again | None = None,
     watch: Watcher | None = None,
@@ -94,7 +84,6 @@ def render_tasks(
     stopped half-way.
 
     Args:
-        origin: what `pipe` makes pictures with.
         on_row: is told of each row's record as soon as it is on disk, and `None` for a row that was skipped.
         beside: further files of an outcome, by their names in `out`; they are written before its picture.
 
@@ -105,6 +94,7 @@ def render_tasks(
         FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
+    environment = pipe.environment()
     batch = _Batch(_begun(iter(tasks)), environment, source, again or Again(), on_row, beside)
     results = pipe.run(batch.requests(), watch=watch)
     with OutputFolder(out) as folder:

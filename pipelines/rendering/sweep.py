@@ -18,6 +18,7 @@ from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
 from ..files import RESULTS, write_atomically
 from ..sheets.grid import Labels, grid
 from .output.record import Record
+from .schema import SchemaError
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -100,7 +101,7 @@ class Sweep:
                 names.append("sweep.png" if prompts == 1 else f"sweep-{number + 1:04d}.png")
                 page = [records.get(number * count + place + 1) for place in range(count)]
                 write_atomically(out / names[-1], self._grid(page, out))
-        except (OSError, ValueError) as error:
+        except (OSError, UnicodeDecodeError, SchemaError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise InputError(f"{out}: the grids of the sweep cannot be made ({reason})") from None
         return names

@@ -3,13 +3,13 @@
 Knows the form of the file. What a size means is for the trainer that takes it to say.
 """
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
+from ...engine.messages import did_you_mean
 from ..recipes.toml_file import read_toml
 from .loop.step_schedule import TrainSettings
 from .loop.trainer import PRECISIONS
@@ -81,9 +81,9 @@ def _over(table: Mapping[str, Any], shipped: Table, where: str) -> Table:
     for name, value in table.items():
         key = _RENAMED.get(name, name)
         if key not in shipped:
-            near = difflib.get_close_matches(key, shipped, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise InputError(f"{where}: {key!r} is not known{hint}; known are {', '.join(shipped)}")
+            raise InputError(
+                f"{where}: {key!r} is not known{did_you_mean(key, shipped)}; known are {', '.join(shipped)}"
+            )
         if isinstance(shipped[key], dict):
             if not isinstance(value, dict):
                 raise InputError(f"{where}: {key} = {value!r}: must be a table: [{key}]")

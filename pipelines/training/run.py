@@ -1,6 +1,5 @@
 """What `diptych train` does: fits the parts, trains the models one after the other, ships them."""
 
-import difflib
 import functools
 import shlex
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ...engine.errors import InputError
+from ...engine.messages import did_you_mean
 from ..files import refuse_if_not_a_folder
 from ..recipes.reader import POCKET_WEIGHTS
 from .config import Table, read_config
@@ -145,9 +145,7 @@ def _check(
 ) -> None:
     """Raises `InputError` where the arguments do not go together; reads and writes nothing."""
     if what not in WHAT:
-        near = difflib.get_close_matches(what, WHAT, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise InputError(f"train {what!r}: not known{hint}; known are {', '.join(WHAT)}")
+        raise InputError(f"train {what!r}: not known{did_you_mean(what, WHAT)}; known are {', '.join(WHAT)}")
     if together and what != "all":
         raise InputError(f"train {what}: --together goes with all alone")
     if into is not None and what != "ship":

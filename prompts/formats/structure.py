@@ -8,10 +8,10 @@
 The file is walked with a `Cursor`, which holds one entry at a time.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
+from ...engine.messages import nearest
 from ..entry import Place, defaults_of, rows_of
 from ..row import Row
 from ..settings import FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
@@ -103,11 +103,7 @@ def _entry(value: object, place: Place, defaults: Fields) -> Iterator[Row]:
 
 
 def _refuse_misspelt_defaults(key: str, value: object, place: Place) -> None:
-    if (
-        key != _DEFAULTS
-        and isinstance(value, Mapping)
-        and difflib.get_close_matches(key, [_DEFAULTS], cutoff=0.7)
-    ):
+    if key != _DEFAULTS and isinstance(value, Mapping) and nearest(key, [_DEFAULTS], cutoff=0.7):
         raise place.error(f"{shown(key)}: did you mean {_DEFAULTS!r}?")
 
 

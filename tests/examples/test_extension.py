@@ -1,4 +1,5 @@
-"""The example package that extends diptych: its entry points do what they say, without being installed."""
+"""The example package that extends diptych: its entry points do what they say, without being installed; and so
+does the package as it was for the version before the rooms."""
 
 import importlib.metadata
 import sys
@@ -10,14 +11,16 @@ import pytest
 
 from diptych import InputError, TextToImage, find_pipeline
 
-PACKAGE = Path(__file__).parents[2] / "examples" / "extension"
+ROOT = Path(__file__).parents[2]
+PACKAGES = [ROOT / "examples/extension", ROOT / "tests/pipelines/rendering/older/b3416b5/extension"]
 OAK = (115, 77, 38)
 
 
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(params=PACKAGES, ids=["today", "older"])
+def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The package's module, as if it were installed with the entry points of its pyproject.toml."""
-    groups = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    package: Path = request.param
+    groups = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     made = importlib.metadata.EntryPoints(
         importlib.metadata.EntryPoint(name, value, group)
         for group, entries in groups.items()
@@ -29,7 +32,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
         "entry_points",
         lambda **wanted: importlib.metadata.EntryPoints([*made.select(**wanted), *real(**wanted)]),
     )
-    monkeypatch.syspath_prepend(PACKAGE)
+    monkeypatch.syspath_prepend(package)
     yield importlib.import_module("diptych_frames")
     sys.modules.pop("diptych_frames", None)
 
@@ -49,7 +52,7 @@ def test_its_pipeline_puts_its_stage_and_its_model_into_the_chain(oak: Path) -> 
 
 
 def test_a_recipe_file_can_name_them(oak: Path, tmp_path: Path) -> None:
-    shipped = (PACKAGE.parents[1] / "pipelines" / "recipes" / "pocket.toml").read_text(encoding="utf-8")
+    shipped = (ROOT / "pipelines" / "recipes" / "pocket.toml").read_text(encoding="utf-8")
     frame = '[stages.frame]\nfamily = "moulding"\ncheckpoint = "./oak"\nsettings = { width = 3 }\n\n'
     path = tmp_path / "framed.toml"
     path.write_text(shipped.replace("[stages.judge]", frame + "[stages.judge]"), encoding="utf-8")

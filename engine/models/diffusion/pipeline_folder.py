@@ -4,14 +4,14 @@ Weights are made on the meta device and filled from the safetensors files, so th
 """
 
 import contextlib
-import difflib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
+from ...messages import did_you_mean, first_line, nearest
 from ..checkpoint.folder import read_json, weight_files, whole
 from .lora import Loras, merge_loras
 from .pipeline import Outline, PipelinePart
@@ -78,14 +78,14 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
     if name:
         known = [each for each in dir(diffusers) if each.endswith("Scheduler")]
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f": did you mean {near[0]}?" if near else ""
+            near = nearest(name, known)
+            hint = f": did you mean {near}?" if near else ""
             raise InputError(f"scheduler {name!r} is not one of diffusers{hint}")
         kind = getattr(diffusers, name)
     try:
         return kind.from_config(own.config, **(settings or {}))
     except (TypeError, ValueError, ImportError) as error:
-        raise InputError(f"scheduler {kind.__name__}: {_first_line(error)}") from None
+        raise InputError(f"scheduler {kind.__name__}: {first_line(error)}") from None
 
 
 def _pipeline_class(folder: Path) -> Any:
@@ -95,10 +95,9 @@ def _pipeline_class(folder: Path) -> Any:
     kind = getattr(diffusers, name, None)
     if kind is None or not hasattr(kind, "encode_prompt"):
         known = [each for each in dir(diffusers) if each.endswith("Pipeline")]
-        near = difflib.get_close_matches(name, known, n=1)
         raise CheckpointError(
             f"{folder}/model_index.json: {name!r} is no text-to-image pipeline of diffusers"
-            f" {diffusers.__version__}" + (f" (nearest: {near[0]})" if near else "")
+            f" {diffusers.__version__}{did_you_mean(name, known)}"
         )
     return kind
 
@@ -125,7 +124,7 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> An
         raise
     except Exception as error:  # whatever a library makes of a config that is not that of the weights
         raise CheckpointError(
-            f"{folder}: cannot be loaded as {class_name} ({_first_line(error)}): config.json and the weights do"
+            f"{folder}: cannot be loaded as {class_name} ({first_line(error)}): config.json and the weights do"
             " not fit each other: copy both again"
         ) from error
 
@@ -185,8 +184,3 @@ def _variant(folder: Path) -> Mapping[str, str]:
     names = [path.name.split(".") for path in weight_files(folder)]
     variants = {name[1].split("-")[0] for name in names if len(name) == 3}
     return {"variant": variants.pop()} if len(variants) == 1 and all(len(name) == 3 for name in names) else {}
-
-
-def _first_line(error: Exception) -> str:
-    lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -22,7 +22,7 @@ import string
 import struct
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,7 @@ def _parts(prompt: str, left_out: Sequence[str]) -> list[tuple[str, bool]]:
     return [(text, out) for text, out in (*parts, (prompt[at:], False)) if text]
 
 
-def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+def _cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _text(value, _SHORT) if isinstance(value, str) else value for name, value in values.items()}
 
 

@@ -15,8 +15,9 @@ from io import FileIO
 from typing import NamedTuple
 
 from ...files import RESULTS, replacing
+from ..schema import SchemaError, bounded_lines
 from .folder import OutputFolder
-from .record import Record
+from .record import LaterVersionError, Record
 
 
 class Entry(NamedTuple):
@@ -40,6 +41,7 @@ class Journal:
 
     Raises:
         OSError: it is there and cannot be read.
+        LaterVersionError: a line of it is of a later version of this engine, and would be lost.
     """
 
     def __init__(self, folder: OutputFolder, *, fresh: bool = False) -> None:
@@ -140,15 +142,17 @@ class Journal:
     def _read(self) -> None:
         """Note every line that is there."""
         with self._path.open("rb") as lines:
-            for line in lines:
+            for number, (line, length) in enumerate(bounded_lines(lines), start=1):
                 if not line.endswith(b"\n"):
                     self._tidy = False
                     return
                 try:
-                    self._note(Record.from_json(line), len(line))
-                except ValueError:
+                    self._note(Record.from_json(line, where=f"{self._path}, line {number}"), length)
+                except LaterVersionError:
+                    raise
+                except SchemaError:
                     self._tidy = False
-                    self._end += len(line)
+                    self._end += length
 
     def _note(self, record: Record, length: int) -> None:
         self._tidy = self._tidy and record.row > self._last

@@ -3,30 +3,42 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
 
 from ....engine.loop import Policy
-from ....engine.values import Candidate, FactAnswer, Failure, Outcome, Request
+from ....engine.values import Failure, Outcome, Request
+from ....engine.values.setting import shown
 from ...files import picture_name, preview_name
+from ..schema import SchemaError, fit, parse_json
+from .lines import CandidateLine, FactLine, candidate_lines, fact_line
+
+VERSION = 3
+"""Of the lines that are written. 1 did not tell what was asked for from what was added, nor what was left out;
+2 did not say its number."""
+
+
+class LaterVersionError(SchemaError):
+    """A line of results was written by a later version of this engine."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """One row of a batch, done or failed. The fields, in this order and but for the last, are its line's keys.
+    """One row of a batch, done or failed. The fields, in this order, are its line's keys. `docs/results.md`
+    says more of each, and must name a new one.
 
     Args:
+        version: of the line: see `VERSION`.
         row: from 1.
         prompt: as it was carried out.
         resolved_prompt: what the planner made of the prompt.
         picture: file name in the output folder.
         score: probability in [0, 1] that the picture shows all that was asked.
         accepted: the score reaches what was asked for, and nothing was left out (or that is ignored).
-        facts: of the plan: kind, text, probability, shown; asked (true) or added by the planner (false); span,
-            where the words that ask for it stand in the prompt: start and end, or null.
+        facts: of the plan, with what the judge said to each.
         left_out: words of the prompt, as they stand there, that ask for something which no fact carries.
-        candidates: all that were made, in order: index, chosen, resolved_prompt, tokens (a hash),
-            preview_score, caption, score, missed (asked facts that it does not show), left_out, reason.
+        candidates: all that were made, in order.
         timings: seconds by stage.
         error: why the row failed.
         settings: what the row was carried out with, beside prompt and seed; a row of a prompt file may set it.
@@ -34,11 +46,10 @@ class Record:
         template: the prompt as written there, if it was filled in (wildcards, say).
         notes: what else the row said there.
         id: names all that the row's picture depends on (see `identity`); `None` for what was no request at all.
-        older: no key of the line: an earlier version wrote it, whose score is of the whole plan. Its facts
-            count as asked, and nothing as left out.
     """
 
-    row: int
+    version: int = dataclasses.field(default=VERSION, compare=False)
+    row: Annotated[int, msgspec.Meta(ge=1)]
     prompt: str
     resolved_prompt: str | None = None
     seed: int
@@ -47,9 +58,9 @@ class Record:
     caption: str | None = None
     score: float | None = None
     accepted: bool = False
-    facts: tuple[dict[str, Any], ...] = ()
+    facts: tuple[FactLine, ...] = ()
     left_out: tuple[str, ...] = ()
-    candidates: tuple[dict[str, Any], ...] = ()
+    candidates: tuple[CandidateLine, ...] = ()
     timings: dict[str, float] = dataclasses.field(default_factory=dict)
     error: str | None = None
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -58,10 +69,15 @@ class Record:
     template: str | None = None
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     id: str | None = None
-    older: bool = dataclasses.field(default=False, compare=False)
 
     @property
-    def asked(self) -> tuple[dict[str, Any], ...]:
+    def older(self) -> bool:
+        """It is of the first version, whose score is of the whole plan: it did not tell what was asked for from
+        what was added, nor what was left out. All its facts count as asked, and nothing as left out."""
+        return self.version < 2
+
+    @property
+    def asked(self) -> tuple[FactLine, ...]:
         """The facts that the user asked for."""
         return tuple(fact for fact in self.facts if fact.get("asked", True))
 
@@ -85,29 +101,36 @@ class Record:
 
     def to_json(self) -> str:
         """One JSON object, without a line end."""
-        values = dataclasses.asdict(self)
-        del values["older"]
-        return json.dumps(values, allow_nan=False)
+        return json.dumps(dataclasses.asdict(self), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Record":
-        """The record that a line holds.
+    def from_json(cls, text: str | bytes, *, where: str = "") -> "Record":
+        """The record that a line holds, also one of an earlier version.
+
+        Args:
+            where: the line stands, for the message: its file and number.
 
         Raises:
-            ValueError: it holds none, or one that says what cannot be.
+            SchemaError: it holds none, or one that says what cannot be.
+            LaterVersionError: a later version wrote it.
         """
         try:
-            values = json.loads(text)
-            values["older"] = "left_out" not in values
-            values["facts"] = tuple(_fact(fact) for fact in values["facts"])
-            left_out = values.get("left_out", [])
-            values["left_out"] = tuple(left_out) if isinstance(left_out, list) else left_out
-            values["candidates"] = tuple(values["candidates"])
-            record = cls(**values)
+            values = parse_json(text)
+            if not isinstance(values, dict):
+                raise SchemaError("is no line of results: must be a table")
+            version = _version_of(values)
+            if unknown := values.keys() - _KEYS:
+                raise SchemaError(f"{shown(min(unknown))}: is no key of results")
+            record = fit({**values, "version": version}, cls)
+            facts = tuple(cast(FactLine, _told_apart({**fact})) for fact in record.facts)
+            record = dataclasses.replace(record, facts=facts)
             _check(record)
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"no line of results: {error}") from None
+        except SchemaError as error:
+            raise type(error)(f"{where}: {error}" if where else str(error)) from None
         return record
+
+
+_KEYS = {field.name for field in dataclasses.fields(Record)}
 
 
 def done(outcome: Outcome, **place: Any) -> Record:
@@ -165,95 +188,32 @@ def _start_line(request: Request) -> dict[str, Any]:
     return {"starts_from": picture_name(request.row, request.prompt)} if request.start else {}
 
 
-def fact_line(answer: FactAnswer) -> dict[str, Any]:
-    """What the judge said to one fact."""
-    fact = answer.fact
-    return {
-        "kind": fact.kind,
-        "text": fact.text,
-        "probability": round(answer.probability, 6),
-        "shown": answer.shown,
-        "asked": fact.asked,
-        "span": [fact.span.start, fact.span.end] if fact.span else None,
-    }
-
-
-def candidate_lines(outcome: Outcome) -> tuple[dict[str, Any], ...]:
-    """What became of each candidate of an outcome."""
-    return tuple(_candidate(each, chosen=each.index == outcome.best.index) for each in outcome.trail)
-
-
-def _candidate(candidate: Candidate, *, chosen: bool) -> dict[str, Any]:
-    preview, verdict = candidate.preview_verdict, candidate.verdict
-    return {
-        "index": candidate.index,
-        "chosen": chosen,
-        "resolved_prompt": candidate.plan.prompt,
-        "tokens": candidate.draft.token_hash if candidate.draft else None,
-        "preview_score": round(preview.score, 6) if preview else None,
-        "caption": verdict.caption if verdict else None,
-        "score": round(verdict.score, 6) if verdict else None,
-        "missed": [fact.text for fact in verdict.missed] if verdict else None,
-        "left_out": [span.text for span in candidate.plan.left_out],
-        "repairs": candidate.repairs,
-        "reason": candidate.reason,
-    }
-
-
 def _sayable(value: Any) -> bool:
     """Not so where the recipe is silent, nor for no limit at all, which JSON has no number for."""
     return value is not None and not (isinstance(value, float) and math.isinf(value))
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "row": int,
-    "prompt": str,
-    "resolved_prompt": (str, type(None)),
-    "seed": int,
-    "picture": (str, type(None)),
-    "caption": (str, type(None)),
-    "score": (int, float, type(None)),
-    "accepted": bool,
-    "left_out": tuple,
-    "timings": dict,
-    "error": (str, type(None)),
-    "settings": dict,
-    "source": (str, type(None)),
-    "line": (int, type(None)),
-    "template": (str, type(None)),
-    "notes": dict,
-    "id": (str, type(None)),
-}
-
-
 def _check(record: Record) -> None:
-    """Raises if a line that was read says what no run writes; a name that leads out of the folder, say."""
-    for name, kind in _KINDS.items():
-        if not isinstance(getattr(record, name), kind):
-            raise ValueError(f"{name} is {getattr(record, name)!r}")
+    """Raises `SchemaError` where a line says what no run writes; a name that leads out of the folder, say."""
     picture = picture_name(record.row, record.prompt) if record.status == "done" else None
-    if record.row < 1 or record.status not in ("done", "failed") or record.picture != picture:
-        raise ValueError(f"row {record.row} is {record.status}, its picture {record.picture!r}")
-    for fact in record.facts:
-        _ = (fact["kind"], fact["text"] + "", fact["probability"] + 0.0, fact["shown"])
-        if not isinstance(fact["asked"], bool) or not _is_span(fact["span"], record.prompt):
-            raise ValueError(f"fact {fact['text']!r} stands for {fact['span']!r}, asked is {fact['asked']!r}")
-    if not all(isinstance(words, str) for words in record.left_out):
-        raise ValueError(f"left_out is {list(record.left_out)!r}")
-    for candidate in record.candidates:
-        _ = (candidate["index"] + 0, candidate["chosen"], candidate["tokens"], candidate["reason"] + "")
-    if not all(isinstance(seconds, (int, float)) for seconds in record.timings.values()):
-        raise ValueError("timings are no numbers")
+    if record.picture != picture:
+        raise SchemaError(f"picture: must be {picture!r}, is {record.picture!r}")
+    for place, fact in enumerate(record.facts):
+        start, end = fact.get("span") or (0, 0)
+        if not start <= end <= len(record.prompt):
+            raise SchemaError(f"facts[{place}].span: must be a place in the prompt, is {start} to {end}")
 
 
-def _fact(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A fact as a line has it; an earlier version did not say who wished for it."""
+def _version_of(values: dict[str, Any]) -> int:
+    """The version that a line is of; the first two did not say so."""
+    version = values.get("version", 2 if "left_out" in values else 1)
+    if type(version) is not int or version < 1:
+        raise SchemaError(f"version: must be a whole number from 1 on, is {version!r}")
+    if version > VERSION:
+        raise LaterVersionError(f"version {version} is later than {VERSION}, the last one read: update diptych")
+    return version
+
+
+def _told_apart(values: dict[str, Any]) -> dict[str, Any]:
+    """A fact as a line has it today; the first version did not say who asked for it."""
     return {**values, "asked": values.get("asked", True), "span": values.get("span")}
-
-
-def _is_span(span: Any, prompt: str) -> bool:
-    """Whether it is the place of some words in a prompt, or none."""
-    if span is None:
-        return True
-    whole = isinstance(span, list) and len(span) == 2 and all(type(place) is int for place in span)
-    return whole and 0 <= span[0] <= span[1] <= len(prompt)

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ....engine.runner import Runner
 from ....engine.version import __version__
 from ...recipes.reader import Recipe
 from ...recipes.writer import checkpoint_name, recipe_table
-from ...text_to_image import TextToImage
 from .revisions import revision_of
 
 _LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pillow")
@@ -54,21 +54,17 @@ class Environment:
         }
 
 
-def environment_of(pipe: TextToImage) -> Environment:
-    """What this pipeline's pictures come from. Reads checkpoints to hash them.
+def environment_of(recipe: Recipe, runner: Runner) -> Environment:
+    """What pictures are made with by this runner, whose chain is the recipe's. Reads checkpoints to hash them.
 
     Raises:
         CheckpointError: one cannot be read.
     """
-    if isinstance(
-        known := getattr(pipe, "environment", None), Environment
-    ):  # its workers are elsewhere, and said so
-        return known
-    batching, memory = pipe.runner.batching, pipe.runner.memory
+    batching, memory = runner.batching, runner.memory
     return Environment(
-        recipe=pipe.recipe.name,
-        table=recipe_table(pipe.recipe),
-        revisions=revisions(pipe.recipe),
+        recipe=recipe.name,
+        table=recipe_table(recipe),
+        revisions=revisions(recipe),
         deterministic=batching.batch_invariant,
         micro_batch=batching.micro_batch,
         memory_bytes=None if memory.budget_bytes == sys.maxsize else memory.budget_bytes,

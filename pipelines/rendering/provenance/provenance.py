@@ -4,11 +4,10 @@ Beside it stands the `parameters` chunk, which other tools read. No clock goes i
 row: the same picture made again is the same bytes.
 """
 
-import contextlib
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import PIL.Image
 import PIL.PngImagePlugin
@@ -17,25 +16,27 @@ from ....engine.errors import InputError
 from ....engine.values import Outcome, Plan, Request
 from ....engine.values.start import Start
 from ...files import png_bytes
-from ..output.record import candidate_lines, fact_line, settings_line
+from ..output.lines import candidate_lines, fact_line
+from ..output.record import settings_line
+from ..schema import SchemaError, fit, parse_json
 from .environment import Environment
+from .history import FORMAT, History, OriginText, PlanFact, SpanText
 from .identity import identity
 from .infotext import infotext
 from .start_text import parse_start, parse_wording, start_summary, start_text
 
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
-FORMAT = 2  # 1 did not tell what was asked from what was added; it is read, too
 
 
-def history_of(outcome: Outcome, environment: Environment, *, template: str | None = None) -> dict[str, Any]:
+def history_of(outcome: Outcome, environment: Environment, *, template: str | None = None) -> History:
     """All that a picture was made of and by; plain values.
 
     Args:
         template: the prompt as it was written, if it was filled in (wildcards, say).
     """
     request, draft, verdict = outcome.request, outcome.draft, outcome.verdict
-    return {
+    history: History = {
         "format": FORMAT,
         "id": identity(request, environment),
         "request": {
@@ -43,13 +44,12 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
             "template": template,
             "seed": request.seed,
             "settings": settings_line(request),
-            **({"start": start_summary(request.start)} if request.start else {}),
         },
         "candidate": outcome.best.index,
         "plan": {
             "prompt": outcome.plan.prompt,
-            "facts": [dataclasses.asdict(fact) for fact in outcome.plan.facts],
-            "left_out": [dataclasses.asdict(span) for span in outcome.plan.left_out],
+            "facts": [cast(PlanFact, dataclasses.asdict(fact)) for fact in outcome.plan.facts],
+            "left_out": [cast(SpanText, dataclasses.asdict(span)) for span in outcome.plan.left_out],
         },
         "draft": None
         if draft is None
@@ -65,20 +65,24 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
             "facts": [fact_line(answer) for answer in verdict.answers],
         },
         "candidates": list(candidate_lines(outcome)),
-        "origin": dataclasses.asdict(environment),
+        "origin": cast(OriginText, dataclasses.asdict(environment)),
     }
+    if request.start is not None:
+        history["request"]["start"] = start_summary(request.start)
+    return history
 
 
-def plan_of(history: dict[str, Any], request: Request) -> Plan:
+def plan_of(history: History, request: Request) -> Plan:
     """The plan that a picture was made by, as its history has it, for a request of its own prompt.
 
     Raises:
         InputError: it is damaged.
     """
-    with contextlib.suppress(KeyError, TypeError, AttributeError, AssertionError):
+    try:
         wording = parse_wording(history["plan"])
-        return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
-    raise InputError("the plan in its history is damaged, or of another version of diptych")
+    except SchemaError as error:
+        raise InputError(f"the plan in its history is damaged, or of another version: {error}") from None
+    return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
 
 
 def picture_bytes(outcome: Outcome, environment: Environment, *, template: str | None = None) -> bytes:
@@ -109,7 +113,7 @@ def read_chunks(path: Path) -> dict[str, str]:
         raise InputError(f"{path}: cannot be read ({error}): name a sound PNG file made by diptych") from None
 
 
-def read_history(path: Path) -> dict[str, Any]:
+def read_history(path: Path) -> History:
     """The history in a PNG file, as `history_of` made it.
 
     Raises:
@@ -118,11 +122,12 @@ def read_history(path: Path) -> dict[str, Any]:
     chunks = read_chunks(path)
     if CHUNK not in chunks:
         raise InputError(f"{path}: carries no history: only PNG files made by diptych do, and copies of them")
-    with contextlib.suppress(ValueError, RecursionError):
-        history = json.loads(chunks[CHUNK])
-        if _fits(history, _SHAPE):
-            return history
-    raise InputError(f"{path}: its history is damaged, or of another version of diptych")
+    try:
+        history = parse_json(chunks[CHUNK])
+        fit(history, History)
+    except SchemaError as error:
+        raise InputError(f"{path}: its history is damaged, or of another version of diptych: {error}") from None
+    return cast(History, history)  # as it was read, with all that it says beside
 
 
 def read_start(path: Path) -> Start:
@@ -148,34 +153,3 @@ def picture_id(path: Path) -> str | None:
         return read_history(path)["id"]
     except InputError:
         return None
-
-
-_SHAPE: dict[str, Any] = {
-    "format": int,
-    "id": str,
-    "request": {"prompt": str, "seed": int, "settings": dict},
-    "candidate": int,
-    "plan": {"prompt": str, "facts": list},
-    "draft": (dict, type(None)),
-    "verdict": {"caption": str, "score": (int, float), "accepted": bool, "facts": list},
-    "candidates": list,
-    "origin": {
-        "recipe": str,
-        "table": dict,
-        "revisions": dict,
-        "deterministic": bool,
-        "micro_batch": int,
-        "memory_bytes": (int, type(None)),
-        "device": str,
-        "versions": dict,
-    },
-}
-
-
-def _fits(value: Any, shape: Any) -> bool:
-    """Whether a value that was read has all that the shape names, each of its kind."""
-    if isinstance(shape, dict):
-        return isinstance(value, dict) and all(
-            name in value and _fits(value[name], each) for name, each in shape.items()
-        )
-    return isinstance(value, shape)

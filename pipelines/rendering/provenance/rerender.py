@@ -7,9 +7,8 @@ the same; any other to 1/255, save where rounding tipped a token's draw. What is
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 
@@ -18,10 +17,10 @@ from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from .environment import Environment, environment_of
-from .provenance import FORMAT, picture_bytes, read_history, starts_from
+from .environment import Environment
+from .history import FORMAT, History, OriginText
+from .provenance import picture_bytes, read_history, starts_from
 
-History = dict[str, Any]
 PipeMaker = Callable[[History], TextToImage]
 TOLERANCE = 1  # of 255, outside the deterministic mode
 
@@ -90,7 +89,7 @@ def _rerender_group(
     group: Sequence[tuple[Path, History]], make_pipe: PipeMaker, watch: Watcher | None
 ) -> Iterator[Rerendered]:
     pipe = make_pipe(group[0][1])
-    now = environment_of(pipe)
+    now = pipe.environment()
     first = group[0][1]
     changes = (*_change("format of the file", first["format"], FORMAT), *_changes(first["origin"], now))
     requests = [_request(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
@@ -155,7 +154,7 @@ def _repeatable(request: Request, history: History) -> Request:
     return dataclasses.replace(request, settings=settings)
 
 
-def _changes(then: Mapping[str, Any], now: Environment) -> Iterator[str]:
+def _changes(then: OriginText, now: Environment) -> Iterator[str]:
     for library in {**then["versions"], **now.versions}:
         yield from _change(library, then["versions"].get(library), now.versions.get(library))
     for checkpoint in {**then["revisions"], **now.revisions}:

@@ -2,27 +2,34 @@
 that file alone. Pictures and masks are in it as PNG files, in base64."""
 
 import base64
-import contextlib
 import dataclasses
 import io
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import PIL.Image
 
 from ....engine.errors import InputError
+from ....engine.messages import first_line
 from ....engine.values.fact import Fact, FactKind, Span
+from ....engine.values.request import MAX_SIDE
+from ....engine.values.setting import shown
 from ....engine.values.start import Start, Wording
+from ..schema import SchemaError, fit, parse_json
+from .history import PlanFact, PlanText, StartText
 
 if TYPE_CHECKING:
     import torch
 
 
+_DAMAGED = (ValueError, OSError, RuntimeError, SyntaxError, PIL.Image.DecompressionBombError)
+"""What is raised where a picture is none, or tokens have no shape."""
+
+
 def start_text(start: Start) -> str:
     """The start as JSON. What `parse_start` makes of it is equal to it."""
     redraw = start.redraw if isinstance(start.redraw, (int, float)) else start.redraw.int().tolist()
-    values: dict[str, Any] = {
+    values: StartText = {
         "picture": None if start.picture is None else _png(PIL.Image.fromarray(start.picture.numpy())),
         "mask": None if start.mask is None else _png(PIL.Image.fromarray(start.mask.byte().numpy() * 255)),
         "strength": start.strength,
@@ -30,7 +37,7 @@ def start_text(start: Start) -> str:
         "redraw": redraw,
         "former": start.former,
         "shows": start.shows,
-        "wording": None if start.wording is None else dataclasses.asdict(start.wording),
+        "wording": None if start.wording is None else cast(PlanText, dataclasses.asdict(start.wording)),
     }
     return json.dumps(values, allow_nan=False)
 
@@ -41,23 +48,27 @@ def parse_start(text: str, where: str) -> Start:
     Raises:
         InputError: the text is of no start; `where` it stands is named.
     """
+    try:
+        return _start(fit(parse_json(text), StartText))
+    except (InputError, *_DAMAGED) as error:
+        damaged = "what it started from is damaged, or of another version of diptych"
+        raise InputError(f"{where}: {damaged}: {first_line(error)}") from None
+
+
+def _start(values: StartText) -> Start:
     import torch
 
-    damaged = (ValueError, TypeError, KeyError, AttributeError, AssertionError)
-    with contextlib.suppress(*damaged, OSError, RuntimeError, RecursionError):
-        values = json.loads(text)
-        mask, redraw, tokens = _pixels(values["mask"], "L"), values["redraw"], values["tokens"]
-        return Start(
-            picture=_pixels(values["picture"], "RGB"),
-            mask=None if mask is None else mask > 127,
-            strength=values["strength"],
-            tokens=None if tokens is None else torch.tensor(tokens, dtype=torch.long),
-            redraw=torch.tensor(redraw, dtype=torch.bool) if isinstance(redraw, list) else redraw,
-            former=values["former"],
-            shows=_text(values.get("shows", "")),
-            wording=None if values["wording"] is None else parse_wording(values["wording"]),
-        )
-    raise InputError(f"{where}: what it started from is damaged, or of another version of diptych")
+    mask, redraw, tokens = _pixels(values["mask"], "L"), values["redraw"], values["tokens"]
+    return Start(
+        picture=_pixels(values["picture"], "RGB"),
+        mask=None if mask is None else mask > 127,
+        strength=values["strength"],
+        tokens=None if tokens is None else torch.tensor(tokens, dtype=torch.long),
+        redraw=torch.tensor(redraw, dtype=torch.bool) if isinstance(redraw, list) else redraw,
+        former=values["former"],
+        shows=values.get("shows", ""),
+        wording=None if values["wording"] is None else parse_wording(values["wording"]),
+    )
 
 
 def start_summary(start: Start) -> dict[str, Any]:
@@ -85,41 +96,28 @@ def _pixels(text: str | None, mode: str) -> "torch.Tensor | None":
     if text is None:
         return None
     with PIL.Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"]) as image:
+        if max(image.size) > MAX_SIDE:
+            raise SchemaError(f"a picture of {image.width} x {image.height} pixels: at most {MAX_SIDE} a side")
         return torch.from_numpy(np.array(image.convert(mode)))
 
 
-def parse_wording(values: Mapping[str, Any]) -> Wording:
+def parse_wording(values: PlanText) -> Wording:
     """The wording that `dataclasses.asdict` made `values` of, also before facts knew who asked for them.
 
     Raises:
-        KeyError, TypeError, AttributeError, AssertionError: they are of no wording.
+        SchemaError: they are of no wording.
     """
+    read = fit(values, PlanText)
     return Wording(
-        prompt=_text(values["prompt"]),
-        facts=tuple(_fact(each) for each in values["facts"]),
-        left_out=tuple(_span(each) for each in values.get("left_out", ())),
+        prompt=read["prompt"],
+        facts=tuple(_fact(each) for each in read["facts"]),
+        left_out=tuple(Span(**each) for each in read.get("left_out", ())),
     )
 
 
-def _fact(values: Mapping[str, Any]) -> Fact:
+def _fact(values: PlanFact) -> Fact:
     span, asked = values.get("span"), values.get("asked", True)
-    if not isinstance(asked, bool):
-        raise TypeError(f"asked is {asked!r}")
-    kind, text = _text(values["kind"]), _text(values["text"])
-    return Fact(kind=cast(FactKind, kind), text=text, asked=asked, span=None if span is None else _span(span))
-
-
-def _span(values: Mapping[str, Any]) -> Span:
-    return Span(start=_place(values["start"]), end=_place(values["end"]), text=_text(values["text"]))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _place(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError(f"{value!r} is no place in a text")
-    return value
+    if span is not None and not asked:
+        raise SchemaError(f"the fact {shown(values['text'])} was added, and yet has words of the prompt")
+    kind = cast(FactKind, values["kind"])
+    return Fact(kind=kind, text=values["text"], asked=asked, span=None if span is None else Span(**span))

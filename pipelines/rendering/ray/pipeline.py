@@ -15,18 +15,21 @@ import logging
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputError
+from ....engine.memory import EventLog
+from ....engine.messages import first_line
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Quiet, Watcher
 from ...recipes.reader import Recipe
 from ...recipes.writer import recipe_table
-from ...text_to_image import TextToImage
-from ..provenance.environment import Environment, environment_of
+from ...render_result import RenderResult, gathered
+from ...text_to_image import TextToImage, Wishes
+from ..provenance.environment import Environment
 from .share import LOCAL, share_of
 from .worker import Worker, pipeline_of
 
@@ -46,7 +49,7 @@ class LostError(DiptychError):
     """A worker was lost with what it was at, also when that was tried again."""
 
 
-class RayTextToImage(TextToImage):
+class RayTextToImage:
     """Text to image on a Ray cluster, or on this machine's cores and GPUs as if they were one.
 
     `from_recipe` makes one. Use it as a context manager, or `close` it, to let go of the workers; else they go
@@ -74,14 +77,13 @@ class RayTextToImage(TextToImage):
         workers: int | None = None,
         gpus: bool = True,
     ) -> None:
-        super().__init__(local.runner, local.recipe)
+        self._local = local
         self._make = make
         self._ray, self._started = _connected(address)
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         self._share = share_of(nodes, workers, gpus=gpus)
         self._workers: list[Any] = []
-        self.environment = self._checked(environment_of(local))
-        """What the workers make pictures with."""
+        self._environment = self._checked(local.environment())
 
     @classmethod
     def from_recipe(
@@ -96,6 +98,42 @@ class RayTextToImage(TextToImage):
         local = TextToImage.from_recipe(recipe, **options)
         make = functools.partial(pipeline_of, recipe_table(local.recipe), local.recipe.name, options)
         return cls(local, make, address=address, workers=workers, gpus=options.get("device") != "cpu")
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        seed: int = 0,
+        watch: Watcher | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> RenderResult:
+        """Make a picture of each prompt, as `TextToImage` does."""
+        return gathered(self.stream(prompt, seed=seed, watch=watch, **wishes))
+
+    def stream(
+        self,
+        prompts: str | Iterable[str],
+        *,
+        seed: int = 0,
+        watch: Watcher | None = None,
+        **wishes: Unpack[Wishes],
+    ) -> Iterator[Result]:
+        """As a call, but yields each result as soon as it is there; prompts are read as workers become free."""
+        return self.run(self._local.requests(prompts, seed=seed, **wishes), watch=watch)
+
+    @property
+    def local(self) -> TextToImage:
+        """The pipeline in this process, which makes the requests."""
+        return self._local
+
+    @property
+    def log(self) -> EventLog:
+        """What memory did, here and at the workers."""
+        return self._local.log
+
+    def environment(self) -> Environment:
+        """What the workers make pictures with."""
+        return self._environment
 
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Result]:
         """Carry out requests, which are read as workers become free.
@@ -139,7 +177,7 @@ class RayTextToImage(TextToImage):
         self._workers = []
 
     def _checked(self, here: Environment) -> Environment:
-        """The origin of the worker that is ready first; its weights are the same as `here`."""
+        """The environment of the worker that is ready first; its weights are the same as `here`."""
         (first,), _ = self._ray.wait(list(self._opening()), num_returns=1)
         there: Environment = self._landed(first)
         if there.essence() != here.essence():
@@ -150,7 +188,7 @@ class RayTextToImage(TextToImage):
         return there
 
     def _results(self, requests: Iterator[Request], watch: Watcher) -> Iterator[Result]:
-        chunks = _Chunks(requests, rows=self.runner.wave, workers=self._share.workers)
+        chunks = _Chunks(requests, rows=self._local.runner.wave, workers=self._share.workers)
         flights = self._opening()
         free: list[Any] = []
         try:
@@ -187,7 +225,7 @@ class RayTextToImage(TextToImage):
             _log.warning("%d rows are tried one by one: %s", len(chunk), error)
             chunks.put_back(chunk)
             return []
-        self.runner.memory.log.extend(log)
+        self._local.log.extend(log)
         return results
 
     def _landed(self, ref: Any) -> Any:
@@ -197,9 +235,9 @@ class RayTextToImage(TextToImage):
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, DiptychError):
                 raise error.cause from None
-            raise LostError(f"a worker failed: {_first_line(error.cause)}") from None
+            raise LostError(f"a worker failed: {first_line(error.cause, named=True)}") from None
         except self._ray.exceptions.RayError as error:
-            raise LostError(f"a worker was lost {ATTEMPTS} times: {_first_line(error)}") from None
+            raise LostError(f"a worker was lost {ATTEMPTS} times: {first_line(error, named=True)}") from None
 
 
 _Flights = dict[Any, tuple[Any, Chunk]]
@@ -251,10 +289,7 @@ def _connected(address: str) -> tuple[Any, bool]:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # Ray has a dozen ways to say it
         hint = "is it the address of a running cluster?"
-        raise InputError(f"--ray {address}: Ray does not answer ({_first_line(error)}): {hint}") from None
+        raise InputError(
+            f"--ray {address}: Ray does not answer ({first_line(error, named=True)}): {hint}"
+        ) from None
     return ray, True
-
-
-def _first_line(error: BaseException) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

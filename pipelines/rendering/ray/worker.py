@@ -9,7 +9,7 @@ from ....engine.memory import EventLog
 from ....engine.values import Failure, Outcome, Request
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from ..provenance.environment import Environment, environment_of
+from ..provenance.environment import Environment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ class Worker:
 
     def open(self) -> Environment:
         """What this worker makes pictures with. Raises what making the pipeline raises."""
-        return environment_of(self.pipe)
+        return self.pipe.environment()
 
     def render(self, requests: Sequence[Request]) -> tuple[list[Outcome | Failure], EventLog]:
         """The results of the requests, and what memory did meanwhile."""

@@ -8,15 +8,16 @@ A row that was made of a picture or of results is what was carried out: no varia
 """
 
 import io
-import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
-from ..output.record import Record
+from ..output.record import LaterVersionError, Record
 from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
+from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
 
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")  # PNG, JPEG, WebP
 
@@ -39,7 +40,7 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
     try:
         with path.open("rb") as file:
             head = file.read(16)
-            first = head + file.readline() if path.suffix == ".jsonl" else b""
+            first = head + file.readline(MAX_CHARACTERS) if path.suffix == ".jsonl" else b""
     except OSError:
         return read_prompts(path)  # which says what is the matter
     if head.startswith(_PICTURES):
@@ -67,30 +68,36 @@ def _result_rows(path: Path) -> Iterator[Row]:
     with path.open("rb") as lines:
         end = lines.seek(0, io.SEEK_END)
         lines.seek(0)
-        for number in itertools.count(1):
-            if lines.tell() >= end or not (line := lines.readline()):
+        left = end
+        for number, (line, length) in enumerate(bounded_lines(lines), start=1):
+            if left <= 0:
                 return
+            left -= length
             try:
                 record = Record.from_json(line)
-            except ValueError:
-                yield Row(prompt="", source=str(path), line=number, fault="is no line of results")
+            except SchemaError as error:
+                yield Row(prompt="", source=str(path), line=number, fault=f"is no line of results: {error}")
                 continue
             yield _row(record.prompt, record.seed, record.settings, record.template, path, number)
 
 
-def _row(prompt: str, seed: int, settings: dict[str, object], template: object, path: Path, line: int) -> Row:
+def _row(
+    prompt: str, seed: int, settings: Mapping[str, Any], template: str | None, path: Path, line: int
+) -> Row:
     return Row(
         prompt=prompt,
         source=str(path),
         line=line,
         settings={**settings, "seed": seed},
-        template=template if isinstance(template, str) else prompt,
+        template=prompt if template is None else template,
     )
 
 
 def _is_record(line: bytes) -> bool:
     try:
         Record.from_json(line)
-    except ValueError:
+    except LaterVersionError:
+        return True
+    except SchemaError:
         return False
     return True

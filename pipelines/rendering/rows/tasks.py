@@ -6,23 +6,17 @@ Everything here is lazy: a source may have any number of rows.
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
-from ...text_to_image import TextToImage
-from .image_rows import check_fields, started, starts
+from ..schema import MAX_DEPTH
+from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
-
-
-class Requester(Protocol):
-    """What makes a request of a row's words: `TextToImage`, or anything like it."""
-
-    def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request: ...
+_NOTE_DEPTH = MAX_DEPTH // 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +48,7 @@ class Task:
 
 
 def tasks_of(
-    requester: Requester,
+    makes: RequestMaker,
     rows: Iterable[Row],
     *,
     seed: int = 0,
@@ -66,6 +60,7 @@ def tasks_of(
     it names its own.
 
     Args:
+        makes: the request of each row.
         alone: the one row is a single prompt, not part of a file, and gets `seed` itself.
         wishes: settings for all rows; a row's own come first.
         only: the numbers of the rows to carry out; the others are left out.
@@ -75,31 +70,20 @@ def tasks_of(
             if number >= only.last:
                 return
             continue
-        yield _task(requester, number, row, seed if alone else derive_seed(seed, number), wishes or {})
+        yield _task(makes, number, row, seed if alone else derive_seed(seed, number), wishes or {})
 
 
-def _task(requester: Requester, number: int, row: Row, seed: int, wishes: Mapping[str, Any]) -> Task:
+def _task(makes: RequestMaker, number: int, row: Row, seed: int, wishes: Mapping[str, Any]) -> Task:
     settings = {**wishes, **row.settings}
     own_seed = settings.pop("seed", seed)
     try:
         if row.fault is not None:
             raise InputError(row.fault)
-        request = _request(requester, row, settings, seed=own_seed, number=number)
+        request = makes.request(row, settings, seed=own_seed, number=number)
     except InputError as error:
         shown_seed = own_seed if type(own_seed) is int else seed
         return Task(number=number, row=row, seed=shown_seed, fault=f"{row.place}: {error}")
     return Task(number=number, row=row, seed=request.seed, request=request)
-
-
-def _request(requester: Requester, row: Row, settings: dict[str, Any], *, seed: int, number: int) -> Request:
-    if not starts(settings):
-        return requester.request(row.prompt, seed=seed, row=number, **settings)
-    folder = Path(row.source).parent  # of standard input, that at hand
-    if isinstance(requester, TextToImage):
-        return started(requester, row.prompt, settings, folder, seed=seed, row=number)
-    check_fields(settings, folder)  # without models no more can be said of it
-    plain = {name: value for name, value in settings.items() if not starts([name])}
-    return requester.request(row.prompt, seed=seed, row=number, **plain)
 
 
 class Numbers:
@@ -130,12 +114,15 @@ class Numbers:
         return any(number in numbers for numbers in self._ranges)
 
 
-def _plain(value: Any) -> Any:
-    """A note as JSON has it: what is no number, text, list or table becomes text."""
+def _plain(value: Any, *, depth: int = 0) -> Any:
+    """A note as JSON has it: what is no number, text, list or table becomes text, and so does what is nested
+    deeper than results are read."""
+    if isinstance(value, (Mapping, list, tuple)) and depth == _NOTE_DEPTH:
+        return "nested too deep"
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
+        return {str(name): _plain(each, depth=depth + 1) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(each, depth=depth + 1) for each in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return value if isinstance(value, float) and abs(value) < float("inf") else str(value)

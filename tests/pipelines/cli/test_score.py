@@ -17,7 +17,6 @@ from diptych.pipelines import terminal
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli import score as score_command
 from diptych.pipelines.cli.tables import scores as score_table
-from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes
 from diptych.pipelines.rendering.rows.picture_files import PictureFile
 
@@ -108,7 +107,7 @@ def test_a_table_asks_each_picture_its_own(run: Run, folder: Path, reads: list[s
 
 def test_a_picture_of_ours_says_itself_what_it_should_show(run: Run, pipe: TextToImage, folder: Path) -> None:
     (outcome,) = pipe("boat", seed=3).outcomes
-    (folder / "ours.png").write_bytes(picture_bytes(outcome, environment_of(pipe)))
+    (folder / "ours.png").write_bytes(picture_bytes(outcome, pipe.environment()))
     (line,) = lines(run("score", folder / "ours.png").out)
     assert line["prompt"] == "boat"
     result = run("score", folder / "ours.png", folder / "dark.png")

@@ -10,7 +10,7 @@ import pytest
 from diptych import Row
 from diptych.pipelines.rendering.batch import Again, Source, render_tasks
 from diptych.pipelines.rendering.output.tally import Tally
-from diptych.pipelines.rendering.provenance.environment import environment_of
+from diptych.pipelines.rendering.rows.request_makers import OfPipeline
 from diptych.pipelines.rendering.rows.tasks import Numbers, tasks_of
 
 
@@ -37,12 +37,11 @@ def render_into(
     """Render prompts, or rows, into a folder: `render_into(pipe, out, "a boat", "a tree", seed=3)`."""
     numbers = Numbers(only) if only else None
     source = rows if rows is not None else _rows(prompts)
-    tasks = tasks_of(pipe, source, seed=seed, alone=alone, wishes=wishes, only=numbers)
+    tasks = tasks_of(OfPipeline(pipe), source, seed=seed, alone=alone, wishes=wishes, only=numbers)
     return render_tasks(
         pipe,
         tasks,
         out,
-        environment=environment_of(pipe),
         source=Source(name=name, title="test", total=len(prompts) or None, whole=whole and only is None),
         again=again,
         watch=watch,

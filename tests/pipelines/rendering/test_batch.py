@@ -14,7 +14,18 @@ from diptych import Cancelled, Failure, InputError, Outcome, PromptFileError, Re
 from diptych.engine.watch import Quiet, Watcher
 from diptych.pipelines.rendering.output.record import Record
 
-KEYS = ["row", "prompt", "resolved_prompt", "seed", "status", "picture", "caption", "score", "accepted"]
+KEYS = [
+    "version",
+    "row",
+    "prompt",
+    "resolved_prompt",
+    "seed",
+    "status",
+    "picture",
+    "caption",
+    "score",
+    "accepted",
+]
 KEYS += ["facts", "left_out", "candidates", "timings", "error"]
 KEYS += ["settings", "source", "line", "template", "notes", "id"]
 

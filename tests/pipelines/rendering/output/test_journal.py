@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych import InputError
+from diptych.pipelines.rendering import schema
 from diptych.pipelines.rendering.output.folder import OutputFolder
 from diptych.pipelines.rendering.output.journal import Journal
 from diptych.pipelines.rendering.output.record import Record, refused
@@ -96,6 +98,29 @@ def test_a_line_that_is_none_of_ours_counts_as_not_there(folder: OutputFolder, s
     journal.add(record(1))
     journal.close()
     assert rows_of(folder.path) == [1, 2]
+
+
+def test_a_line_without_end_is_passed_over_and_those_after_it_are_kept(
+    folder: OutputFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "MAX_CHARACTERS", 2000)
+    path = folder.path / "results.jsonl"
+    lines = [record(1).to_json().encode(), b" " * 7000, record(2).to_json().encode(), b" " * 9000]
+    path.write_bytes(b"\n".join(lines))
+    journal = Journal(folder)
+    journal.add(record(3))
+    journal.close()
+    assert rows_of(folder.path) == [1, 2, 3]
+
+
+def test_results_of_a_later_version_are_left_alone(folder: OutputFolder) -> None:
+    path = folder.path / "results.jsonl"
+    later = record(2).to_json().replace('"version": 3', '"version": 4')
+    path.write_text(f"{record(1).to_json()}\n{later}\n")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"results\.jsonl, line 2: version 4 is later than 3"):
+        Journal(folder)
+    assert path.read_bytes() == before
 
 
 def test_a_journal_begun_anew_leaves_the_older_until_its_first_line(folder: OutputFolder) -> None:

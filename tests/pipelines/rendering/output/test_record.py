@@ -1,13 +1,15 @@
 """What a line of results says, also of an earlier version; and what no line may say."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diptych import Outcome, TextToImage
-from diptych.pipelines.rendering.output.record import Record, done
+from diptych.pipelines.rendering.output.record import VERSION, Record, done
+from diptych.pipelines.rendering.schema import MAX_CHARACTERS, SchemaError
 
 OLDER = Path(__file__).parents[1] / "older" / "results.jsonl"
 """Written before facts told what was asked from what was added."""
@@ -41,7 +43,7 @@ def test_a_line_of_an_earlier_version_is_read_all_of_it_as_asked() -> None:
     record = Record.from_json(OLDER.read_bytes())
     assert record.older and record.accepted and record.left_out == () and record.not_drawn == ""
     assert len(record.facts) == 10 and record.asked == record.facts
-    assert all(fact["asked"] is True and fact["span"] is None for fact in record.facts)
+    assert all(fact.get("asked") is True and fact.get("span", 7) is None for fact in record.facts)
     assert not record.wants_only_what_was_left_out
 
 
@@ -72,27 +74,67 @@ def _with(changes: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message"),
     [
-        {"left_out": "hat"},
-        {"left_out": None},
-        {"left_out": [7]},
-        {"left_out": [["hat"]]},
-        {"fact": {"asked": "yes"}},
-        {"fact": {"asked": None}},
-        {"fact": {"span": [0]}},
-        {"fact": {"span": [3, 2]}},
-        {"fact": {"span": [-1, 2]}},
-        {"fact": {"span": [0, 26]}},
-        {"fact": {"span": [0, True]}},
-        {"fact": {"span": "0-2"}},
+        ({"left_out": "hat"}, "left_out: must be a list, is text"),
+        ({"left_out": None}, "left_out: must be a list, is null"),
+        ({"left_out": [7]}, "left_out[0]: must be text, is a whole number"),
+        ({"left_out": [["hat"]]}, "left_out[0]: must be text, is a list"),
+        ({"fact": {"asked": "yes"}}, "facts[0].asked: must be true or false, is text"),
+        ({"fact": {"asked": None}}, "facts[0].asked: must be true or false, is null"),
+        ({"fact": {"probability": "1"}}, "facts[0].probability: must be a number, is text"),
+        ({"fact": {"span": [0]}}, "facts[0].span: must be a list of length >= 2"),
+        ({"fact": {"span": [3, 2]}}, "facts[0].span: must be a place in the prompt, is 3 to 2"),
+        ({"fact": {"span": [-1, 2]}}, "facts[0].span[0]: must be a whole number >= 0"),
+        ({"fact": {"span": [0, 26]}}, "facts[0].span: must be a place in the prompt, is 0 to 26"),
+        ({"fact": {"span": [0, True]}}, "facts[0].span[1]: must be a whole number, is true or false"),
+        ({"fact": {"span": "0-2"}}, "facts[0].span: must be a list or null, is text"),
+        ({"row": 0}, "row: must be a whole number >= 1"),
+        ({"seed": True}, "seed: must be a whole number, is true or false"),
+        ({"status": "perhaps"}, "status: 'perhaps' is none of its values"),
+        ({"timings": {"plan": "x"}}, "timings[...]: must be a number, is text"),
+        ({"picture": "../../x.png"}, "picture: must be '"),
+        ({"candidates": [{"index": 0}]}, "candidates[0]: chosen is missing"),
+        ({"colour": "red"}, "'colour': is no key of results"),
+        ({"version": "3"}, "version: must be a whole number from 1 on, is '3'"),
+        ({"version": 4}, "version 4 is later than 3, the last one read: update diptych"),
     ],
     ids=str,
 )
-def test_a_line_that_says_what_cannot_be_is_none(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
-        Record.from_json(_with(changes))
+def test_a_line_that_says_what_cannot_be_is_none(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        Record.from_json(_with(changes), where="results.jsonl, line 7")
+    assert str(caught.value).startswith(f"results.jsonl, line 7: {message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("[]", "is no line of results: must be a table"),
+        ("{}", "row is missing"),
+        ("[" * 100_000, "is nested deeper than 100"),
+        ('{"notes": ' + '{"a": ' * 120 + "1" + "}" * 121, "is nested deeper than 100"),
+        ('{"score": NaN}', "NaN is no number of JSON"),
+        (" " * (MAX_CHARACTERS + 1), "is longer than 64 MiB"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_line_at_all_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=re.escape(message)):
+        Record.from_json(text)
+
+
+def test_a_line_says_its_version_and_those_before_that_are_told_by_their_keys(outcome: Outcome) -> None:
+    line = json.loads(done(outcome).to_json())
+    assert line["version"] == VERSION == 3
+    del line["version"]
+    second = Record.from_json(json.dumps(line))
+    assert second.version == 2 and not second.older and second == done(outcome)
+    assert Record.from_json(OLDER.read_bytes()).version == 1
 
 
 def test_a_span_to_the_prompt_s_end_is_sound() -> None:
-    assert Record.from_json(_with({"fact": {"span": [0, 25]}, "left_out": []})).facts[0]["span"] == [0, 25]
+    assert Record.from_json(_with({"fact": {"span": [0, 25]}, "left_out": []})).facts[0].get("span") == [0, 25]

@@ -12,7 +12,6 @@ import pytest
 
 from diptych import InputError, Outcome, TextToImage
 from diptych.pipelines.cli.show import run_show
-from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.provenance import (
     history_of,
     picture_bytes,
@@ -33,8 +32,8 @@ def outcome(pipe: TextToImage) -> Outcome:
 
 def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes|rotes} Boot 船"))
-    history = read_history(path)
+    path.write_bytes(picture_bytes(outcome, pipe.environment(), template="ein {grünes|rotes} Boot 船"))
+    history: Any = read_history(path)
     request, environment = history["request"], history["origin"]
     assert (request["prompt"], request["seed"]) == ("ein grünes Boot 船", 7)
     assert request["template"] == "ein {grünes|rotes} Boot 船"
@@ -52,7 +51,7 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
     )
     assert environment["device"].startswith("cpu")
     assert history == json.loads(
-        json.dumps(history_of(outcome, environment_of(pipe), template=request["template"]))
+        json.dumps(history_of(outcome, pipe.environment(), template=request["template"]))
     )
     assert picture_id(path) == history["id"]
 
@@ -62,8 +61,8 @@ def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
 ) -> None:
     (outcome,) = pipe("a boat with a hat", accept=0.0).outcomes
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe)))
-    history = read_history(path)
+    path.write_bytes(picture_bytes(outcome, pipe.environment()))
+    history: Any = read_history(path)
     asked, added = history["plan"]["facts"]
     assert (asked["asked"], asked["span"]) == (True, {"start": 0, "end": 6, "text": "a boat"})
     assert (added["asked"], added["span"]) == (False, None)
@@ -81,7 +80,7 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
     pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = _png(tmp_path / "a.png", diptych=OLDER.read_text(encoding="utf-8"))
-    history = read_history(path)
+    history: Any = read_history(path)
     plan = plan_of(history, pipe.request(history["request"]["prompt"]))
     assert plan.left_out == () and len(plan.facts) == 10 and plan.asked == plan.facts
     run_show(path)
@@ -103,8 +102,9 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
     ids=str,
 )
 def test_a_damaged_plan_is_refused(pipe: TextToImage, plan: dict[str, Any]) -> None:
+    history: Any = {"plan": plan}
     with pytest.raises(InputError, match="the plan in its history is damaged"):
-        plan_of({"plan": plan}, pipe.request("a"))
+        plan_of(history, pipe.request("a"))
 
 
 def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage) -> None:
@@ -113,11 +113,11 @@ def test_a_file_has_no_time_and_no_row_in_it(outcome: Outcome, pipe: TextToImage
     again = dataclasses.replace(
         outcome, request=dataclasses.replace(outcome.request, row=9), timings={"plan": 9.0}
     )
-    assert picture_bytes(outcome, environment_of(pipe)) == picture_bytes(again, environment_of(pipe))
+    assert picture_bytes(outcome, pipe.environment()) == picture_bytes(again, pipe.environment())
 
 
 def test_other_tools_read_how_it_was_made(outcome: Outcome, pipe: TextToImage) -> None:
-    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, environment_of(pipe)))) as image:
+    with PIL.Image.open(io.BytesIO(picture_bytes(outcome, pipe.environment()))) as image:
         text = image.info["parameters"]
     assert text == (
         "ein grünes Boot 船\nNegative prompt: blurry, dark\n"
@@ -174,7 +174,7 @@ def test_a_huge_picture_is_not_decoded_to_read_its_history(
 ) -> None:
     """A few bytes may claim to be a picture of 30,000 by 30,000 pixels."""
     path = tmp_path / "bomb.png"
-    data = bytearray(picture_bytes(outcome, environment_of(pipe)))
+    data = bytearray(picture_bytes(outcome, pipe.environment()))
     data[16:24] = (30_000).to_bytes(4, "big") * 2
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"cannot be read|is no picture"):
@@ -185,7 +185,7 @@ def test_show_prints_it_for_readers_and_as_json(
     outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "boat.png"
-    path.write_bytes(picture_bytes(outcome, environment_of(pipe), template="ein {grünes} Boot"))
+    path.write_bytes(picture_bytes(outcome, pipe.environment(), template="ein {grünes} Boot"))
     run_show(path)
     shown = capsys.readouterr().out
     for word in (
@@ -210,12 +210,30 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
     assert "a boat" in shown and "Steps: 20" in shown and "\x1b[2J" not in shown
 
 
-def test_a_history_of_strange_values_can_be_shown(
-    outcome: Outcome, pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("verdict", "facts", [7], "verdict.facts[0]: must be a table, is a whole number"),
+        ("verdict", "facts", [{"text": None}], "verdict.facts[0].text: must be text, is null"),
+        ("verdict", "score", "0.5", "verdict.score: must be a number, is text"),
+        ("request", "template", 5, "request.template: must be text or null, is a whole number"),
+        ("request", "seed", True, "request.seed: must be a whole number, is true or false"),
+        ("plan", "left_out", [{"text": "hat"}], "plan.left_out[0]: start is missing"),
+        ("origin", "micro_batch", None, "origin.micro_batch: must be a whole number, is null"),
+    ],
+)
+def test_a_history_of_strange_values_is_refused_and_the_key_is_named(
+    outcome: Outcome, pipe: TextToImage, tmp_path: Path, part: str, key: str, value: Any, message: str
 ) -> None:
-    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, environment_of(pipe))))
-    history["verdict"]["facts"] = [7, {"text": None}]
-    history["request"]["template"] = 5
-    history["draft"] = {}
-    run_show(_png(tmp_path / "a.png", diptych=json.dumps(history)))
-    assert "written as" in capsys.readouterr().out
+    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, pipe.environment())))
+    history[part][key] = value
+    path = _png(tmp_path / "a.png", diptych=json.dumps(history))
+    with pytest.raises(InputError) as caught:
+        run_show(path)
+    assert str(caught.value) == f"{path}: its history is damaged, or of another version of diptych: {message}"
+
+
+def test_what_a_history_says_beside_is_kept(outcome: Outcome, pipe: TextToImage, tmp_path: Path) -> None:
+    history: dict[str, Any] = json.loads(json.dumps(history_of(outcome, pipe.environment())))
+    history["weather"] = "fine"
+    assert read_history(_png(tmp_path / "a.png", diptych=json.dumps(history))) == history

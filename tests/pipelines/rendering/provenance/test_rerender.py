@@ -20,8 +20,6 @@ import pytest
 
 from diptych import InputError, TextToImage
 from diptych.pipelines.cli.rerender import run_rerender
-from diptych.pipelines.rendering.provenance import rerender as module
-from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.provenance import CHUNK, picture_bytes, read_chunks
 from diptych.pipelines.rendering.provenance.rerender import rerender
 
@@ -48,14 +46,15 @@ def test_pictures_of_a_batch_come_out_the_same(pictures: list[Path], exact: Text
 def test_what_is_not_as_it_was_is_named(
     pictures: list[Path], exact: TextToImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    environment = exact.environment()
+
     def later(pipe: TextToImage) -> Any:
-        environment = environment_of(pipe)
         versions = {**environment.versions, "torch": "9.9"}
         return dataclasses.replace(environment, versions=versions, revisions={"pocket/refiner": "b" * 16})
 
-    monkeypatch.setattr(module, "environment_of", later)
+    monkeypatch.setattr(TextToImage, "environment", later)
     (again,) = rerender(pictures[:1], make_pipe=lambda history: exact)
-    torch = environment_of(exact).versions["torch"]
+    torch = environment.versions["torch"]
     assert again.changes == (
         f"torch {torch} then, 9.9 now",
         f"weights of pocket/refiner None then, {'b' * 16} now",
@@ -141,7 +140,7 @@ def test_a_history_that_asks_for_what_cannot_be_is_refused(
     pipe: TextToImage, exact: TextToImage, tmp_path: Path
 ) -> None:
     outcome = pipe("a boat", seed=3).outcomes[0]
-    data = picture_bytes(outcome, environment_of(pipe)).replace(b'"height": 32', b'"height": -2')
+    data = picture_bytes(outcome, pipe.environment()).replace(b'"height": 32', b'"height": -2')
     path = tmp_path / "a.png"
     info = PIL.PngImagePlugin.PngInfo()
     start = data.index(b'{"format"')

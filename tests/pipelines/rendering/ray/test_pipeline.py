@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 import torch
 
-from diptych import Cancelled, CheckpointError, Failure, InputError, Outcome, Request, TextToImage
+from diptych import Cancelled, CheckpointError, Failure, InputError, Outcome, Request, Row, TextToImage
 from diptych.engine.watch import Quiet
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli.ray_option import with_ray_address
-from diptych.pipelines.rendering.provenance.environment import environment_of
+from diptych.pipelines.rendering.batch import Source, render_tasks
 from diptych.pipelines.rendering.ray import pipeline as ray_pipeline
 from diptych.pipelines.rendering.ray import worker as ray_worker
 from diptych.pipelines.rendering.ray.pipeline import RayTextToImage
+from diptych.pipelines.rendering.renderer import Renderer
+from diptych.pipelines.rendering.rows.request_makers import OfPipeline
+from diptych.pipelines.rendering.rows.tasks import tasks_of
 
 
 class TaskError(Exception):
@@ -118,9 +121,9 @@ def fleet(ray: FakeRay, make_pipe: Callable[..., TextToImage]) -> Callable[..., 
     return make
 
 
-def requests(pipe: TextToImage, *prompts: str) -> Iterator[Request]:
+def requests(pipe: RayTextToImage, *prompts: str) -> Iterator[Request]:
     for row, prompt in enumerate(prompts, start=1):
-        yield pipe.request(prompt, seed=row, row=row)
+        yield pipe.local.request(prompt, seed=row, row=row)
 
 
 def test_the_pictures_are_those_of_one_machine(
@@ -145,7 +148,7 @@ def test_rows_are_read_as_workers_become_free(fleet: Callable[..., RayTextToImag
     def endless() -> Iterator[Request]:
         for row in itertools.count(1):
             read.append(row)
-            yield pipe.request("a boat", row=row)
+            yield pipe.local.request("a boat", row=row)
 
     results = pipe.run(endless())
     assert read == []
@@ -222,22 +225,22 @@ def test_a_worker_that_cannot_be_started_stops_it_all(
 def test_other_weights_at_a_worker_are_refused(
     ray: FakeRay, make_pipe: Callable[..., TextToImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other(pipe: TextToImage) -> Any:
-        return dataclasses.replace(environment_of(pipe), deterministic=True)
+    def other(worker: ray_worker.Worker) -> Any:
+        return dataclasses.replace(worker.pipe.environment(), deterministic=True)
 
-    monkeypatch.setattr(ray_worker, "environment_of", other)
+    monkeypatch.setattr(ray_worker.Worker, "open", other)
     with pytest.raises(CheckpointError, match="weights at a worker"):
         RayTextToImage(make_pipe(), make_pipe, workers=2)
 
 
-def test_the_origin_is_the_workers(
+def test_the_environment_is_the_workers(
     fleet: Callable[..., RayTextToImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def elsewhere(pipe: TextToImage) -> Any:
-        return dataclasses.replace(environment_of(pipe), device="cuda, of a far machine")
+    def elsewhere(worker: ray_worker.Worker) -> Any:
+        return dataclasses.replace(worker.pipe.environment(), device="cuda, of a far machine")
 
-    monkeypatch.setattr(ray_worker, "environment_of", elsewhere)
-    assert environment_of(fleet()).device == "cuda, of a far machine"
+    monkeypatch.setattr(ray_worker.Worker, "open", elsewhere)
+    assert fleet().environment().device == "cuda, of a far machine"
 
 
 def test_stopping_drops_what_the_workers_are_at_and_they_are_hired_again(
@@ -265,11 +268,8 @@ def test_stopping_drops_what_the_workers_are_at_and_they_are_hired_again(
 def test_what_memory_did_at_the_workers_is_told(fleet: Callable[..., RayTextToImage]) -> None:
     pipe = fleet(wave=2)
     pipe(["a", "b", "c", "d"])
-    assert {event.kind for event in pipe.runner.memory.events} >= {"run", "lease", "load"}
-    assert (
-        sum(event.rows for event in pipe.runner.memory.events if (event.kind, event.stage) == ("run", "refine"))
-        == 4
-    )
+    assert {event.kind for event in pipe.log.events} >= {"run", "lease", "load"}
+    assert sum(event.rows for event in pipe.log.events if (event.kind, event.stage) == ("run", "refine")) == 4
 
 
 def test_without_ray_a_line_says_how_to_get_it(pipe: TextToImage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,6 +291,19 @@ def test_an_address_where_nothing_answers_is_refused(
     ) as caught:
         RayTextToImage(pipe, lambda: pipe, address="far:6379")
     assert "long story" not in str(caught.value)
+
+
+def test_a_batch_is_rendered_into_a_folder_by_workers_as_here(
+    fleet: Callable[..., RayTextToImage], make_pipe: Callable[..., TextToImage], tmp_path: Path
+) -> None:
+    def rendered(pipe: Renderer, out: Path) -> dict[str, bytes]:
+        rows = (Row(prompt=f"a boat, number {i}", source="p.txt", line=i) for i in range(1, 6))
+        tasks = tasks_of(OfPipeline(pipe.local), rows, seed=2)
+        assert render_tasks(pipe, tasks, out, source=Source(name="p.txt", title="test")).done == 5
+        return {path.name: path.read_bytes() for path in out.glob("*.png")}
+
+    here, there = rendered(make_pipe(), tmp_path / "here"), rendered(fleet(wave=2), tmp_path / "there")
+    assert here == there and len(here) == 6
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_line_of_results_that_is_none_is_a_row_with_a_fault(
     results = tmp_path / "results.jsonl"
     results.write_bytes(results.read_bytes() + b'{"row": "x"}\n')
     rows = list(read_source(str(results)))
-    assert rows[1].fault == "is no line of results" and rows[1].line == 2
+    assert rows[1].fault == "is no line of results: row: must be a whole number, is text" and rows[1].line == 2
 
 
 def test_other_jsonl_files_are_prompt_files(tmp_path: Path) -> None:

@@ -9,17 +9,17 @@ import PIL.Image
 import pytest
 import torch
 
-from diptych import InputError, Request, TextToImage
+from diptych import InputError, TextToImage
 from diptych.engine.values import Fact, Span
 from diptych.engine.values.start import Start, Wording
 from diptych.pipelines.rendering.batch import Source, render_tasks
-from diptych.pipelines.rendering.provenance.environment import environment_of
 from diptych.pipelines.rendering.provenance.identity import identity
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history, read_start
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.provenance.start_text import parse_start, start_text
 from diptych.pipelines.rendering.rows.earlier_runs import read_source
 from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, started
+from diptych.pipelines.rendering.rows.request_makers import OfPipeline, WithoutPipeline
 from diptych.pipelines.rendering.rows.tasks import Task, tasks_of
 from diptych.prompts.reader import read_prompts
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 def tasks(pipe: TextToImage, folder: Path, *rows: dict[str, Any]) -> Iterator[Task]:
     file = folder / "rows.jsonl"
     file.write_text("".join(f"{json.dumps({'prompt': 'a boat', **row})}\n" for row in rows), encoding="utf-8")
-    return tasks_of(pipe, read_prompts(file))
+    return tasks_of(OfPipeline(pipe), read_prompts(file))
 
 
 def start_of(pipe: TextToImage, folder: Path, **fields: Any) -> Start:
@@ -109,7 +109,7 @@ def test_a_row_is_another_when_the_bytes_of_its_picture_are(pipe: TextToImage, f
     def name() -> str:
         (task,) = tasks(pipe, folder, {"image": "boat.png"})
         assert task.request is not None
-        return identity(task.request, environment_of(pipe))
+        return identity(task.request, pipe.environment())
 
     before = name()
     assert name() == before
@@ -160,20 +160,18 @@ def test_a_picture_says_what_it_started_from_and_is_made_again_from_that(
 ) -> None:
     rows = tasks(pipe, folder, {"image": "boat.png", "mask": "0,0,24,32"}, {})
     out = tmp_path / "out"
-    tally = render_tasks(
-        pipe, rows, out, environment=environment_of(pipe), source=Source(name="rows", title="rows")
-    )
+    tally = render_tasks(pipe, rows, out, source=Source(name="rows", title="rows"))
     assert tally.all_done
     path = out / "0001-a-boat.png"
     (folder / "boat.png").unlink()  # from here on the picture is enough
-    history = read_history(path)["request"]["start"]
+    history: Any = read_history(path)["request"].get("start")
     assert history["may_change"] == 0.5 and history["id"] == read_start(path).digest
     with pytest.raises(InputError, match="does not say what it started from"):
         read_start(out / "0002-a-boat.png")
     (again,) = rerender([path], make_pipe=lambda history: pipe)
     assert again.difference == ""
     for source in (path, out / "results.jsonl"):
-        first, *_ = tasks_of(pipe, read_source(str(source)))
+        first, *_ = tasks_of(OfPipeline(pipe), read_source(str(source)))
         assert first.request is not None, first.fault
         assert first.request.start == read_start(path)
 
@@ -182,15 +180,15 @@ def test_a_row_keeps_what_its_picture_shows_and_is_made_again_the_same(
     pocket_pipe: TextToImage, folder: Path, tmp_path: Path
 ) -> None:
     boat = pocket_pipe("a red boat in the city", seed=3, num_inference_steps=1).outcomes[0]
-    (folder / "city.png").write_bytes(picture_bytes(boat, environment_of(pocket_pipe)))
+    (folder / "city.png").write_bytes(picture_bytes(boat, pocket_pipe.environment()))
     file = folder / "city.jsonl"
     wish = {"prompt": "a green boat", "image": "city.png", "strength": 0.6, "num_inference_steps": 1}
     file.write_text(json.dumps(wish))
-    rows, out = tasks_of(pocket_pipe, read_prompts(file)), tmp_path / "out"
+    rows, out = tasks_of(OfPipeline(pocket_pipe), read_prompts(file)), tmp_path / "out"
     source = Source(name="city", title="city")
-    assert render_tasks(pocket_pipe, rows, out, environment=environment_of(pocket_pipe), source=source).all_done
+    assert render_tasks(pocket_pipe, rows, out, source=source).all_done
     (path,) = out.glob("0001-*.png")
-    plan = read_history(path)["plan"]
+    plan: Any = read_history(path)["plan"]
     assert plan["prompt"] == "a green boat in the middle, in the city"
     assert {fact["text"] for fact in plan["facts"] if fact["asked"]} == {"a boat", "a green boat"}
     (folder / "city.png").unlink()  # what it shows is found anew
@@ -199,14 +197,9 @@ def test_a_row_keeps_what_its_picture_shows_and_is_made_again_the_same(
 
 
 def test_without_models_fields_are_checked_all_the_same(folder: Path) -> None:
-    class Checker:
-        def request(self, prompt: str, *, seed: int = 0, row: int = 0, **wishes: Any) -> Request:
-            assert not wishes
-            return Request(prompt=prompt, seed=seed, row=row)
-
     file = folder / "rows.jsonl"
     file.write_text('{"prompt": "a", "image": "boat.png"}\n{"prompt": "a", "image": "none.png"}\n')
-    good, bad = tasks_of(Checker(), read_prompts(file))
+    good, bad = tasks_of(WithoutPipeline(), read_prompts(file))
     assert good.request is not None and "none.png: no such file" in bad.fault
     with pytest.raises(InputError, match="margins cannot stand alone"):
         check_fields({"margins": "3"}, folder)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from diptych import InputError, Row, TextToImage
 from diptych.engine.randomness import derive_seed
+from diptych.pipelines.rendering.rows.request_makers import OfPipeline
 from diptych.pipelines.rendering.rows.tasks import Numbers, tasks_of
 
 
@@ -17,15 +18,15 @@ def rows_of(*prompts: str, **settings: Any) -> list[Row]:
 
 
 def test_rows_get_seeds_by_their_place_and_a_prompt_alone_the_seed_itself(pipe: TextToImage) -> None:
-    tasks = list(tasks_of(pipe, rows_of("a", "b"), seed=9))
+    tasks = list(tasks_of(OfPipeline(pipe), rows_of("a", "b"), seed=9))
     assert [task.seed for task in tasks] == [derive_seed(9, 1), derive_seed(9, 2)]
     assert [task.request.row for task in tasks if task.request] == [1, 2]
-    assert next(tasks_of(pipe, rows_of("a"), seed=9, alone=True)).seed == 9
+    assert next(tasks_of(OfPipeline(pipe), rows_of("a"), seed=9, alone=True)).seed == 9
 
 
 def test_what_a_row_says_comes_before_what_was_wished_for_all(pipe: TextToImage) -> None:
     wishes = {"guidance_scale": 3.0, "num_inference_steps": 2}
-    request = next(tasks_of(pipe, rows_of("a", seed=4, guidance_scale=7.0), wishes=wishes)).request
+    request = next(tasks_of(OfPipeline(pipe), rows_of("a", seed=4, guidance_scale=7.0), wishes=wishes)).request
     assert request is not None
     assert (request.seed, request.settings.guidance_scale, request.settings.num_inference_steps) == (4, 7.0, 2)
 
@@ -44,7 +45,7 @@ def test_what_a_row_says_comes_before_what_was_wished_for_all(pipe: TextToImage)
 def test_a_row_that_asks_for_what_cannot_be_has_a_fault(
     pipe: TextToImage, settings: dict[str, Any], fault: str
 ) -> None:
-    task = next(tasks_of(pipe, rows_of("a boat", **settings)))
+    task = next(tasks_of(OfPipeline(pipe), rows_of("a boat", **settings)))
     assert task.request is None and fault in task.fault
 
 
@@ -52,19 +53,19 @@ def test_a_template_is_kept_only_where_it_says_more(pipe: TextToImage) -> None:
     rows = [
         Row(prompt="a red boat", source="p", line=1, template=t) for t in ("a {red|blue} boat", "a red boat")
     ]
-    assert [task.template for task in tasks_of(pipe, rows)] == ["a {red|blue} boat", None]
+    assert [task.template for task in tasks_of(OfPipeline(pipe), rows)] == ["a {red|blue} boat", None]
 
 
 def test_notes_are_kept_as_json_has_them(pipe: TextToImage) -> None:
     notes = {"tag": "counting", "include": [{"count": 2}], "when": itertools, "odd": float("inf")}
-    task = next(tasks_of(pipe, [Row(prompt="a", source="p", line=1, notes=notes)]))
+    task = next(tasks_of(OfPipeline(pipe), [Row(prompt="a", source="p", line=1, notes=notes)]))
     kept = task.place()["notes"]
     assert kept["include"] == [{"count": 2}] and kept["odd"] == "inf" and isinstance(kept["when"], str)
 
 
 def test_only_these_rows_and_no_more_are_read(pipe: TextToImage) -> None:
     rows = (Row(prompt=f"{i}", source="p", line=i) for i in itertools.count(1))
-    tasks = list(tasks_of(pipe, rows, only=Numbers("17, 3,5-6"), seed=2))
+    tasks = list(tasks_of(OfPipeline(pipe), rows, only=Numbers("17, 3,5-6"), seed=2))
     assert [task.number for task in tasks] == [3, 5, 6, 17]
     assert tasks[0].seed == derive_seed(2, 3)
 

@@ -1,0 +1,38 @@
+"""What messages have in common: a hint at the name that was meant, and what an error says on its first line.
+
+Imports nothing of the package, so that every room can import it.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+LIKENESS = 0.6
+"""From 0 to 1: how like a name must be to be hinted at, as `difflib` measures it."""
+_MOST_CHARACTERS = 100  # of a name that is compared: time grows with the square
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str | None:
+    """The known name that is most like this one; `None` where none is like it enough.
+
+    Args:
+        cutoff: how like, from 0, where any name will do, to 1.
+    """
+    found = difflib.get_close_matches(name[:_MOST_CHARACTERS], list(known), n=1, cutoff=cutoff)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint to put behind an unknown name: ` (did you mean 'draft'?)`; empty where none is like it."""
+    found = nearest(name, known)
+    return f" (did you mean {found!r}?)" if found else ""
+
+
+def first_line(error: BaseException, *, named: bool = False) -> str:
+    """What an error says on the first line that is not blank; its type's name where it says nothing.
+
+    Args:
+        named: its type's name stands before that, as in `ValueError: not a number`.
+    """
+    name = type(error).__name__
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{name}: {text}" if named and text else text or name
