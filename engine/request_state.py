@@ -89,7 +89,7 @@ class RequestState:
 
 @dataclasses.dataclass
 class Row:
-    """A value on its way through the stages, on behalf of a quest."""
+    """A value on its way through the stages, for one request."""
 
     state: RequestState
     value: Any  # what the next stage takes

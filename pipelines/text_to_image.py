@@ -127,7 +127,7 @@ class TextToImage:
         Args:
             prompt: one, or a list of them, which is rendered as a batch.
             seed: of a single prompt; each of a list gets a seed of its own, made of this one and its place.
-            watch: is told of progress, and may stop the work.
+            watch: gets progress, and may stop the work.
             wishes: settings that differ from the recipe's.
 
         Raises:

@@ -1,7 +1,7 @@
-"""Templates for planners: what a language model is told before it plans a picture.
+"""Templates for planners: the instructions that a language model gets before it plans a picture.
 
-One text file each in `planners/`; a user's own is any other text file. Knows nothing of models: the stage that
-plans puts the template where the model's own conversation has its system message.
+Each is a text file in `planners/`; a user's own is any other text file. This file knows nothing of models: the
+plan stage puts the template into the system message of the model's conversation.
 """
 
 import difflib

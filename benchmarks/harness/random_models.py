@@ -36,7 +36,7 @@ class Sizes:
     """How large the models are.
 
     Args:
-        planner, drafter: what `LlamaConfig` is told.
+        planner, drafter: arguments of `LlamaConfig`.
         codes: image tokens; `grid`: rows and columns of them; `patch`: pixels on a token's side.
         unet: what `UNet2DConditionModel` is told; `cells`: latents on a picture's side, of 8 pixels each.
         channels: of the latents.

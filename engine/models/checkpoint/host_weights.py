@@ -79,7 +79,7 @@ class HostWeights:
         return dataclasses.replace(self._handle)
 
     def drop(self) -> None:
-        """Let go of the weights. A handle that somebody kept cannot be used any more."""
+        """Let go of the weights. Handles from before cannot be used any more."""
         self._wait()  # nothing may be under way to memory that others are given
         self._wait = _nothing
         if self.stream is not None:

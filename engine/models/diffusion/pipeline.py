@@ -31,7 +31,7 @@ Encoded = tuple[Any, ...]
 (or which are the same for all rows), lists of tensors with one for each row, and `None`s; on the CPU."""
 
 OnStep = Callable[[int, int], None]
-"""Is told `i` and `n`: step i of n, from 1, is done. May raise to stop."""
+"""Called with `i` and `n` when step i of n, from 1, is done. May raise to stop."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

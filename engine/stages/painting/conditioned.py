@@ -24,7 +24,7 @@ class Conditioned:
 
     @property
     def alike(self) -> Hashable:
-        """What rows must share to be denoised together: the shapes of what is told of them."""
+        """What rows must have in common to be denoised together: the shapes of their conditions."""
         return _shapes(self.encoded)
 
     @property

@@ -42,9 +42,9 @@ class Between:
 class MorphStage:
     """Between to Picture; a whole batch has one size and one number of steps.
 
-    Tokens turn one after the other, in an order drawn by lot, neighbours at about one time; the noise goes
-    along the great circle between the two (as in Shoemake 1985), so that it stays noise; the texts' encodings
-    go straight. At the ends of the way it paints what `refine` paints.
+    Tokens change one after the other in a random order, neighbours at about the same time. Noise is
+    interpolated along the great circle (as in Shoemake 1985), so that it stays noise; text encodings are
+    interpolated linearly. At both ends it paints what `refine` paints.
 
     Args:
         model: a refiner of draft tokens, family `diffusers`.

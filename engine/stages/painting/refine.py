@@ -118,7 +118,7 @@ class RefineStage:
 
 
 class Conditions:
-    """A refiner with what it is told of a batch, made once for all steps; predicts for any of its rows."""
+    """A refiner with the conditions of a batch, computed once for all steps; predicts for any of its rows."""
 
     def __init__(
         self, model: PreviewRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, fixed_shapes: bool

@@ -39,8 +39,8 @@ def start_from(task: Any, weights: Path) -> int:
     """Copy into `task.model` what fits of its namesake in a folder of shipped weights.
 
     Returns:
-        how many of its parameters (scalars) have a beginning now; the inspector always begins anew, and what is
-        tuned has begun already.
+        how many of its parameters (scalars) were copied; none for the inspector, which is always trained from
+        nothing, nor for a model that is tuned, whose weights are there already.
 
     Raises:
         InputError: the folder does not hold that model.
