@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, Python in them compiles, and the drawing of the rooms is that of today."""
+"""The documents: links lead somewhere, their Python compiles, and the drawing of the rooms is up to date."""
 
 import ast
 import re
