@@ -91,7 +91,7 @@ class TextToImage:
 
         Raises:
             InputError: the recipe, the device or the amount of memory is not understood or not there; or the
-                recipe runs code, and nobody has agreed.
+                recipe runs code, and this was not agreed to.
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """

@@ -40,5 +40,5 @@ def read_template(name: str) -> str:
         raise PromptFileError(f"{path}: is no UTF-8 text ({error.reason}): save it as UTF-8") from None
     if not text or len(text) > MAX_CHARACTERS:
         what = "is empty" if not text else f"has {len(text)} characters, of at most {MAX_CHARACTERS}"
-        raise PromptFileError(f"{path}: {what}: write there what the planner is to be told")
+        raise PromptFileError(f"{path}: {what}: write the planner's instructions there")
     return text

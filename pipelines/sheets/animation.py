@@ -1,4 +1,4 @@
-"""Pictures one after the other, as one file that moves."""
+"""Pictures as the frames of one animated file."""
 
 import dataclasses
 from pathlib import Path

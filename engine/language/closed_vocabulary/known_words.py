@@ -1,4 +1,4 @@
-"""What of a prompt a planner is told that knows some words, but not what they mean.
+"""The words of a prompt that are given to a planner which knows words, but not what they mean.
 
 Such a planner was trained on a user's own pictures and captions; its `words.json` has the words of these.
 """

@@ -1,4 +1,4 @@
-"""What a Plan says of a composition: its words, and its facts.
+"""The wording of a Plan for a composition, and its facts.
 
 What the composition leaves open is filled in by what is usual. All wordings that may come of that are one
 regular expression: whatever is written under it says everything that was asked, and nothing that contradicts

@@ -1,4 +1,4 @@
-"""Host masters: a checkpoint is read once, and its weights come to the device and go again as often as need be.
+"""A model's weights in host memory: read once from the checkpoint, copied to the device as often as needed.
 
 An adapter loads a model on the CPU, and its modules are kept. Filling puts device copies of the masters into
 them (see `slots`), dropping takes them out. Nothing is copied back, and on a CPU a master of the right dtype is

@@ -1,4 +1,4 @@
-"""What passes between the phases of painting with a diffusers pipeline: a text encoded, latents denoised."""
+"""The values between the phases of painting with a diffusers pipeline: encoded text, denoised latents."""
 
 import dataclasses
 from collections.abc import Hashable

@@ -19,8 +19,8 @@ BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refine
 
 
 class RefineStage:
-    """Draft to Picture. The same number of steps and the same size for all of a batch. A request's start may
-    have a picture to begin with, see `repainting`.
+    """Draft to Picture. All rows of a batch have the same number of steps and the same size. A request may have
+    an init image, see `repainting`.
 
     Args:
         model: a refiner of draft tokens, family `diffusers`.

@@ -1,4 +1,4 @@
-"""Plans of a planner that knows some words, of which nobody knows what they mean: trained on a user's pictures.
+"""Plans of a planner that knows words, but not what they mean: one that was trained on a user's pictures.
 
 It is told those words of the prompt that it knows, and writes a Plan in JSON. Its facts are asked where the
 prompt has all their words, else added; what the prompt says beyond them is asked for clause by clause.

@@ -1,4 +1,4 @@
-"""Scenes that are nearly right: each differs from a given one in one respect, to try a score on."""
+"""Scenes that are nearly right: each differs from a given one in one respect, to test a score."""
 
 import dataclasses
 import random

@@ -1,4 +1,4 @@
-"""How long a run is and how fast it learns: so many steps, or as many as fit into so many minutes.
+"""How long a run is and how fast it learns: a number of steps, or as many as fit into some minutes.
 
 Knows the clock and the learning rate's shape, and nothing of models, batches or files.
 """

@@ -1,4 +1,4 @@
-"""Begins a training with weights that exist: whatever fits is copied, and new words begin as their parts.
+"""Starts a training from existing weights: what fits is copied, and new words start from their parts.
 
 Knows where a folder of shipped weights keeps each model. Vocabularies may differ: the row of a piece that both
 tokenizers have is copied, another's is the mean of the pieces that the old tokenizer cuts it into (as in Gee
