@@ -64,7 +64,7 @@ class Policy:
         return range(first, first + self.candidates)
 
     def repairs_of_round(self, index: int) -> range:
-        """The candidates that mend what there is after round `index`: they come after the round's own."""
+        """The candidates that are repairs after round `index`: they come after the round's own."""
         first = self.candidates_of_round(index).stop
         return range(first, first + self.repairs)
 
@@ -75,7 +75,7 @@ DEFAULT = Policy()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
-    """A picture that is to be mended.
+    """A picture that is to be repaired.
 
     Args:
         candidate: whose picture it is: the best so far.

@@ -25,7 +25,7 @@ class Flaw:
     Args:
         candidate: whose picture it is.
         facts: what it misses, at least one, the worst first.
-        start: what the request itself starts from: where that may not change, nothing is mended.
+        start: what the request itself starts from: what may not change there is not repaired.
     """
 
     candidate: Candidate

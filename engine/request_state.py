@@ -17,7 +17,7 @@ class RequestState:
     Attributes:
         planned: whether the round before came to a plan.
         repairs_done: since that round.
-        mending: what is mended next, if anything is.
+        mending: the repair that comes next, if any.
         failure: the latest; it is the request's own if no candidate is finished.
     """
 

@@ -2,8 +2,8 @@
 
 A model is so loaded once a wave, not once a picture, and the candidates of all requests fill the same
 micro-batches. The runner keeps the books: which candidate belongs to which request, how far it got, what it
-cost. How large a wave is, `mode` decides; how a stage is carried out is `microbatch`'s business; what is worth
-painting, or another try, `loop`'s.
+cost. How large a wave is, `execution_mode` decides; `microbatch` carries out a stage; `loop` decides what is
+worth painting or another try.
 """
 
 import dataclasses

@@ -56,7 +56,7 @@ class Paired:
 def run_in_pairs(rivals: Mapping[str, Callable[[], Any]], *, repeats: int, clock: Clock) -> Paired:
     """Let each rival run `repeats` times, in an order that moves on by one with every repeat.
 
-    Warming up is the caller's business.
+    The caller warms up.
     """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     results: dict[str, Any] = {}

@@ -70,7 +70,7 @@ class Fact:
 
     @property
     def claim(self) -> tuple[FactKind, str]:
-        """What it says, whoever wants it."""
+        """What it says, whether asked or added."""
         return self.kind, self.text
 
 

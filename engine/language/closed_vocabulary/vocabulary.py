@@ -2,7 +2,7 @@
 
 For everything that can be drawn it has the usual phrase and all the ways in which people say it, in any
 language; for each kind of thing, too, the colours and the settings that are usual for it. It says nothing of
-what can be drawn together; that is `composition`'s business.
+what can be drawn together; that is left to `composition`.
 """
 
 import dataclasses

@@ -47,7 +47,7 @@ def only_wording(composition: Composition, vocabulary: Vocabulary) -> str:
 
 
 def asked_wording(composition: Composition, vocabulary: Vocabulary) -> str:
-    """What was asked, in usual words, and no more: what the planner is told."""
+    """What was asked, in usual words, and no more: what the planner gets."""
     asked = _Choice(
         colours=tuple(thing.colour.value if thing.colour else "" for thing in composition.things),
         count=composition.count or _COUNTS[0],

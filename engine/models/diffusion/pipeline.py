@@ -102,7 +102,7 @@ class PipelinePart:
             encoded: one for each row, from `encode` with the same arguments.
             generators: one for each row, on the CPU: of all noise that is drawn for it.
             scheduler: of this call's own; see `new_scheduler`.
-            start: the autoencoder, a picture for each row, and how much of it is to be painted anew, 0 to 1.
+            start: the autoencoder, a picture for each row, and its strength, 0 to 1.
         """
         pipeline = copy.copy(self.pipeline)
         told = dict(arguments)

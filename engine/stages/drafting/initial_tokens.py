@@ -137,7 +137,8 @@ def _cells(mask: torch.Tensor, grid: Cells) -> torch.Tensor:
 
 
 def _smooth(values: torch.Tensor) -> torch.Tensor:
-    """Each cell's mean with its neighbours, (b, h, w): what is drawn anew hangs together, as things do."""
+    """Each cell's mean with its neighbours, (b, h, w): so that the tokens to be drafted again form connected
+    areas, as things do."""
     return avg_pool2d(values[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
 
 

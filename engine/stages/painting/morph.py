@@ -119,7 +119,7 @@ def slerp(first: torch.Tensor, second: torch.Tensor, shares: torch.Tensor) -> to
 def _predict(
     model: PreviewRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
 ) -> Predict:
-    """The refiner, told both texts by their shares; with guidance where any row has some."""
+    """The refiner with both texts mixed by their shares; with guidance where any row has some."""
     cond = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
     text = torch.lerp(cond[0], cond[1], shares[:, None, None].to(cond[0]))
     scales = [_settings(value.nearer).guidance_scale for value in batch]

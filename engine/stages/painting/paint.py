@@ -70,7 +70,7 @@ def _stages(
 
 
 class EncodeStage:
-    """Plan or Draft to Conditioned: each row by itself, so that none is padded for its neighbours' sake."""
+    """Plan or Draft to Conditioned: each row alone, so that no row is padded to the length of others."""
 
     name = "encode"
     gives = Conditioned

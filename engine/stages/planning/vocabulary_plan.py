@@ -33,7 +33,7 @@ class Writing:
     """How a model fills in what a wish leaves open.
 
     Args:
-        width: tokens of what it is told, at most.
+        width: tokens of its input, at most.
     """
 
     model: LanguageModel

@@ -108,7 +108,7 @@ class TrainingData(Protocol):
 
     @property
     def name(self) -> str:
-        """Which data this is: a training is not gone on with on other data."""
+        """Which data this is: a training cannot be continued on other data."""
         ...
 
     @property
