@@ -1,12 +1,20 @@
 """The documents: links lead somewhere, their Python compiles, and the drawing of the rooms is up to date."""
 
 import ast
+import dataclasses
 import re
 import runpy
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from diptych import Settings, read_recipe
+from diptych.engine.models.registry import FAMILIES
+from diptych.pipelines.recipes.build import STAGES
+from diptych.pipelines.recipes.check import markdown
+from diptych.pipelines.recipes.reader import known_recipes
+from diptych.prompts.formats.known import FORMATS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -71,6 +79,23 @@ def test_python_compiles_and_toml_is_read(path: Path) -> None:
             compile(code, name_of(path), "exec", ast.PyCF_ONLY_AST)
         elif language == "toml":
             tomllib.loads(code)
+
+
+def test_every_setting_stage_and_family_is_documented() -> None:
+    recipes = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    prompt_files = (ROOT / "docs" / "prompt_files.md").read_text(encoding="utf-8")
+    settings = [field.name for field in dataclasses.fields(Settings)]
+    assert [name for name in (*STAGES, *FAMILIES, *settings) if f"`{name}`" not in recipes] == []
+    assert [name for name in settings if f"`{name}`" not in prompt_files] == []
+    formats = prompt_files.lower().replace("json lines", "jsonl")
+    assert [name for name in FORMATS if name not in formats] == []
+
+
+def test_the_table_of_recipes_is_what_the_command_prints() -> None:
+    recipes = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    assert [name for name in known_recipes() if f"\n| `{name}` |" not in recipes] == []
+    for line in markdown(read_recipe(name) for name in ("pocket", "sd15")):  # all of them take a minute
+        assert line in recipes, "put in what diptych recipes table prints"
 
 
 def test_every_document_is_linked_from_the_readme() -> None:
