@@ -46,7 +46,7 @@ VARIED = 4  # originals that variations are made of
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A picture, the thing in it that is named, and what is wished for in its place."""
+    """A picture, the thing in it that is named, and what should take its place."""
 
     scene: Scene
     wish: Scene
@@ -95,7 +95,7 @@ def _trials(pipe: TextToImage, inspector: Inspector, options: Options) -> list[T
 
 
 def _wish(scene: Scene, row: int) -> Scene:
-    """The scene with another thing in place of the first, by lot."""
+    """The scene with a random other thing in place of the first."""
     rng = random.Random(f"creative/{row}")
     kinds, colours = {thing.kind for thing in scene.things}, {thing.colour for thing in scene.things}
     kind = rng.choice([kind for kind in KINDS if kind not in kinds])

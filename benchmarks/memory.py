@@ -3,8 +3,8 @@
     relative_throughput   by percent of the weights: pictures a second over the same engine's without a budget
     over_budget_bytes     the most that was ever accounted for beyond a budget; 0, or the benchmark fails
 
-A budget holds weights and workspace together, as DESIGN has it. So that a percentage says how many of the
-weights find room, and not how much room the pictures' activations need, a budget is
+A budget holds weights and workspace together (see docs/architecture.md). So that a percentage says how many of
+the weights find room, and not how much room the pictures' activations need, a budget is
 
     percent of the weights of all models + the largest workspace that the run without a budget set aside.
 

@@ -1,6 +1,6 @@
 """How often a storyboard's hero keeps kind and colour, in the inspector's eyes.
 
-Heroes by lot, each in ten scenes: one in each setting, in three of them with somebody else of the cast.
+Random heroes, each in ten scenes: one in each setting, in three of them with somebody else of the cast.
 
     hero_kept             share of the panels in which the hero's kind is seen in the hero's colour
     hero_kept_alone       the same, of the panels that the hero has to himself
@@ -59,7 +59,7 @@ def measure(options: Options) -> Report:
 
 
 def cast_of(index: int) -> tuple[dict[str, str], Pair]:
-    """A hero and a friend by lot, differing in kind and colour; and the hero's kind and colour."""
+    """A random hero and friend that differ in kind and colour; and the hero's kind and colour."""
     rng = random.Random(f"storyboard/{index}")
     kinds, colours = rng.sample(KINDS, 2), rng.sample(list(COLOURS), 2)
     phrases = [an(f"{colour} {kind}") for colour, kind in zip(colours, kinds, strict=True)]
@@ -67,7 +67,7 @@ def cast_of(index: int) -> tuple[dict[str, str], Pair]:
 
 
 def scenes_of(index: int) -> list[str]:
-    """Ten scenes with the hero, one in each setting, in an order by lot."""
+    """Ten scenes with the hero, one in each setting, in random order."""
     settings = random.Random(f"scenes/{index}").sample(SETTINGS, SCENES)
     places = [SETTING_WORDS[setting][0] for setting in settings]
     return [f"Mia and Bo, {where}" if i in WITH_OTHERS else f"Mia, {where}" for i, where in enumerate(places)]

@@ -1,4 +1,4 @@
-"""How well pictures are enlarged, of 20 pictures made by the recipe and of as many renders of the world.
+"""How well pictures are enlarged: 20 pictures made by the recipe, and 20 renders of the world.
 
 psnr_down_2x, psnr_down_4x    least PSNR of an enlarged picture, scaled down again, to its original
 seams_2x, seams_4x            difference between neighbouring pixels at tiles' borders, over that at other

@@ -12,9 +12,8 @@ MILESTONES: tuple[type, ...] = (Request, Plan, Draft, Picture, Verdict)
 PREVIEW = "preview"
 """What judging the drafts' previews is called in progress, events and timings."""
 
-
 LOOK = "look"
-"""What captioning the pictures is called that requests start from."""
+"""What captioning the init images of requests is called in progress, events and timings."""
 
 
 class Chain:

@@ -1,4 +1,4 @@
-"""A value of each kind that stages take, for asking them what the work on one row needs before there is one."""
+"""A dummy value of each kind that stages take, to ask stages what one row needs before there is one."""
 
 from collections.abc import Iterable
 

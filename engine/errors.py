@@ -6,7 +6,7 @@ class DiptychError(Exception):
 
 
 class InputError(DiptychError):
-    """The request, prompt file, option or recipe is wrong: mend it and try again."""
+    """The request, prompt file, option or recipe is wrong: correct it and try again."""
 
 
 class CheckpointError(DiptychError):

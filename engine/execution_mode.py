@@ -70,7 +70,7 @@ def choose(
         micro_batch: rows that a stage runs at once, at most.
         wave: requests under way at a time, at most.
         alone: there is no other request.
-        pace: what the last wave took, if there was one.
+        timing: of the last wave, if there was one.
     """
     if alone:
         return ExecutionMode(name="one-by-one", wave=1, reason="there is one request")

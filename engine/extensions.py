@@ -1,4 +1,4 @@
-"""What other packages bring along: stages, families, pipelines, each an entry point of its group.
+"""What other packages add: stages, families and pipelines, each an entry point of its group.
 
     [project.entry-points."diptych.stages"]
     frame = "my_package.frame:FrameStage"

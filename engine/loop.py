@@ -2,10 +2,10 @@
 
 Pure: values in, values out; no models, no torch, no clock. The runner asks, and does the work.
 
-Scores are of what was asked, and compared to the hundredth, as people see them, with NaN as the worst of all,
-so that a scorer that fails loses and stops nothing. Where they are equal, the number of asked facts that are
-missed decides, then what the planner added; among equals in that, too, the earliest wins, so that the best so
-far is replaced by a better one only. A repair that breaks what was right loses, whatever its score.
+Scores count what was asked. They are compared to the hundredth, as people see them. NaN is the worst score, so
+a scorer that fails loses but stops nothing. Between equal scores the number of missed asked facts decides, then
+what the planner added, then the order: the earliest wins, so the best so far is replaced only by a better one.
+A repair that breaks what was right loses, whatever its score.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ class Policy:
         keep: drafts of a round that are painted, at most `candidates`.
         rounds: how often a request is planned, at most.
         accept: the score at which a picture is taken at once.
-        seconds: no new round is begun after this much time.
-        repairs: how often the best picture of a plan is mended, before it is planned anew.
+        seconds: no new round starts after this much time.
+        repairs: how often the best picture of a plan is repaired before the request is planned again.
         ignore_left_out: accept a picture although its plan left out some of what was asked.
     """
 
@@ -64,7 +64,7 @@ class Policy:
         return range(first, first + self.candidates)
 
     def repairs_of_round(self, index: int) -> range:
-        """The candidates that mend what there is after round `index`: they come after the round's own."""
+        """The candidates that are repairs after round `index`: they come after the round's own."""
         first = self.candidates_of_round(index).stop
         return range(first, first + self.repairs)
 
@@ -75,7 +75,7 @@ DEFAULT = Policy()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repair:
-    """A picture that is to be mended.
+    """A picture that is to be repaired.
 
     Args:
         candidate: whose picture it is: the best so far.
@@ -141,8 +141,8 @@ def broken_by(candidate: Candidate, trail: Sequence[Candidate]) -> tuple[Fact, .
 def repair_of(
     policy: Policy, trail: Sequence[Candidate], *, repairs_done: int, seconds: float
 ) -> Repair | None:
-    """What to mend, before all is planned anew; `None` where nothing is to be mended: the best so far is good
-    enough, misses nothing that could be aimed at, or could not be mended when it was tried; or the round's
+    """What to repair before the request is planned again; `None` if there is nothing to repair: the best so far
+    is good enough, misses nothing that could be aimed at, or could not be repaired before; or the round's
     repairs, or `seconds`, are used up.
 
     Args:

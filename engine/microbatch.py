@@ -102,8 +102,8 @@ def fitting_size(
 ) -> int:
     """How many rows, at most `most`, `stage` can run at once; 0 where the budget has no room even for one.
 
-    Its models may have to be streamed for that: where no row fits beside them whole, or where streaming is next
-    to free and makes room for half as many again.
+    Its models may have to be streamed for that: if not even one row fits beside the whole models, or if
+    streaming costs next to nothing and makes room for at least half as many rows again.
 
     Args:
         batch_of: the micro-batch of so many rows.
@@ -312,7 +312,7 @@ def _diagnose(error: Exception, rows: int) -> _Trouble:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Told by name and text: torch, which has three ways to say it, need not be imported."""
+    """Recognised by name and text, since torch says it in three ways and need not be imported here."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY_TEXTS)

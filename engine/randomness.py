@@ -66,7 +66,7 @@ def _seed_of(key: RowKey, stage: str) -> int:
 
 
 def random_subset(key: RowKey, stage: str, count: int, *, share: float) -> "torch.Tensor":
-    """A share of `count` places by lot; a larger share has all the places of a smaller one, and more.
+    """A random share of `count` places. A larger share contains all the places of a smaller one.
 
     Returns:
         bool (count,).

@@ -1,6 +1,6 @@
-"""What passes through the mending of a picture: what it lacks, and where it is to be drawn anew.
+"""The values of a repair: what a picture lacks, and which part of it is made again.
 
-Nothing outside of that place changes: neither a token of the draft, nor a byte of the picture.
+Nothing outside that part changes: neither a token of the draft, nor a byte of the picture.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 CALM = 0.5
-"""Of the temperature that drafts are drawn at, what repairs are drawn at: no other idea is wanted of them."""
+"""Factor on the drafts' temperature for repairs, which should not come up with another idea."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +25,7 @@ class Flaw:
     Args:
         candidate: whose picture it is.
         facts: what it misses, at least one, the worst first.
-        start: what the request itself starts from: where that may not change, nothing is mended.
+        start: what the request itself starts from: what may not change there is not repaired.
     """
 
     candidate: Candidate
@@ -51,7 +51,7 @@ class Flaw:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Aim:
-    """Where a picture is drawn anew.
+    """Which part of a picture is made again.
 
     Args:
         cells: bool (h, w) on the CPU, of any grid over the picture; of the draft's, where its tokens are kept.

@@ -17,7 +17,7 @@ class RequestState:
     Attributes:
         planned: whether the round before came to a plan.
         repairs_done: since that round.
-        mending: what is mended next, if anything is.
+        mending: the repair that comes next, if any.
         failure: the latest; it is the request's own if no candidate is finished.
     """
 
@@ -89,7 +89,7 @@ class RequestState:
 
 @dataclasses.dataclass
 class Row:
-    """A value on its way through the stages, on behalf of a quest."""
+    """A value on its way through the stages, for one request."""
 
     state: RequestState
     value: Any  # what the next stage takes

@@ -2,8 +2,8 @@
 
 A model is so loaded once a wave, not once a picture, and the candidates of all requests fill the same
 micro-batches. The runner keeps the books: which candidate belongs to which request, how far it got, what it
-cost. How large a wave is, `mode` decides; how a stage is carried out is `microbatch`'s business; what is worth
-painting, or another try, `loop`'s.
+cost. How large a wave is, `execution_mode` decides; `microbatch` carries out a stage; `loop` decides what is
+worth painting or another try.
 """
 
 import dataclasses
@@ -98,7 +98,7 @@ class Runner:
     def _choose(
         self, request: Request, before: ExecutionMode | None, *, alone: bool, timing: WaveTiming | None
     ) -> ExecutionMode:
-        """How to go on, told in the log where it differs from before."""
+        """How to go on; written to the log where it differs from before."""
         mode = choose(
             self.chain,
             self.memory,
@@ -154,7 +154,7 @@ class _Wave:
                 yield result
 
     def _round(self, live: Sequence[RequestState]) -> None:
-        """Take one round of candidates of every live quest as far as it goes, and add them to the trails."""
+        """Take one round of candidates of every live request as far as it goes, and add them to the trails."""
         self._foresee(self.chain.round(previews=any(state.policy.prunes for state in live)))
         rows = self._plan(live)
         self._judge(self._paint(self._prune(self._draft(rows))))
@@ -162,7 +162,7 @@ class _Wave:
             state.close_round([row.candidate for row in rows if row.state is state])
 
     def _repair(self, mending: Sequence[RequestState]) -> None:
-        """Mend one picture of each of these quests, and add what comes of it to the trails."""
+        """Repair one picture of each of these requests, and add the result to the trails."""
         assert self.aim is not None, "without an aim nothing is to be mended"
         rows = [state.repair_row() for state in mending]
         self._foresee([(stage.name, stage) for stage in (self.aim, *self.chain.between(Plan, Verdict))])
@@ -177,8 +177,8 @@ class _Wave:
     # The steps of a round
 
     def _plan(self, live: Sequence[RequestState]) -> list[CandidateRow]:
-        """Plan once for each quest that does not start from a plan; its candidates share the plan and differ in
-        their draws."""
+        """Plan once for each request that does not bring a plan; its candidates share the plan and differ in
+        their random draws."""
         wishes = [
             dataclasses.replace(
                 state.request, candidate=state.candidates()[0], missed=(*state.request.missed, *state.missed)
@@ -198,8 +198,8 @@ class _Wave:
         return rows
 
     def _look(self, rows: Sequence[Row]) -> None:
-        """Have the captioner say what the pictures show that requests start from: plans keep of them what the
-        prompts leave open."""
+        """Caption the init images of requests: a plan keeps what they show wherever the prompt leaves it
+        open."""
         starting = [row for row in rows if shows_unknown(row.value.start)]
         looks = [Row(row.state, Picture(pixels=row.value.start.picture)) for row in starting]
         self._carry(self.chain.between(Picture, Verdict), looks, label=LOOK)
@@ -281,15 +281,14 @@ class _Wave:
 
 
 def policy_of(request: Request) -> loop.Policy:
-    """The loop's policy for a request: nothing is mended where nothing may be drawn anew."""
+    """The loop's policy for a request; without repairs if no part of its image may change."""
     policy = loop.Policy.of(request.settings)
     may_mend = request.start is None or request.start.may_redraw
     return policy if may_mend else dataclasses.replace(policy, repairs=0)
 
 
 def shows_unknown(start: Start | None) -> bool:
-    """Whether there is a picture to start from, of which something is to stay, and nobody has said what it
-    shows."""
+    """Whether the request has an init image, some of which is kept, without a text that says what it shows."""
     return start is not None and start.picture is not None and start.keeps_something and not start.shows
 
 

@@ -1,4 +1,4 @@
-"""The judge by itself: captions and scores for pictures that came from anywhere.
+"""The judge alone: captions and scores for pictures from anywhere.
 
 What a prompt asks for, the recipe's own planner says: the judge is asked about the asked facts of its plan
 alone.

@@ -1,4 +1,4 @@
-"""What comes of a call of a pipeline: outcomes with their pictures, and failures."""
+"""The result of calling a pipeline: outcomes with their pictures, and failures."""
 
 import dataclasses
 import functools

@@ -94,7 +94,7 @@ class Storyboard(Workflow):
 
 
 def told(scene: str, cast: Mapping[str, str]) -> str:
-    """The scene with what each name stands for in its place."""
+    """The scene with each name replaced by what it stands for."""
     if not cast:
         return scene
     names = sorted(cast, key=len, reverse=True)

@@ -66,7 +66,7 @@ class TextToImage:
 
         Raises:
             InputError: the recipe, the device or the amount of memory is not understood or not there; or the
-                recipe runs code, and nobody has agreed.
+                recipe runs code, and this was not agreed to.
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """
@@ -102,7 +102,7 @@ class TextToImage:
         Args:
             prompt: one, or a list of them, which is rendered as a batch.
             seed: of a single prompt; each of a list gets a seed of its own, made of this one and its place.
-            watch: is told of progress, and may stop the work.
+            watch: gets progress, and may stop the work.
             wishes: settings that differ from the recipe's.
 
         Raises:

@@ -85,7 +85,7 @@ class Upscale(Workflow):
                 said = prompt or captions.get(i) or "a picture"
                 requests[i] = Request(prompt=said, seed=seed, settings=self.pipe.recipe.defaults, **frame)
         plans |= self._asked(requests)
-        for i in unknown:  # nobody asked for what the captioner says: nothing of it is wanting
+        for i in unknown:  # the captioner's own words are no request: nothing of them is left out
             plans[i] = dataclasses.replace(plans[i], left_out=())
         return [dataclasses.replace(picture, plan=plans[i]) for i, picture in enumerate(pictures)]
 

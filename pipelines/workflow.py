@@ -1,4 +1,4 @@
-"""What pipelines have in common that are made of text-to-image: one of them inside, built in the same way."""
+"""What pipelines that are built around text-to-image have in common."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Templates for planners: what a language model is told before it plans a picture.
+"""Templates for planners: the instructions that a language model gets before it plans a picture.
 
-One text file each in `planners/`; a user's own is any other text file. Knows nothing of models: the stage that
-plans puts the template where the model's own conversation has its system message.
+Each is a text file in `planners/`; a user's own is any other text file. This file knows nothing of models: the
+plan stage puts the template into the system message of the model's conversation.
 """
 
 from pathlib import Path
@@ -39,5 +39,5 @@ def read_template(name: str) -> str:
         raise PromptFileError(f"{path}: is no UTF-8 text ({error.reason}): save it as UTF-8") from None
     if not text or len(text) > MAX_CHARACTERS:
         what = "is empty" if not text else f"has {len(text)} characters, of at most {MAX_CHARACTERS}"
-        raise PromptFileError(f"{path}: {what}: write there what the planner is to be told")
+        raise PromptFileError(f"{path}: {what}: write the planner's instructions there")
     return text

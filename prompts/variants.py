@@ -16,7 +16,7 @@ from .row import Row
 from .template import Assign, Choice, Node, Sequence, TemplateError, Use, Wildcard, is_template, parse
 from .wildcards import Wildcards
 
-MAX_VARIANTS = 1000  # of one row, if not told otherwise
+MAX_VARIANTS = 1000  # of one row, by default
 MAX_CHARACTERS = 100_000  # of a resolved prompt
 MAX_PICKED = 100  # options of one variant
 _MAX_STEPS = 20_000  # for one row,

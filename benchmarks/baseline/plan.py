@@ -61,7 +61,7 @@ class Planner:
     """A causal LM that writes Plans.
 
     Args:
-        sampling: what `generate` is told of sampling, e.g. `{"do_sample": False}`.
+        sampling: arguments of `generate` for sampling, e.g. `{"do_sample": False}`.
         device: where its inputs go.
         weights_on: where its weights lie at first; as `device`, if not given.
     """

@@ -153,7 +153,7 @@ def load_judge(recipe: Recipe, device: str, weights_on: torch.device | None = No
 
 
 def _sampling(temperature: float | None, top_k: int | None, top_p: float | None) -> dict[str, Any]:
-    """What `generate` is told of sampling."""
+    """The arguments of `generate` for sampling."""
     if temperature == 0:
         return {"do_sample": False}
     return {

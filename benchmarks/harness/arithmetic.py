@@ -1,4 +1,4 @@
-"""How much arithmetic work is: every matrix product and convolution that runs, counted by torch's own formulas.
+"""How much arithmetic a piece of work is: every matrix product and convolution, by torch's own formulas.
 
 A floating-point operation is one multiplication or one addition. What is not counted (norms, activations,
 softmax, sampling, copies) is bound by memory, not by arithmetic.

@@ -1,4 +1,4 @@
-"""What a benchmark may be told. Each says in its docstring which of these it heeds. Imports nothing heavy."""
+"""The options of benchmarks; each benchmark says in its docstring which it uses. Imports nothing heavy."""
 
 import dataclasses
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Options:
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
         size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
         folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.
-        say: is told what is going on.
+        say: gets a line on what is going on.
 
     Raises:
         InputError: a number below 1, or a clock, size or part that is not known.

@@ -31,7 +31,7 @@ def seconds_of(call: Callable[[], Any], *, clock: Clock) -> float:
 
 @torch.inference_mode()
 def seconds_alone(flops: Mapping[Operation, int], device: str, *, clock: Clock) -> dict[Operation, float]:
-    """How long each takes by itself, on tensors of its shapes.
+    """How long each takes alone, on tensors of its shapes.
 
     Of a function that has more than `SAMPLE` shapes (attention over ever longer rows), as many are timed; the
     others lie between them by their `flops`.

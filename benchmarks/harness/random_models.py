@@ -36,13 +36,13 @@ class Sizes:
     """How large the models are.
 
     Args:
-        planner, drafter: what `LlamaConfig` is told.
+        planner, drafter: arguments of `LlamaConfig`.
         codes: image tokens; `grid`: rows and columns of them; `patch`: pixels on a token's side.
-        unet: what `UNet2DConditionModel` is told; `cells`: latents on a picture's side, of 8 pixels each.
+        unet: arguments of `UNet2DConditionModel`; `cells`: latents on a picture's side, of 8 pixels each.
         channels: of the latents.
-        text: what `CLIPTextConfig` is told.
-        vision, reader: what `ViTConfig` and `BertConfig` are told; equally wide.
-        vae: what `AutoencoderKL` is told.
+        text: arguments of `CLIPTextConfig`.
+        vision, reader: arguments of `ViTConfig` and `BertConfig`; equally wide.
+        vae: arguments of `AutoencoderKL`.
         dtype: of the weights.
     """
 

@@ -1,4 +1,4 @@
-"""Paired runs: rivals do the same work in turn, in one process, and what is reported is the ratio of each pair.
+"""Paired runs: rivals do the same work by turns in one process, and the ratio of each pair is reported.
 
 A machine that others use is slower at one time than at another; both halves of a pair meet the same of it.
 Where that is not enough, the clock can count the time that the processor spent on this process alone.
@@ -56,7 +56,7 @@ class Paired:
 def run_in_pairs(rivals: Mapping[str, Callable[[], Any]], *, repeats: int, clock: Clock) -> Paired:
     """Let each rival run `repeats` times, in an order that moves on by one with every repeat.
 
-    Warming up is the caller's business.
+    The caller warms up.
     """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     results: dict[str, Any] = {}

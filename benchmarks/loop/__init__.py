@@ -1,3 +1,3 @@
-"""Benchmark: what judging and trying again lift alignment by, and at what cost."""
+"""Benchmark: how much judging and trying again improve alignment, and at what cost."""
 
 from .loop import measure as measure

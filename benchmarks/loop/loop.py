@@ -6,9 +6,9 @@
     pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (1, where N is no more), over that of all N
     pruned_cost               time of a prompt so pruned over the plain chain's; median of pairs, rendered alone
     preview_rank_correlation  Spearman's, of previews' scores and their pictures'
-    repair_minus_pruned       whole prompts, in points: a plain chain whose pictures are mended where they miss
-                              something, over pruned drafts that take as long, or the next longer
-    repair_broken             of the atoms that were right before a picture was mended, those that are no more
+    repair_minus_pruned       whole prompts, in points: a plain chain whose pictures are repaired where they
+                              miss something, over pruned drafts that take as long, or the next longer
+    repair_broken             share of the atoms that a repair made wrong, of those that were right before
     scorer_auc                of right and wrong prompts of held-out renders, by kind of mismatch, and overall
     calibration_error         of the score on them; they are not those that it was calibrated on
     hybrid_minus_tokens_only, hybrid_minus_diffusion_only
@@ -237,7 +237,7 @@ def _drawn(bench: Bench) -> dict[str, Any]:
 
 
 def _repaired(bench: Bench, count: int) -> Repaired:
-    """Of several drafts one is painted, and then mended: as time is best spent."""
+    """Of several drafts one is painted and then repaired: the best use of the time."""
     loop = {"candidates": count, "keep": 1, "repairs": REPAIRS, "temperature": bench.options.temperature}
     name = named(count, 1 if count > 1 else None, repairs=REPAIRS)
     return render_repaired(bench.pipe, bench.look, bench.scenes, name=name, **loop)

@@ -1,4 +1,4 @@
-"""Loops that mend their best picture: what they come to, what a repair breaks, and their rivals in time."""
+"""Loops that repair their best picture: what they reach, what repairs break, and what else the time buys."""
 
 import dataclasses
 from collections.abc import Sequence

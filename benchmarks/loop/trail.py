@@ -1,4 +1,4 @@
-"""Trails: every candidate of a prompt painted and judged, from which what smaller loops would do is read off.
+"""Trails: every candidate of a prompt painted and judged; the result of smaller loops is read off them.
 
 Which candidates are drafted, painted and chosen depends on nothing but draws and scores, and a candidate's
 draws are the same however many others there are. So the outcome of k candidates, all painted or pruned to m by

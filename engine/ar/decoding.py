@@ -21,9 +21,8 @@ READ_AT_ONCE = 64
 class Decoding(Protocol):
     """One batch under way: its key-value cache and how far it is.
 
-    Its alphabet are the ids that may be said at all, say the image tokens; logits are about these, and tokens
-    are
-    counted in them.
+    Its alphabet is the set of ids that may be produced at all, such as the image tokens. Logits cover these ids
+    only, and a token is its index among them.
     """
 
     @property
@@ -64,10 +63,10 @@ class Grammar(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenConstraints:
-    """What of a batch's grids stands already.
+    """Which tokens of a batch's grids are fixed before decoding starts.
 
     Args:
-        tokens: int64 (b, n), of any value where none is kept.
+        tokens: int64 (b, n); places where none is kept may have any value.
         kept: bool (b, n).
         bar: float32 (b, n): a token is kept, too, where it is at least as likely as this, after those before it
             as they are now; a log-probability, infinite where nothing is likely enough.

@@ -1,4 +1,4 @@
-"""Constrained decoding: what may come next, from a grammar, for any tokenizer (by llguidance).
+"""Constrained decoding: which tokens a grammar allows next, for any tokenizer (with llguidance).
 
 A constrained row always parses: at every step only those tokens are legal from which the grammar can still be
 fulfilled.

@@ -1,4 +1,4 @@
-"""Constrained decoding of a whole Plan in JSON, as planners write it that learnt from captions."""
+"""Constrained decoding of a whole Plan as JSON, for planners that were trained on captions."""
 
 import json
 from typing import TYPE_CHECKING, get_args

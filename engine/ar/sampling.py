@@ -79,9 +79,9 @@ def ranking(logits: torch.Tensor, count: int) -> torch.Tensor:
     """int64 (b, count): the ids of the `count` largest logits (b, v), the largest first, the first of equals
     first.
 
-    A few of many are found without sorting all, which takes ten times as long. `topk` knows no order among
-    equals, so
-    that it is given whole numbers in the order of the floating-point ones (IEEE 754), with the ids below them.
+    A few of many are found without sorting all of them, which would take ten times as long. `topk` promises no
+    order among equals, so it gets integers that sort like the floating-point numbers (IEEE 754), with the ids
+    in their low bits.
     """
     size = logits.shape[-1]
     if 2 * count > size:

@@ -1,4 +1,4 @@
-"""Reasoning before the answer: a grammar that lets a model think for a while, and then holds it to another.
+"""Reasoning before the answer: a grammar that lets a model think for a while, and then applies another grammar.
 
 What is thought is of no account afterwards: `answer_of` drops it. Knows token ids only.
 """

@@ -1,4 +1,4 @@
-"""Constrained decoding of a Plan's wording: one of those that a regular expression has, and nothing else."""
+"""Constrained decoding of the wording of a Plan: only texts that match a regular expression."""
 
 import json
 from typing import TYPE_CHECKING

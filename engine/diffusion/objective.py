@@ -75,7 +75,7 @@ class Objective:
                 return alpha * noise - s * clean
 
     def timestep(self, sigma: torch.Tensor) -> torch.Tensor:
-        """What the model is told of the noise, 0 to 1000: (b,)."""
+        """The timestep that the model gets for the noise level, 0 to 1000: (b,)."""
         return (sigma if self.path == "flow" else self._time(sigma)) * TRAIN_TIMESTEPS
 
     def shown(self, flow: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

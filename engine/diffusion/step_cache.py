@@ -1,9 +1,10 @@
-"""Leaving out predictions that would hardly differ from the one before.
+"""Skipping predictions that would hardly differ from the one before.
 
-How much a model's estimate changes for a change of what it is shown is about the same from step to step (Zhou
+The ratio of the change in a model's output to the change in its input is about the same from step to step (Zhou
 et al. 2025, "Less is enough: training-free video diffusion acceleration via runtime-adaptive caching"; in the
-spirit of Liu et al. 2024, "Timestep embedding tells: it's time to cache"). So the change to come can be told
-before it is computed, for each row by itself. Knows nothing of the model: what it saw, what it gave.
+spirit of Liu et al. 2024, "Timestep embedding tells: it's time to cache"). So the next change can be estimated
+before it is computed, for each row by itself. This file knows nothing of the model except its last input and
+output.
 """
 
 from collections.abc import Callable
@@ -13,18 +14,18 @@ import torch
 from .denoising import Predict
 
 PredictRows = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""As `Predict`, for some rows of the batch, int64 (n,): from their noisy latents (n, c, h, w) and sigmas
-(n,)."""
+"""Like `Predict`, for some rows of the batch: (noisy latents (n, c, h, w), sigmas (n,), row numbers int64
+(n,))."""
 
 
 class StepCache:
     """The state of one batch's run: each row's last estimate of its clean latents, and how old it is.
 
     Args:
-        threshold: the largest relative change of a row's estimate that is passed over; at 0 every prediction
-            is made, and with the same bits as without a cache.
-        batch_invariant: predict for all rows of the batch where one needs it, so that the shapes that run do
-            not depend on the neighbours.
+        threshold: the largest relative change of a row's estimate for which the old estimate is used again. At
+            0 every prediction is made, with the same bits as without a cache.
+        batch_invariant: if one row needs a new prediction, predict for all rows of the batch, so that tensor
+            shapes do not depend on the other rows.
     """
 
     def __init__(self, threshold: float, *, batch_invariant: bool = False) -> None:
@@ -35,7 +36,7 @@ class StepCache:
         self._rate: torch.Tensor | None = None  # (b,), of change of the estimate to that of what is shown
 
     def over(self, predict: PredictRows) -> Predict:
-        """`predict`, where it is worth it."""
+        """`predict`, called only where the estimate would change by more than the threshold."""
         return lambda noisy, sigma: self._predict(predict, noisy, sigma)
 
     def _predict(self, predict: PredictRows, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -55,7 +56,8 @@ class StepCache:
         return self._clean
 
     def _stale(self, noisy: torch.Tensor) -> torch.Tensor:
-        """The rows whose estimate has to be made anew, int64 (n,). Only here the host waits for the device."""
+        """The rows that need a new estimate, int64 (n,). This is the only place where the host waits for the
+        device."""
         assert self._clean is not None and self._shown is not None
         if self._rate is None:
             return torch.arange(len(noisy), device=noisy.device)

@@ -31,7 +31,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 STREAMED: dict[str, str] = {"diffusers": "unet"}
 """Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
-Its blocks must be called as modules: whoever reads their weights from outside would find none."""
+Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
 
 PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
 """Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""

@@ -27,8 +27,8 @@ class Draft:
     Args:
         tokens: int64 on the CPU, (h, w), each in [0, codebook.size).
         preview: uint8 on the CPU, (h', w', 3): what the tokens alone look like.
-        begun: int64 (h, w): the tokens that it began with, where the request had any; `tokens` are these where
-            they were kept.
+        initial_tokens: int64 (h, w): the tokens that drafting started from, if the request had any; where they
+            were kept, `tokens` has the same ones.
     """
 
     plan: Plan

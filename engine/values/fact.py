@@ -55,8 +55,8 @@ class Fact:
     """One thing that the picture must show, e.g. `Fact(kind="colour", text="a red boat")`.
 
     Args:
-        asked: the user asked for it; else the planner added it, to fill the scene, and no picture is turned
-            down for the want of it.
+        asked: the user asked for it. Otherwise the planner added it to fill the scene, and no picture is
+            rejected because it is missing.
         span: the words of the user's prompt that it stands for, where they are known; added facts have none.
     """
 
@@ -70,7 +70,7 @@ class Fact:
 
     @property
     def claim(self) -> tuple[FactKind, str]:
-        """What it says, whoever wants it."""
+        """What it says, whether asked or added."""
         return self.kind, self.text
 
 
@@ -87,5 +87,5 @@ def once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
 
 
 def said(spans: Sequence[Span]) -> str:
-    """Words of a prompt as people are told of them: `wearing, hat`."""
+    """Words of a prompt as messages show them: `wearing, hat`."""
     return ", ".join(" ".join(span.text.split()) for span in spans)

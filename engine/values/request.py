@@ -1,4 +1,4 @@
-"""One picture wished for: what comes into the chain."""
+"""A request for one picture: what a chain starts with."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and ha
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """One picture wished for.
+    """A request for one picture.
 
     Args:
         prompt: what the picture should show, in words.

@@ -1,7 +1,7 @@
-"""What a request starts from, beside its words: a picture, tokens, a plan; and what of them may change.
+"""What a request starts from besides its prompt: a picture, tokens, a plan; and how much of them may change.
 
-A request without a start is made of its prompt alone. This file knows shapes and ranges. How a picture becomes
-tokens is the draft stage's business, how paint begins with a picture the refine stage's.
+A request without a start is made from its prompt alone. This file knows shapes and ranges. The draft stage
+turns a picture into tokens; the refine stage paints over a picture.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a planner would say, said already; see `values.Plan`. Spans may be of another prompt than the
-    request that starts with it has."""
+    """A plan that is given instead of made by the planner; see `values.Plan`. Spans may belong to a prompt
+    other than that of the request."""
 
     prompt: str
     facts: tuple[Fact, ...] = ()
@@ -37,22 +37,22 @@ class Wording:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Start:
-    """Where a picture begins. Two starts are equal if they hold the same.
+    """What a picture is made from besides its prompt. Two starts are equal if their contents are.
 
     Args:
-        picture: uint8 (h, w, 3) on the CPU, of the request's size; the draft begins with its tokens, if no
-            others are given.
+        picture: the init image: uint8 (h, w, 3) on the CPU, of the request's size. Its tokens are the initial
+            tokens of the draft, if no others are given.
         mask: bool (h, w), true where pixels may change; everywhere, if `None`. All others stay byte for byte.
-        strength: 0 to 1: the noise that painting begins with. 1 is nothing but noise, and then `picture` counts
-            through its tokens alone, and around the mask; 0 paints nothing.
-        tokens: int64 (h, w) on the CPU, of the drafter's codebook.
-        redraw: what of the draft is drawn anew: bool (h, w), or the share, 0 to 1, of its tokens, those first
-            that the drafter finds the least likely for the plan. With a mask, none outside of it.
-        former: what the tokens show, in words; those that are about as likely after the plan as after these
-            words are kept. Empty, where that is not asked.
-        wording: the plan, which is then not asked of the planner.
-        shows: what the picture shows, in words, where that is known: what the prompt leaves open, the
-            plan keeps of it.
+        strength: 0 to 1: how much noise is added before painting. At 1 there is nothing but noise, and
+            `picture` counts only through its tokens and outside the mask; at 0 nothing is painted.
+        tokens: the initial tokens: int64 (h, w) on the CPU, from the drafter's codebook.
+        redraw: which tokens are drafted again: bool (h, w), or a share from 0 to 1; then the tokens that the
+            drafter finds least likely for the plan go first. With a mask, none outside it.
+        former: what the tokens show, in words. Tokens that are about as likely for the plan as for these words
+            are kept. Empty: not used.
+        wording: the plan; the planner is then not called.
+        shows: what the picture shows, in words, if that is known. The plan keeps from it what the prompt leaves
+            open.
 
     Raises:
         InputError: neither a picture nor tokens nor a wording; a number outside of its range; tensors whose
@@ -94,20 +94,20 @@ class Start:
 
     @property
     def likeness(self) -> Hashable:
-        """What rows must share to be carried out together: which parts there are, and the strength."""
+        """What rows must have in common to be run in one batch: which parts they have, and the strength."""
         parts = (self.picture, self.mask, self.tokens, self.wording)
         return (*(part is not None for part in parts), self.strength, self.former != "")
 
     @property
     def keeps_something(self) -> bool:
-        """Whether the picture or the tokens count for anything."""
+        """Whether anything of the picture or the tokens is kept."""
         some_tokens = self.redraw < 1 if isinstance(self.redraw, (int, float)) else not bool(self.redraw.all())
         some_pixels = self.mask is not None and not bool(self.mask.all())
         return self.strength < 1 or some_tokens or some_pixels
 
     @property
     def may_redraw(self) -> bool:
-        """Whether any of the tokens, or of what is painted without them, may be drawn anew."""
+        """Whether any tokens (or, without tokens, any of the picture) may be made again."""
         return self.redraw > 0 if isinstance(self.redraw, (int, float)) else bool(self.redraw.any())
 
     @functools.cached_property

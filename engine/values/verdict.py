@@ -22,13 +22,14 @@ class Verdict:
     """The captioner's judgement of one picture.
 
     Args:
-        caption: what the captioner sees, in its own words; empty for a preview, of which nobody reads one.
+        caption: what the captioner sees, in its own words; empty for a preview, whose caption nobody would
+            read.
         score: probability in [0, 1] that the picture shows all that was asked: of the asked facts alone.
         answers: one for each fact of the plan, asked or added.
         fit: how well the picture fits the whole plan, wording and additions too: log-odds, up to a constant
             that is the plan's; `None` where the judge cannot say. It tells equal scores apart, no more.
-        likelihood: where it was wished for, how much likelier the picture makes the prompt: nats a token (a
-            pointwise mutual information); it takes no part in the score.
+        likelihood: if requested, how much likelier the picture makes the prompt, in nats a token (pointwise
+            mutual information); it is no part of the score.
     """
 
     caption: str

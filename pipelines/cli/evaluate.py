@@ -38,14 +38,14 @@ def evaluate(
     seed: SeedOption = 0,
     split: Annotated[str | None, typer.Option(help="words: development, held-out or all.")] = None,
     accept: Annotated[
-        float | None, setting_option("accept", help="words: the score at which a picture is taken.")
+        float | None, setting_option("accept", help="words: score at which a picture is accepted.")
     ] = None,
     only: OnlyOption = None,
     steps: StepsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     sheet: SheetOption = None,
-    failures: Annotated[Path | None, typer.Option(help="A PNG for those that are not all right.")] = None,
-    check_sheet: Annotated[Path | None, typer.Option(help="A PNG to check the inspector by hand with.")] = None,
+    failures: Annotated[Path | None, typer.Option(help="A PNG of the pictures that are not all right.")] = None,
+    check_sheet: Annotated[Path | None, typer.Option(help="A PNG for checking the inspector by hand.")] = None,
     checked: Annotated[Path | None, typer.Option(help="The table of a check sheet, filled in.")] = None,
     card: Annotated[Path | None, typer.Option(help="A model card to write the figures into.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Show this earlier --json; measure nothing.")] = None,

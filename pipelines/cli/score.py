@@ -35,9 +35,12 @@ def score(
     ] = None,
     accept: Annotated[float, setting_option("accept", help="The score at which a picture is accepted.")] = 0.5,
     ignore_left_out: Annotated[
-        bool, typer.Option("--ignore-left-out", help="Accept, too, what cannot be judged in full.")
+        bool,
+        typer.Option("--ignore-left-out", help="Accept even if some words of the prompt cannot be judged."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on a terminal, too, not a table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON instead of a table, also on a terminal.")
+    ] = False,
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
     memory: MemoryOption = None,

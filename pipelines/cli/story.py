@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the page and its pictures.")]
 CastOption = Annotated[
-    list[str], typer.Option("--cast", help='Who is who: Mia="a red cat". Once for each of the cast.')
+    list[str],
+    typer.Option("--cast", help='A name and what it stands for: Mia="a red cat". May be given several times.'),
 ]
 
 
@@ -25,7 +26,7 @@ def storyboard(
     scenes: Annotated[str, typer.Argument(help="A prompt file, one scene a row, with the names of the cast.")],
     cast: CastOption,
     out: OutOption = Path("story"),
-    title: Annotated[str, typer.Option(help="Of the page.")] = "",
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "",
     seed: SeedOption = 0,
     steps: StepsOption = None,
     recipe: RecipeOption = "pocket",
@@ -49,7 +50,8 @@ def storyboard(
 def style_sheet(
     subject: Annotated[str, typer.Argument(help="What to paint, in words.")],
     style: Annotated[
-        list[str] | None, typer.Option("--style", help='In words, as "in ink"; the pocket ones, if none.')
+        list[str] | None,
+        typer.Option("--style", help='A style in words, such as "in ink"; default: the pocket styles.'),
     ] = None,
     out: OutOption = Path("styles"),
     seed: SeedOption = 0,
@@ -70,10 +72,10 @@ def style_sheet(
 
 
 def interpolate(
-    text: Annotated[list[str], typer.Option("--prompt", "-p", help="A stop of the way; at least one.")],
+    text: Annotated[list[str], typer.Option("--prompt", "-p", help="A prompt to pass through; at least one.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .gif, .webp or .png.")] = Path("film.gif"),
-    seed: Annotated[list[int] | None, setting_option("seed", help="One, or one a stop.")] = None,
-    frames: Annotated[int, typer.Option(help="In all, the stops included.")] = 16,
+    seed: Annotated[list[int] | None, setting_option("seed", help="One seed, or one for each stop.")] = None,
+    frames: Annotated[int, typer.Option(help="Number of frames, stops included.")] = 16,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 12,
     steps: StepsOption = None,
     recipe: RecipeOption = "pocket",

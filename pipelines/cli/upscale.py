@@ -28,7 +28,7 @@ def upscale(
         str | None, typer.Option("--prompt", "-p", help="What they show, if the file does not say.")
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; else as the recipe says.")
+        float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; default: as the recipe says.")
     ] = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = "pocket",

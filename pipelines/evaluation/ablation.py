@@ -71,7 +71,7 @@ class EnlargeStage:
 
 
 class UndraftedStage:
-    """Plan to Picture: a refine stage whose model is told of no tokens."""
+    """Plan to Picture: a refine stage whose model gets no tokens."""
 
     name = "paint"
     takes = Plan

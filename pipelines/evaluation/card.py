@@ -1,4 +1,4 @@
-"""The figures of a model card, from an evaluation's JSON: what lies between two marks is written anew."""
+"""The figures of a model card, from an evaluation's JSON: the text between two marks is replaced."""
 
 from collections.abc import Iterator
 from pathlib import Path

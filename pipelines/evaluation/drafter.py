@@ -13,7 +13,7 @@ from .figures import Figure, Measure
 
 @torch.inference_mode()
 def evaluate_drafter(drafter: Any, codebook: Any, *, count: int, batch_size: int = 16) -> dict[str, Figure]:
-    """Bits a token of `count` held-out renders, told the full wording, and told nothing.
+    """Bits a token of `count` held-out renders, given the full wording, and given nothing.
 
     Args:
         drafter: an `image-token-lm` handle: `model`, `tokenizer`, `legal`, `start`, `text_length`.

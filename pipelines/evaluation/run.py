@@ -29,7 +29,7 @@ class Outputs:
         sheet: a PNG of the judged pictures.
         failures: a PNG of those that do not show all that was asked.
         check_sheet: a PNG for a person to check the inspector with, and beside it a table to fill in.
-        card: the model card whose figures are written anew.
+        card: the model card whose figures are replaced.
     """
 
     as_json: bool = False

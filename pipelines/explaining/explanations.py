@@ -1,8 +1,10 @@
-"""Looks on while pictures are made, and keeps what was to be seen until it is asked for.
+"""Watches while pictures are made, and keeps what it saw until it is asked for.
 
-explanations = Explanations()
-outcome = pipe("a red boat at sunset", seed=7, watch=explanations).outcomes[0]
-explanations.picture(outcome).save("why.png")
+    explanations = Explanations()
+    outcome = pipe("a red boat at sunset", seed=7, watch=explanations).outcomes[0]
+    explanations.picture(outcome).save("why.png")
+
+This file keeps views and hands them out; `page` lays them out.
 """
 
 import dataclasses
@@ -24,11 +26,11 @@ _Key = tuple[int, int, int]  # row, seed, candidate
 
 @dataclasses.dataclass(frozen=True)
 class Glimpses:
-    """What was to be seen of one candidate.
+    """What was seen of one candidate.
 
     Args:
-        confidence: of each token, in the order of writing: its probability.
-        estimates: what the refiner took the picture to be, after each step.
+        confidence: the probability of each token, in the order in which they were drafted.
+        estimates: the refiner's estimate of the finished picture after each step.
     """
 
     confidence: list[float] = dataclasses.field(default_factory=list)
@@ -36,10 +38,11 @@ class Glimpses:
 
 
 class Explanations:
-    """A watcher that keeps what it sees. Costs time and memory: leave it away where nothing is to be explained.
+    """A watcher that keeps what it sees. It costs time and memory: use it only where something is to be
+    explained.
 
     Args:
-        watch: another watcher, that is told everything, too.
+        watch: another watcher, which gets every call as well.
     """
 
     def __init__(self, watch: Watcher | None = None) -> None:
@@ -58,7 +61,7 @@ class Explanations:
                 self._keep(_key(request), what, i, view)
 
     def glimpses(self, request: Request, candidate: int | None = None) -> Glimpses:
-        """What was seen of a request's candidate; nothing, where nobody looked."""
+        """What was seen of a request's candidate; empty if nothing was recorded."""
         chosen = request.candidate if candidate is None else candidate
         return self._seen.get((request.row, request.seed, chosen), Glimpses())
 

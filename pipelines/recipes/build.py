@@ -33,7 +33,7 @@ STAGES = {
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
 REPAINTERS = ("refine", "repaint")
-"""Stages of recipes that may begin with a picture when they paint."""
+"""Stages of recipes that can paint from an init image."""
 
 OF_FAMILY = {
     ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
@@ -50,7 +50,7 @@ def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
 
     Raises:
         InputError: a stage or one of its settings is not known, or two neighbours do not fit; or the recipe
-            runs code, and nobody has agreed.
+            runs code, and this was not agreed to.
     """
     if not trust_remote_code:
         refuse_code(recipe)
@@ -58,7 +58,7 @@ def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
 
 
 def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
-    """What says where pictures of this recipe are to be mended; `None` where its painter begins with none."""
+    """The stage that says which part of a picture to repair; `None` if the painter takes no init image."""
     if not any(name in recipe.stages for name in REPAINTERS):
         return None
     from ...engine.stages.drafting.aim import AimStage

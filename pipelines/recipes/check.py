@@ -1,4 +1,4 @@
-"""What a recipe would do on this machine, planned from configs alone; and the same of several, as a table."""
+"""What a recipe would do on this machine, planned from configs alone; and a table of several recipes."""
 
 import tempfile
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What is known of the recipes' checkpoints without having them: `configs.json`, of which their sizes follow.
+"""The configs of the shipped recipes' checkpoints (`configs.json`), from which their sizes are computed.
 
 It holds, of each checkpoint and each of its config files, what the libraries need to tell how large the models
 are. A test holds the sums to the parameter counts that their makers publish.

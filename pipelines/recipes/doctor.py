@@ -1,4 +1,4 @@
-"""Whether all that a recipe needs is here, and what it will do under a memory budget. Loads no weights."""
+"""Whether all that a recipe needs is here, and what it does under a memory budget. Loads no weights."""
 
 import dataclasses
 import importlib.metadata

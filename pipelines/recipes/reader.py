@@ -130,7 +130,7 @@ def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:
 
 
 def refuse_code(recipe: Recipe) -> None:
-    """For whoever has not agreed to run code that comes with a checkpoint.
+    """Refuse recipes that run code which comes with a checkpoint.
 
     Raises:
         InputError: the recipe says that it is to be run.

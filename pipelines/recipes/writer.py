@@ -1,4 +1,4 @@
-"""Writes a recipe as the table that `reader.parse_recipe` reads, for who wants its models again."""
+"""Writes a recipe as the table that `reader.parse_recipe` reads, to use its models again."""
 
 import dataclasses
 from pathlib import Path

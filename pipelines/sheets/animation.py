@@ -1,4 +1,4 @@
-"""Pictures one after the other, as one file that moves."""
+"""Pictures as the frames of one animated file."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ class Animation(RenderResult):
     """What came of a call: its outcomes are the frames, in order."""
 
     def save(self, path: str | Path, *, fps: float = 12, there_and_back: bool = True) -> None:
-        """Write an animated GIF, WebP or PNG that goes on for ever.
+        """Write an animated GIF, WebP or PNG that loops without end.
 
         Args:
             path: its ending says which.

@@ -1,4 +1,4 @@
-"""What a model under training can do so far, to look at: pictures in columns with texts below, as one PNG.
+"""What a model in training can do so far: pictures in columns with texts below, as one PNG.
 
 Knows nothing of models: a task that can be looked at says what to show.
 """

@@ -1,4 +1,4 @@
-"""Trains one model of a training's folder: what it does alone is what it does beside others."""
+"""Trains one model of a training folder: alone it gives the same result as beside others."""
 
 import dataclasses
 import sys

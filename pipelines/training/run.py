@@ -53,7 +53,7 @@ def run_training(
         steps: of each model, in place of what the config says.
         threads: of the CPU.
         seed: in place of the config's.
-        beginning: a folder of shipped weights to begin with, or "pocket" for the package's own.
+        beginning: a folder of shipped weights to start from, or "pocket" for the package's own.
         base: of `lora`: the folder of the diffusers pipeline to fine-tune.
         rank: of `lora`, in place of what the config says.
         into: where `ship` puts the models; the package's own weights, if not given.

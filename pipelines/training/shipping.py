@@ -91,8 +91,9 @@ def _folder(out: Path, name: str) -> Path:
 
 
 def _write_words(out: Path, folder: Path, data: TrainingData) -> None:
-    """What the planner's words mean or, where nobody knows that, which they are: so that it can say which words
-    of a prompt it does not know. And the sentencepiece model that its tokenizer came from."""
+    """Write what the planner's words mean or, if that is not known, the list of them, so that the planner can
+    name the words of a prompt that it does not know; and the sentencepiece model that its tokenizer came
+    from."""
     meanings = data.meanings()
     if meanings is not None:
         name, text = vocabulary.FILE, json.dumps(meanings, ensure_ascii=False, indent=1)

@@ -29,7 +29,7 @@ def train_together(names: Sequence[str], parts: Parts, opened: Callable[[], Part
 
     Args:
         parts: of the folder that they are trained in.
-        opened: gives the same anew, in another process.
+        opened: opens the same data in another process.
 
     Returns:
         Whether all are done; not so where Ctrl-C or a polite kill stopped them.

@@ -4,10 +4,11 @@
     a forest --no trees, people               Midjourney's: the negative prompt
     a boat --ar 3:2 --v 6 --style raw --tile  what means nothing here: notes of the row
 
-An option reaches to the next one, or to the line's end; nothing but options may stand behind the first of them.
-So `a sign that says --open-- in red` is text, and so is a line in double quotes. A name that nobody knows is
-text before the first option that somebody does, and a note behind it; one that is almost ours, before a number,
-is a fault. What a known option is given must fit it: `--seed five` is a fault, `--seed of hope` is text.
+An option reaches to the next one, or to the line's end; only options may follow the first of them. So `a sign
+that says --open-- in red` is text, and so is a line in double quotes. An unknown name is text if it stands
+before the first known option, and a note if it stands after it; a name that is almost one of ours and has a
+number behind it is a fault. The value of a known option must fit it: `--seed five` is a fault, `--seed of hope`
+is text.
 """
 
 import dataclasses
@@ -71,7 +72,7 @@ def split_options(line: str) -> tuple[str, dict[str, object]]:
 
 
 def _at_the_end(line: str) -> list[_Option]:
-    """The options that nothing else follows, from the first that somebody knows."""
+    """The options at the end of the line, from the first known one."""
     options: list[_Option] = []  # the last first
     end = len(line)
     for match in reversed(list(_NAME.finditer(line))):

@@ -93,7 +93,8 @@ def _check_header(header: list[str], place: Place) -> None:
 
 
 def _cells(lines: Iterable[str], place: Place, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row and the line that it begins on, from 1; for a row on one line that is amiss, what is amiss."""
+    """Each row and the line that it starts on, from 1; or, for a faulty row on a single line, what is wrong
+    with it."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         number = reader.line_num + 1

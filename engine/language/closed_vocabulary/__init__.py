@@ -1,1 +1,1 @@
-"""Prompts for a planner that knows some words only: read by rule into a wish, and a wish into words again."""
+"""Prompts for a planner with a closed vocabulary: read by rule into a wish, and written out again."""

@@ -1,4 +1,4 @@
-"""What can be drawn of a wish: how its things stand to each other, and what must be left out because of that.
+"""What of a wish can be drawn together: how its things are arranged, and what must be left out for that.
 
 One thing, on the left, in the middle or on the right; two things, beside or above each other; three in a row;
 or two to four alike. So the pocket models were trained (`pipelines.pocket.world.scene`); of colours and kinds

@@ -1,4 +1,4 @@
-"""What the phrases of a prompt mean by where they stand: words that are known, and yet ask for something else.
+"""What phrases mean by their place in a prompt: known words that ask for something else there.
 
 a cat drawing a house             a word of address is an action, once a thing was named
 a boat called Sunset              what is named is no setting

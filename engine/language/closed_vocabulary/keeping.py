@@ -112,7 +112,7 @@ def _nobodys_relation(relation: Relation, things: Sequence[int]) -> Relation:
 
 
 def _nobodys(thing: Thing) -> Thing:
-    """A thing of the picture, which nobody asked for."""
+    """A thing of the picture, which the prompt does not ask for."""
     return Thing(
         kind=Said(thing.kind.value, None),
         colour=_added(thing.colour),

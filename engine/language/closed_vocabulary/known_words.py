@@ -1,4 +1,4 @@
-"""What of a prompt a planner is told that knows some words, but not what they mean.
+"""The words of a prompt that are given to a planner which knows words, but not what they mean.
 
 Such a planner was trained on a user's own pictures and captions; its `words.json` has the words of these.
 """
@@ -23,7 +23,7 @@ class Clause:
     """The known words of a prompt between two marks.
 
     Args:
-        text: as the planner is told them.
+        text: as the planner gets them.
         words: those that ask for something, as the planner knows them.
         span: from the first to the last of the clause, as it stands in the prompt.
     """
@@ -49,7 +49,7 @@ class Known:
 
     @property
     def text(self) -> str:
-        """What the planner is told."""
+        """What the planner gets."""
         return ", ".join(clause.text for clause in self.clauses)
 
 

@@ -1,4 +1,4 @@
-"""What a prompt wants not to be there: a negation, and how far it reaches.
+"""What a prompt does not want: negations, and how far each reaches.
 
 no red flower                     the noun with all that is said of it
 a cat that is not black           what is said of a thing

@@ -1,4 +1,4 @@
-"""A prompt as a row of phrases: what each of its words, or several together, mean in a closed vocabulary.
+"""A prompt as a list of phrases: the meaning of each word, or of several together, in a closed vocabulary.
 
 The longest phrase wins. A word that is none of the vocabulary's and no word of the language either is taken for
 the one that it is a slip of, where there is just one so near.

@@ -1,4 +1,4 @@
-"""Relations of a wish under way: each takes the things that are named after it, in their order."""
+"""Relations while a wish is being read: each takes the things that are named after it, in their order."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What stands around a place in a prompt: the reader of wishes looks to both sides before it decides."""
+"""The words around a place in a prompt: the reader of wishes looks at both sides before it decides."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,8 @@
-"""The words of a planner that knows some things only: `vocabulary.json` beside its weights.
+"""The closed vocabulary of a planner: `vocabulary.json` beside its weights.
 
 For everything that can be drawn it has the usual phrase and all the ways in which people say it, in any
 language; for each kind of thing, too, the colours and the settings that are usual for it. It says nothing of
-what can be drawn together; that is `composition`'s business.
+what can be drawn together; that is left to `composition`.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """What a prompt wishes for, in the terms of a closed vocabulary: things with their colours and sizes, how they
 stand, setting and style, each with the words that say so; and the words that are of none of these.
 
-Says nothing of what can be drawn together: that is `composition`'s business.
+Says nothing of what can be drawn together: that is left to `composition`.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ BETWEEN = "between"
 
 @dataclasses.dataclass(frozen=True)
 class Said:
-    """A value of the vocabulary, and the words that say it; `None` where nobody did, and it is added."""
+    """A value of the vocabulary, and the words that say it; `None` where the planner adds it."""
 
     value: str
     span: Span | None

@@ -1,4 +1,4 @@
-"""What a Plan says of a composition: its words, and its facts.
+"""The wording of a Plan for a composition, and its facts.
 
 What the composition leaves open is filled in by what is usual. All wordings that may come of that are one
 regular expression: whatever is written under it says everything that was asked, and nothing that contradicts
@@ -47,7 +47,7 @@ def only_wording(composition: Composition, vocabulary: Vocabulary) -> str:
 
 
 def asked_wording(composition: Composition, vocabulary: Vocabulary) -> str:
-    """What was asked, in usual words, and no more: what the planner is told."""
+    """What was asked, in usual words, and no more: what the planner gets."""
     asked = _Choice(
         colours=tuple(thing.colour.value if thing.colour else "" for thing in composition.things),
         count=composition.count or _COUNTS[0],

@@ -1,1 +1,1 @@
-"""Prompts in any words: nouns with what is said of them, who is where, and whether a plan agrees."""
+"""Prompts in any words: nouns and what is said of them, relations between things, and whether a plan agrees."""

@@ -1,4 +1,4 @@
-"""Nouns of an English text with the colours and the numbers that are said of them, by rule, in any vocabulary.
+"""Nouns of an English text with their colours and numbers, by rule, in any vocabulary.
 
 What a noun is, no rule knows for sure: it is taken for the last of the words that follow each other without a
 word of grammar between.

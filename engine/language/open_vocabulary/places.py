@@ -1,4 +1,4 @@
-"""Where in a picture the words of a plan want a thing: `a red cup on the left`, `a cat above a boat`.
+"""The place in the picture that a plan gives a thing: `a red cup on the left`, `a cat above a boat`.
 
 Plain English, in any vocabulary. Where the words do not say, nothing is guessed.
 """

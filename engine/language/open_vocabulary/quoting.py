@@ -1,4 +1,4 @@
-"""Quotes of a prompt: where they stand, whether they ask for something, and what no quote has."""
+"""Quotes of a prompt: where they stand, whether they ask for something, and which words no quote contains."""
 
 import bisect
 import re

@@ -1,4 +1,4 @@
-"""A prompt in any words, one statement at a time: what stands between its commas, full stops and marks.
+"""A prompt in any words, one statement at a time: the parts between commas, full stops and marks.
 
 Nothing is cut inside a number, in brackets or in quotation marks, if it need not be. What only praises, or asks
 for what no words do, is no statement.

@@ -1,4 +1,4 @@
-"""Words that ask for nothing to be seen: those that join others, that address the machine, that praise.
+"""Words that ask for nothing to be seen: connecting words, words addressed to the machine, praise.
 
 English and French. Data alone; `content` reads prompts by them.
 """

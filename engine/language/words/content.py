@@ -1,4 +1,4 @@
-"""Which words of a prompt say what is to be seen, and which of these nothing carries.
+"""Which words of a prompt say what is to be seen, and which of these no fact carries.
 
 For prompts in any words, by any planner; what a closed vocabulary makes of its own words, `wish` knows.
 """

@@ -1,4 +1,4 @@
-"""Words of grammar by which the reader of wishes tells what is said of what. English and French."""
+"""Words of grammar that show the reader of wishes what belongs to what. English and French."""
 
 from .common_words import words
 

@@ -1,4 +1,4 @@
-"""Whether two words are one in different dress: case, number, simple endings, a numeral for a number word.
+"""Whether two words are forms of one: case, number, simple endings, a numeral for a number word.
 
 English for the most part; in other languages words are at least the same in any case. Data and rules alone.
 """

@@ -1,4 +1,4 @@
-"""Small words that say where a thing is, as 'on' in 'a cat on a table': words of grammar that count.
+"""Small words that say where a thing is, as 'on' in 'a cat on a table': grammar words that carry meaning.
 
 English and French. Of 'with', 'near', 'and' and the like, what stands beside them says enough; 'under' and
 'behind' are content wherever they stand.

@@ -1,4 +1,4 @@
-"""The marks that other tools' prompts have between the words, and what of them asks for something.
+"""The marks of other tools' prompt syntax, and which of them ask for something.
 
     (red boat:1.3)  ((x))  [x]  {x}      weights: the words stay, their marks do not (AUTOMATIC1111)
     cat::2 castle::1                     weights that part phrases (Midjourney)

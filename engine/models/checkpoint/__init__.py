@@ -1,1 +1,1 @@
-"""Checkpoints: the files, their sizes, and how weights come from them to the device and go again."""
+"""Checkpoints: their files, their sizes, and how weights get to the device and leave it."""

@@ -1,4 +1,4 @@
-"""Which parts of a model are blocks that may come to the device one after the other: told from names alone.
+"""Which parts of a model are blocks that can be streamed to the device one by one: found from names alone.
 
 A block is an item of a list of modules, such as a layer; what stands outside of lists is none.
 """

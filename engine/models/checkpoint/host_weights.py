@@ -1,4 +1,4 @@
-"""Host masters: a checkpoint is read once, and its weights come to the device and go again as often as need be.
+"""A model's weights in host memory: read once from the checkpoint, copied to the device as often as needed.
 
 An adapter loads a model on the CPU, and its modules are kept. Filling puts device copies of the masters into
 them (see `slots`), dropping takes them out. Nothing is copied back, and on a CPU a master of the right dtype is
@@ -83,7 +83,7 @@ class HostWeights(Generic[Handle]):
         return dataclasses.replace(self._handle)
 
     def drop(self) -> None:
-        """Let go of the weights. A handle that somebody kept cannot be used any more."""
+        """Let go of the weights. Handles from before cannot be used any more."""
         self._wait()  # nothing may be under way to memory that others are given
         self._wait = _nothing
         if self.stream is not None:

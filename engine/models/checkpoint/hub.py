@@ -1,4 +1,4 @@
-"""Checkpoints of the Hub that lie in the cache on this machine.
+"""Checkpoints of the Hugging Face Hub that are in the cache on this machine.
 
 Nothing is downloaded here, so nothing waits for a network, and no token is ever read: `hf download`, which
 comes with huggingface_hub, does both.

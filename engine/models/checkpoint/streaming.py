@@ -1,4 +1,4 @@
-"""Models whose blocks come to the device one after the other, as the work reaches them, and go again.
+"""Models whose blocks come to the device one by one as they are needed, and leave it again.
 
 For models that work long on each of their weights, as a denoiser does: there the coming and going is a small
 part of the time, and the room that it frees is worth more to a larger micro-batch.

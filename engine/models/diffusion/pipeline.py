@@ -31,7 +31,7 @@ Encoded = tuple[object, ...]
 (or which are the same for all rows), lists of tensors with one for each row, and `None`s; on the CPU."""
 
 OnStep = Callable[[int, int], None]
-"""Is told `i` and `n`: step i of n, from 1, is done. May raise to stop."""
+"""Called with `i` and `n` when step i of n, from 1, is done. May raise to stop."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class PipelinePart:
             encoded: one for each row, from `encode` with the same arguments.
             generators: one for each row, on the CPU: of all noise that is drawn for it.
             scheduler: of this call's own; see `new_scheduler`.
-            start: the autoencoder, a picture for each row, and how much of it is to be painted anew, 0 to 1.
+            start: the autoencoder, a picture for each row, and its strength, 0 to 1.
         """
         pipeline = copy.copy(self.pipeline)
         told = dict(arguments)

@@ -1,4 +1,4 @@
-"""How much memory the parts of a diffusers pipeline work in, at most, from their configs alone. Loads nothing.
+"""How much working memory the parts of a diffusers pipeline need at most, from their configs. Loads nothing.
 
 These are estimates on the safe side, for the first run; what was measured then replaces them (`memory.Peaks`).
 """

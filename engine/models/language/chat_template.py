@@ -1,4 +1,4 @@
-"""What a chat model is given to read: its own chat template, with or without room to think aloud first.
+"""The text that a chat model gets: its own chat template, with or without room to think first.
 
 Knows the library's tokenizers by what they can do. Knows nothing of models, plans or pictures.
 """

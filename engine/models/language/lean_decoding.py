@@ -1,9 +1,8 @@
 """One batch under way in a decoder of the Llama family: what its layers remember, and how far it is.
 
-Equal prefixes are read once, however many rows share them (the candidates of a request, the branch without a
-prompt), and those of one length together, so that nothing is padded. Rows end up flush on the right, in one
-static
-cache. Masks and angles are made once.
+Equal prefixes are read once, however many rows share them (the candidates of a request, the unconditional
+branch). Prefixes of the same length are read together, so nothing is padded. In the static key-value cache all
+rows are aligned on the right. Masks and rotary angles are computed once.
 """
 
 from collections import defaultdict

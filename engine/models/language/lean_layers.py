@@ -1,14 +1,11 @@
 """What the layers of the Llama family compute, without the library's overhead.
 
-A step of a small model is some hundred kernels of microseconds each, and a library that serves every model
-spends as
-long again on masks, positions and wrappers. Only architectures whose arithmetic is known to the last
-operation are
-computed here (see `is_lean`); parity tests hold them to the library's own forward.
+One step of a small model is a few hundred kernels of some microseconds each. A library that serves every model
+spends as long again on masks, positions and wrappers. Only architectures whose arithmetic is known to the last
+operation are computed here (see `is_lean`); parity tests compare them with the library's own forward pass.
 
-Knows the shape of the library's modules, not the library. Weights are looked up when a decoding begins, by
-reference:
-nothing is copied, and nothing is kept on the model.
+This file knows the shape of the library's modules and does not import the library. Weights are looked up by
+reference when a decoding starts: nothing is copied, and nothing is stored on the model.
 """
 
 import dataclasses

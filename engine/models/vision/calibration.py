@@ -1,4 +1,4 @@
-"""What a captioner's answers mean: numbers that make probabilities of them, kept beside its weights."""
+"""Calibration of a captioner: numbers, kept beside its weights, that turn its answers into probabilities."""
 
 import dataclasses
 import math

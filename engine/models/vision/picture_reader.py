@@ -4,7 +4,7 @@ They are carried out by the library's own processors and forward, one picture at
 picture cannot depend on its neighbours. What all texts about a picture have in common, the picture above all,
 is read once, where the architecture has a cache for it.
 
-Knows ids and logits. Knows nothing of verdicts; loading is `from_transformers_reader`'s business.
+Knows ids and logits. Knows nothing of verdicts; loading is left to `captioner_loader`.
 """
 
 import abc

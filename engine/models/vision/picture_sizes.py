@@ -1,4 +1,4 @@
-"""How much a vision-language model makes of a picture of some size: from configs alone, upper bounds.
+"""How many tokens a vision-language model makes of a picture: upper bounds, from configs alone.
 
 Kinds whose pictures become patches as they are (Qwen-VL), cut into tiles (SmolVLM, Idefics 3), or scaled to one
 size (all others).

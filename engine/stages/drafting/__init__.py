@@ -1,1 +1,1 @@
-"""Stages that write image tokens, and what asks the drafter where in a picture something is."""
+"""Stages that write image tokens, and one that asks the drafter where something is in a picture."""

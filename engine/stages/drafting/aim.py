@@ -1,9 +1,9 @@
-"""aim: where in a picture that misses something the thing is to be drawn anew.
+"""aim: which part of a picture is made again when something in it is missing.
 
-Where the plan's words want the thing, they say it. Where they do not, but the thing is there and only not as it
-should be, the drafter is asked where it is (see `locate`). All that is missed is aimed at together, with a cell
-around it. What nobody can place, and settings, styles, counts and relations, are about the whole picture, which
-is drawn anew as a whole.
+If the plan says where the thing should be, that place is used. If it does not, but the thing is there and only
+looks wrong, the drafter is asked where it is (see `locate`). All missing facts are repaired together, each with
+a margin of one cell. Things without a known place, and settings, styles, counts and relations, concern the
+whole picture, which is then made again as a whole.
 """
 
 import math

@@ -33,8 +33,8 @@ class DraftStage:
         self.uses = (model, codebook)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
-        """The key-value cache of both branches, and what reading and drawing take; tokens that a row begins
-        with are read many at once."""
+        """The key-value cache of both branches, and what reading and writing take; initial tokens are read many
+        at once."""
         needed = ("image_token_grid", "image_text_length", *DECODING_NEEDS)
         config = read_config(self._drafter.checkpoint, *needed)
         guided = any(settings_of(plan).draft_guidance_scale != 1 for plan in batch)

@@ -1,9 +1,9 @@
-"""What a draft begins with where its request has a start: whose tokens, and which of them are drawn anew.
+"""The initial tokens of a draft whose request has a start, and which of them are drafted again.
 
-The tokens are those of the start, or of its picture, by the codebook that the drafter writes. Which of them
-are drawn anew a mask says, or a list, or a share: first of all those that the plan makes the least likely, as
-Chang et al. 2022 ("MaskGIT", section 3.2) choose what to draw again, and then what no longer fits these. Or a
-former wording does: then what is as likely after the plan is kept.
+The tokens are those of the start, or of its picture, in the drafter's codebook. A mask, a list or a share says
+which of them are drafted again. With a share, the tokens that are least likely for the plan go first, as in
+Chang et al. 2022 ("MaskGIT", section 3.2), then those that no longer fit the new ones. With a former wording,
+tokens that are about as likely for the new plan as for that wording are kept.
 """
 
 import dataclasses
@@ -56,17 +56,18 @@ def token_constraints(
 
 @dataclasses.dataclass(frozen=True)
 class _Standing:
-    """The tokens of a batch under consideration: those that are kept, and how likely each of the others must be
-    in order to stay, after those before it as they will be; all (b, n). Not much less likely than it is now: so
-    Leviathan et al. 2023 ("Fast inference from transformers via speculative decoding") accept another model's
-    tokens, but by lot."""
+    """The tokens of a batch, which of them are kept, and the log-probability that each of the others must reach
+    in order to stay, given the tokens before it; all (b, n). The limit is a little below the present value.
+    This resembles speculative decoding (Leviathan et al. 2023, "Fast inference from transformers via
+    speculative decoding"), which accepts another model's tokens at random instead."""
 
     tokens: torch.Tensor
     kept: torch.Tensor
     min_log_prob: torch.Tensor
 
     def weigh_shares(self, batch: Sequence[Plan], model: ImageTokenModel, context: RunContext) -> None:
-        """Of rows of which a share is drawn anew, the others stay if they are as likely as they are now."""
+        """For rows with a share to draft again: the other tokens stay if they remain as likely as they are
+        now."""
         shares = [start.redraw if (start := plan.request.start) else 1.0 for plan in batch]
         doubtful = {
             i: s for i, s in enumerate(shares) if isinstance(s, float) and s < 1 and not self.kept[i].all()
@@ -136,7 +137,8 @@ def _cells(mask: torch.Tensor, grid: Cells) -> torch.Tensor:
 
 
 def _smooth(values: torch.Tensor) -> torch.Tensor:
-    """Each cell's mean with its neighbours, (b, h, w): what is drawn anew hangs together, as things do."""
+    """Each cell's mean with its neighbours, (b, h, w): so that the tokens to be drafted again form connected
+    areas, as things do."""
     return avg_pool2d(values[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
 
 

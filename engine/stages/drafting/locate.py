@@ -1,4 +1,4 @@
-"""locate: where in a picture something is that its wording names, asked of the drafter.
+"""locate: asks the drafter where in a picture something is that is given in words.
 
 A token that shows the thing is likely after the wording that names it, and much less so after wordings that
 name something else in its place; a token that does not is as likely after each. So the mean of these

@@ -109,7 +109,7 @@ def facts_of(picture: Picture, caption: str) -> tuple[Fact, ...]:
 def _captions(
     model: Captioner, features: ImageFeatures, batch: Sequence[Picture], *, batch_invariant: bool
 ) -> list[str]:
-    """Of each picture, but not of previews, of which nobody reads one."""
+    """The caption of each picture; previews get none, since nobody would read it."""
     if all(picture.is_preview for picture in batch):
         return [""] * len(batch)
     said = model.captions(features, batch_invariant=batch_invariant)

@@ -1,4 +1,4 @@
-"""What passes between the phases of painting with a diffusers pipeline: a text encoded, latents denoised."""
+"""The values between the phases of painting with a diffusers pipeline: encoded text, denoised latents."""
 
 import dataclasses
 from collections.abc import Hashable
@@ -23,7 +23,7 @@ class Conditioned:
 
     @property
     def alike(self) -> Hashable:
-        """What rows must share to be denoised together: the shapes of what is told of them."""
+        """What rows must have in common to be denoised together: the shapes of their conditions."""
         return _shapes(self.encoded)
 
     @property

@@ -42,9 +42,9 @@ class Between:
 class MorphStage:
     """Between to Picture; a whole batch has one size and one number of steps.
 
-    Tokens turn one after the other, in an order drawn by lot, neighbours at about one time; the noise goes
-    along the great circle between the two (as in Shoemake 1985), so that it stays noise; the texts' encodings
-    go straight. At the ends of the way it paints what `refine` paints.
+    Tokens change one after the other in a random order, neighbours at about the same time. Noise is
+    interpolated along the great circle (as in Shoemake 1985), so that it stays noise; text encodings are
+    interpolated linearly. At both ends it paints what `refine` paints.
 
     Args:
         model: a refiner of draft tokens, family `diffusers`.
@@ -120,7 +120,7 @@ def slerp(first: torch.Tensor, second: torch.Tensor, shares: torch.Tensor) -> to
 def _predict(
     model: PreviewRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
 ) -> Predict:
-    """The refiner, told both texts by their shares; with guidance where any row has some."""
+    """The refiner with both texts mixed by their shares; with guidance where any row has some."""
     cond = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
     text = torch.lerp(cond[0], cond[1], shares[:, None, None].to(cond[0]))
     scales = [_settings(value.nearer).guidance_scale for value in batch]

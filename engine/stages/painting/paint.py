@@ -51,8 +51,8 @@ def repaint_stages(
     """Draft to Picture, see `paint_stages`.
 
     Args:
-        strength: how much of the draft's preview is painted anew, above 0 to 1; a request that starts from a
-            picture has its own.
+        strength: how much of the draft's preview is painted over, above 0 to 1; a request with an init
+            image has its own.
     """
     if not 0 < strength <= 1:
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
@@ -74,7 +74,7 @@ def _stages(
 
 
 class EncodeStage:
-    """Plan or Draft to Conditioned: each row by itself, so that none is padded for its neighbours' sake."""
+    """Plan or Draft to Conditioned: each row alone, so that no row is padded to the length of others."""
 
     name = "encode"
     gives = Conditioned
@@ -126,7 +126,7 @@ class DenoiseStage:
         self._call = call
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
-        """The denoiser's activations; before them, those of reading the pictures that are begun with."""
+        """The denoiser's activations or, if larger, those of encoding the init images."""
         request, model = batch[0].plan.request, self._denoiser
         folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])

@@ -1,4 +1,4 @@
-"""paint, without phases: a pipeline that leaves nothing to take up again between its phases paints at one go.
+"""paint without phases: for a pipeline that cannot be stopped and continued between its phases.
 
 Such are latent consistency models, which do not decode what their loop ends with. All parts are on the device
 together, and rows are painted one after the other.

@@ -1,4 +1,4 @@
-"""How a text-to-image pipeline of diffusers is called for a recipe's stage, and what it is told of each row."""
+"""How a text-to-image pipeline of diffusers is called for a recipe's stage, and its arguments for each row."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,8 @@ class PipelineCall:
     tile_above: int = 1024
 
     def strength_of(self, plan: Plan) -> float | None:
-        """How much is painted anew: as the request says, where it starts from a picture; `None` if all is."""
+        """The strength of image-to-image: the request's own where it has an init image; `None` where there is
+        none."""
         start = plan.request.start
         if self.strength is None or start is None or start.picture is None:
             return self.strength

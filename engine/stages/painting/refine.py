@@ -19,8 +19,8 @@ BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refine
 
 
 class RefineStage:
-    """Draft to Picture. The same number of steps and the same size for all of a batch. A request's start may
-    have a picture to begin with, see `repainting`.
+    """Draft to Picture. All rows of a batch have the same number of steps and the same size. A request may have
+    an init image, see `repainting`.
 
     Args:
         model: a refiner of draft tokens, family `diffusers`.
@@ -119,7 +119,7 @@ class RefineStage:
 
 
 class Conditions:
-    """A refiner with what it is told of a batch, made once for all steps; predicts for any of its rows."""
+    """A refiner with the conditions of a batch, computed once for all steps; predicts for any of its rows."""
 
     def __init__(
         self, model: PreviewRefiner, batch: Sequence[Draft], condition: torch.Tensor, *, batch_invariant: bool

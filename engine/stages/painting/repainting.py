@@ -1,4 +1,4 @@
-"""What painting begins with where a request has a picture to start from, and what of that picture must stay.
+"""Painting from an init image: where painting starts, and which parts of the image must stay.
 
 What must stay is known at every noise level, so that what is painted fits it; its pixels are put back in the
 end. Where the draft kept its tokens, the picture is known down to the noise level that the start calls

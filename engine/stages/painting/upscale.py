@@ -36,7 +36,7 @@ class UpscaleStage:
         model: a refiner of draft tokens, family `diffusers`.
         captioner: an `image-text-to-text` model; `None` checks nothing.
         scale: 2 or 4.
-        strength: noise to begin with, 0 (plain enlargement) to 1.
+        strength: noise that is added first, 0 (plain enlargement) to 1.
         num_inference_steps: of denoising.
         fidelity: how like the original it is when scaled down, at least: a PSNR of 0 to 45 dB.
         overlap: pixels that neighbouring tiles share, at least.

@@ -28,12 +28,12 @@ QUOTING = (
     " is copied from the user's words, letter for letter, and each of these words that says what is to be seen"
     ' stands in a quote. The quote of a fact that you add yourself is "".'
 )
-"""What a model is told beside instructions that say nothing of quotes."""
+"""Added to instructions that do not mention quotes."""
 STARTING = (
     "The picture is made from another one, which shows this: {shows}. What the wish does not change stays as it"
     ' is there, and stands in the sentence; as a fact it has the quote "".'
 )
-"""What a model is told, too, of a request that starts from a picture."""
+"""Added for a request with an init image."""
 _MOST_SHOWN = 300  # characters of that
 TRIES = 3
 AROUND_THINKING = 3  # tokens that end the reasoning and lead over to the Plan
@@ -44,7 +44,7 @@ class Chat:
     """How a chat model is asked for Plans.
 
     Args:
-        instructions: what it is told; if empty, to quote and to expand.
+        instructions: the system message; if empty, one that asks it to quote and to expand.
         prompt_tokens: that instructions and prompt may have together.
         max_tokens: of a Plan; one that is cut off falls back to the user's own words.
         thinking_tokens: that it may think for before each Plan, at most; 0 for a model that does not think.

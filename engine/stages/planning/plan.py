@@ -28,7 +28,7 @@ class PlanStage:
         max_tokens: of a Plan; one that is cut off falls back to the user's own words.
         thinking_tokens: that a model which thinks aloud may think for before each Plan, at most; what it thinks
             is dropped. With 0 it does not think.
-        instructions: what a chat model is told; if empty, to quote and to expand.
+        instructions: the system message of a chat model; if empty, one that asks it to quote and to expand.
         must_agree: Plans of a chat model that do not say what their prompts say are made again.
 
     Raises:

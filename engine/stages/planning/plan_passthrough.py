@@ -12,7 +12,8 @@ class PlanPassthroughStage:
     """Request to Plan, with no model: the words of the request, unchanged.
 
     The facts are what stands between its commas and full stops; all of it is asked for. Words of praise alone,
-    and marks of other tools, are no facts. Nothing is left out: what the painter makes of a word, nobody knows.
+    and marks of other tools, are no facts. Nothing is left out: it is not known which words the painter
+    understands.
     """
 
     name = "plan"

@@ -1,4 +1,4 @@
-"""Plans of a planner that knows some words only: the wish is read by rule, and the model fills in what is open.
+"""Plans of a planner with a closed vocabulary: a rule reads the prompt, and the model fills in what is open.
 
 Whatever the model writes says what was asked: its wording is held to a grammar of the composition. The facts
 are those of the wording, asked where the wish has them, else added.
@@ -33,7 +33,7 @@ class Writing:
     """How a model fills in what a wish leaves open.
 
     Args:
-        prompt_tokens: of what it is told, at most.
+        prompt_tokens: tokens of its input, at most.
     """
 
     model: LanguageModel

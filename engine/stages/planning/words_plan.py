@@ -1,6 +1,6 @@
-"""Plans of a planner that knows some words, of which nobody knows what they mean: trained on a user's pictures.
+"""Plans of a planner that knows words, but not what they mean: one that was trained on a user's pictures.
 
-It is told those words of the prompt that it knows, and writes a Plan in JSON. Its facts are asked where the
+It gets those words of the prompt that it knows, and writes a Plan in JSON. Its facts are asked where the
 prompt has all their words, else added; what the prompt says beyond them is asked for clause by clause.
 """
 
@@ -31,7 +31,7 @@ class Writing:
     """How a model makes Plans of the words that it knows.
 
     Args:
-        prompt_tokens: of what it is told, at most.
+        prompt_tokens: tokens of its input, at most.
         new_tokens: of a Plan, at most; of one that is cut off, what was asked stays.
     """
 

@@ -24,7 +24,7 @@ _RELATION = re.compile(rf"an? ([\w-]+) ({'|'.join(_RELATIONS)}) an? ([\w-]+)(?: 
 
 
 def several(kind: str) -> str:
-    """A count that nobody stated: 'several cats', two or more."""
+    """A count without a number: 'several cats', two or more."""
     return f"several {plural(kind)}"
 
 

@@ -12,7 +12,8 @@ _ARTICLE = re.compile(r"\ban? (?=(\w))")
 
 
 def made_wrong(claims: Sequence[Claim], kind: str, rng: random.Random) -> list[Claim] | None:
-    """The facts with one of this kind, by lot, changed to another value; `None` where that cannot be done.
+    """The facts with one of this kind, chosen at random, changed to another value; `None` if that is
+    impossible.
 
     What is said of a thing is then said of the other kind of thing; a relation is turned round.
     """

@@ -1,7 +1,7 @@
 """Prompts as people type them, each with what it asks, by a careful reader: data that nothing is trained on.
 
 What is drawable of them stands in the world's canonical words (see `facts_seen`); words of which readers may
-differ count neither way. The held-out ones are for figures alone: whoever tunes a planner reads the others.
+differ count neither way. The held-out ones are for figures alone: planners are tuned on the others.
 """
 
 import dataclasses

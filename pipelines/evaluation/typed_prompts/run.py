@@ -102,7 +102,7 @@ def _measured(
 
 
 def _tell(rows: Sequence[WordsRow]) -> None:
-    """What went wrong, prompt by prompt; not of held-out ones, so that nobody tunes to them by reading on."""
+    """What went wrong, prompt by prompt; not for held-out ones, so that nothing is tuned to them."""
     console = error_console()
     told = {row.prompt: [*row.wrong, *row.misread, *([row.error] if row.error else [])] for row in rows}
     wrong = [row for row in rows if told[row.prompt]]

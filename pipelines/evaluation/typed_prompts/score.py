@@ -90,7 +90,7 @@ def scored_pictures(judge: Judge, rows: Sequence[WordsRow]) -> list[list[Scored]
 
 
 def sighting_of(scene: Scene, mask: torch.Tensor) -> Sighting:
-    """What somebody who errs in nothing sees: the centres of the things' boxes in a mask, uint8 (h, h)."""
+    """What an observer without errors sees: the centres of the things' boxes in a mask, uint8 (h, h)."""
     side = mask.shape[0]
     things = []
     for i, thing in enumerate(scene.things, start=1):

@@ -1,4 +1,4 @@
-"""What a picture of the illustrated world can contain: its vocabulary, one scene, and how to draw one by lot.
+"""What a picture of the illustrated world can contain: its vocabulary, a scene, and how to make a random one.
 
 Pure data. Knows nothing of pixels (see `drawing`) nor of wording (see `captions`).
 """
@@ -58,7 +58,8 @@ SHARES: dict[str, float] = {
     "in a row": 0.13,
     "group": 0.26,
 }
-"""How often scenes by lot have each arrangement: the harder, the more, for one thing alone is soon learnt."""
+"""The share of each arrangement among random scenes: harder ones more often, since one thing alone is soon
+learnt."""
 LARGEST_GROUP = 4
 HELD_OUT_ONE_IN = 10
 _VARIATIONS = 2**31
@@ -121,7 +122,7 @@ def sample_scene(
     style: str | None = None,
     held_out: bool = False,
 ) -> Scene:
-    """A scene by lot, uniform over kinds, colours, settings, styles, sizes and places.
+    """A random scene, uniform over kinds, colours, settings, styles, sizes and places.
 
     `arrangement`, drawn by `SHARES`, and `style` are drawn unless they are given. Every thing of the
     scene has a triple (kind, colour, setting) on the asked side of `is_held_out`.

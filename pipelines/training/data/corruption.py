@@ -1,4 +1,4 @@
-"""Spoils pictures a little, as saving, shrinking and painting do, so that the inspector is fair to such."""
+"""Corrupts pictures a little, as saving, shrinking and painting do, so that the inspector is fair to such."""
 
 import io
 import random

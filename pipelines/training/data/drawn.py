@@ -122,7 +122,7 @@ class DrawnPictures:
             self[number]
 
     def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """What the file holds of this shape; what nobody wrote yet is 0 and takes no room.
+        """What the file holds of this shape; what is not written yet is 0 and takes no room.
 
         Others may hold more of it: it grows alone, and one process at a time looks at its size.
         """

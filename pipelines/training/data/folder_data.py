@@ -1,8 +1,8 @@
 """A user's own pictures with captions as training data: `diptych train ... --data FOLDER`.
 
 Each picture is opened once: checked, made upright, cut to the square in its middle, scaled, and kept in one
-array on disk beside the training, so that steps read no files. Nobody knows what in such a picture is a thing:
-masks are empty, so all of it weighs the same, and patches have no labels. A caption's facts are its clauses, of
+array on disk beside the training, so that steps read no files. Such pictures come without labels: masks are
+empty, so every pixel weighs the same, and patches have no classes. A caption's facts are its clauses, of
 kind 'other'; a false one is a clause of another picture's caption.
 """
 

@@ -1,4 +1,4 @@
-"""Scenes that are nearly right: each differs from a given one in one respect, to try a score on."""
+"""Scenes that are nearly right: each differs from a given one in one respect, to test a score."""
 
 import dataclasses
 import random
@@ -43,7 +43,7 @@ def mismatched(scene: Scene, mismatch: str, rng: random.Random) -> Scene:
 
 
 def without_sizes(scene: Scene) -> Scene:
-    """The scene as it is worded when nobody speaks of sizes: a text that leaves one out is not wrong."""
+    """The scene as a text without sizes describes it: a text that leaves out a size is not wrong."""
     return dataclasses.replace(
         scene, things=tuple(dataclasses.replace(thing, size="medium") for thing in scene.things)
     )

@@ -1,4 +1,4 @@
-"""Reads which pictures a user's folder holds, and what is said of each. Opens no picture.
+"""Reads which pictures a user's folder holds, and their captions. Opens no picture.
 
 Two forms are known: the "imagefolder" convention of the datasets library (`metadata.jsonl` or `metadata.csv`,
 with a `file_name` and a `text` in each row), and pairs of files (`boat.png` beside `boat.txt`, one caption a

@@ -55,7 +55,7 @@ LEAST_SHARE = 0.1  # of a cell: a thing that fills less is not in it
 def scene_of(split: str, index: int, arrangement: str | None = None, *, style: str | None = None) -> Scene:
     """Scene `index` of `split`: 'train', or 'held-out', whose triples of kind, colour, setting are its own.
 
-    `arrangement` and `style` are drawn by lot unless they are given.
+    `arrangement` and `style` are random unless they are given.
     """
     rng = random.Random(f"{split}/{index}")
     return sample_scene(rng, arrangement, style=style, held_out=split == "held-out")
@@ -86,8 +86,8 @@ def sampled(masks: Grid, side: int) -> Grid:
 class Batch:
     """Pictures uint8 (b, h, w, 3), which thing each pixel shows, uint8 (b, h, w), and what all of it shows.
 
-    Masks number a picture's things from 1; they are 0 elsewhere, and throughout where nobody knows what is a
-    thing. What is shown is a `Scene` each, or whatever the data has in place of one.
+    Masks number a picture's things from 1; they are 0 elsewhere, and everywhere if the data has no masks. What
+    each picture shows is a `Scene`, or whatever the data has instead of one.
     """
 
     pixels: torch.Tensor
@@ -108,7 +108,7 @@ class TrainingData(Protocol):
 
     @property
     def name(self) -> str:
-        """Which data this is: a training is not gone on with on other data."""
+        """Which data this is: a training cannot be continued on other data."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class TrainingData(Protocol):
 
     @property
     def patch_classes(self) -> tuple[int, ...]:
-        """How many classes each label of a patch has; none, where nobody knows what is in a patch."""
+        """How many classes each label of a patch has; empty if the data has no such labels."""
         ...
 
     def held_out(self) -> "TrainingData":
@@ -162,7 +162,7 @@ class TrainingData(Protocol):
         ...
 
     def meanings(self) -> Mapping[str, Any] | None:
-        """The content of the planner's `vocabulary.json`; `None` where nobody knows what the words mean."""
+        """The content of the planner's `vocabulary.json`; `None` if the meanings of the words are not known."""
         ...
 
     def words(self) -> frozenset[str]:
@@ -170,7 +170,8 @@ class TrainingData(Protocol):
         ...
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
-        """Facts that go without saying, and so are never told: each is true where none of these others is."""
+        """Facts that captions never state because they are the default: each is true where none of the others
+        is."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all, so that nobody ever loads half a checkpoint."""
+"""Folders that are written whole or not at all, so that a half-written checkpoint is never loaded."""
 
 import contextlib
 import shutil

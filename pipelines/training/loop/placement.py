@@ -1,4 +1,4 @@
-"""Where and how exactly the parts of a loss are computed that are not the model: tokens, latents, draws."""
+"""Where, and in which precision, the parts of a loss outside the model are computed: tokens, latents, draws."""
 
 import copy
 import functools

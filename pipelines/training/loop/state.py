@@ -1,4 +1,4 @@
-"""The state of a training run in one safetensors file: weights, their average, the optimizer, how far it came.
+"""The state of a training run in one safetensors file: weights, their average, the optimizer, the progress.
 
 Two are kept, the newest and the one before, so that a crash while writing loses nothing.
 """

@@ -1,4 +1,4 @@
-"""How long a run is and how fast it learns: so many steps, or as many as fit into so many minutes.
+"""How long a run is and how fast it learns: a number of steps, or as many as fit into some minutes.
 
 Knows the clock and the learning rate's shape, and nothing of models, batches or files.
 """
@@ -21,8 +21,8 @@ class TrainSettings:
     """How long and how fast.
 
     The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` of the steps: a run
-    can be made longer until the cooldown has begun. With `minutes` it trains for so long and `steps` is not
-    looked at: how many steps that is, is known once the cooldown begins (`StepSchedule`).
+    can be extended until the cooldown starts. With `minutes` it trains for that time and `steps` is ignored:
+    the number of steps is known once the cooldown starts (`StepSchedule`).
     """
 
     steps: int
@@ -158,7 +158,7 @@ class StepSchedule:
         return before + share * (after - before)
 
     def left(self) -> float:
-        """Seconds until the run ends; 0 where that cannot be told yet."""
+        """Seconds until the run ends; 0 while that is not known yet."""
         if self.steps is None:
             return max(0.0, self._total - self.seconds())
         speed = self.speed()

@@ -1,4 +1,4 @@
-"""Ctrl-C and polite kills: heard, and acted on at a good moment. Knows nothing of what is stopped."""
+"""Ctrl-C and SIGTERM: noticed, and acted on at a good moment. Knows nothing of what is stopped."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""Begins a training with weights that exist: whatever fits is copied, and new words begin as their parts.
+"""Starts a training from existing weights: what fits is copied, and new words start from their parts.
 
 Knows where a folder of shipped weights keeps each model. Vocabularies may differ: the row of a piece that both
 tokenizers have is copied, another's is the mean of the pieces that the old tokenizer cuts it into (as in Gee
@@ -39,8 +39,8 @@ def start_from(task: Any, weights: Path) -> int:
     """Copy into `task.model` what fits of its namesake in a folder of shipped weights.
 
     Returns:
-        how many of its parameters (scalars) have a beginning now; the inspector always begins anew, and what is
-        tuned has begun already.
+        how many of its parameters (scalars) were copied; none for the inspector, which is always trained from
+        nothing, nor for a model that is tuned, whose weights are there already.
 
     Raises:
         InputError: the folder does not hold that model.

@@ -83,8 +83,8 @@ def evidence_of(
 
 
 def fit_wording(captioner: Captioner, data: TrainingData, shown: range) -> float:
-    """What the likelihood of a plan's wording says of a picture, against its least sure fact: half the pictures
-    are told their own plan, half one that differs in one respect."""
+    """The weight of the plan's likelihood against the least certain fact. Half the pictures are paired with
+    their own plan, half with one that differs in one respect."""
     rows: list[list[float]] = []
     truths = [float(i % 2) for i in range(len(shown))]
     for start in range(0, len(shown), BATCH):
@@ -169,8 +169,8 @@ def _true_and_false(scene: Any, data: TrainingData, index: int) -> list[tuple[st
 
 
 def asked_of(scene: Any, data: TrainingData, i: int) -> tuple[tuple[Fact, ...], bool]:
-    """What somebody asks of picture `i`, in few words or many, and whether the picture shows it all: for half
-    the pictures it is said of another scene, that differs in one respect."""
+    """A request for picture `i`, short or long, and whether the picture shows all of it. For half the pictures
+    the request describes another scene that differs in one respect."""
     rng = random.Random(f"calibration/{i}")
     meanings = data.meanings()
     if not isinstance(scene, Scene) or meanings is None:

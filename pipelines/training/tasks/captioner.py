@@ -1,14 +1,14 @@
 """Trains the captioner: it writes captions of pictures and previews, and answers yes or no about single facts.
 
-Cross-entropy on the caption's words, on the one word that answers, and on the words of true facts as they are
-asked about: how likely it would have said them itself tells sooner than the answer whether they are true. In
-training a linear head on the image encoder also names what is in every patch, its colour, place and size, and
-the style, where the data knows them: so dense a signal teaches it shapes several times sooner than captions
-alone. And some heads of the decoder's cross-attention are told where to look after a word that names a kind or
-a colour: at the patches that show it (as Liu et al. 2017, "Attention Correctness in Neural Image Captioning",
-supervise it). Left alone, it takes many thousands of steps before it asks whose colour that is. A share of the
-rows sees a blank picture: what the model then expects of a caption is what the likelihood score is measured
-against. Shares no weights with the drafter.
+The loss is the cross-entropy of the caption's words, of the one word that answers, and of the words of true
+facts as they are asked about: in training, the likelihood of a fact's words shows sooner than the answer
+whether the fact is true. A linear head on the image encoder also predicts what is in every patch, its colour,
+place and size, and the style, where the data has such labels: this dense signal teaches shapes several times
+sooner than captions alone. Some heads of the decoder's cross-attention are supervised to look at the patches
+that show a kind or a colour once its word is written (as in Liu et al. 2017, "Attention Correctness in Neural
+Image Captioning"); without that it takes many thousands of steps to bind colours to things. A share of the rows
+sees a blank picture: the likelihood score compares with what the model expects there. Shares no weights with
+the drafter.
 """
 
 import random

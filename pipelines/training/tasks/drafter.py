@@ -28,7 +28,8 @@ SHOWN_TEMPERATURE, SHOWN_TOP = 0.7, 32  # where samples are shown
 def wording_of(
     data: TrainingData, scene: Any, rng: random.Random, *, plain: float = 0.7, drop: float = 0.1
 ) -> str:
-    """What drafter and refiner are told: the planner's wording mostly, any wording at times, or nothing."""
+    """The text condition of drafter and refiner: mostly the planner's wording, sometimes any wording, or
+    nothing."""
     if rng.random() < drop:
         return ""
     return data.prompt_of(scene) if rng.random() < plain else data.caption_of(scene, rng)

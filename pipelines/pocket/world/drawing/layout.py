@@ -86,7 +86,7 @@ def fit(
     lean: float,
     edge: float,
 ) -> Placement:
-    """Place a thing of these paths in its slot, a little tilted, stretched and moved by lot.
+    """Place a thing of these paths in its slot, a little tilted, stretched and moved at random.
 
     `lean` in degrees at most; `edge` is what the drawing adds around the paths, of the frame.
     """

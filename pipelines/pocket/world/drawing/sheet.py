@@ -1,4 +1,4 @@
-"""Contact sheets of the world, to look at: kinds in colours, settings in styles, arrangements, scenes by lot.
+"""Contact sheets of the world, to look at: kinds in colours, settings in styles, arrangements, random scenes.
 
 Run as `python -m diptych.pipelines.pocket.world.drawing.sheet FOLDER`.
 """
@@ -33,7 +33,7 @@ def kind_sheet(path: str | Path, seed: int = 0, *, style: str = "flat", cell: in
 
 
 def style_sheet(path: str | Path, seed: int = 0, *, cell: int = 192) -> Path:
-    """Write every setting (columns) in every style (rows), with kinds and colours by lot, as a PNG."""
+    """Write every setting (columns) in every style (rows), with random kinds and colours, as a PNG."""
     rng = random.Random(seed)
     rows = [
         [_one(rng, rng.choice(KINDS), rng.choice(_COLOURS), setting, style) for setting in SETTINGS]
@@ -54,7 +54,7 @@ def arrangement_sheet(path: str | Path, seed: int = 0, *, cell: int = 192) -> Pa
 
 
 def scene_sheet(path: str | Path, seed: int = 0, *, count: int = 16, cell: int = 256) -> Path:
-    """Write `count` scenes by lot, each with its prompt below, as a PNG."""
+    """Write `count` random scenes, each with its prompt below, as a PNG."""
     rng = random.Random(seed)
     scenes = [sample_scene(rng) for _ in range(count)]
     rows = [scenes[i : i + SCENES_A_ROW] for i in range(0, count, SCENES_A_ROW)]
