@@ -12,6 +12,7 @@ This file is the public face and nothing else; what it names is imported when fi
 import importlib
 from typing import TYPE_CHECKING
 
+from . import pipelines as _pipelines  # noqa: F401  says where the checkpoints lie that ship in the package
 from .engine.version import __version__
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
-from ..engine.memory import DeviceMemory
+from ..engine.memory import DeviceMemory, parse_bytes
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
@@ -24,7 +24,6 @@ from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
-from .units import parse_bytes
 
 if TYPE_CHECKING:
     pass

@@ -29,8 +29,7 @@ FLOORS = [
     "engine.models",
     "engine.stages.planning engine.stages.drafting engine.stages.judging",
     "engine.stages.painting",
-    "pipelines.device pipelines.everyday_words pipelines.files pipelines.units pipelines.terminal "
-    "pipelines.render_result",
+    "pipelines.device pipelines.everyday_words pipelines.files pipelines.terminal pipelines.render_result",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
     "pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.rendering.gallery pipelines.recipes",
@@ -157,6 +156,13 @@ def test_the_illustrated_world_is_known_to_those_alone_that_train_on_it_or_measu
         if not name_of(path).startswith(WORLDLY)
         for line, target in imports_of(path)
         if target.startswith("pipelines.pocket")
+    ]
+    found += [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in files()
+        if name_of(path).startswith("engine")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Constant) and str(node.value).startswith("pocket")
     ]
     assert found == []
 

@@ -2,16 +2,18 @@
 
 device.py      the budget and the leases
 sizes.py       what models take on the device
-foresight.py   which leases are to come
-peaks.py       what stages' work took at most, against what they declare
+lease_plan.py  which leases are to come
+memory_probe.py  what stages' work took at most, against what they declare
 loader.py      what is asked of whoever loads the models
-rehearsal.py   the same decisions without the deeds
+dry_run_loader.py  the same decisions without the deeds
 log.py         every decision and deed, with bytes and milliseconds
+units.py       amounts of memory, as people write them and as messages say them
 """
 
 from .device import DeviceMemory
 from .loader import Loader
-from .log import Event, EventKind, format_bytes
+from .log import Event, EventKind
 from .memory_probe import MemoryProbe
+from .units import format_bytes, parse_bytes
 
-__all__ = ["DeviceMemory", "Event", "EventKind", "Loader", "MemoryProbe", "format_bytes"]
+__all__ = ["DeviceMemory", "Event", "EventKind", "Loader", "MemoryProbe", "format_bytes", "parse_bytes"]

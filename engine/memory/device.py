@@ -27,9 +27,10 @@ from ..stage import ModelKey, Models
 from .dry_run_loader import DryRunLoader
 from .lease_plan import LeasePlan
 from .loader import Loader
-from .log import Event, EventKind, format_bytes
+from .log import Event, EventKind
 from .memory_probe import MemoryProbe, Peaks, gauge_of
 from .sizes import Sizes
+from .units import format_bytes
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """The log of everything that memory and those who work in it decided or did."""
 
 import dataclasses
-import math
 from typing import Literal
 
 from ..stage import ModelKey
@@ -37,15 +36,3 @@ class Event:
     resident_bytes: int = 0
     workspace_bytes: int = 0
     note: str = ""
-
-
-def format_bytes(count: int, *, up: bool = False) -> str:
-    """`count` bytes for a reader: "512 bytes", "1.5 MiB", "2.0 GiB".
-
-    Args:
-        up: never less than `count`, for what somebody is to allow.
-    """
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{math.ceil(10 * count / size) / 10 if up else count / size:.1f} {unit}"
-    return f"{count} bytes"

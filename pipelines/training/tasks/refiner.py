@@ -16,7 +16,7 @@ drafter's slips are painted over.
 import copy
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,16 @@ class Drops:
     tokens: float = 0.05
     corrupted_rows: float = 0.6
     corrupted_tokens: float = 0.15
+
+
+def refiner_sizes(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What `RefinerTask` takes, of a config's table."""
+    return {
+        **table,
+        "channels": tuple(table["channels"]),
+        "drops": Drops(**table["drops"]),
+        "objective": Objective(**table["objective"]),
+    }
 
 
 class RefinerTask:

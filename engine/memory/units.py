@@ -1,8 +1,9 @@
-"""Amounts of memory, as people write them. (How messages say them: `engine.memory.format_bytes`.)"""
+"""Amounts of memory: as people write them, and as messages say them."""
 
+import math
 import re
 
-from ..engine.errors import InputError
+from ..errors import InputError
 
 _FACTORS = {"": 1, "B": 1}
 _FACTORS |= {f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", start=1)}
@@ -21,3 +22,15 @@ def parse_bytes(text: str) -> int:
     if not 1 <= amount < 2**63:
         raise InputError(f"memory = {text!r}: write an amount such as 2GiB or 512MiB")
     return int(amount)
+
+
+def format_bytes(count: int, *, up: bool = False) -> str:
+    """`count` bytes for a reader: "512 bytes", "1.5 MiB", "2.0 GiB".
+
+    Args:
+        up: never less than `count`, for what somebody is to allow.
+    """
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{math.ceil(10 * count / size) / 10 if up else count / size:.1f} {unit}"
+    return f"{count} bytes"
