@@ -12,7 +12,6 @@ This file is the public face and nothing else; what it names is imported when fi
 import importlib
 from typing import TYPE_CHECKING
 
-from . import pipelines as _pipelines  # noqa: F401  says where the checkpoints lie that ship in the package
 from .engine.version import __version__
 
 if TYPE_CHECKING:
@@ -143,6 +142,8 @@ _HOMES = {
     "read_recipe": "pipelines.recipes.reader",
 }
 
+
+importlib.import_module(".pipelines", __name__)  # it tells the engine where the package's checkpoints lie
 
 if not TYPE_CHECKING:  # a type checker that saw this would take any name for a public one
 

@@ -100,8 +100,11 @@ class Edit(ImageInputPipeline):
             return None
         if read_words(folder_of(plan.model.checkpoint)) is not None:
             return None
-        told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
-        stage = PlanStage(model=plan.model, **{**plan.settings, **told})
+        options = {
+            "instructions": INSTRUCTIONS,
+            "must_agree": False,
+        }  # it is to say something else of the picture
+        stage = PlanStage(model=plan.model, **{**plan.settings, **options})
         before = f"Description: {wording.prompt}\nChange: "
         (done,) = self.done(stage, [Request(prompt=f"{before}{instruction}")])
         new = Wording(

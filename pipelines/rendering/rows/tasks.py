@@ -14,7 +14,7 @@ from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
 from ...text_to_image import TextToImage
-from .image_rows import check_fields, started, starts
+from .image_rows import check_fields, has_image_input, image_request
 
 MAX_ROW = 10**9
 
@@ -92,13 +92,13 @@ def _task(requester: Requester, number: int, row: Row, seed: int, wishes: Mappin
 
 
 def _request(requester: Requester, row: Row, settings: dict[str, Any], *, seed: int, number: int) -> Request:
-    if not starts(settings):
+    if not has_image_input(settings):
         return requester.request(row.prompt, seed=seed, row=number, **settings)
     folder = Path(row.source).parent  # of standard input, that at hand
     if isinstance(requester, TextToImage):
-        return started(requester, row.prompt, settings, folder, seed=seed, row=number)
+        return image_request(requester, row.prompt, settings, folder, seed=seed, row=number)
     check_fields(settings, folder)  # without models no more can be said of it
-    plain = {name: value for name, value in settings.items() if not starts([name])}
+    plain = {name: value for name, value in settings.items() if not has_image_input([name])}
     return requester.request(row.prompt, seed=seed, row=number, **plain)
 
 
