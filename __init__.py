@@ -148,6 +148,8 @@ _HOMES = {
 }
 
 
+importlib.import_module(".pipelines", __name__)  # it tells the engine where the package's checkpoints lie
+
 if not TYPE_CHECKING:  # a type checker that saw this would take any name for a public one
 
     def __getattr__(name: str) -> object:

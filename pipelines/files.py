@@ -1,10 +1,11 @@
-"""The output folder: what files in it are called, and writing them so that none is ever there by half."""
+"""Files and folders that are written: what they are called, and that none is ever there by half."""
 
 import contextlib
 import errno
 import io
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -107,6 +108,29 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             aside.unlink()
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill; it takes the place of `folder` at the end, and is gone if anything goes wrong.
+
+    Raises:
+        OSError: it cannot be written; `folder` is as it was.
+    """
+    part, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
+    for leftover in (part, old):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.chain import Chain
 from ..engine.errors import DiptychError, InputError
-from ..engine.memory import DeviceMemory
+from ..engine.memory import DeviceMemory, parse_bytes
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
 from ..engine.values import Fact, Failure, Picture, Plan, Request, Verdict
 from ..engine.watch import Watcher
 from .device import choose_device
 from .recipes.reader import Recipe, read_recipe
-from .units import parse_bytes
 
 if TYPE_CHECKING:
     import PIL.Image

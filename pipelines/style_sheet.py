@@ -13,6 +13,7 @@ from ..engine.watch import Watcher
 from .render_result import RenderResult
 from .sheets.grid import Labels, grid
 from .text_to_image import Wishes
+from .vocabulary import usual, vocabulary_for
 from .workflow import Workflow
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class StyleSheet(Workflow):
 
         Args:
             subject: what to paint, in words.
-            styles: in words, such as "in watercolour"; those of the pocket models' world, if not given.
+            styles: in words, such as "in watercolour"; those that the recipe's planner knows, if not given.
             seed: of all pictures.
             watch, wishes: as `TextToImage`'s.
 
@@ -63,7 +64,7 @@ class StyleSheet(Workflow):
         """
         if not subject.strip():
             raise InputError("the subject is empty: say what the pictures should show")
-        chosen = tuple(styles) or pocket_styles()
+        chosen = tuple(styles) or usual(vocabulary_for(self.pipe.recipe), "style")
         if len(chosen) > MAX_STYLES:
             raise InputError(f"{len(chosen)} styles: a sheet has room for {MAX_STYLES}")
         by_itself = self.pipe.request(subject, seed=seed, **wishes)
@@ -74,10 +75,3 @@ class StyleSheet(Workflow):
         ]
         result = self.result(requests, watch)
         return Sheet(result.outcomes, result.failures, title=subject, styles=chosen)
-
-
-def pocket_styles() -> tuple[str, ...]:
-    """The styles that the pocket models know, in words."""
-    from .pocket.world.words import STYLE_WORDS
-
-    return tuple(ways[0] for ways in STYLE_WORDS.values())

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from ..engine.dummy_values import dummy_values
 from ..engine.errors import InputError
-from ..engine.memory import DeviceMemory, EventLog
+from ..engine.memory import DeviceMemory, EventLog, parse_bytes
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
 from ..engine.values import SETTINGS, Failure, Outcome, Request, Settings
@@ -26,7 +26,6 @@ from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
 from .rendering.provenance.environment import Environment, environment_of
-from .units import parse_bytes
 
 
 class TextToImage:

@@ -30,12 +30,12 @@ FLOORS = [
     "engine.models",
     "engine.stages.planning engine.stages.drafting engine.stages.judging",
     "engine.stages.painting",
-    "pipelines.device pipelines.files pipelines.units pipelines.terminal pipelines.render_result",
+    "pipelines.device pipelines.everyday_words pipelines.files pipelines.terminal pipelines.render_result",
     "pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
-    "pipelines.rendering.gallery pipelines.recipes pipelines.rendering.provenance.revisions",
-    "pipelines.rendering.provenance.environment",
+    "pipelines.pocket.art pipelines.rendering.gallery pipelines.recipes pipelines.rendering.provenance.revisions",
+    "pipelines.rendering.provenance.environment pipelines.vocabulary",
     "pipelines.text_to_image pipelines.picture_judge",
     "pipelines.workflow pipelines.rendering.provenance pipelines.rendering.renderer",
     "pipelines.editing pipelines.interpolate pipelines.storyboard pipelines.style_sheet pipelines.upscale",
@@ -56,6 +56,9 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.spl
 
 MOST_FILES = 16
 """Of a folder, `__init__.py` aside."""
+
+WORLDLY = ("pipelines.pocket", "pipelines.training", "pipelines.evaluation", "benchmarks")
+"""Rooms that train on the illustrated world or measure by it; others read words by `pipelines.vocabulary`."""
 
 LIBRARIES = {"transformers", "diffusers"}
 HEAVY = LIBRARIES | {"torch"}
@@ -145,6 +148,24 @@ def test_only_adapters_and_trainers_import_the_libraries_and_the_panels_never_ea
         if (target.split(".")[0] in LIBRARIES and not name_of(path).startswith(able))
         or (name_of(path).startswith("engine.ar") and target.startswith("engine.diffusion"))
         or (name_of(path).startswith("engine.diffusion") and target.startswith("engine.ar"))
+    ]
+    assert found == []
+
+
+def test_the_illustrated_world_is_known_to_those_alone_that_train_on_it_or_measure_by_it() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {target}"
+        for path in files()
+        if not name_of(path).startswith(WORLDLY)
+        for line, target in imports_of(path)
+        if target.startswith("pipelines.pocket")
+    ]
+    found += [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in files()
+        if name_of(path).startswith("engine")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Constant) and str(node.value).startswith("pocket")
     ]
     assert found == []
 

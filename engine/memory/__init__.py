@@ -9,11 +9,22 @@ memory_probe.py     what stages' work took at most, against what they declare
 loader.py           what is asked of whoever loads the models
 dry_run_loader.py   the same decisions without the deeds
 log.py              every decision and deed, with bytes and milliseconds
+units.py            amounts of memory, as people write them and as messages say them
 """
 
 from .device import DeviceMemory
 from .loader import Loader
-from .log import Event, EventKind, EventLog, format_bytes
+from .log import Event, EventKind, EventLog
 from .memory_probe import MemoryProbe
+from .units import format_bytes, parse_bytes
 
-__all__ = ["DeviceMemory", "Event", "EventKind", "EventLog", "Loader", "MemoryProbe", "format_bytes"]
+__all__ = [
+    "DeviceMemory",
+    "Event",
+    "EventKind",
+    "EventLog",
+    "Loader",
+    "MemoryProbe",
+    "format_bytes",
+    "parse_bytes",
+]

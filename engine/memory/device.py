@@ -27,10 +27,11 @@ from .dry_run_loader import DryRunLoader
 from .eviction import choose_victims, spare_at
 from .lease_plan import LeasePlan
 from .loader import Loader
-from .log import Event, EventFields, EventKind, EventLog, format_bytes
+from .log import Event, EventFields, EventKind, EventLog
 from .memory_probe import MemoryProbe, Peaks, gauge_of
 from .residents import Residents
 from .sizes import Sizes
+from .units import format_bytes
 
 
 class DeviceMemory:

@@ -7,7 +7,6 @@ however long the batch was.
 
 import contextlib
 import dataclasses
-import math
 from collections import Counter, deque
 from collections.abc import Generator, Iterable
 from typing import Literal, TypedDict
@@ -188,15 +187,3 @@ class EventLog:
         name = (event.stage, event.kind, event.rows, event.note)
         if len(self._decisions) < KEPT_DECISIONS:
             self._decisions.setdefault(name, event)
-
-
-def format_bytes(count: int, *, up: bool = False) -> str:
-    """`count` bytes for a reader: "512 bytes", "1.5 MiB", "2.0 GiB".
-
-    Args:
-        up: never less than `count`, for what somebody is to allow.
-    """
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{math.ceil(10 * count / size) / 10 if up else count / size:.1f} {unit}"
-    return f"{count} bytes"

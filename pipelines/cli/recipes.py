@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ...engine.memory import parse_bytes
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
 from ..recipes.reader import NO_MODEL, known_recipes, read_recipe
 from ..recipes.writer import checkpoint_name
-from ..units import parse_bytes
 
 recipes = typer.Typer(
     help="List the recipes of the package; show one, or check it.", invoke_without_command=True

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Unpack
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.known_words import read_words
-from ...engine.language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts
 from ...engine.language.words.content import plain_words
@@ -21,6 +20,7 @@ from ...engine.values import Outcome, Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
 from ..text_to_image import Wishes
+from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
 from .locating import find_phrase, wording_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 STRENGTH = 0.5  # of what is kept in another setting
-PLANNER = "causal-lm"  # the family of planners
 INSTRUCTIONS = (
     "You are given the description of a picture, and a change that is wanted. Write the description of the"
     " changed picture: one full sentence, the same words where nothing changes. Then list the facts that the"
@@ -64,7 +63,7 @@ class Edit(ImageInputPipeline):
         """
         original = self.source_image(image, **wishes)
         wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
-        change = changed(wording, prompt) or self._asked(wording, prompt)
+        change = changed(wording, prompt, vocabulary_for(self.pipe.recipe)) or self._asked(wording, prompt)
         if change is None:
             raise InputError(
                 f"{prompt!r} changes nothing that is understood in {wording.prompt!r}: try 'make the THING"
@@ -81,7 +80,7 @@ class Edit(ImageInputPipeline):
         """
         facts: tuple[Fact, ...] = (Fact(kind="other", text=prompt),)
         left_out: tuple[Span, ...] = ()
-        vocabulary = self._vocabulary()
+        vocabulary = planner_vocabulary(self.pipe.recipe)
         if vocabulary is not None and (wish := wish_of(prompt, vocabulary)).things:
             composition = composition_of(wish)
             facts, left_out = asked_facts(composition, vocabulary), composition.left_out
@@ -91,27 +90,21 @@ class Edit(ImageInputPipeline):
             left_out=left_out if asked else (),
         )
 
-    def _vocabulary(self) -> Vocabulary | None:
-        """Of the planner, where it knows some words only."""
-        from ...engine.models.checkpoint.folder import folder_of
-
-        plan = self.pipe.recipe.stages.get("plan")
-        if plan is None or plan.model.family != PLANNER:
-            return None
-        return read_vocabulary(folder_of(plan.model.checkpoint))
-
     def _asked(self, wording: Wording, instruction: str) -> Change | None:
         """What the planner makes of an instruction, where it is a model of any words; else `None`."""
         from ...engine.models.checkpoint.folder import folder_of
         from ...engine.stages.planning.plan import PlanStage
 
         plan = self.pipe.recipe.stages.get("plan")
-        if plan is None or plan.model.family != PLANNER or self._vocabulary() is not None:
+        if plan is None or plan.model.family != PLANNER or planner_vocabulary(self.pipe.recipe) is not None:
             return None
         if read_words(folder_of(plan.model.checkpoint)) is not None:
             return None
-        told = {"instructions": INSTRUCTIONS, "must_agree": False}  # it is to say something else of the picture
-        stage = PlanStage(model=plan.model, **{**plan.settings, **told})
+        options = {
+            "instructions": INSTRUCTIONS,
+            "must_agree": False,
+        }  # it is to say something else of the picture
+        stage = PlanStage(model=plan.model, **{**plan.settings, **options})
         before = f"Description: {wording.prompt}\nChange: "
         (done,) = self.done(stage, [Request(prompt=f"{before}{instruction}")])
         new = Wording(

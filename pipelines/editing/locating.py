@@ -3,9 +3,10 @@
 from typing import Any
 
 from ...engine.errors import InputError
+from ...engine.language.words.inflection import an
 from ...engine.stages.drafting.locate import Found, LocateStage, Sought
 from ...engine.values import Picture, Verdict
-from ..pocket.world.words import an
+from ..vocabulary import vocabulary_for
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
 from .source_image import SourceImage
@@ -17,14 +18,14 @@ def find(workflow: Workflow, original: SourceImage, name: str) -> Found:
     Raises:
         InputError: it is not in the picture, or the recipe has no drafter that could be asked.
     """
-    wording = wording_of(workflow, original)
-    phrase, told = phrase_of(name, wording), wording
+    vocabulary, shown = vocabulary_for(workflow.pipe.recipe), wording_of(workflow, original)
+    wording, phrase = shown, phrase_of(name, shown, vocabulary)
     if phrase is None and original.wording is None:  # the captioner may have overlooked it
-        told = an(" ".join(name.split()))
-        phrase = phrase_of(name, told)
-    if phrase is not None and (found := find_phrase(workflow, original, told, phrase)).seen:
+        wording = an(" ".join(name.split()))
+        phrase = phrase_of(name, wording, vocabulary)
+    if phrase is not None and (found := find_phrase(workflow, original, wording, phrase)).seen:
         return found
-    shows = f"no {name!r} was found in the picture, which shows {wording!r}"
+    shows = f"no {name!r} was found in the picture, which shows {shown!r}"
     raise InputError(f"{shows}: name something in it, or give a mask or a box")
 
 
@@ -38,7 +39,7 @@ def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase:
         picture=original.pixels,
         tokens=original.tokens,
         wording=wording,
-        others=with_others(wording, phrase),
+        others=with_others(wording, phrase, vocabulary_for(workflow.pipe.recipe)),
     )
     (done,) = workflow.done(locate_stage(workflow), [sought])
     return done.value

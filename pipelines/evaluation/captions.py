@@ -19,7 +19,7 @@ for _word in ("a", "of", "group"):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Told:
+class ReadCaption:
     """What a caption says. `style` is 'flat' where none is named; `setting` '' where none or several are."""
 
     things: Counter[Pair]
@@ -31,14 +31,14 @@ class Told:
         return {kind for kind, _ in self.things}
 
 
-def read_caption(caption: str) -> Told:
+def read_caption(caption: str) -> ReadCaption:
     """What a caption of the world's wordings says.
 
     A colour right before a thing is that thing's, any other the thing's before it ('a boat that is red'); a
     number is that of the next thing.
     """
     text = caption.lower()
-    return Told(
+    return ReadCaption(
         things=_things(text),
         setting=_named(text, SETTING_WORDS, ""),
         style=_named(text, STYLE_WORDS, "flat"),
@@ -51,13 +51,13 @@ def right_of(caption: str, scene: Scene) -> dict[str, bool]:
     `word for word` is the canonical wording, with sizes, places and relations; other wordings that are right as
     well do not count for it.
     """
-    told, things = read_caption(caption), pairs_of(scene)
+    read, things = read_caption(caption), pairs_of(scene)
     return {
-        "thing": told.kinds == {kind for kind, _ in things},
-        "colour": set(told.things) == set(things),
-        "count": sum(told.things.values()) == len(scene.things),
-        "setting": told.setting == scene.setting,
-        "style": told.style == scene.style,
+        "thing": read.kinds == {kind for kind, _ in things},
+        "colour": set(read.things) == set(things),
+        "count": sum(read.things.values()) == len(scene.things),
+        "setting": read.setting == scene.setting,
+        "style": read.style == scene.style,
         "word for word": caption.strip().lower() == prompt_of(scene),
     }
 

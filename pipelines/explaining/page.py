@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ...engine.values import Draft, Outcome, Verdict
 from ...engine.values.fact import Fact, said
-from ..sheets.grid import FAINT, INK, PAPER, fit, fitted, font, write
+from ..sheets.drawn_text import SMALL, font, line_height, write
+from ..sheets.grid import fit
 from ..sheets.heat import heat
+from ..sheets.palette import BAD, FAINT, GOOD, INK, LINE, PAPER
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -20,12 +22,11 @@ WIDTH = 1160
 _GAP = 16
 _CELL = 176
 _SHOWN = 6  # pictures in a row
-_LINE = 18
+_LINE = line_height()
 _HEAD = 22
 _FOOT = 26  # below a row of pictures
 _BARS = 320  # where they begin, from the left
 _WHOSE = 740  # where it is said who asked
-_YES, _NO, _BAR = (36, 112, 74), (178, 52, 44), (226, 224, 218)
 
 
 def explanation(outcome: Outcome, glimpses: "Glimpses") -> "PIL.Image.Image":
@@ -47,7 +48,7 @@ def explanation(outcome: Outcome, glimpses: "Glimpses") -> "PIL.Image.Image":
         for i, (image, note) in enumerate(zip(images, notes, strict=True)):
             x = _GAP + i * (_CELL + _GAP)
             sheet.paste(fit(image, _CELL), (x, y))
-            draw.text((x + 4, y + _CELL + 1), note, fill=FAINT, font=font(11))
+            draw.text((x + 4, y + _CELL + 1), note, fill=FAINT, font=font(SMALL))
         y += _CELL + _FOOT
     _write_verdict(draw, outcome.verdict, y + 4)
     return sheet
@@ -93,7 +94,7 @@ def written(draft: Draft, count: int) -> "PIL.Image.Image":
     whole = draft.image
     deep, wide = whole.height // rows, whole.width // columns
     full, rest = divmod(count, columns)
-    shown = PIL.Image.new("RGB", whole.size, _BAR)
+    shown = PIL.Image.new("RGB", whole.size, LINE)
     for box in ((0, 0, whole.width, full * deep), (0, full * deep, rest * wide, (full + 1) * deep)):
         if box[2] > box[0] and box[3] > box[1]:
             shown.paste(whole.crop(box), box[:2])
@@ -115,31 +116,29 @@ def scale(side: int) -> "PIL.Image.Image":
 
 def _write_head(draw: "PIL.ImageDraw.ImageDraw", outcome: Outcome) -> None:
     width, request = WIDTH - 2 * _GAP, outcome.request
-    draw.text((_GAP, _GAP), fitted(draw, request.prompt, width, font(20)), fill=INK, font=font(20))
+    write(draw, request.prompt, (_GAP, _GAP), width, size=20)
     y = _GAP + 30
     y += _LINE * write(draw, f"planned: {outcome.plan.prompt}", (_GAP, y), width, lines=2)
     if outcome.left_out:
         left_out = f"not drawn: {said(outcome.left_out)}"
-        y += _LINE * write(draw, left_out, (_GAP, y), width, lines=1, fill=_NO)
+        y += _LINE * write(draw, left_out, (_GAP, y), width, fill=BAD)
     best = f"candidate {outcome.best.index} of {len(outcome.trail)}, seed {request.seed}: {outcome.best.reason}"
-    write(draw, best, (_GAP, y), width, lines=1, fill=FAINT)
+    write(draw, best, (_GAP, y), width, fill=FAINT)
 
 
 def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict, y: int) -> None:
     seen = f"seen: {verdict.caption} (score {verdict.score:.2f})"
-    draw.text((_GAP, y), fitted(draw, seen, WIDTH - 2 * _GAP), fill=INK, font=font())
+    write(draw, seen, (_GAP, y), WIDTH - 2 * _GAP)
     y += _HEAD + 4
     for answer in verdict.answers:
         name = f"{answer.fact.kind}: {answer.fact.text}"
-        draw.text((_GAP, y), fitted(draw, name, _BARS - 2 * _GAP), fill=INK, font=font())
-        colour = (_YES if answer.shown else _NO) if answer.fact.asked else FAINT
-        draw.rectangle((_BARS, y + 2, _BARS + 300, y + 14), fill=_BAR)
+        write(draw, name, (_GAP, y), _BARS - 2 * _GAP)
+        colour = (GOOD if answer.shown else BAD) if answer.fact.asked else FAINT
+        draw.rectangle((_BARS, y + 2, _BARS + 300, y + 14), fill=LINE)
         draw.rectangle((_BARS, y + 2, _BARS + round(300 * answer.probability), y + 14), fill=colour)
         answered = f"{'yes' if answer.shown else 'no'}, {answer.probability:.0%}"
         draw.text((_BARS + 316, y), answered, fill=colour, font=font())
-        draw.text(
-            (_WHOSE, y), fitted(draw, whose(answer.fact), WIDTH - _WHOSE - _GAP), fill=colour, font=font()
-        )
+        write(draw, whose(answer.fact), (_WHOSE, y), WIDTH - _WHOSE - _GAP, fill=colour)
         y += 24
 
 

@@ -15,13 +15,12 @@ from ...engine.chain import Chain
 from ...engine.errors import DiptychError
 from ...engine.forecast import Forecast, Step, forecast
 from ...engine.loop import Policy
-from ...engine.memory import DeviceMemory, format_bytes
+from ...engine.memory import DeviceMemory, format_bytes, parse_bytes
 from ...engine.stage import ModelKey
 from ...engine.values import Request
 from ...engine.version import __version__
 from ..device import choose_device
 from ..terminal import error_console, out_console
-from ..units import parse_bytes
 from .build import build_chain, registry
 from .reader import Recipe, read_recipe
 

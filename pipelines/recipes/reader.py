@@ -24,13 +24,14 @@ from typing import Any
 
 from ...engine.errors import InputError
 from ...engine.messages import did_you_mean
+from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.stage import ModelKey
 from ...engine.values import Settings
 from ...engine.values.setting import declared, meant
 from .toml_file import read_toml
 
 RECIPES = Path(__file__).parent
-POCKET_WEIGHTS = RECIPES.parent / "pocket" / "weights"
+POCKET_WEIGHTS = ROOTS["pocket"].folder
 DTYPES = ("float32", "bfloat16", "float16")
 NO_MODEL = ModelKey("none", "")
 _OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
@@ -146,8 +147,9 @@ def refuse_code(recipe: Recipe) -> None:
 
 def resolve_checkpoint(checkpoint: str, folder: Path) -> str:
     """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are."""
-    if checkpoint.startswith("pocket/"):
-        return str(POCKET_WEIGHTS / checkpoint.removeprefix("pocket/"))
+    if rooted := root_of(checkpoint):
+        root, name = rooted
+        return str(root.folder / name)
     if checkpoint.startswith(("./", "../", "/", "~")):
         return str((folder / Path(checkpoint).expanduser()).resolve())
     return checkpoint

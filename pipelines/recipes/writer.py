@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
-from .reader import NO_MODEL, POCKET_WEIGHTS, Recipe, StageRecipe
+from .reader import NO_MODEL, Recipe, StageRecipe
 
 
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
@@ -23,10 +24,7 @@ def recipe_table(recipe: Recipe) -> dict[str, Any]:
 
 def checkpoint_name(checkpoint: str) -> str:
     """How a recipe names a checkpoint that `reader.resolve_checkpoint` found."""
-    path = Path(checkpoint)
-    if path.is_relative_to(POCKET_WEIGHTS):
-        return f"pocket/{path.relative_to(POCKET_WEIGHTS).as_posix()}"
-    return checkpoint
+    return short_name(Path(checkpoint)) or checkpoint
 
 
 def _stage(stage: StageRecipe) -> dict[str, Any]:

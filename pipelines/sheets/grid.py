@@ -1,25 +1,19 @@
 """Pictures side by side on one sheet of paper, with words above, beside and below them. Knows no models."""
 
 import dataclasses
-import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ...engine.errors import InputError
-from .drawn_text import drawable
+from .drawn_text import drawable, fitted, font, line_height, text_width, wrapped, write
+from .palette import INK, PAPER
 
 if TYPE_CHECKING:
     import PIL.Image
-    import PIL.ImageDraw
-    import PIL.ImageFont
-
-    Font: TypeAlias = PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont
 
 MAX_PIXELS = 64_000_000  # of a sheet
-PAPER, INK, FAINT = (250, 249, 246), (33, 31, 36), (104, 100, 108)
 _GAP = 14
-_LINE = 18
-_LETTER = 14  # pixels high
+_LINE = line_height()
 _TITLE = 22
 _CAPTION_LINES = 3
 
@@ -61,15 +55,14 @@ def grid(
     sheet = PIL.Image.new("RGB", (layout.width, layout.height), PAPER)
     draw = PIL.ImageDraw.Draw(sheet)
     if labels.title:
-        title = fitted(draw, labels.title, layout.width - 2 * _GAP, font(_TITLE))
-        draw.text((_GAP, _GAP - 2), title, fill=INK, font=font(_TITLE))
+        write(draw, labels.title, (_GAP, _GAP - 2), layout.width - 2 * _GAP, size=_TITLE)
     for i, text in enumerate(labels.columns[:columns]):
         x, y = layout.place(i)
         middle = (x + side // 2, y - _LINE - 2)
-        draw.text(middle, fitted(draw, text, side), fill=INK, font=font(), anchor="ma")
+        draw.text(middle, fitted(text, side), fill=INK, font=font(), anchor="ma")
     for i, text in enumerate(labels.rows):
         x, y = layout.place(i * columns)
-        draw.text((x - _GAP, y + side // 2), text, fill=INK, font=font(), anchor="rm")
+        draw.text((x - _GAP, y + side // 2), drawable(text), fill=INK, font=font(), anchor="rm")
     for i, image in enumerate(images):
         x, y = layout.place(i)
         if image is not None:
@@ -86,11 +79,12 @@ class _Layout:
     def __init__(self, count: int, columns: int, labels: Labels, side: int) -> None:
         self._columns = columns
         rows = -(-count // columns)
-        self._left = _GAP + (max(_width(text) for text in labels.rows) + _GAP if labels.rows else 0)
+        self._left = _GAP + (max(text_width(text) for text in labels.rows) + _GAP if labels.rows else 0)
         self._top = _GAP + (_TITLE + _GAP if labels.title else 0) + (_LINE + 4 if labels.columns else 0)
         self._across = side + _GAP
-        lines = max((len(_wrapped(text, side)) for text in labels.captions), default=0)
-        self._down = side + _GAP + min(lines, _CAPTION_LINES) * _LINE
+        captions = (wrapped(text, side, lines=_CAPTION_LINES) for text in labels.captions)
+        lines = max(map(len, captions), default=0)
+        self._down = side + _GAP + lines * _LINE
         self.width = self._left + columns * self._across
         self.height = self._top + rows * self._down
 
@@ -98,13 +92,6 @@ class _Layout:
         """Left and top of a picture."""
         row, column = divmod(index, self._columns)
         return self._left + column * self._across, self._top + row * self._down
-
-
-def font(size: int = _LETTER) -> "Font":
-    """The font of everything on paper; it ships inside Pillow."""
-    import PIL.ImageFont
-
-    return PIL.ImageFont.load_default(size)
 
 
 def fit(image: "PIL.Image.Image", side: int) -> "PIL.Image.Image":
@@ -115,40 +102,3 @@ def fit(image: "PIL.Image.Image", side: int) -> "PIL.Image.Image":
     way = PIL.Image.Resampling.LANCZOS if factor < 1 else PIL.Image.Resampling.NEAREST
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     return image.convert("RGB").resize(size, way)
-
-
-def write(
-    draw: "PIL.ImageDraw.ImageDraw",
-    text: str,
-    place: tuple[int, int],
-    width: int,
-    *,
-    lines: int,
-    fill: tuple[int, int, int] = INK,
-) -> int:
-    """Write `text` into so many lines of `width` pixels at most; returns how many it took."""
-    wrapped = _wrapped(text, width)
-    shown = wrapped[:lines]
-    if len(wrapped) > lines:
-        shown[-1] += " ..."
-    for i, line in enumerate(shown):
-        draw.text((place[0], place[1] + i * _LINE), fitted(draw, line, width), fill=fill, font=font())
-    return len(shown)
-
-
-def fitted(draw: "PIL.ImageDraw.ImageDraw", text: str, width: int, face: "Font | None" = None) -> str:
-    """`text`, cut where it is wider than `width` pixels."""
-    text, face = drawable(text), face or font()
-    if draw.textlength(text, font=face) <= width:
-        return text
-    while text and draw.textlength(f"{text}...", font=face) > width:
-        text = text[:-1]
-    return f"{text}..."
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(drawable(text), max(8, int(width / (0.5 * _LETTER)))) or [""]
-
-
-def _width(text: str) -> int:
-    return int(font().getlength(drawable(text)))

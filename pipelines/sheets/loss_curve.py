@@ -1,17 +1,19 @@
 """Draws a loss curve: `loss.csv` as a picture, on a logarithmic scale. Knows nothing of training."""
 
 import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from ..files import png_bytes
+from .drawn_text import font, write
+from .palette import CURVES, INK, LINE, PAPER
 
 WIDTH, HEIGHT = 960, 540
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 40  # margins
-INKS = ((28, 98, 200), (216, 96, 20), (40, 140, 70), (150, 60, 170), (120, 120, 120))
-_PAPER, _INK, _GRID = (252, 251, 248), (60, 60, 64), (222, 220, 214)
+MARKS, TITLE = 13, 16  # pixels of the letters
 
 Curve = list[tuple[float, float]]
 
@@ -19,24 +21,21 @@ Curve = list[tuple[float, float]]
 def draw_curve(path: Path, title: str) -> bytes:
     """A PNG file of the columns of a CSV file over its first, `step`; empty axes where it has no rows."""
     curves = _curves(path)
-    page = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
-    draw.text((LEFT, 12), title, fill=_INK, font=ImageFont.load_default(16))
+    page = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    draw = ImageDraw.Draw(page)
+    write(draw, title, (LEFT, 12), WIDTH - LEFT - RIGHT, size=TITLE)
     points = [point for curve in curves.values() for point in curve]
     if points:
         steps = max(x for x, _ in points)
         low = math.floor(math.log10(min(y for _, y in points)) * 4) / 4
         high = max(math.ceil(math.log10(max(y for _, y in points)) * 4) / 4, low + 0.25)
-        _axes(draw, font, steps=steps, low=low, high=high)
-        for ink, (place, (name, curve)) in zip(INKS, enumerate(curves.items()), strict=False):
+        _axes(draw, steps=steps, low=low, high=high)
+        for ink, (place, (name, curve)) in zip(CURVES, enumerate(curves.items()), strict=False):
             dots = [_place(x / steps, (math.log10(y) - low) / (high - low)) for x, y in curve]
             draw.line(dots, fill=ink, width=2)
-            draw.text(
-                (WIDTH - RIGHT - 150, TOP + 8 + 18 * place), f"{name}  {curve[-1][1]:.4g}", fill=ink, font=font
-            )
-    stream = io.BytesIO()
-    page.save(stream, format="PNG")
-    return stream.getvalue()
+            legend = (WIDTH - RIGHT - 150, TOP + 8 + 18 * place)
+            write(draw, f"{name} {curve[-1][1]:.4g}", legend, 150, size=MARKS, fill=ink)
+    return png_bytes(page)
 
 
 def _curves(path: Path) -> dict[str, Curve]:
@@ -52,7 +51,6 @@ def _curves(path: Path) -> dict[str, Curve]:
 
 def _axes(
     draw: ImageDraw.ImageDraw,
-    font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
     *,
     steps: float,
     low: float,
@@ -60,12 +58,12 @@ def _axes(
 ) -> None:
     for mark in _marks(low, high):
         y = _place(0, (math.log10(mark) - low) / (high - low))[1]
-        draw.line(((LEFT, y), (WIDTH - RIGHT, y)), fill=_GRID)
-        draw.text((8, y - 8), f"{mark:g}", fill=_INK, font=font)
+        draw.line(((LEFT, y), (WIDTH - RIGHT, y)), fill=LINE)
+        draw.text((8, y - 8), f"{mark:g}", fill=INK, font=font(MARKS))
     for quarter in range(5):
         x = _place(quarter / 4, 0)[0]
-        draw.line(((x, TOP), (x, HEIGHT - BOTTOM)), fill=_GRID)
-        draw.text((x - 14, HEIGHT - BOTTOM + 8), f"{steps * quarter / 4:.0f}", fill=_INK, font=font)
+        draw.line(((x, TOP), (x, HEIGHT - BOTTOM)), fill=LINE)
+        draw.text((x - 14, HEIGHT - BOTTOM + 8), f"{steps * quarter / 4:.0f}", fill=INK, font=font(MARKS))
 
 
 def _marks(low: float, high: float) -> Sequence[float]:

@@ -3,24 +3,22 @@
 Knows nothing of models: a task that can be looked at says what to show.
 """
 
-import io
 import os
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from ..files import write_atomically
-from .drawn_text import drawable
+from ..files import png_bytes, write_atomically
+from .drawn_text import SMALL, line_height, wrapped, write
+from .palette import PAPER
 
 SAMPLES = "samples"
 COUNT = 6  # samples on a sheet
 SIDE = 160  # pixels of a picture on it
-GAP, LINE, LETTERS = 10, 14, 26  # pixels, pixels, characters of a line below
-_PAPER, _INK = (252, 251, 248), (60, 60, 64)
+GAP, LINES = 10, 16  # pixels; lines below, at most
 
 Column = tuple[Sequence[torch.Tensor], str]
 """Pictures uint8 (h, w, 3) of any sizes, one below the other, and what stands below them."""
@@ -48,20 +46,16 @@ def write_samples(task: object, work: Path) -> None:
 
 def draw_samples(columns: Sequence[Column]) -> bytes:
     """A PNG file of the columns, side by side."""
-    texts = [textwrap.wrap(drawable(text), LETTERS) for _, text in columns]
     most = max((len(pictures) for pictures, _ in columns), default=0)
-    lines = max(map(len, texts), default=0)
-    height = GAP + most * (SIDE + GAP) + lines * LINE + GAP
-    page = Image.new("RGB", (GAP + len(columns) * (SIDE + GAP), height), _PAPER)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
-    for i, (pictures, _) in enumerate(columns):
+    lines = max((len(wrapped(text, SIDE, lines=LINES, size=SMALL)) for _, text in columns), default=0)
+    height = GAP + most * (SIDE + GAP) + lines * line_height(SMALL) + GAP
+    page = Image.new("RGB", (GAP + len(columns) * (SIDE + GAP), height), PAPER)
+    draw = ImageDraw.Draw(page)
+    for i, (pictures, text) in enumerate(columns):
         x = GAP + i * (SIDE + GAP)
         for j, pixels in enumerate(pictures):
             picture = Image.fromarray(pixels.cpu().numpy())
             way = Image.Resampling.NEAREST if picture.width < SIDE else Image.Resampling.LANCZOS
             page.paste(picture.resize((SIDE, SIDE), way), (x, GAP + j * (SIDE + GAP)))
-        for k, line in enumerate(texts[i]):
-            draw.text((x, GAP + most * (SIDE + GAP) + k * LINE), line, fill=_INK, font=font)
-    stream = io.BytesIO()
-    page.save(stream, format="PNG")
-    return stream.getvalue()
+        write(draw, text, (x, GAP + most * (SIDE + GAP)), SIDE, lines=LINES, size=SMALL)
+    return png_bytes(page)

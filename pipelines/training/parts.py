@@ -1,32 +1,27 @@
 """What the trainers stand on: tokenizer, words and latents, each fitted once into the training's folder; and
 the trainers themselves, at the sizes that a config says.
 
-    OUT/tokenizer   OUT/text   OUT/latents   OUT/<model>/   OUT/sizes.json (what each of them was made with)
+    OUT/tokenizer   OUT/text   OUT/latents   OUT/<model>/   OUT/sizes.json (see `made_with`)
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ...engine.diffusion.objective import Objective
 from ...engine.errors import InputError
 from ...engine.models.diffusion.patch_latents import PatchLatents
 from ...engine.models.vision.patch_codebook import PatchCodebook
-from ..files import prepare_folder, write_atomically
+from ..files import prepare_folder, replacing_folder, write_atomically
 from ..sheets.sample_sheet import SAMPLES, draw_samples
 from .config import Table, sizes_of
 from .data.folder_data import open_folder
 from .data.source import PICTURE_SIDE, TrainingData, WorldData
-from .loop.folders import replacing
 from .loop.trainer import STATE, Task
 from .loop.warm_start import start_from
-
-MODELS = ("planner", "drafter", "refiner", "captioner", "inspector")
-SIZES = "sizes.json"
-WORLD_ONLY = ("inspector",)  # what needs to know where each thing of a picture is
+from .made_with import MadeWith
+from .trainers import TRAINERS, Need, make_task
 
 
 def read_data(
@@ -54,21 +49,6 @@ def read_data(
     return open_folder(Path(name), out / "pictures", side=side, say=say)
 
 
-def check_data(out: Path, data: TrainingData) -> None:
-    """Raises `InputError` if what lies in `out` was trained on other data."""
-    for name, sizes in _read_sizes(out).items():
-        if (before := sizes.get("data", "world")) != data.name:
-            raise InputError(
-                f"{out / name}: was trained on {before}, not on {data.name}: name that with --data"
-            )
-
-
-def _read_sizes(out: Path) -> dict[str, Table]:
-    """What each thing in `out` was made with; empty where nobody has noted it."""
-    path = out / SIZES
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
 class Parts:
     """The fitted parts of a training's folder. What is there is loaded, what is missing is fitted first.
 
@@ -93,6 +73,7 @@ class Parts:
     ) -> None:
         self.out, self.config, self.beginning, self.base, self._say = out, config, beginning, base, say
         self.data: TrainingData = data or WorldData(count=config["pictures"])
+        self._made_with = MadeWith(out, self.data)
 
     def codebook(self) -> PatchCodebook:
         """The image tokenizer."""
@@ -146,100 +127,55 @@ class Parts:
         sizes = sizes_of(self.config, name)
         batch_size = self.config[name]["training"]["batch_size"]
         begun_with = {**sizes, "batch_size": batch_size, "seed": self.config["seed"]}
-        if name == "lora":
-            begun_with["base"] = str(self.base)
-        if name == "preference":
-            begun_with["beginning"] = self._fingerprint()
-        self._check(name, begun_with)
+        begun_with |= self._further_ones(name)
+        self._made_with.check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
+        if TRAINERS[name].world_only and not isinstance(self.data, WorldData):
+            raise InputError(f"train {name}: is trained on the world alone: leave --data out")
         try:
-            task = self._task(name, {**sizes, "seed": self.config["seed"]})
+            needed = [self._needed(need) for need in TRAINERS[name].needs]
+            task = make_task(name, needed, {**sizes, "seed": self.config["seed"]})
         except (ValueError, AssertionError, StrictDataclassError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise InputError(f"config: [{name}]: these sizes do not fit together: {reason}") from error
         beginning = None if (self.out / name / STATE).exists() else self.beginning
         if beginning is not None and (copied := start_from(task, beginning)):
             self._say(f"{name}: {copied:,} weights begin as those of {beginning}")
-        self._remember(name, begun_with)
+        self._made_with.note(name, begun_with)
         return task
 
-    def _fingerprint(self) -> str:
+    def _further_ones(self, name: str) -> Table:
+        """What a model is made with beside its sizes: weights that its trainer begins with."""
         from .tasks.preference import fingerprint
 
-        assert self.beginning is not None, "what is tuned goes on from weights"
-        return fingerprint(self.beginning)
+        found: Table = {}
+        for need in TRAINERS[name].needs:
+            if need == "base":
+                found[need] = str(self.base)
+            if need == "beginning":
+                found[need] = fingerprint(self._needed(need))
+        return found
 
-    def _task(self, name: str, sizes: Table) -> Task:
-        match name:
-            case "planner":
-                from .tasks.planner import PlannerTask
-
-                return PlannerTask(self.data, self.words(), **sizes)
-            case "drafter":
-                from .tasks.drafter import DrafterTask
-
-                return DrafterTask(self.data, self.codebook(), self.words(), **sizes)
-            case "refiner":
-                from .tasks.refiner import Drops, RefinerTask
-
-                sizes |= {"channels": tuple(sizes["channels"]), "drops": Drops(**sizes["drops"])}
-                sizes |= {"objective": Objective(**sizes["objective"])}
-                return RefinerTask(self.data, self.codebook(), self.latents(), self.words(), **sizes)
-            case "captioner":
-                from .tasks.captioner import CaptionerTask
-
-                return CaptionerTask(self.data, self.codebook(), self.words(), **sizes)
-            case "inspector":
-                from .tasks.inspector import InspectorTask
-
-                if not isinstance(self.data, WorldData):
-                    raise InputError("train inspector: is trained on the world alone: leave --data out")
-                return InspectorTask(self.data, **sizes)
-            case "preference":
-                from .tasks.preference import PreferenceTask
-
-                assert self.beginning is not None, "what is tuned goes on from weights"
-                return PreferenceTask(self.data, self.beginning, **sizes)
-            case "lora":
-                from .tasks.lora import LoraTask
-
-                assert self.base is not None, "LoRA has a base"
-                return LoraTask(self.data, self.base, **sizes)
-            case _:
-                raise AssertionError(f"no model {name!r}")
+    def _needed(self, need: Need) -> Any:
+        """A part that a trainer is made of."""
+        match need:
+            case "data" | "beginning" | "base":
+                part = getattr(self, need)
+                assert part is not None, f"a trainer needs {need}, which is checked before"
+                return part
+            case "codebook" | "words" | "latents":
+                return getattr(self, need)()
 
     def _fitted(self, name: str, sizes: Table, fit: Callable[[Path], object]) -> Path:
         folder = self.out / name
-        self._check(name, sizes)
+        self._made_with.check(name, sizes)
         if not folder.exists():
             self._say(f"{name}: is being fitted")
-            with replacing(folder) as part:
+            with replacing_folder(folder) as part:
                 fit(part)
-            self._remember(name, sizes)
+            self._made_with.note(name, sizes)
         return folder
-
-    def _check(self, name: str, sizes: Table) -> None:
-        """What is there was made with these sizes, or nobody knows with which."""
-        if not (self.out / name).exists():
-            return
-        now = self._named(sizes)
-        before = {"data": "world"} | _read_sizes(self.out).get(name, now)
-        for key in {**before, **now}:
-            was, wanted = before.get(key), now.get(key)
-            if was != wanted:
-                raise InputError(
-                    f"{self.out / name}: was begun with {key} = {was}, which is now {wanted}: "
-                    f"take another --out, or remove the folder"
-                )
-
-    def _remember(self, name: str, sizes: Table) -> None:
-        known = _read_sizes(self.out) | {name: sizes if self.data.name == "world" else self._named(sizes)}
-        write_atomically(self.out / SIZES, (json.dumps(known, indent=2) + "\n").encode())
-
-    def _named(self, sizes: Table) -> Table:
-        """The sizes, and the name of the data that goes with them."""
-        return {**sizes, "data": self.data.name}
 
 
 def open_parts(

@@ -15,15 +15,17 @@ from .config import Table, read_config
 from .data.source import PICTURE_SIDE
 from .loop.batches import CAN_FORK
 from .loop.weights import quiet_libraries
+from .made_with import check_data
 from .one import Lasting, say, train_one
-from .parts import MODELS, WORLD_ONLY, Parts, check_data, open_parts, read_data
+from .parts import Parts, open_parts, read_data
 from .shipping import ship, with_another, write_recipe
 from .tasks.lora import check_base
 from .tasks.preference import keys_of
 from .together import train_together
+from .trainers import MODELS, TRAINERS, WORLD_ONLY
 
-WHAT = ("tokenizer", *MODELS, "all", "preference", "lora", "ship")
-WITHOUT_KEPT_PICTURES = ("planner", "inspector", "preference", "ship")
+WHAT = ("tokenizer", *MODELS, "all", *(name for name in TRAINERS if name not in MODELS), "ship")
+WITHOUT_KEPT_PICTURES = (*(name for name, trainer in TRAINERS.items() if not trainer.looks), "ship")
 
 
 def run_training(

@@ -8,12 +8,11 @@ from pathlib import Path
 from ...engine.errors import DiptychError, InputError
 from ...engine.language.closed_vocabulary import known_words, vocabulary
 from ...engine.models.checkpoint.folder import parameter_count
-from ..files import write_atomically
+from ..files import replacing_folder, write_atomically
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
 from .data.source import TrainingData, WorldData
-from .loop.folders import replacing
-from .parts import MODELS
 from .tasks.calibration import calibrate
+from .trainers import MODELS
 
 SHIPPED = ("tokenizer", *MODELS)
 
@@ -45,7 +44,7 @@ def ship(
     try:
         into.mkdir(parents=True, exist_ok=True)
         for name, folder in found.items():
-            with replacing(into / name) as part:
+            with replacing_folder(into / name) as part:
                 _copy(folder, part)
                 count = parameter_count(part)
                 if name == "planner":
@@ -69,7 +68,7 @@ def with_another(name: str, folder: Path, weights: Path, into: Path) -> Path:
     for each in SHIPPED:
         source = folder if each == name else weights / each
         if source.is_dir():
-            with replacing(into / each) as part:
+            with replacing_folder(into / each) as part:
                 _copy(source, part)
     return write_recipe(into)
 

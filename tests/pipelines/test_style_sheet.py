@@ -20,7 +20,7 @@ def test_each_style_gets_the_subject_and_the_seed(style_sheet: StyleSheet) -> No
     assert sheet.page.width > 2 * 256
 
 
-def test_without_styles_they_are_those_of_the_pocket_world(style_sheet: StyleSheet) -> None:
+def test_without_styles_they_are_those_that_the_planner_knows(style_sheet: StyleSheet) -> None:
     sheet = style_sheet("a boat")
     assert len(sheet.styles) == len(sheet.outcomes) == 5 and "in watercolour" in sheet.styles
 

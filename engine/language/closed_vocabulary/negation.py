@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from ...values.fact import Span
 from ..words.common_words import words
+from ..words.grammar_words import JOINS
 from .context import ARTICLES
 from .phrases import Piece
 
 _ENDS = words("but mais that which who just only next near beside by qui")
-_JOINS = words("and with et avec")
 _OF_QUALITIES = words("not pas isn't aren't")
 _SOFTENS = words("so too very that si trop très")
 _CHOICE = words("or ou")
@@ -108,4 +108,4 @@ def _ends(pieces: Sequence[Piece], at: int, *, held: bool) -> bool:
         return True
     after = pieces[at + 1] if at + 1 < len(pieces) else None
     begins = after is not None and (after.word in ARTICLES or after.category == "number")
-    return piece.role == "function" and piece.word in _JOINS and begins
+    return piece.role == "function" and piece.word in JOINS and begins

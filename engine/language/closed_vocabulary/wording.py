@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...values.fact import Fact, FactKind, once
+from ..words.inflection import an
 from .composition import LEFT, MIDDLE, RIGHT, Composition
 from .vocabulary import Vocabulary
 from .wish import Said, Thing
@@ -194,11 +195,6 @@ def _style(composition: Composition, vocabulary: Vocabulary) -> str:
     """The end of a full wording that says the style; empty where that is the plain one."""
     style = composition.style
     return f", {style.value}" if style and style.value != vocabulary.plain_style else ""
-
-
-def an(phrase: str) -> str:
-    """`phrase` behind its indefinite article."""
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def number_of(count: int, phrase: str, vocabulary: Vocabulary) -> str:

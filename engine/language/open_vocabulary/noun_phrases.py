@@ -7,7 +7,7 @@ word of grammar between.
 import dataclasses
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..words.common_words import FUNCTION_WORDS, NEGATIONS, words
 from ..words.content import plain, words_of
@@ -116,18 +116,28 @@ def _ends_run(run: Sequence[str], word: str) -> bool:
 def _phrase(run: Sequence[str], before: str, after: Sequence[str]) -> NounPhrase | None:
     """The phrase that a run of words is; none for a colour or a number alone."""
     *others, noun = run
-    if noun in COLOURS or noun in NUMBERS or noun.isdigit():
+    if is_no_noun(noun):
         return None
-    colours = [COLOURS[word] for word in others if word in COLOURS]
+    colours = colours_in(others)
     if not colours and after and after[0] in _IS:
-        colours = [COLOURS[word] for word in after[1 : 1 + _REACH] if word in COLOURS]
+        colours = colours_in(after[1 : 1 + _REACH])
     return NounPhrase(
         noun=stem(noun),
         word=noun,
         others=frozenset(stem(word) for word in others),
-        colours=frozenset().union(*colours),
+        colours=colours,
         number=_number(others, before),
     )
+
+
+def is_no_noun(word: str) -> bool:
+    """Whether the last of a run of words is a colour or a number that stands alone."""
+    return word in COLOURS or word in NUMBERS or word.isdigit()
+
+
+def colours_in(words: Iterable[str]) -> frozenset[str]:
+    """The families of all colour words among these."""
+    return frozenset().union(*(COLOURS[word] for word in words if word in COLOURS))
 
 
 def _number(others: Sequence[str], before: str) -> int | None:

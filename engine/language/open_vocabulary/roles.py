@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..words.common_words import FUNCTION_WORDS, NEGATIONS, words
 from ..words.inflection import NUMBERS, stem
-from .noun_phrases import COLOURS, clauses
+from .noun_phrases import COLOURS, clauses, colours_in, is_no_noun
 
 _RELATIONS = """
     left: left of; to the left of; on the left of; on the left side of; to the left side of
@@ -201,8 +201,7 @@ def _is_verb(word: str, run: Sequence[str], before: str, after: str) -> bool:
 
 def _thing(run: Sequence[str]) -> Iterator[_Token]:
     """The noun that a run of words ends with; none for a colour or a number alone."""
-    if not run or run[-1] in COLOURS or run[-1] in NUMBERS or run[-1].isdigit():
+    if not run or is_no_noun(run[-1]):
         return
     *others, noun = run
-    colours = frozenset().union(*(COLOURS[word] for word in others if word in COLOURS))
-    yield _Token("thing", noun, Thing(stem(noun), colours, noun))
+    yield _Token("thing", noun, Thing(stem(noun), colours_in(others), noun))

@@ -1,4 +1,5 @@
-"""Whether two words are forms of one: case, number, simple endings, a numeral for a number word.
+"""Whether two words are forms of one: case, number, simple endings, a numeral for a number word; and which
+article a phrase has.
 
 English for the most part; in other languages words are at least the same in any case. Data and rules alone.
 """
@@ -24,6 +25,11 @@ NUMBERS = {
 _VOWEL = re.compile("[aeiouy]")
 _DOUBLED = re.compile(r"([bdfgklmnprtz])\1$")
 _MARKS = re.compile(r"['\u2019]s?$")
+
+
+def an(phrase: str) -> str:
+    """`phrase` behind its indefinite article: 'an orange cat', 'a red cat'."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def stem(word: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from ...errors import CheckpointError
 from .hub import cached, how_to_get, is_unfinished
+from .roots import ROOTS, root_of
 
-POCKET = Path(__file__).parents[3] / "pipelines" / "pocket" / "weights"
 _SAFETENSORS = ".safetensors"
 _INDEX = ".safetensors.index.json"
 _USUAL = ("model", "diffusion_pytorch_model")
@@ -21,17 +21,17 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def folder_of(checkpoint: str) -> Path:
-    """The folder of a checkpoint: `pocket/NAME` is one that ships in the package, anything else is a path, or
-    an id of the Hub (`ORGANISATION/NAME`, and `@REVISION` if one is pinned) that lies in this machine's cache.
+    """The folder of a checkpoint: `pocket/NAME` lies in the folder that `roots` has by this name. Anything else
+    is a path, or an id of the Hub (`ORGANISATION/NAME`, and `@REVISION` if one is pinned) that lies in this
+    machine's cache.
 
     Raises:
         CheckpointError: there is no such folder.
     """
-    if checkpoint.startswith("pocket/"):
-        name = Path(checkpoint.removeprefix("pocket/"))
-        folder = POCKET / name
+    if rooted := root_of(checkpoint):
+        root, name = rooted[0], Path(rooted[1])
+        folder, hint = root.folder / name, root.hint
         found = not name.is_absolute() and len(name.parts) > 0
-        hint = "install the package again, or train it: diptych train all"
     else:
         folder = Path(checkpoint)
         with contextlib.suppress(RuntimeError):  # the home of a user that there is not
@@ -39,7 +39,8 @@ def folder_of(checkpoint: str) -> Path:
         if not os.path.isdir(folder):
             folder = cached(checkpoint) or folder
         found = True
-        hint = "give the folder of a checkpoint, or pocket/NAME for one that ships in the package"
+        shipped = "".join(f", or {name}/NAME for one that ships in the package" for name in ROOTS)
+        hint = f"give the folder of a checkpoint{shipped}"
         if command := how_to_get(checkpoint):
             hint = f"it is no folder, and not in the Hub's cache: get it with {command}"
     if not found or ".." in folder.parts or not os.path.isdir(folder):

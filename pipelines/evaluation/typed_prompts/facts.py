@@ -33,10 +33,10 @@ class FactsAsked:
 
 def facts_asked(typed: TypedPrompt, asked: Sequence[Fact], words: WordsSaid) -> FactsAsked:
     """Compare the facts that the plan says were `asked` with those that were."""
-    told = list(dict.fromkeys(fact.claim for fact in asked))
+    claims = list(dict.fromkeys(fact.claim for fact in asked))
     doubtful = {f.claim for f in asked if words.rests_on_either(f) or (f.span is None and words.either)}
-    right = [gold for gold in typed.facts if any(_same(claim, gold) for claim in told)]
-    strange = [claim for claim in told if not any(_same(claim, gold) for gold in right)]
+    right = [gold for gold in typed.facts if any(_same(claim, gold) for claim in claims)]
+    strange = [claim for claim in claims if not any(_same(claim, gold) for gold in right)]
     missing = [gold for gold in typed.facts if gold not in right]
     return FactsAsked(
         right=tuple(right),

@@ -45,8 +45,8 @@ def _reworded(
     claims: Sequence[Claim], old: str, values: Collection[str], said: Sequence[Claim], rng: random.Random
 ) -> list[Claim]:
     """Another kind of thing, of which nothing is said yet, in place of `old` in all facts."""
-    told = " ".join(text for _, text in said)
-    new = rng.choice([value for value in values if value not in told])
+    whole = " ".join(text for _, text in said)
+    new = rng.choice([value for value in values if value not in whole])
     pattern = re.compile(rf"\b(?:{old}|{plural(old)})\b")
 
     def put(found: re.Match[str]) -> str:

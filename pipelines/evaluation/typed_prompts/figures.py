@@ -22,7 +22,7 @@ Figures = dict[str, Share]
 def acceptance_of(rows: Sequence[WordsRow]) -> Figures:
     """Whether what was accepted deserved it, and what deserved it was accepted."""
     false_accepts = sum(row.false_accept for row in rows)
-    told = [shown for row in rows for shown in row.told.values() if shown is not None]
+    answers = [shown for row in rows for shown in row.answers.values() if shown is not None]
     return {
         "accepted": Share.of_truths(row.accepted for row in rows),
         "false_accepts": Share(false_accepts, sum(row.accepted for row in rows)),
@@ -30,7 +30,7 @@ def acceptance_of(rows: Sequence[WordsRow]) -> Figures:
         "false_accepts_of_wanting": Share(false_accepts, sum(row.wanting for row in rows)),
         "false_rejects": Share.of_truths(not row.accepted for row in rows if row.deserving),
         "refused": Share.of_truths(bool(row.error) for row in rows),
-        "shown": Share.of_truths(told),
+        "shown": Share.of_truths(answers),
     }
 
 

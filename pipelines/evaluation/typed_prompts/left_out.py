@@ -63,8 +63,8 @@ def words_said(typed: TypedPrompt, left_out: Iterable[Span]) -> WordsSaid:
     cannot = _keys(typed.left_out, typed.language) - either
     marks = marked(prompt).cannot
     in_marks = [word for word in words_of(prompt) if any(_within(word, mark) for mark in marks)]
-    told = cannot | either
-    counted = [*content_words(prompt), *(w for w in in_marks if _key(w.text, typed.language) in told)]
+    listed = cannot | either
+    counted = [*content_words(prompt), *(w for w in in_marks if _key(w.text, typed.language) in listed)]
     return WordsSaid(
         said=frozenset(
             _key(word.text, typed.language)

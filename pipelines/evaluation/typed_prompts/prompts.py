@@ -96,9 +96,9 @@ def read_typed(path: Path = FILE) -> tuple[TypedPrompt, ...]:
 
 
 def _typed(row: dict[str, Any]) -> TypedPrompt:
-    told = {name: tuple(row[name]) for name in ("left_out", "either", "tags")}
+    lists = {name: tuple(row[name]) for name in ("left_out", "either", "tags")}
     facts = tuple((kind, text) for kind, text in row["facts"])
-    return TypedPrompt(prompt=row["prompt"], facts=facts, language=row["language"], split=row["split"], **told)
+    return TypedPrompt(prompt=row["prompt"], facts=facts, language=row["language"], split=row["split"], **lists)
 
 
 def _stands_in(word: str, prompt: str) -> bool:

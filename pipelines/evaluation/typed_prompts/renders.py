@@ -59,7 +59,7 @@ class WordsRow:
         return facts_asked(self.typed, self.asked, self.words)
 
     @cached_property
-    def told(self) -> dict[Claim, bool | None]:
+    def answers(self) -> dict[Claim, bool | None]:
         """Whether the picture shows what it is to show, as far as the inspector can tell.
 
         All that the prompt asks for, and what the engine claims to have carried out of the words of which
@@ -73,7 +73,7 @@ class WordsRow:
     @property
     def not_shown(self) -> list[str]:
         """Facts that the picture should show, and does not."""
-        return [text for (_, text), shown in self.told.items() if shown is False]
+        return [text for (_, text), shown in self.answers.items() if shown is False]
 
     @property
     def wanting(self) -> bool:
@@ -90,7 +90,7 @@ class WordsRow:
         """
         if self.wanting or self.words.said & self.words.either:
             return False
-        return not any(self.told.get(claim, False) is None for claim in self.facts.missing)
+        return not any(self.answers.get(claim, False) is None for claim in self.facts.missing)
 
     @property
     def false_accept(self) -> bool:

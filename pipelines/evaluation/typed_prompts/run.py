@@ -16,7 +16,7 @@ from .report import Body, to_json, to_table
 from .score import score_figures
 
 PLAN = "plan"
-LISTED = 100  # mistakes that are told of, at most
+LISTED = 100  # mistakes that are printed, at most
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,10 +104,10 @@ def _measured(
 def _tell(rows: Sequence[WordsRow]) -> None:
     """What went wrong, prompt by prompt; not for held-out ones, so that nothing is tuned to them."""
     console = error_console()
-    told = {row.prompt: [*row.wrong, *row.misread, *([row.error] if row.error else [])] for row in rows}
-    wrong = [row for row in rows if told[row.prompt]]
+    mistakes = {row.prompt: [*row.wrong, *row.misread, *([row.error] if row.error else [])] for row in rows}
+    wrong = [row for row in rows if mistakes[row.prompt]]
     shown = [row for row in wrong if row.typed.split == "development"][:LISTED]
     for row in shown:
-        console.print(f"diptych: {row.prompt!r}: {'; '.join(told[row.prompt])}", soft_wrap=True)
+        console.print(f"diptych: {row.prompt!r}: {'; '.join(mistakes[row.prompt])}", soft_wrap=True)
     if more := len(wrong) - len(shown):
         console.print(f"diptych: and {more} more of which something is wrong: see --json", soft_wrap=True)

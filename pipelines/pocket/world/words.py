@@ -2,6 +2,8 @@
 
 import re
 
+from ....engine.language.words.inflection import an as an
+
 KIND_WORDS: dict[str, tuple[str, ...]] = {
     "cat": ("cat", "kitten", "kitty"),
     "fish": ("fish",),
@@ -106,11 +108,6 @@ _FUNCTION_WORDS = frozenset(
         *("side", "thing", "things", "top"),
     }
 )
-
-
-def an(phrase: str) -> str:
-    """`phrase` behind its indefinite article: 'an orange cat', 'a red cat'."""
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def plural(noun: str) -> str:

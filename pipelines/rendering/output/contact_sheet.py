@@ -11,10 +11,11 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ...files import GALLERY, SHEET
-from ...sheets.drawn_text import drawable
+from ...sheets.drawn_text import font, line_height, write
+from ...sheets.palette import FAINT, GOOD, PAPER, POOR
 from ...sheets.thumbnails import thumbnail_name
 from .folder import OutputFolder
 from .record import Record
@@ -22,9 +23,6 @@ from .record import Record
 if TYPE_CHECKING:
     import PIL.Image
     import PIL.ImageDraw
-    import PIL.ImageFont
-
-    Font: TypeAlias = PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont
 
 COLUMNS = 10
 SHEET_PICTURES = 120
@@ -32,12 +30,9 @@ MAX_SHEETS = 10
 
 _SIDE = 192  # pixels of a picture on the sheet, at most
 _GAP = 18
-_LINE = 17
+_LINE = line_height()
 _PROMPT_LINES = 2
 _FOOT = 34
-_PAPER, _INK, _FAINT = (250, 249, 246), (33, 31, 36), (104, 100, 108)
-_GOOD, _POOR = (36, 112, 74), (138, 82, 16)
-_LABEL_SIZE = 14
 
 
 def write_sheets(records: Iterable[Record], folder: OutputFolder) -> list[str]:
@@ -78,24 +73,22 @@ def contact_sheet(records: list[Record], out: Path, *, more: int = 0) -> bytes:
     """
     import PIL.Image
     import PIL.ImageDraw
-    import PIL.ImageFont
 
     columns = min(len(records), max(3, min(COLUMNS, math.ceil(math.sqrt(1.5 * len(records))))))
     lines = math.ceil(len(records) / columns)
     width = _GAP + columns * (_SIDE + _GAP)
     label = _label_height(records)
     height = _GAP + lines * (_SIDE + label + _GAP)
-    sheet = PIL.Image.new("RGB", (width, height + (_FOOT if more else 0)), _PAPER)
+    sheet = PIL.Image.new("RGB", (width, height + (_FOOT if more else 0)), PAPER)
     draw = PIL.ImageDraw.Draw(sheet)
-    font = PIL.ImageFont.load_default(_LABEL_SIZE)
     for place, record in enumerate(records):
         x = _GAP + place % columns * (_SIDE + _GAP)
         y = _GAP + place // columns * (_SIDE + label + _GAP)
         if (picture := _small(record, out)) is not None:
             sheet.paste(picture, (x + (_SIDE - picture.width) // 2, y + _SIDE - picture.height))
-        _label(draw, font, record, (x, y + _SIDE + 5))
+        _label(draw, record, (x, y + _SIDE + 5))
     if more:
-        draw.text((_GAP, height), f"and {more} more: see {GALLERY}", fill=_FAINT, font=font)
+        draw.text((_GAP, height), f"and {more} more: see {GALLERY}", fill=FAINT, font=font())
     stream = io.BytesIO()
     sheet.save(stream, format="PNG", compress_level=4)
     return stream.getvalue()
@@ -131,38 +124,12 @@ def _label_height(records: list[Record]) -> int:
     return lines * _LINE + 8
 
 
-def _label(draw: "PIL.ImageDraw.ImageDraw", font: "Font", record: Record, place: tuple[int, int]) -> None:
+def _label(draw: "PIL.ImageDraw.ImageDraw", record: Record, place: tuple[int, int]) -> None:
     x, y = place
-    draw.text((x, y), f"{record.row}", fill=_FAINT, font=font)
+    write(draw, f"{record.row}", (x, y), _SIDE // 2, fill=FAINT)
     if record.score is not None:
-        colour = _GOOD if record.accepted else _POOR
-        draw.text((x + _SIDE, y), f"{100 * record.score:.0f} %", fill=colour, font=font, anchor="ra")
-    wrapped = _wrapped(draw, font, record.prompt, lines=_PROMPT_LINES)
-    for i, line in enumerate(wrapped, start=1):
-        draw.text((x, y + _LINE * i), line, fill=_INK, font=font)
+        colour = GOOD if record.accepted else POOR
+        draw.text((x + _SIDE, y), f"{100 * record.score:.0f} %", fill=colour, font=font(), anchor="ra")
+    taken = write(draw, record.prompt, (x, y + _LINE), _SIDE, lines=_PROMPT_LINES)
     if record.left_out:
-        (line,) = _wrapped(draw, font, f"not drawn: {record.not_drawn}", lines=1)
-        draw.text((x, y + _LINE * (len(wrapped) + 1)), line, fill=_POOR, font=font)
-
-
-def _wrapped(draw: "PIL.ImageDraw.ImageDraw", font: "Font", text: str, *, lines: int) -> list[str]:
-    """The first lines of `text`, none wider than a picture; three dots where some is left out."""
-    words = drawable(text, 200).split()
-    wrapped: list[str] = []
-    while words and len(wrapped) < lines:
-        line = words.pop(0)
-        while words and draw.textlength(f"{line} {words[0]}", font=font) <= _SIDE:
-            line = f"{line} {words.pop(0)}"
-        wrapped.append(line)
-    if words:
-        wrapped[-1] = f"{wrapped[-1]} ..."
-    return [_cut(draw, font, line) for line in wrapped]
-
-
-def _cut(draw: "PIL.ImageDraw.ImageDraw", font: "Font", line: str) -> str:
-    if draw.textlength(line, font=font) <= _SIDE:
-        return line
-    line = line.removesuffix(" ...")
-    while line and draw.textlength(line + "...", font=font) > _SIDE:
-        line = line[:-1]
-    return line + "..."
+        write(draw, f"not drawn: {record.not_drawn}", (x, y + _LINE * (taken + 1)), _SIDE, fill=POOR)

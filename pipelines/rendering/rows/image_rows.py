@@ -1,4 +1,4 @@
-"""Rows that start from a picture: which of their fields ask for which pipeline.
+"""Rows with an image input: which of their fields ask for which pipeline.
 
     image                     image to image; `strength` says how much of it may go
     image, mask_image         inpainting: the mask is a file, a box as in 10,20,90,120, or a thing's name
@@ -35,8 +35,8 @@ _WAYS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def starts(names: Collection[str]) -> bool:
-    """Whether a row starts from a picture, by the names of its settings."""
+def has_image_input(names: Collection[str]) -> bool:
+    """Whether a row has an image input, by the names of its settings."""
     return any(name in names for name in FIELDS)
 
 
@@ -56,13 +56,13 @@ def check_fields(settings: Mapping[str, Any], folder: Path) -> None:
             check_share(name, settings[name])
 
 
-def started(
+def image_request(
     pipe: TextToImage, prompt: str, settings: Mapping[str, Any], folder: Path, *, seed: int, row: int
 ) -> Request:
-    """The request of a row that starts from a picture.
+    """The request of a row with an image input.
 
     Args:
-        settings: of the row, with what it starts from among them.
+        settings: of the row, with its image input among them.
         folder: of the prompt file.
 
     Raises:

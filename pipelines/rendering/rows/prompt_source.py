@@ -1,17 +1,31 @@
-"""How a command reads what it is given to render: from where, and what becomes of variants in it."""
+"""What `render` may be given to render: prompt files, text, and what earlier runs left: pictures and results.
+
+    prompts.txt, -, a folder     as `prompts` reads them
+    picture.png                  the row that it was made of, by its history; or by other tools' `parameters`
+    results.jsonl                the rows that it speaks of, each with the seed and settings that it had
+
+A row that was made of a picture or of results is what was carried out: no variants are looked for in it.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+import io
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
+from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.variants import MAX_VARIANTS, resolve
-from .earlier_runs import read_source, text_rows
+from ..output.record import LaterVersionError, Record
+from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
+from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
 
 WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if none is named
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")  # PNG, JPEG, WebP
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +75,37 @@ def read_rows(
     )
 
 
+def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
+    """The rows of a prompt file, `-` for standard input, a picture or a `results.jsonl`; read as asked for.
+
+    Args:
+        format: of a prompt file, one of `prompts.formats.FORMATS`; recognised, if not given.
+
+    Raises:
+        PromptFileError: it cannot be read, or holds no prompt.
+        InputError: it is a picture that does not say what it was made of.
+    """
+    if source == "-":
+        return read_prompts(sys.stdin.buffer, format=format)
+    path = Path(source)
+    if format is not None or not path.is_file():
+        return read_prompts(path, format=format)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+            first = head + file.readline(MAX_CHARACTERS) if path.suffix == ".jsonl" else b""
+    except OSError:
+        return read_prompts(path)  # which says what is the matter
+    if head.startswith(_PICTURES):
+        return iter(_picture_rows(path))
+    return _result_rows(path) if _is_record(first) else read_prompts(path)
+
+
+def text_rows(texts: Iterable[str]) -> Iterator[Row]:
+    """The rows of text given with -p."""
+    return (Row(prompt=text, source="-p", line=line) for line, text in enumerate(texts, start=1))
+
+
 def _wildcards_beside(source: str | None) -> Path | None:
     if source in (None, "-"):
         return None
@@ -70,3 +115,53 @@ def _wildcards_beside(source: str | None) -> Path | None:
         return folder if folder.is_dir() else None
     except (OSError, ValueError):
         return None
+
+
+def _picture_rows(path: Path) -> list[Row]:
+    chunks = read_chunks(path)
+    if CHUNK not in chunks and "parameters" in chunks:
+        text = chunks["parameters"].encode("utf-8", "replace")
+        return list(read_prompts(io.BytesIO(text), name=str(path), format="infotext"))
+    request = read_history(path)["request"]
+    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in chunks else {})
+    return [_row(request["prompt"], request["seed"], settings, request.get("template"), path, 1)]
+
+
+def _result_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file of results as it is now: a run may be adding to it, this one even."""
+    with path.open("rb") as lines:
+        end = lines.seek(0, io.SEEK_END)
+        lines.seek(0)
+        left = end
+        for number, (line, length) in enumerate(bounded_lines(lines), start=1):
+            if left <= 0:
+                return
+            left -= length
+            try:
+                record = Record.from_json(line)
+            except SchemaError as error:
+                yield Row(prompt="", source=str(path), line=number, fault=f"is no line of results: {error}")
+                continue
+            yield _row(record.prompt, record.seed, record.settings, record.template, path, number)
+
+
+def _row(
+    prompt: str, seed: int, settings: Mapping[str, Any], template: str | None, path: Path, line: int
+) -> Row:
+    return Row(
+        prompt=prompt,
+        source=str(path),
+        line=line,
+        settings={**settings, "seed": seed},
+        template=prompt if template is None else template,
+    )
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        Record.from_json(line)
+    except LaterVersionError:
+        return True
+    except SchemaError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ....engine.values import Request, Settings
 from ....prompts.row import Row
 from ...text_to_image import TextToImage
-from .image_rows import check_fields, started, starts
+from .image_rows import check_fields, has_image_input, image_request
 
 _FRAME = frozenset(field.name for field in dataclasses.fields(Request)) - {"settings"}
 
@@ -36,8 +36,8 @@ class OfPipeline:
         self._pipe = pipe
 
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
-        if starts(settings):
-            return started(self._pipe, row.prompt, settings, _folder(row), seed=seed, row=number)
+        if has_image_input(settings):
+            return image_request(self._pipe, row.prompt, settings, _folder(row), seed=seed, row=number)
         return self._pipe.request(row.prompt, seed=seed, row=number, **settings)
 
 
@@ -45,9 +45,9 @@ class WithoutPipeline:
     """Without a pipeline: values are checked, defaults are not filled in, pictures must be there, no more."""
 
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
-        if starts(settings):
+        if has_image_input(settings):
             check_fields(settings, _folder(row))
-        plain = {name: value for name, value in settings.items() if not starts([name])}
+        plain = {name: value for name, value in settings.items() if not has_image_input([name])}
         frame = {name: plain.pop(name) for name in list(plain) if name in _FRAME}
         return Request(prompt=row.prompt, seed=seed, row=number, settings=Settings(**plain), **frame)
 

@@ -165,8 +165,8 @@ def open_folder(
 
 
 def _fingerprint(folder: Path, found: list[Captioned], side: int) -> str:
-    told = [[str(path.relative_to(folder)), path.stat().st_size, *captions] for path, captions in found]
-    return hashlib.sha256(json.dumps([side, told]).encode()).hexdigest()[:12]
+    contents = [[str(path.relative_to(folder)), path.stat().st_size, *captions] for path, captions in found]
+    return hashlib.sha256(json.dumps([side, contents]).encode()).hexdigest()[:12]
 
 
 def _contents(cache: Path) -> str | None:

@@ -20,11 +20,10 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from ....engine.errors import DiptychError, InputError
-from ...files import write_atomically
+from ...files import replacing_folder, write_atomically
 from ...sheets.loss_curve import draw_curve
 from ...sheets.sample_sheet import write_samples
 from .batches import batches_of, worker_deaths
-from .folders import replacing
 from .optimizer import MuonAdamW
 from .state import STATE, Average, load_state, save_state
 from .step_schedule import Reached, StepSchedule, TrainSettings
@@ -264,7 +263,7 @@ def _export(work: Path, step: int, task: Task, average: Average) -> None:
     restore = average.swapped_into(task.model)
     try:
         task.model.eval()
-        with replacing(work / "model") as folder:
+        with replacing_folder(work / "model") as folder:
             task.save(folder)
         write_samples(task, work)
     finally:

@@ -89,14 +89,14 @@ def fit_wording(captioner: Captioner, data: TrainingData, shown: range) -> float
     truths = [float(i % 2) for i in range(len(shown))]
     for start in range(0, len(shown), BATCH):
         indices = shown[start : start + BATCH]
-        told = [plan_of(scene, data, start + i) for i, scene in enumerate(data.scenes(indices))]
+        plans = [plan_of(scene, data, start + i) for i, scene in enumerate(data.scenes(indices))]
         seen = captioner.look(list(data.take(indices, PICTURE_SIDE).pixels))
-        texts = [text for text, _ in told]
+        texts = [text for text, _ in plans]
         gains = (
             captioner.negative_log_likelihood(captioner.blank, texts)
             - captioner.negative_log_likelihood(seen, texts)
         ).tolist()
-        answers = captioner.shows(seen, [facts for _, facts in told])
+        answers = captioner.shows(seen, [facts for _, facts in plans])
         rows += [[gain, evidence(each)[0]] for gain, each in zip(gains, answers, strict=True)]
     wording, worst, _ = _logistic(torch.tensor(rows), torch.tensor(truths))
     return wording / worst if worst > 0 < wording else 1.0

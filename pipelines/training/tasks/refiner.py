@@ -16,7 +16,7 @@ drafter's slips are painted over.
 import copy
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from .drafter import TEXT_LENGTH, wording_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-UNTOLD_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
+WITHOUT_TOKENS_WEIGHT = 0.05  # of rows without tokens: what they lack is a whole picture, a far larger error
 
 FAR = 0.3  # of the tokens that are replaced, by any other
 FIRST = 0.4  # share of rows that are pure noise, where these are most
@@ -121,6 +121,16 @@ class Drops:
     tokens: float = 0.05
     corrupted_rows: float = 0.6
     corrupted_tokens: float = 0.15
+
+
+def refiner_sizes(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What `RefinerTask` takes, of a config's table."""
+    return {
+        **table,
+        "channels": tuple(table["channels"]),
+        "drops": Drops(**table["drops"]),
+        "objective": Objective(**table["objective"]),
+    }
 
 
 class RefinerTask:
@@ -220,14 +230,14 @@ class RefinerTask:
             tokens = self._corrupt(codebook.encode(batch["small"]), g)
             condition = latents.encode_previews(codebook.decode(tokens), PICTURE_SIDE, PICTURE_SIDE)
             condition = _windows(condition, batch["at"], batch["cover"].shape[-1])
-            told = (torch.rand(size, 1, 1, 1, generator=g, device=device) >= self.drops.tokens).float()
-            condition = condition * told
+            has_tokens = (torch.rand(size, 1, 1, 1, generator=g, device=device) >= self.drops.tokens).float()
+            condition = condition * has_tokens
             clean = latents.encode(batch["pixels"])
         return {
             "clean": (clean - condition) / latents.residual_scale,
             "condition": condition,
-            "weight": (1 + self.thing_weight * batch["cover"]) * told.clamp_min(UNTOLD_WEIGHT),
-            "told": told,
+            "weight": (1 + self.thing_weight * batch["cover"]) * has_tokens.clamp_min(WITHOUT_TOKENS_WEIGHT),
+            "has_tokens": has_tokens,
             "sigma": self.objective.sigma(noise_times(self.sigmas, size, g)),
             "noise": torch.randn(clean.shape, generator=g, device=device),
         }
@@ -266,8 +276,11 @@ class RefinerTask:
             even = sigma.clamp_min(LEAST_SIGMA)[:, None, None, None]
             even = even.square() if self.error == "squared" else even
         loss = (error / even * rows["weight"]).sum() / rows["weight"].sum()
-        told = rows["told"]
-        return {"loss": loss, "squared": (squared * told).sum() / squared[0].numel() / told.sum().clamp_min(1)}
+        has_tokens = rows["has_tokens"]
+        return {
+            "loss": loss,
+            "squared": (squared * has_tokens).sum() / squared[0].numel() / has_tokens.sum().clamp_min(1),
+        }
 
     def _in_pixels(self, wrong: torch.Tensor) -> torch.Tensor:
         """The absolute error of the pixels that latents wrong by so much come to: (b, 1, h, w)."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from diptych.engine.errors import MemoryBudgetError
-from diptych.engine.memory import DeviceMemory, format_bytes
+from diptych.engine.memory import DeviceMemory
 from diptych.engine.stage import ModelKey
 
 Make = Callable[..., tuple[DeviceMemory, Any]]
@@ -335,13 +335,3 @@ def test_a_rehearsal_decides_the_same_and_loads_nothing(make_memory: Make, use: 
     assert [told(rehearsal, kind) for kind in ("load", "evict")] == [["a", "b", "a"], ["a", "b"]]
     assert [told(memory, kind) for kind in ("load", "evict")] == [["a", "b", "a"], ["a", "b"]]
     assert device.fetched == ["a", "b", "a"]
-
-
-def test_bytes_are_written_for_a_reader() -> None:
-    assert [format_bytes(n) for n in (512, 1536, 3 * 2**19, 2**31)] == [
-        "512 bytes",
-        "1.5 KiB",
-        "1.5 MiB",
-        "2.0 GiB",
-    ]
-    assert [format_bytes(n, up=True) for n in (512, 2**20, 2**20 + 1)] == ["512 bytes", "1.0 MiB", "1.1 MiB"]

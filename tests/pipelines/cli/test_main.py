@@ -15,8 +15,8 @@ import pytest
 
 from diptych import PictureJudge, TextToImage
 from diptych.engine.memory import DeviceMemory
+from diptych.engine.models.checkpoint.roots import ROOTS, Root
 from diptych.pipelines.cli import main as cli
-from diptych.pipelines.recipes import reader
 
 Run = Callable[..., SimpleNamespace]
 
@@ -283,8 +283,8 @@ def test_captions_and_scores_go_to_standard_output(
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the shipped weights that may be damaged."""
     copy = tmp_path / "weights"
-    shutil.copytree(reader.POCKET_WEIGHTS, copy)
-    monkeypatch.setattr(reader, "POCKET_WEIGHTS", copy)
+    shutil.copytree(ROOTS["pocket"].folder, copy)
+    monkeypatch.setitem(ROOTS, "pocket", Root(copy, ROOTS["pocket"].hint))
     return copy
 
 

@@ -13,6 +13,7 @@ from diptych.engine.microbatch import Done
 from diptych.engine.models.checkpoint.folder import folder_of
 from diptych.engine.values import Plan, Request
 from diptych.engine.values.fact import Fact, Span
+from diptych.pipelines.editing import edit as edit_module
 from diptych.pipelines.editing.edit import Edit
 from diptych.pipelines.editing.inpaint import Inpaint
 
@@ -192,7 +193,7 @@ def test_of_a_planners_facts_those_that_quote_the_change_are_asked(
         plan = Plan(request=request, prompt="a red boat and a zebra", facts=facts, left_out=(quote("hat"),))
         return [Done(plan, 0.0)]
 
-    monkeypatch.setattr(Edit, "_vocabulary", lambda self: None)
+    monkeypatch.setattr(edit_module, "planner_vocabulary", lambda recipe: None)
     monkeypatch.setattr(Edit, "done", done)
     start = Edit.from_pipe(pocket_pipe).request(instruction, image=boat).start
     assert start is not None and start.wording is not None

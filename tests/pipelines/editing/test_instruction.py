@@ -6,7 +6,9 @@ import pytest
 
 from diptych.engine.values.fact import Fact, Span
 from diptych.engine.values.start import Wording
-from diptych.pipelines.editing.instruction import changed
+from diptych.pipelines.editing.instruction import Change
+from diptych.pipelines.editing.instruction import changed as changed_in
+from diptych.pipelines.vocabulary import EVERYDAY
 
 FACTS = (
     Fact(kind="thing", text="a boat"),
@@ -15,6 +17,10 @@ FACTS = (
     Fact(kind="setting", text="at sunset"),
 )
 WORDING = Wording(prompt="a red boat on the left and a blue tree on the right, at sunset", facts=FACTS)
+
+
+def changed(wording: Wording, instruction: str) -> Change | None:
+    return changed_in(wording, instruction, EVERYDAY)
 
 
 TREE = "a blue tree on the right"

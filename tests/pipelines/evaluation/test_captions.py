@@ -36,8 +36,8 @@ def test_a_caption_is_parsed_into_things_numbers_and_colours(
 
 
 def test_settings_and_styles_are_named_by_whole_words() -> None:
-    told = read_caption("a cat in pink, in the woods, drawn in ink")
-    assert (told.setting, told.style) == ("forest", "ink")
+    read = read_caption("a cat in pink, in the woods, drawn in ink")
+    assert (read.setting, read.style) == ("forest", "ink")
     assert (read_caption("a cat").setting, read_caption("a cat").style) == ("", "flat")
 
 
@@ -46,11 +46,11 @@ def test_whatever_the_world_says_of_a_scene_is_understood() -> None:
         scene = scene_of("train", i)
         assert set(right_of(prompt_of(scene), scene).values()) == {True}, prompt_of(scene)
         caption = caption_of(scene, random.Random(i))
-        told, truth = read_caption(caption), pairs_of(scene)
-        assert told.kinds == {kind for kind, _ in truth}, caption
-        assert sum(told.things.values()) == len(scene.things), caption
-        assert all(colour == "" or (kind, colour) in truth for kind, colour in told.things), caption
-        assert told.setting in ("", scene.setting) and told.style in ("flat", scene.style), caption
+        read, truth = read_caption(caption), pairs_of(scene)
+        assert read.kinds == {kind for kind, _ in truth}, caption
+        assert sum(read.things.values()) == len(scene.things), caption
+        assert all(colour == "" or (kind, colour) in truth for kind, colour in read.things), caption
+        assert read.setting in ("", scene.setting) and read.style in ("flat", scene.style), caption
 
 
 def test_each_kind_of_fact_can_be_wrong_by_itself() -> None:

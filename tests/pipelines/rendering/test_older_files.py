@@ -20,7 +20,7 @@ from diptych.pipelines.recipes.build import build_chain
 from diptych.pipelines.rendering.output.record import Record
 from diptych.pipelines.rendering.provenance.provenance import plan_of, read_history, read_start
 from diptych.pipelines.rendering.provenance.rerender import rerender
-from diptych.pipelines.rendering.rows.earlier_runs import read_source
+from diptych.pipelines.rendering.rows.prompt_source import read_source
 
 OLDER = Path(__file__).parent / "older" / "b3416b5"
 PROMPTS = ("a boat", "poison", "a boat with a hat")

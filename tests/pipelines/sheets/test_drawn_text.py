@@ -5,7 +5,8 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
 
-from diptych.pipelines.sheets.drawn_text import drawable
+from diptych.pipelines.sheets.drawn_text import drawable, fitted, font, line_height, wrapped, write
+from diptych.pipelines.sheets.palette import PAPER
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,26 @@ def _pixels(letter: str) -> bytes:
     font = PIL.ImageFont.load_default(12)
     PIL.ImageDraw.Draw(picture).text((2, 2), letter, fill=255, font=font)
     return picture.tobytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a small red boat on the left, at sunset", "x" * 80, "a " + "y" * 50 + " b"]
+)
+@pytest.mark.parametrize("width", [40, 100, 300])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_no_line_is_wider_than_its_place_and_what_is_left_out_is_dotted(
+    text: str, width: int, lines: int
+) -> None:
+    shown = wrapped(text, width, lines=lines)
+    assert len(shown) <= lines and all(font().getlength(line) <= width for line in shown)
+    whole = "".join(shown).replace(" ", "") == text.replace(" ", "")
+    assert whole or shown[-1].endswith("...")
+    assert font().getlength(fitted(text, width)) <= width
+
+
+def test_text_is_written_below_itself() -> None:
+    page = PIL.Image.new("RGB", (100, 100), PAPER)
+    taken = write(PIL.ImageDraw.Draw(page), "a red boat at sunset", (0, 0), 100, lines=3)
+    assert taken == 2
+    rows = [y for y in range(100) if any(page.getpixel((x, y)) != PAPER for x in range(100))]
+    assert line_height() < max(rows) < 2 * line_height() + 4

@@ -4,7 +4,8 @@ import PIL.Image
 import pytest
 
 from diptych.engine.errors import InputError
-from diptych.pipelines.sheets.grid import MAX_PIXELS, PAPER, Labels, fit, grid
+from diptych.pipelines.sheets.grid import MAX_PIXELS, Labels, fit, grid
+from diptych.pipelines.sheets.palette import PAPER
 
 
 def plain(colour: str, size: tuple[int, int] = (32, 32)) -> PIL.Image.Image:

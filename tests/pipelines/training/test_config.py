@@ -6,7 +6,8 @@ import pytest
 
 from diptych import InputError
 from diptych.pipelines.training.config import read_config, sizes_of, training_of
-from diptych.pipelines.training.parts import MODELS, Parts
+from diptych.pipelines.training.parts import Parts
+from diptych.pipelines.training.trainers import MODELS
 
 
 def written(folder: Path, text: str) -> Path:

@@ -14,10 +14,10 @@ from diptych.engine.language.closed_vocabulary.known_words import read_words
 from diptych.engine.language.closed_vocabulary.vocabulary import read_vocabulary
 from diptych.engine.models.checkpoint.folder import parameter_count
 from diptych.pipelines.cli import main as cli
+from diptych.pipelines.files import replacing_folder
 from diptych.pipelines.recipes.build import build_chain, registry
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.training.loop.batches import CAN_FORK
-from diptych.pipelines.training.loop.folders import replacing
 from diptych.pipelines.training.run import run_training
 from diptych.pipelines.training.shipping import SHIPPED, ship
 
@@ -198,9 +198,9 @@ def test_damaged_weights_are_not_shipped(run, tmp_path: Path) -> None:
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     for text in ("first", "second"):
-        with replacing(tmp_path / "a") as part:
+        with replacing_folder(tmp_path / "a") as part:
             (part / text).write_text(text)
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a") as part:
+    with pytest.raises(ZeroDivisionError), replacing_folder(tmp_path / "a") as part:
         (part / "third").write_text(str(1 / 0))
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "second"]
 

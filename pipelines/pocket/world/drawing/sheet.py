@@ -10,11 +10,13 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from ....sheets.drawn_text import SMALL, line_height, write
+from ....sheets.palette import PAPER
 from ..captions import prompt_of
 from ..scene import ARRANGEMENTS, COLOURS, KINDS, PLACES, SETTINGS, STYLES, Scene, Thing, sample_scene
 from .picture import render
 
-LABEL_PX = 16
+LABEL_PX = line_height(SMALL) + 2
 SCENES_A_ROW = 4
 _COLOURS = tuple(COLOURS)
 
@@ -86,14 +88,14 @@ def _write(
 ) -> Path:
     """The scenes in a grid of `cell` px pictures, with a line of text below each if they have a `label`."""
     height = cell + (LABEL_PX if label else 0)
-    page = Image.new("RGB", (cell * len(rows[0]), height * len(rows)), "white")
+    page = Image.new("RGB", (cell * len(rows[0]), height * len(rows)), PAPER)
     pen = ImageDraw.Draw(page)
     for r, row in enumerate(rows):
         for c, scene in enumerate(row):
             x, y = c * cell, r * height
             page.paste(render(scene, cell).image, (x, y))
             if label:
-                pen.text((x + 3, y + cell + 2), label(scene)[: cell // 6], fill="black")
+                write(pen, label(scene), (x + 3, y + cell + 1), cell - 6, size=SMALL)
     page.save(path)
     return Path(path)
 

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.checkpoint.folder import (
-    POCKET,
     folder_of,
     parameter_count,
     read_config,
@@ -20,6 +19,7 @@ from diptych.engine.models.checkpoint.folder import (
     read_json,
     weight_files,
 )
+from diptych.engine.models.checkpoint.roots import ROOTS
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def refusal(checkpoint: str) -> str:
 
 
 def test_a_pocket_checkpoint_lies_in_the_package() -> None:
-    assert folder_of("pocket/planner") == POCKET / "planner"
+    assert folder_of("pocket/planner") == ROOTS["pocket"].folder / "planner"
     assert folder_of("pocket/refiner/unet").is_dir()
 
 

@@ -10,6 +10,7 @@ from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.locate import Found, LocateStage, Sought
 from diptych.pipelines.editing.phrases import phrase_of, with_others
 from diptych.pipelines.pocket.world import Scene, Thing, prompt_of, render
+from diptych.pipelines.vocabulary import EVERYDAY
 
 Look = Callable[[str, str], Found]
 SCENE = Scene(
@@ -31,9 +32,9 @@ def sought() -> Callable[[str, str], Sought]:
     picture = torch.tensor(np.array(render(SCENE).image))
 
     def make(name: str, wording: str) -> Sought:
-        phrase = phrase_of(name, wording)
+        phrase = phrase_of(name, wording, EVERYDAY)
         assert phrase is not None
-        return Sought(picture=picture, wording=wording, others=with_others(wording, phrase))
+        return Sought(picture=picture, wording=wording, others=with_others(wording, phrase, EVERYDAY))
 
     return make
 

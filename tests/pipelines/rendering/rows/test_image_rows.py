@@ -17,8 +17,8 @@ from diptych.pipelines.rendering.provenance.identity import identity
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history, read_start
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.provenance.start_text import parse_start, start_text
-from diptych.pipelines.rendering.rows.earlier_runs import read_source
-from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, started
+from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, image_request
+from diptych.pipelines.rendering.rows.prompt_source import read_source
 from diptych.pipelines.rendering.rows.request_makers import OfPipeline, WithoutPipeline
 from diptych.pipelines.rendering.rows.tasks import Task, tasks_of
 from diptych.prompts.reader import read_prompts
@@ -102,7 +102,7 @@ def test_an_enormous_picture_is_refused_before_it_is_read(pipe: TextToImage, fol
     PIL.Image.new("1", (9000, 10)).save(folder / "long.png")
     for name, message in (("bomb.png", "decompression bomb"), ("long.png", "is 9000 x 10 pixels")):
         with pytest.raises(InputError, match=message):
-            started(pipe, "a boat", {"image": name}, folder, seed=0, row=1)
+            image_request(pipe, "a boat", {"image": name}, folder, seed=0, row=1)
 
 
 def test_a_row_is_another_when_the_bytes_of_its_picture_are(pipe: TextToImage, folder: Path) -> None:

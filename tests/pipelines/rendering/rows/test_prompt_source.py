@@ -10,7 +10,7 @@ import pytest
 
 from diptych import InputError, PromptFileError, Row, TextToImage
 from diptych.pipelines.rendering.batch import Again
-from diptych.pipelines.rendering.rows.earlier_runs import read_source
+from diptych.pipelines.rendering.rows.prompt_source import read_source
 
 
 def test_a_picture_gives_the_row_that_it_was_made_of(

@@ -3,7 +3,7 @@
 import pytest
 
 from diptych import InputError
-from diptych.pipelines.units import parse_bytes
+from diptych.engine.memory import format_bytes, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,13 @@ def test_amounts_are_read(text: str, amount: int) -> None:
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="such as 2GiB"):
         parse_bytes(text)
+
+
+def test_bytes_are_written_for_a_reader() -> None:
+    assert [format_bytes(n) for n in (512, 1536, 3 * 2**19, 2**31)] == [
+        "512 bytes",
+        "1.5 KiB",
+        "1.5 MiB",
+        "2.0 GiB",
+    ]
+    assert [format_bytes(n, up=True) for n in (512, 2**20, 2**20 + 1)] == ["512 bytes", "1.0 MiB", "1.1 MiB"]

@@ -1,0 +1,43 @@
+"""Names for folders of checkpoints: `NAME/...` is a checkpoint in the folder that has this name.
+
+Which there are is for whoever ships checkpoints to say, when its package is imported; the engine has none.
+"""
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """A folder of checkpoints.
+
+    Args:
+        folder: where it lies.
+        hint: what to do where one of its checkpoints is missing.
+    """
+
+    folder: Path
+    hint: str
+
+
+ROOTS: dict[str, Root] = {}
+"""By their names."""
+
+
+def add_root(name: str, folder: Path, *, hint: str) -> None:
+    """Let `name/...` stand for the checkpoints of a folder; other arguments as `Root`'s."""
+    ROOTS[name] = Root(folder, hint)
+
+
+def root_of(checkpoint: str) -> tuple[Root, str] | None:
+    """The root that a checkpoint is named by, and its name there; `None` for a path, or an id of the Hub."""
+    name, slash, rest = checkpoint.partition("/")
+    return (ROOTS[name], rest) if slash and name in ROOTS else None
+
+
+def short_name(path: Path) -> str | None:
+    """How a checkpoint at this path is named by its root; `None` where it lies in none."""
+    for name, root in ROOTS.items():
+        if path.is_relative_to(root.folder):
+            return f"{name}/{path.relative_to(root.folder).as_posix()}"
+    return None
