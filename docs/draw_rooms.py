@@ -17,7 +17,8 @@ WIDTH, LEFT, ROW, BOX, LETTER = 1100, 90, 30, 22, 6.7  # pixels; a letter's is t
 COLOURS = {"prompts": "#fff3c9", "engine": "#d5e8fb", "pipelines": "#dff3dc", "benchmarks": "#ece3f6"}
 NOTES = {  # a room, and what is written at the end of its floor
     "prompts.reader": "prompt files become rows",
-    "engine.values": "what travels, and the budget of memory",
+    "engine.values": "what travels from stage to stage",
+    "engine.memory": "the budget of memory",
     "engine.chain": "decoding; stages joined by type; the loop's rules",
     "engine.runner": "waves: where chain and memory meet",
     "engine.models": "adapters to transformers and diffusers",

@@ -15,7 +15,7 @@ def bench(
         str | None,
         typer.Argument(
             help="chain, decode, limit, memory, gpu (all five, if none); creative, demo, gallery, loop,"
-            " planner, storyboard, upscale."
+            " planner, refine, storyboard, upscale."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,

@@ -1,4 +1,4 @@
-"""Benchmarks of the project's own commands and pages, on a few rows: `demo`, `gallery` and `planner`."""
+"""Benchmarks of the project's own work, on a few rows: `demo`, `gallery`, `planner` and `refine`."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from diptych.benchmarks import demo, gallery, planner
+from diptych.benchmarks import demo, gallery, planner, refine
 from diptych.benchmarks.harness.options import Options
 from diptych.engine.chain import Chain
 from diptych.engine.memory import DeviceMemory
@@ -101,3 +101,16 @@ def test_planner_counts_what_a_forgetful_planner_loses(monkeypatch: pytest.Monke
     monkeypatch.setattr(planner, "TextToImage", fake)
     figures = planner.measure(Options(device="cpu", prompts=8)).figures
     assert figures == {"kept_of_one_thing": 0.5, "kept_of_two_things": 0.0, "kept_of_several": 0.5}
+
+
+# refine
+
+
+def test_refine_compares_an_option_with_the_same_steps_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = ("16 steps", "step_cache = 0.2", "8 steps, guidance 3", "guided step_cache = 0.1")
+    shorter = {name: ((2, refine.VARIANTS[name][0][1]), refine.VARIANTS[name][1]) for name in few}
+    monkeypatch.setattr(refine, "VARIANTS", shorter)
+    figures = refine.measure(Options(device="cpu", prompts=1, repeats=1)).figures
+    assert set(figures["share_of_time"]) == set(figures["psnr"]) == set(few)
+    assert figures["share_of_time"]["16 steps"] == 1 and figures["psnr"]["16 steps"] == refine.SAME
+    assert all(20 < value <= refine.SAME for value in figures["psnr"].values())
