@@ -22,7 +22,7 @@ def measure(options: Options) -> Report:
     """Heeds device. Raises `CalledProcessError` if any row fails."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        command = [sys.executable, "-m", "diptych.pipelines.cli", "render", str(PROMPTS), "-o", out]
+        command = [sys.executable, "-m", "diptych", "render", str(PROMPTS), "-o", out]
         command += ["--device", options.device]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - started

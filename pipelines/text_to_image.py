@@ -22,10 +22,10 @@ from ..engine.values.setting import declared, meant
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
+from .recipes.environment import Environment, environment_of
 from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
-from .rendering.provenance.environment import Environment, environment_of
 
 
 class TextToImage:

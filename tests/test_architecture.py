@@ -34,9 +34,9 @@ FLOORS = [
     "pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
-    "pipelines.pocket.art pipelines.rendering.gallery pipelines.rendering.provenance.revisions",
+    "pipelines.pocket.art pipelines.rendering.gallery",
     "pipelines.recipes",
-    "pipelines.rendering.provenance.environment pipelines.vocabulary",
+    "pipelines.vocabulary",
     "pipelines.text_to_image pipelines.picture_judge",
     "pipelines.workflow pipelines.rendering.provenance pipelines.rendering.renderer",
     "pipelines.editing pipelines.interpolate pipelines.storyboard pipelines.style_sheet pipelines.upscale",
@@ -46,10 +46,10 @@ FLOORS = [
     "pipelines.training",
     "pipelines.evaluation",
     "pipelines.evaluation.typed_prompts",
-    "benchmarks.baseline benchmarks.harness",
-    "benchmarks benchmarks.loop",
     "pipelines.cli.tables",
     "pipelines.cli",
+    "benchmarks.baseline benchmarks.harness",
+    "benchmarks benchmarks.loop",
 ]
 """Rooms of one floor do not import each other, and a file of a room may import others of its own room."""
 

@@ -17,7 +17,6 @@ import typer
 from ...engine.errors import DiptychError, InputError
 from ...engine.values import Wishes
 from ...prompts.row import PromptFileError
-from .bench import bench
 from .caption import caption as caption_command
 from .evaluate import evaluate
 from .options import (
@@ -164,7 +163,6 @@ app.command("upscale")(upscale_command)
 app.command()(storyboard)
 app.command()(style_sheet)
 app.command()(interpolate)
-app.command()(bench)
 
 
 @app.command()

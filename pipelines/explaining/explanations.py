@@ -7,13 +7,13 @@
 This file keeps views and hands them out; `page` lays them out.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
 from ...engine.values import Draft, Outcome, Plan, Request
 from ...engine.watch import Quiet, Watcher
+from .glimpses import Glimpses
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -22,19 +22,6 @@ MAX_KEPT = 4096  # candidates; a batch hands its explanations on row by row, and
 _SIDE = 192  # pixels of what is kept of an estimate
 
 _Key = tuple[int, int, int]  # row, seed, candidate
-
-
-@dataclasses.dataclass(frozen=True)
-class Glimpses:
-    """What was seen of one candidate.
-
-    Args:
-        confidence: the probability of each token, in the order in which they were drafted.
-        estimates: the refiner's estimate of the finished picture after each step.
-    """
-
-    confidence: list[float] = dataclasses.field(default_factory=list)
-    estimates: "list[PIL.Image.Image]" = dataclasses.field(default_factory=list)
 
 
 class Explanations:

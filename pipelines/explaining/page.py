@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import PIL.Image
     import PIL.ImageDraw
 
-    from .explanations import Glimpses
+    from .glimpses import Glimpses
 
 WIDTH = 1160
 _GAP = 16

@@ -17,6 +17,7 @@ from ...engine.values import Failure, Outcome, Request
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
 from ..files import picture_name, preview_bytes, preview_name
+from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
 from .gallery.gallery import Gallery
 from .output import record as records
@@ -25,7 +26,6 @@ from .output.folder import FolderLostError, OutputFolder
 from .output.journal import Journal
 from .output.record import Record
 from .output.tally import Tally
-from .provenance.environment import Environment
 from .provenance.identity import identity
 from .provenance.provenance import picture_bytes, picture_id
 from .renderer import Renderer

@@ -6,8 +6,8 @@ from typing import Protocol
 from ...engine.memory import EventLog
 from ...engine.values import Failure, Outcome, Request
 from ...engine.watch import Watcher
+from ..recipes.environment import Environment
 from ..text_to_image import TextToImage
-from .provenance.environment import Environment
 
 
 class Renderer(Protocol):

@@ -83,7 +83,7 @@ def test_the_command_line_asks_for_the_flag(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "diptych.pipelines.cli",
+        "diptych",
         "render",
         "-p",
         "a boat",

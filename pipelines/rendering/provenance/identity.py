@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from ....engine.values import Request
-from .environment import Environment
+from ...recipes.environment import Environment
 
 
 def identity(request: Request, environment: Environment) -> str:

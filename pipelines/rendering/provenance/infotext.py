@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from ....engine.values import Request
-from .environment import Environment
+from ...recipes.environment import Environment
 
 
 def infotext(request: Request, environment: Environment) -> str:

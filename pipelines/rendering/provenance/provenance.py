@@ -16,10 +16,10 @@ from ....engine.errors import InputError
 from ....engine.values import Outcome, Plan, Request
 from ....engine.values.start import Start
 from ...files import png_bytes
+from ...recipes.environment import Environment
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
-from .environment import Environment
 from .history import FORMAT, History, OriginText, PlanFact, SpanText
 from .identity import identity
 from .infotext import infotext

@@ -15,9 +15,9 @@ import PIL.Image
 from ....engine.errors import InputError
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
+from ...recipes.environment import Environment
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from .environment import Environment
 from .history import FORMAT, History, OriginText
 from .provenance import picture_bytes, read_history, starts_from
 

@@ -25,11 +25,11 @@ from ....engine.memory import EventLog
 from ....engine.messages import first_line
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Quiet, Watcher
+from ...recipes.environment import Environment
 from ...recipes.reader import Recipe
 from ...recipes.writer import recipe_table
 from ...render_result import RenderResult, gathered
 from ...text_to_image import TextToImage, Wishes
-from ..provenance.environment import Environment
 from .share import LOCAL, share_of
 from .worker import Worker, pipeline_of
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ....engine.memory import EventLog
 from ....engine.values import Failure, Outcome, Request
+from ...recipes.environment import Environment
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from ..provenance.environment import Environment
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,6 +13,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
+import diptych.__main__
 from diptych import PictureJudge, TextToImage
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.checkpoint.roots import ROOTS, Root
@@ -121,6 +122,11 @@ def test_settings_are_options_under_the_names_that_people_know(
 )
 def test_an_option_out_of_range_is_one_line_with_its_limits(run: Run, arguments: list[str], fault: str) -> None:
     wrong(run(*arguments), fault)
+
+
+def test_the_whole_command_has_the_benchmarks_in_it(run: Run) -> None:
+    assert diptych.__main__.main is cli.main
+    assert "bench" in run("--help").out
 
 
 def test_what_was_left_out_is_said_and_may_be_ignored(run: Run, fakes: dict[str, Any], tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from diptych import InputError, Outcome, TextToImage
 from diptych.engine.values.fact import Fact, Span
 from diptych.engine.watch import Quiet
 from diptych.pipelines.cli.render import run_render
-from diptych.pipelines.explaining.explanations import Explanations, Glimpses
+from diptych.pipelines.explaining.explanations import Explanations
+from diptych.pipelines.explaining.glimpses import Glimpses
 from diptych.pipelines.explaining.page import WIDTH, explanation, whose, written
 from diptych.pipelines.sheets.heat import colour, heat
 

@@ -79,7 +79,7 @@ def forked(source: Path, options: argparse.Namespace) -> Life:
 def commands(source: Path, options: argparse.Namespace) -> Life:
     """Lives that are commands, started from nothing."""
     steps = ["--steps", str(options.steps), "--deterministic", "--device", "cpu"]
-    command = [sys.executable, "-m", "diptych.pipelines.cli", "render", str(source), *steps]
+    command = [sys.executable, "-m", "diptych", "render", str(source), *steps]
 
     def live(out: Path) -> int:
         output = None if options.verbose else subprocess.DEVNULL

@@ -131,7 +131,7 @@ def test_a_picture_that_cannot_be_made_says_why(
     def fail(value: Any) -> Any:
         raise ValueError("no paint left")
 
-    pipe.runner.chain.stages[2].step = fail  # pyright: ignore[reportAttributeAccessIssue]
+    pipe.runner.chain.stages[2].make = fail  # pyright: ignore[reportAttributeAccessIssue]
     (again,) = rerender(pictures[:1], make_pipe=lambda history: pipe)
     assert again.data is None and again.difference == "refine: no paint left" and not again.as_promised
 

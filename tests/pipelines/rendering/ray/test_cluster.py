@@ -21,7 +21,7 @@ PROMPTS = ["a red boat at sunset", "a blue bird in the snow", "a yellow fish at 
 
 
 def command(out: Path, prompts: Path, *options: str) -> list[str]:
-    python = [sys.executable, "-m", "diptych.pipelines.cli", "render", str(prompts), "-o", str(out)]
+    python = [sys.executable, "-m", "diptych", "render", str(prompts), "-o", str(out)]
     return [*python, "--steps", "1", "--deterministic", "--device", "cpu", *options]
 
 

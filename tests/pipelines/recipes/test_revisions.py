@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from diptych import CheckpointError
+from diptych.pipelines.recipes import environment, revisions
+from diptych.pipelines.recipes.environment import Environment
 from diptych.pipelines.recipes.reader import parse_recipe, read_recipe
+from diptych.pipelines.recipes.revisions import revision_of
 from diptych.pipelines.recipes.writer import recipe_table
-from diptych.pipelines.rendering.provenance import environment, revisions
-from diptych.pipelines.rendering.provenance.environment import Environment
-from diptych.pipelines.rendering.provenance.revisions import revision_of
 
 
 @pytest.fixture

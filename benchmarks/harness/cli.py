@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ...benchmarks.harness.command import run_benchmark
-from ...benchmarks.harness.options import Options
-from .options import DeviceOption, RecipeOption, setting_option
+from ...pipelines.cli.options import DeviceOption, RecipeOption, setting_option
+from .command import run_benchmark
+from .options import Options
 
 
 def bench(

@@ -14,9 +14,9 @@ import os
 import re
 from pathlib import Path
 
-from ....engine.errors import CheckpointError
-from ....engine.models.checkpoint.folder import folder_of
-from ...files import write_atomically
+from ...engine.errors import CheckpointError
+from ...engine.models.checkpoint.folder import folder_of
+from ..files import write_atomically
 
 REMEMBERED_BYTES = 64 * 2**20  # files from this size on
 _READ = (".safetensors", ".json", ".jinja", ".model", ".txt")  # what adapters read of a checkpoint

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ....engine.runner import Runner
-from ....engine.version import __version__
-from ...recipes.reader import Recipe
-from ...recipes.writer import checkpoint_name, recipe_table
+from ...engine.runner import Runner
+from ...engine.version import __version__
+from .reader import Recipe
 from .revisions import revision_of
+from .writer import checkpoint_name, recipe_table
 
 _LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pillow")
 
