@@ -122,7 +122,7 @@ def _report(paired: Paired, rivals: Mapping[str, Rival], options: Options) -> Re
             **{figure: ratio.median - 1 for figure, ratio in costs.items()},
         },
         details={
-            **options.told(),
+            **options.chosen(),
             "spread": {
                 **{figure: ratio.spread for figure, ratio in ratios.items()},
                 **{figure: (ratio.spread[0] - 1, ratio.spread[1] - 1) for figure, ratio in costs.items()},

@@ -72,7 +72,7 @@ def measure(options: Options) -> Report:
     return Report(
         name="creative",
         figures={**{name: share.value for name, share in shares.items()}, "mask_share": mask_share},
-        details={**options.told(), **{name: share.to_json() for name, share in shares.items()}},
+        details={**options.chosen(), **{name: share.to_json() for name, share in shares.items()}},
         tables={"what is named changes, what is not stays": shown},
     )
 

@@ -108,7 +108,7 @@ def _report(plain: Sequence[Duel], guided: Sequence[Duel], options: Options) -> 
         name="decode",
         figures=_figures(plain),
         details={
-            **options.told(),
+            **options.chosen(),
             "tokens_a_row": plain[0].tokens,
             "spread": {f"ratio_batch_{duel.batch}": duel.ratio.spread for duel in plain},
             "with_guidance": _figures(guided),

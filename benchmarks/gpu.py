@@ -195,7 +195,7 @@ def _report(
         figures=figures,
         details=details
         | {
-            **options.told(),
+            **options.chosen(),
             "size": options.size,
             "spread": {figure: ratio.spread for figure, ratio in ratios.items()},
             "seconds_a_picture": {name: paired.median(name) / options.prompts for name in paired.seconds},

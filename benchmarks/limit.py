@@ -191,7 +191,7 @@ def _report(works: Mapping[str, Work], findings: Mapping[str, list[Finding]], op
     return Report(
         name="limit",
         figures={name: details[stage]["share"] for stage, name in STAGES.items()},
-        details={**options.told(), **details, "peak_gflop_a_second": peak},
+        details={**options.chosen(), **details, "peak_gflop_a_second": peak},
         tables={"where the seconds of a micro-batch go": shown, "the machine's measured peak": peaks},
     )
 

@@ -193,7 +193,7 @@ def _report(
             "over_budget_bytes": max(setting.over_bytes for setting in settings.values()),
         },
         details={
-            **options.told(),
+            **options.chosen(),
             **sizes,
             "spread": {name: ratio.spread for name, ratio in ratios.items()},
             "settings": summaries,

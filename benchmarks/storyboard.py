@@ -15,7 +15,7 @@ from ..pipelines.evaluation.figures import Share
 from ..pipelines.evaluation.inspector import Inspector
 from ..pipelines.pocket.world import COLOURS, KINDS, SETTINGS
 from ..pipelines.pocket.world.words import SETTING_WORDS, an
-from ..pipelines.storyboard import Storyboard, told
+from ..pipelines.storyboard import Storyboard, with_cast
 from .harness.options import Options
 from .harness.report import Report, table
 
@@ -38,7 +38,7 @@ def measure(options: Options) -> Report:
         scenes = scenes_of(i)[:wanted]
         story = storyboard(scenes, cast=cast, seed=i)
         plain = storyboard.pipe(
-            [told(scene, cast) for scene in scenes], seed=i, candidates=1, keep=1, rounds=1, repairs=0
+            [with_cast(scene, cast) for scene in scenes], seed=i, candidates=1, keep=1, rounds=1, repairs=0
         )
         kept += (found := in_panels(inspector, story.outcomes, wanted, (kind, colour)))
         alone += [each for place, each in enumerate(found) if place not in WITH_OTHERS]
@@ -53,7 +53,7 @@ def measure(options: Options) -> Report:
     return Report(
         name="storyboard",
         figures={name: share.value for name, share in found_shares.items()},
-        details={**options.told(), "heroes": seen, **{n: s.to_json() for n, s in found_shares.items()}},
+        details={**options.chosen(), "heroes": seen, **{n: s.to_json() for n, s in found_shares.items()}},
         tables={"the hero in the panels": shown},
     )
 

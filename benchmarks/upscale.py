@@ -51,7 +51,7 @@ def measure(options: Options) -> Report:
     shown = table("", "value")
     for name, value in figures.items():
         shown.add_row(name, number(value, 3))
-    details = {**options.told(), "gains_db": gains, "pictures": len(pictures)}
+    details = {**options.chosen(), "gains_db": gains, "pictures": len(pictures)}
     return Report(name="upscale", figures=figures, details=details, tables={"enlarging": shown})
 
 

@@ -75,7 +75,7 @@ class NoProgress:
 
 @dataclasses.dataclass(frozen=True)
 class RunContext:
-    """What a stage is told of the run that it is part of. `step`, `note` and `view` are those of `progress`.
+    """What a stage knows of the run that it is part of. `step`, `note` and `view` are those of `progress`.
 
     Args:
         progress: where the stage says how far it is.

@@ -32,14 +32,14 @@ class RenderResult:
         """For rows 1, 2, ... the picture, `None` where it failed, and its caption with what was not drawn."""
         by_row = {outcome.request.row: outcome for outcome in self.outcomes}
         images: list[PIL.Image.Image | None] = []
-        told: list[str] = []
+        texts: list[str] = []
         for row, caption in enumerate(captions, start=1):
             outcome = by_row.get(row)
             images.append(outcome and outcome.image)
-            told.append(
+            texts.append(
                 f"{caption} (not drawn: {said(outcome.left_out)})" if outcome and outcome.left_out else caption
             )
-        return images, told
+        return images, texts
 
 
 def gathered(results: Iterable[Outcome | Failure]) -> RenderResult:

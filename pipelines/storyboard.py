@@ -82,7 +82,7 @@ class Storyboard(Workflow):
                 raise InputError(f"cast {name!r}: is in no scene: name it in one, or leave it out")
         settings: Wishes = {**LOOP, **wishes}
         requests = [
-            self.pipe.request(told(scene, cast), seed=seed, row=row, **settings)
+            self.pipe.request(with_cast(scene, cast), seed=seed, row=row, **settings)
             for row, scene in enumerate(scenes, start=1)
         ]
         ready = [
@@ -93,7 +93,7 @@ class Storyboard(Workflow):
         return Story(result.outcomes, result.failures, title=title, captions=tuple(scenes))
 
 
-def told(scene: str, cast: Mapping[str, str]) -> str:
+def with_cast(scene: str, cast: Mapping[str, str]) -> str:
     """The scene with each name replaced by what it stands for."""
     if not cast:
         return scene
@@ -122,13 +122,13 @@ def _with_cast(request: Request, plan: Plan, phrases: Sequence[str]) -> Request:
 def _is_asked(plan: Plan, phrase: str) -> bool:
     """Whether facts stand for what a phrase of the prompt says, but for what is left out by name."""
     asked = [fact.span for fact in plan.asked if fact.span is not None]
-    told = [*asked, *plan.left_out]
+    spans = [*asked, *plan.left_out]
     start = plan.request.prompt.find(phrase)
     places = [(start + word.start, start + word.end) for word in content_words(phrase)]
     return (
         start >= 0
         and any(_within(place, asked) for place in places)
-        and all(_within(place, told) for place in places)
+        and all(_within(place, spans) for place in places)
     )
 
 

@@ -22,7 +22,7 @@ from ...engine.ar.wording_grammar import wording_in, wording_lark
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.vocabulary import read_vocabulary
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
-from ...engine.language.closed_vocabulary.wording import asked_wording, facts_of, only_wording, wordings
+from ...engine.language.closed_vocabulary.wording import asked_wording, facts_of, only_wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +91,10 @@ class Planner:
         asked = [composition_of(wish_of(prompt, self.vocabulary)) for prompt in prompts]
         said = [only_wording(each, self.vocabulary) for each in asked]
         open_rows = [i for i, wording in enumerate(said) if not wording]
-        told = [asked_wording(asked[i], self.vocabulary) for i in open_rows]
+        texts = [asked_wording(asked[i], self.vocabulary) for i in open_rows]
         grammars = [wording_lark(wordings(asked[i], self.vocabulary)) for i in open_rows]
         tokens = [0] * len(prompts)
-        for i, row in zip(open_rows, self._written(told, grammars) if told else [], strict=True):
+        for i, row in zip(open_rows, self._written(texts, grammars) if texts else [], strict=True):
             said[i], tokens[i] = wording_in(self.tokenizer.decode(row)), len(row)
         planned: list[Planned] = []
         for wording, each, count in zip(said, asked, tokens, strict=True):

@@ -70,7 +70,7 @@ class Options:
             if said not in known:
                 raise InputError(f"{name} {said!r}: not known: choose one of {', '.join(filter(None, known))}")
 
-    def told(self) -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:
         """What was asked for, for a report."""
         return {"prompts": self.prompts, "repeats": self.repeats, "clock": self.clock_name}
 

@@ -209,12 +209,12 @@ def _language_model(folder: Path, widths: dict[str, Any], **more: Any) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     special: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
-    told: dict[str, Any] = {
+    fitted: dict[str, Any] = {
         "vocab_size": text_ids(),
         "max_position_embeddings": 1024,
         "tie_word_embeddings": True,
     }
-    LlamaForCausalLM(LlamaConfig(**(widths | special | told | more))).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(**(widths | special | fitted | more))).save_pretrained(folder)
     _borrow_tokenizer("planner", folder)
 
 
@@ -249,8 +249,8 @@ def _refiner(folder: Path, sizes: Sizes) -> None:
     )
     unet.save_pretrained(folder / "unet")
     special: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
-    told: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": TEXT_LENGTH}
-    encoder = CLIPTextModel(CLIPTextConfig(**(sizes.text | special | told)))
+    fitted: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": TEXT_LENGTH}
+    encoder = CLIPTextModel(CLIPTextConfig(**(sizes.text | special | fitted)))
     encoder.save_pretrained(folder / "text_encoder")
     AutoencoderKL(latent_channels=channels, **sizes.vae).save_pretrained(folder / "latents")
 
@@ -267,11 +267,11 @@ def _captioner(folder: Path, sizes: Sizes) -> None:
     from transformers import BertConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
 
     special: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
-    told: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": 64, "type_vocab_size": 1}
-    told |= {"is_decoder": True, "add_cross_attention": True}
+    fitted: dict[str, Any] = {"vocab_size": text_ids(), "max_position_embeddings": 64, "type_vocab_size": 1}
+    fitted |= {"is_decoder": True, "add_cross_attention": True}
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
         ViTConfig(**sizes.vision),
-        BertConfig(**(sizes.reader | special | told)),
+        BertConfig(**(sizes.reader | special | fitted)),
         decoder_start_token_id=1,
         **special,
     )

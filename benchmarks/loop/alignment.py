@@ -74,8 +74,8 @@ class Point:
 
 def point(name: str, seconds: float, seen: Sequence[Sighting | None], scenes: Sequence[Scene]) -> Point:
     """What the pictures in which the inspector has `seen` this show of `scenes`."""
-    told = [answers(sighting, scene) for sighting, scene in zip(seen, scenes, strict=True)]
-    truths = [[float(row[name]) if name in row else np.nan for name in CATEGORIES] for row in told]
+    answered = [answers(sighting, scene) for sighting, scene in zip(seen, scenes, strict=True)]
+    truths = [[float(row[name]) if name in row else np.nan for name in CATEGORIES] for row in answered]
     return Point(name=name, seconds=seconds, truths=np.array(truths), atoms=am_and_gm(seen, scenes))
 
 

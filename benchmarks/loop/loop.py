@@ -113,7 +113,7 @@ def measure(options: Options) -> Report:
     for kind, value in scored["scorer_auc"].items():
         scorer_table.add_row(kind, number(value, 3))
     scorer_table.add_row("calibration error", number(scored["calibration_error"], 3))
-    report = Report(name="loop", figures=scored, details=options.told(), tables={"scorer": scorer_table})
+    report = Report(name="loop", figures=scored, details=options.chosen(), tables={"scorer": scorer_table})
     if looker is None:
         return report
     return _with_loop(_bench(pipe, looker, options), report)
@@ -139,7 +139,7 @@ def _of_repairs(bench: Bench) -> Report:
     return Report(
         name="loop",
         figures={"alignment": {each.name: each.to_json() for each in points}, **repairs.figures},
-        details={**bench.options.told(), **_drawn(bench), "repairs": repairs.to_json()},
+        details={**bench.options.chosen(), **_drawn(bench), "repairs": repairs.to_json()},
         tables={"alignment": _table(points, points[0]), "repairs": repairs.table()},
         notes=repairs.notes,
         pictures={"loop-repairs.png": draw_alignment(lines, "What repairs are worth: alignment over time")},

@@ -56,8 +56,8 @@ class Repaired:
 
     def to_json(self) -> dict[str, Any]:
         shares = ("broken", "broken_where_taken", "mended")
-        told = {name: getattr(self, name).to_json() for name in shares}
-        return {"repairs": len(self.mendings), "prompts_repaired": self.prompts.to_json(), **told}
+        shares_json = {name: getattr(self, name).to_json() for name in shares}
+        return {"repairs": len(self.mendings), "prompts_repaired": self.prompts.to_json(), **shares_json}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

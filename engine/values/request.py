@@ -69,7 +69,7 @@ class Request:
 
 
 SETTINGS: Mapping[str, Setting] = types.MappingProxyType({**declared(Request), **declared(Settings)})
-"""All that a request may be told beside its prompt: first what is a field of its own, then its settings."""
+"""All that a request may say beside its prompt: first what is a field of its own, then its settings."""
 
 
 def _check_text(name: str, text: object) -> None:

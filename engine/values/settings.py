@@ -72,7 +72,7 @@ class Settings:
     seconds: Annotated[
         float | None,
         Setting(
-            "No new round is begun after this much time on the request's batch.",
+            "No new round is started after this much time on the request's batch.",
             low=0.0,
             high=math.inf,
             unit="seconds",

@@ -113,8 +113,8 @@ class Start:
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that name all that it holds."""
-        told = (self.strength, self.former, self.wording, *([self.shows] if self.shows else []))
-        whole = hashlib.sha256(repr(told).encode())
+        parts = (self.strength, self.former, self.wording, *([self.shows] if self.shows else []))
+        whole = hashlib.sha256(repr(parts).encode())
         for part in (self.picture, self.mask, self.tokens, self.redraw):
             if part is None or isinstance(part, (int, float)):
                 whole.update(repr(part).encode())

@@ -240,7 +240,7 @@ def main() -> None:
 
 
 def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, Any]:
-    """What the pipeline that renders is told; that of a cluster is told more."""
+    """What the pipeline that renders is given; that of a cluster is given more."""
     if machine.ray is None and machine.workers is not None:
         raise InputError("--workers is for --ray: add that, or leave it out")
     if machine.ray is not None and explain:

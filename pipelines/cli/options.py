@@ -108,7 +108,7 @@ class MachineOptions:
         bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
     ] = False
     ray: Annotated[
-        str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one begun here.")
+        str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one started here.")
     ] = None
     workers: Annotated[int | None, typer.Option(help="With --ray: pipelines at a time.")] = None
 

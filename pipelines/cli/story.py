@@ -37,13 +37,13 @@ def storyboard(
     from ..rendering.rows.prompt_source import ReadOptions, read_rows
     from ..storyboard import Storyboard
 
-    told = [row.prompt for row in read_rows(scenes, None, seed=seed, reading=ReadOptions(literal=True))]
+    panels = [row.prompt for row in read_rows(scenes, None, seed=seed, reading=ReadOptions(literal=True))]
     who = dict(_member(text) for text in cast)
     pipe = _made(Storyboard, recipe, device=device, memory=memory)
     _make(
         out,
         "story.png",
-        lambda watch: pipe(told, cast=who, title=title, seed=seed, num_inference_steps=steps, watch=watch),
+        lambda watch: pipe(panels, cast=who, title=title, seed=seed, num_inference_steps=steps, watch=watch),
     )
 
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import PIL.Image
 
 VARIATION = 0.4
-CELLS = 12  # rows and columns in which places are drawn by lot, where the draft's own are not known
+CELLS = 12  # rows and columns in which places are drawn at random, where the draft's own are not known
 
 
 class Variations(ImageInputPipeline):
-    """Which tokens are drawn anew is a lot of the seed's; where they are kept, so are the pixels, byte for
-    byte. With a variation of 0 the picture is the original's bytes, with one of 1 nothing of it is left."""
+    """Which tokens are drawn again is a random subset, by the seed. Where tokens stay, so do pixels, byte for
+    byte: with a variation of 0 the picture is the original's bytes, with one of 1 nothing of it is left."""
 
     def request(
         self,

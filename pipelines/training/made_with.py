@@ -33,7 +33,7 @@ class MadeWith:
             was, wanted = before.get(key), now.get(key)
             if was != wanted:
                 raise InputError(
-                    f"{self._out / name}: was begun with {key} = {was}, which is now {wanted}: "
+                    f"{self._out / name}: was started with {key} = {was}, which is now {wanted}: "
                     f"take another --out, or remove the folder"
                 )
 

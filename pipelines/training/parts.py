@@ -122,7 +122,7 @@ class Parts:
         """The trainer of model `name`.
 
         Raises:
-            InputError: its sizes do not fit together, or differ from those that its folder was begun with.
+            InputError: its sizes do not fit together, or differ from those that its folder was started with.
         """
         sizes = sizes_of(self.config, name)
         batch_size = self.config[name]["training"]["batch_size"]

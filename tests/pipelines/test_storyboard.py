@@ -10,7 +10,7 @@ from diptych import Fact, InputError, Storyboard, TextToImage
 from diptych.engine.values import Plan
 from diptych.engine.values.fact import Span
 from diptych.engine.values.start import Wording
-from diptych.pipelines.storyboard import told
+from diptych.pipelines.storyboard import with_cast
 
 CAST = {"Mia": "a red cat", "Bo": "a blue bird"}
 
@@ -23,11 +23,11 @@ def storyboard(make_pipe: Callable[..., TextToImage]) -> Storyboard:
 
 def test_names_stand_for_their_phrases_and_whole_words_count() -> None:
     assert (
-        told("Mia and Bo at sea; Mia's boat, Mian", CAST)
+        with_cast("Mia and Bo at sea; Mia's boat, Mian", CAST)
         == "a red cat and a blue bird at sea; a red cat's boat, Mian"
     )
-    assert told("a boat", {}) == "a boat"
-    assert told("Ann and Anna", {"Ann": "a cat", "Anna": "a dog"}) == "a cat and a dog"
+    assert with_cast("a boat", {}) == "a boat"
+    assert with_cast("Ann and Anna", {"Ann": "a cat", "Anna": "a dog"}) == "a cat and a dog"
 
 
 def test_who_is_named_is_a_fact_of_the_panel_and_in_its_words(storyboard: Storyboard) -> None:

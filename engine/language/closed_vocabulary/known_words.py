@@ -97,7 +97,7 @@ def read_words(folder: Path) -> frozenset[str] | None:
 
 def _clause(prompt: str, said: Sequence[Span], content: Sequence[Span], words: Collection[str]) -> list[Clause]:
     places = {(span.start, span.end) for span in content}
-    told: list[tuple[Span, str]] = []
+    known: list[tuple[Span, str]] = []
     asking: set[str] = set()
     leading: list[tuple[Span, str]] = []  # small words, which go with the next one that asks for something
     for span in said:
@@ -106,13 +106,13 @@ def _clause(prompt: str, said: Sequence[Span], content: Sequence[Span], words: C
             leading += [(span, word)] if word else []
             continue
         if word:
-            told += [*leading, (span, word)]
+            known += [*leading, (span, word)]
             asking.add(word)
         leading = []
-    if not told:
+    if not known:
         return []
-    whole = Span.of(prompt, told[0][0].start, told[-1][0].end)
-    return [Clause(text=" ".join(word for _, word in told), words=frozenset(asking), span=whole)]
+    whole = Span.of(prompt, known[0][0].start, known[-1][0].end)
+    return [Clause(text=" ".join(word for _, word in known), words=frozenset(asking), span=whole)]
 
 
 def _known(span: Span, words: Collection[str]) -> str:

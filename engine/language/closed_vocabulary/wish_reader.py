@@ -200,8 +200,8 @@ class _Reader(Surroundings):
 
     def _of_last(self, piece: Piece, *, ends: bool) -> None:
         """What follows a noun in its run: 'un bateau rouge', 'fish x4', 'cat sitting'."""
-        told = piece.category in ("colour", "size") or (piece.category == "number" and ends)
-        if told and self._spoken is not None:
+        describes = piece.category in ("colour", "size") or (piece.category == "number" and ends)
+        if describes and self._spoken is not None:
             self._put(self.things[self._spoken], piece)
         else:
             self._leave_out([piece])

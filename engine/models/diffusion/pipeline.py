@@ -105,16 +105,16 @@ class PipelinePart:
             start: the autoencoder, a picture for each row, and its strength, 0 to 1.
         """
         pipeline = copy.copy(self.pipeline)
-        told = dict(arguments)
+        call = dict(arguments)
         if start is not None:
             autoencoder, pictures, strength = start
             pipeline = self._image_to_image(autoencoder)
-            told |= {"image": list(pictures), "strength": strength}
+            call |= {"image": list(pictures), "strength": strength}
         vars(pipeline)["scheduler"] = scheduler
         pipeline.encode_prompt = _playing_back(encoded, self._device)
-        told |= {"generator": list(generators), "output_type": "latent"}
+        call |= {"generator": list(generators), "output_type": "latent"}
         steps = _Steps(scheduler, on_step)
-        pipeline(**_accepted(pipeline, told | steps.arguments(pipeline)))
+        pipeline(**_accepted(pipeline, call | steps.arguments(pipeline)))
         if steps.latents is None:
             raise InputError("so small a strength of so few steps leaves none to paint: raise one of them")
         return steps.latents.cpu()
@@ -144,10 +144,10 @@ class PipelinePart:
         pipeline.encode_prompt = _playing_back([encoded], self._device)
         pipeline.prepare_latents = give_back
         vars(pipeline)["scheduler"] = _Finished(pipeline.scheduler)
-        told = {**arguments, "generator": [torch.Generator()], "output_type": "np"}
+        call = {**arguments, "generator": [torch.Generator()], "output_type": "np"}
         try:
             with _tiles(self.vae, tiled):
-                (picture,) = pipeline(**_accepted(pipeline, told)).images
+                (picture,) = pipeline(**_accepted(pipeline, call)).images
         except (NameError, AttributeError) as error:  # what a loop without steps leaves unsaid
             name = type(pipeline).__name__
             raise InputError(f"{name} has no phases ({error}): set phases = false in the recipe") from error
@@ -177,9 +177,9 @@ class PipelinePart:
         """One row's picture at one go, by a pipeline whose parts are `joined`; as `decode` gives it."""
         pipeline = copy.copy(self.pipeline)
         vars(pipeline)["scheduler"] = scheduler
-        told = {**arguments, "generator": [generator], "output_type": "np"}
-        told |= _Steps(scheduler, on_step).arguments(pipeline)
-        (picture,) = pipeline(**_accepted(pipeline, told)).images
+        call = {**arguments, "generator": [generator], "output_type": "np"}
+        call |= _Steps(scheduler, on_step).arguments(pipeline)
+        (picture,) = pipeline(**_accepted(pipeline, call)).images
         return torch.from_numpy(picture).float()
 
     @property

@@ -60,7 +60,7 @@ def prompt_ids(tokenizer: Any, system: str, text: str, *, thinking: bool = False
 
 
 def templated(
-    tokenizer: Any, messages: Sequence[Mapping[str, object]], *, template: str = "", **told: object
+    tokenizer: Any, messages: Sequence[Mapping[str, object]], *, template: str = "", **options: object
 ) -> str:
     """A conversation by a chat template; by the tokenizer's own, if none is given.
 
@@ -70,16 +70,16 @@ def templated(
     template = str(tokenizer.get_chat_template(template or None))
     if "strftime_now" in template:
         template = f"{_THE_DAY}{template}"
-    return str(tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, **told))
+    return str(tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, **options))
 
 
 def _templated(tokenizer: Any, system: str, text: str, thinking: bool) -> str:
     from jinja2 import TemplateError
 
     together = {"role": "user", "content": f"{system}\n\n{text}"}
-    told = [{"role": "system", "content": system}, {"role": "user", "content": text}]
+    separate = [{"role": "system", "content": system}, {"role": "user", "content": text}]
     reason = ""
-    for messages in (told, [together]):
+    for messages in (separate, [together]):
         try:
             return templated(tokenizer, messages, add_generation_prompt=True, enable_thinking=thinking)
         except TemplateError as error:

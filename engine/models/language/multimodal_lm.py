@@ -274,7 +274,7 @@ def load_drafter(folder: Path, dtype: torch.dtype, device: torch.device) -> Draf
     size = int(model.config.vq_config.num_embeddings)
     if kind == "glm_image":
         return GlmImageDrafter(model=model, tokenizer=tokenizer, codebook=Codebook(name="glm-image", size=size))
-    told = getattr(model.generation_config, "generation_kwargs", None) or {}
-    start = told.get("boi_token_id", tokenizer.convert_tokens_to_ids("<begin_of_image>"))
+    generation = getattr(model.generation_config, "generation_kwargs", None) or {}
+    start = generation.get("boi_token_id", tokenizer.convert_tokens_to_ids("<begin_of_image>"))
     book = Codebook(name="janus", size=size)
     return JanusDrafter(model=model, tokenizer=tokenizer, codebook=book, start=single_id(start))

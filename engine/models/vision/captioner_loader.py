@@ -66,10 +66,10 @@ def load_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> Pictu
 def _captioner(model: Any, processor: Any, *, prompt: str, encodes: bool) -> CaptionReader:
     begin: tuple[int, ...] = ()
     if encodes:
-        told = model.generation_config
+        generation = model.generation_config
         text = model.config.get_text_config()
-        start = _first(told.decoder_start_token_id, text.decoder_start_token_id)
-        forced = _first(told.forced_bos_token_id, getattr(text, "forced_bos_token_id", None))
+        start = _first(generation.decoder_start_token_id, text.decoder_start_token_id)
+        forced = _first(generation.forced_bos_token_id, getattr(text, "forced_bos_token_id", None))
         begin = (single_id(start), *([] if forced is None else [int(forced)]))
     end = end_of(model, processor.tokenizer, chats=False)
     return CaptionReader(model=model, processor=processor, end=end, prompt=prompt, begin=begin, encodes=encodes)

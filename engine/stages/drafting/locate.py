@@ -116,7 +116,7 @@ class LocateStage:
         return [_found(part[0], part[1:], model.grid) for part in parts]
 
 
-def _found(told: torch.Tensor, others: torch.Tensor, grid: tuple[int, int]) -> Found:
+def _found(wanted: torch.Tensor, others: torch.Tensor, grid: tuple[int, int]) -> Found:
     """From the likelihoods of the tokens after the wording, (n,), and after the others, (k, n)."""
-    margin = float((told.sum() - others.sum(1)).min())
-    return Found(heat=(told - others).mean(0).reshape(grid), margin=margin)
+    margin = float((wanted.sum() - others.sum(1)).min())
+    return Found(heat=(wanted - others).mean(0).reshape(grid), margin=margin)

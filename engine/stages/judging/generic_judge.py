@@ -51,12 +51,12 @@ def verdicts(
         if not any(asked):
             asked, texts = [*asked, True], [*texts, plan.prompt if plan else caption]
         answers = probabilities(model, picture, texts, sharpness=sharpness)
-        told = [FactAnswer(fact=fact, probability=p) for fact, p in zip(facts, answers, strict=False)]
+        answered = [FactAnswer(fact=fact, probability=p) for fact, p in zip(facts, answers, strict=False)]
         found.append(
             Verdict(
                 caption=caption,
                 score=min(p for p, was_asked in zip(answers, asked, strict=True) if was_asked),
-                answers=tuple(told),
+                answers=tuple(answered),
                 likelihood=_gain(model, picture, plan.request.prompt) if likelihood and plan else None,
             )
         )

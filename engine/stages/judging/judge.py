@@ -75,8 +75,8 @@ class JudgeStage:
         context.step(2, 3)
         facts = [facts_of(picture, caption) for picture, caption in zip(batch, captions, strict=True)]
         answers = _answers(model, features, facts, batch_invariant=context.batch_invariant)
-        told = [p.plan.prompt if p.plan else None for p in batch]
-        gains = _gains(model, features, told, batch_invariant=context.batch_invariant)
+        wordings = [p.plan.prompt if p.plan else None for p in batch]
+        gains = _gains(model, features, wordings, batch_invariant=context.batch_invariant)
         wished = [p.plan.request.prompt if p.plan else None for p in batch]
         likelihoods: list[float | None] = [None] * len(batch)
         if self._likelihood:

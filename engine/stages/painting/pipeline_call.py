@@ -53,7 +53,7 @@ class PipelineCall:
         """Arguments of the library's call for rows of one size, steps and guidance."""
         request = rows[0].plan.request
         settings = request.settings
-        told: dict[str, object] = {
+        call: dict[str, object] = {
             "prompt": [row.plan.prompt for row in rows],
             "height": request.height,
             "width": request.width,
@@ -62,10 +62,10 @@ class PipelineCall:
         }
         negatives = [row.plan.request.negative_prompt or family.negative for row in rows]
         if any(negatives):
-            told["negative_prompt"] = [each or "" for each in negatives]
+            call["negative_prompt"] = [each or "" for each in negatives]
         if self.tokens:
-            told["prior_token_ids"] = torch.cat([_prior_tokens(row) for row in rows])
-        return {name: value for name, value in told.items() if value is not None} | dict(self.arguments)
+            call["prior_token_ids"] = torch.cat([_prior_tokens(row) for row in rows])
+        return {name: value for name, value in call.items() if value is not None} | dict(self.arguments)
 
 
 def keys_of(

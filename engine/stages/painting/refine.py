@@ -129,8 +129,8 @@ class Conditions:
         texts = [draft.plan.prompt for draft in batch]
         if guided:
             texts += [draft.plan.request.negative_prompt for draft in batch]
-        told = texts if batch_invariant else list(dict.fromkeys(texts))  # equal ones are read once
-        encoded = model.encode_text(told)[[told.index(text) for text in texts]]
+        encoded_texts = texts if batch_invariant else list(dict.fromkeys(texts))  # equal ones are read once
+        encoded = model.encode_text(encoded_texts)[[encoded_texts.index(text) for text in texts]]
         self._model, self._condition = model, condition
         self._text, self._free = encoded[: len(batch)], encoded[len(batch) :]
         self._scale = torch.tensor(scales, device=condition.device) if guided else None

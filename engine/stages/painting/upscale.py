@@ -114,12 +114,12 @@ class UpscaleStage:
             overlap=self._overlap // patch,
         )
         text = model.encode_text([picture.plan.prompt if picture.plan else ""])
-        told = text.expand(len(tiles.corners), *text.shape[1:])
+        texts = text.expand(len(tiles.corners), *text.shape[1:])
         conditions = tiles.cut(condition)
 
         def predict(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
             sigmas = sigma.expand(len(conditions))
-            parts = (tiles.cut(noisy[0]), sigmas, told, conditions)
+            parts = (tiles.cut(noisy[0]), sigmas, texts, conditions)
             return tiles.join(in_parts(model.predict, parts, at_once=TILES_AT_ONCE))[None]
 
         key = RowKey(request.seed, request.candidate)

@@ -81,7 +81,7 @@ def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[
     if not chat.must_agree:
         return list(plans.values())
     reasons = _reasons(plans, plans)
-    told = "; ".join(f"{plans[i].request.prompt[:40]!r}: {reason}" for i, (reason, *_) in reasons.items())
+    causes = "; ".join(f"{plans[i].request.prompt[:40]!r}: {reason}" for i, (reason, *_) in reasons.items())
     count = len(reasons)
     for attempt in range(2, TRIES + 1):
         if not reasons or chat.sampling.temperature == 0:  # which draws nothing
@@ -93,7 +93,7 @@ def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[
     plans |= {i: in_users_words(plans[i]) for i in reasons}
     if count:
         left = f", {len(reasons)} of them at last in the user's own words" if reasons else ""
-        context.note(f"{count} of {len(batch)} plans made again{left}: {told}")
+        context.note(f"{count} of {len(batch)} plans made again{left}: {causes}")
     return list(plans.values())
 
 
@@ -108,11 +108,11 @@ def _written(
     """Plans of these rows of a batch, as the model writes them."""
     model, requests = chat.model, [batch[i] for i in rows]
     close = _thinks_until(chat)
-    told = [_prompt_ids(request, chat) for request in requests]
+    prompt_ids = [_prompt_ids(request, chat) for request in requests]
     keys = [RowKey(request.seed, request.candidate) for request in requests]
     written = decode_text(
         model.begin(
-            told,
+            prompt_ids,
             prompt_tokens=chat.prompt_tokens,
             new_tokens=chat.new_tokens,
             batch_invariant=context.batch_invariant,
@@ -131,14 +131,14 @@ def _written(
 
 
 def _prompt_ids(request: Request, chat: Chat) -> list[int]:
-    told = chat.instructions or INSTRUCTIONS
-    told = told if '"quote"' in told else f"{told}{QUOTING}"
+    instructions = chat.instructions or INSTRUCTIONS
+    instructions = instructions if '"quote"' in instructions else f"{instructions}{QUOTING}"
     if request.start and request.start.shows:
-        told = f"{told} {STARTING.format(shows=request.start.shows[:_MOST_SHOWN])}"
+        instructions = f"{instructions} {STARTING.format(shows=request.start.shows[:_MOST_SHOWN])}"
     if request.missed:
         missed = "; ".join(fact.text for fact in request.missed)
-        told = f"{told} Earlier pictures missed these, so stress them: {missed}."
-    return chat.model.prompt_ids(told, request.prompt, thinking=chat.thinking_tokens > 0)
+        instructions = f"{instructions} Earlier pictures missed these, so stress them: {missed}."
+    return chat.model.prompt_ids(instructions, request.prompt, thinking=chat.thinking_tokens > 0)
 
 
 def _thinks_until(chat: Chat) -> int | None:

@@ -77,14 +77,14 @@ def _written(
         context.step(1, 1)
         return []
     model, vocabulary = writing.model, writing.vocabulary
-    told = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
+    prompt_ids = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
     grammars = [
         WordingGrammar(model.grammar_tokenizer, model.stop, wording=wordings_of(asked[i], vocabulary))
         for i in rows
     ]
     written = decode_text(
         model.begin(
-            told,
+            prompt_ids,
             prompt_tokens=writing.prompt_tokens,
             new_tokens=WORDING_TOKENS,
             batch_invariant=context.batch_invariant,

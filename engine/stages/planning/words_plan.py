@@ -73,8 +73,8 @@ def read_plan(request: Request, known: Known, text: str) -> Plan:
         read: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError:
         read = {"prompt": known.text, "facts": []}
-    told = [(fact["kind"], " ".join(fact["text"].split())) for fact in read["facts"]]
-    facts = [_fact(kind, said, known.places) for kind, said in told if content_words(said)]
+    stated = [(fact["kind"], " ".join(fact["text"].split())) for fact in read["facts"]]
+    facts = [_fact(kind, said, known.places) for kind, said in stated if content_words(said)]
     carried = {word for fact in facts if fact.asked for word in _words(fact.text)}
     wanting = [clause for clause in known.clauses if not clause.words <= carried]
     asked = [Fact(kind="other", text=clause.text, span=clause.span) for clause in wanting]

@@ -159,6 +159,6 @@ class Journal:
         self._last = max(self._last, record.row)
         source = None if record.source is None else sys.intern(record.source)
         done = record.status == "done"
-        told = (record.id, done, record.accepted, bool(record.left_out), record.older)
-        self._entries[record.row] = Entry(self._end, length, *told, source)
+        seen = (record.id, done, record.accepted, bool(record.left_out), record.older)
+        self._entries[record.row] = Entry(self._end, length, *seen, source)
         self._end += length

@@ -123,4 +123,4 @@ def _last_whole_state(work: Path, say: Callable[[str], None]) -> tuple[Path | No
 
 
 def _of_another_version(work: Path) -> CheckpointError:
-    return CheckpointError(f"{work}: was begun by another version of diptych: remove the folder to begin anew")
+    return CheckpointError(f"{work}: was started by another version of diptych: remove the folder")

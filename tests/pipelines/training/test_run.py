@@ -69,7 +69,7 @@ def test_a_users_folder_teaches_models_that_render(run, picture_folder: Path, tm
     assert [span.text for span in outcome.left_out] == ["zeppelin"] and not outcome.accepted
     assert "a balloon" in [fact.text for fact in outcome.plan.asked]
 
-    with pytest.raises(InputError, match=r"was begun with data = mine, 20 pictures.*which is now world"):
+    with pytest.raises(InputError, match=r"was started with data = mine, 20 pictures.*which is now world"):
         run("drafter")
     with pytest.raises(InputError, match="was trained on mine, 20 pictures"):
         run("ship", into=tmp_path / "package")
@@ -109,10 +109,10 @@ def test_other_sizes_than_those_a_folder_was_begun_with_are_refused(run, tmp_pat
     other = tmp_path / "other.toml"
     other.write_text("[inspector]\nwidths = [8, 16]\n[inspector.training]\nbatch_size = 2\n")
     with pytest.raises(
-        InputError, match=r"inspector: was begun with widths = \[8, 8\], which is now \[8, 16\]"
+        InputError, match=r"inspector: was started with widths = \[8, 8\], which is now \[8, 16\]"
     ):
         run("inspector", config=other)
-    with pytest.raises(InputError, match="was begun with seed = 0"):
+    with pytest.raises(InputError, match="was started with seed = 0"):
         run("inspector", seed=1)
 
 

@@ -190,7 +190,7 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path, line_task: Any) -
     partly = {key: value for key, value in kept.items() if key != name}
     for state in (whole, partly):
         save_file(state, path, metadata={"step": "4"})
-        with pytest.raises(CheckpointError, match="was begun by another version of diptych"):
+        with pytest.raises(CheckpointError, match="was started by another version of diptych"):
             train(line_task(), SETTINGS, tmp_path, say=quiet)
 
 

@@ -107,7 +107,7 @@ def test_diffusers_loads_what_was_trained_and_paints_otherwise(
     for name in ("loss.csv", "loss.png", "samples.png"):
         assert (out / "lora" / name).exists()
     assert "base" in json.loads((out / "sizes.json").read_text())["lora"]
-    with pytest.raises(InputError, match="was begun with rank = 4, which is now 2"):
+    with pytest.raises(InputError, match="was started with rank = 4, which is now 2"):
         run_training("lora", out, data=str(picture_folder), base=base, steps=6, config=tiny_config)
 
 

@@ -151,9 +151,9 @@ def test_it_is_trained_shown_and_put_beside_the_others(tmp_path: Path, tiny: Pat
         for path in (POCKET_WEIGHTS / name).rglob("*.safetensors"):
             assert (weights / name / path.relative_to(POCKET_WEIGHTS / name)).read_bytes() == path.read_bytes()
     assert fingerprint(weights) != fingerprint(POCKET_WEIGHTS)
-    with pytest.raises(InputError, match="was begun with beginning = "):
+    with pytest.raises(InputError, match="was started with beginning = "):
         run_training("preference", out, config=tiny, steps=3, beginning=str(weights))
-    with pytest.raises(InputError, match="was begun with candidates = 2, which is now 8"):
+    with pytest.raises(InputError, match="was started with candidates = 2, which is now 8"):
         run_training("preference", out, steps=2, beginning="pocket")
 
 
