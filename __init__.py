@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Plan,
         Request,
         Settings,
+        Span,
         Verdict,
     )
     from .pipelines.catalogue import find_pipeline
@@ -90,6 +91,7 @@ __all__ = [
     "RowError",
     "Settings",
     "Sketch",
+    "Span",
     "Storyboard",
     "StyleSheet",
     "TextToImage",
@@ -134,6 +136,7 @@ _HOMES = {
     "Row": "prompts.row",
     "RowError": "engine.errors",
     "Settings": "engine.values",
+    "Span": "engine.values",
     "Sketch": "pipelines.editing.sketch",
     "Storyboard": "pipelines.storyboard",
     "StyleSheet": "pipelines.style_sheet",

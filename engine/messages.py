@@ -28,11 +28,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException, *, named: bool = False) -> str:
-    """What an error says on the first line that is not blank; its type's name where it says nothing.
+    """What an error says on the first line that is not blank, and on the second where the first only announces it
+    with a colon; its type's name where it says nothing.
 
     Args:
         named: its type's name stands before that, as in `ValueError: not a number`.
     """
     name = type(error).__name__
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     return f"{name}: {text}" if named and text else text or name

@@ -22,7 +22,7 @@ from ...engine.ar.wording_grammar import wording_in, wording_lark
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.vocabulary import read_vocabulary
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
-from ...engine.language.closed_vocabulary.wording import asked_wording, facts_of, only_wording
+from ...engine.language.closed_vocabulary.wording import asked_wording, facts_of, only_wording, wordings
 
 
 @dataclasses.dataclass(frozen=True)
