@@ -5,7 +5,7 @@ A recipe names the stage and, for it, a model of the family:
     [stages.frame]
     family = "moulding"
     checkpoint = "./oak"
-    settings = { width = 12 }
+    settings = { width = 4 }
 
 The "model" is a folder with one colour in it, as safetensors; a real one would hold a network.
 """
