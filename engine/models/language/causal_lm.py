@@ -132,8 +132,9 @@ class LanguageModel:
         limit = min(prompt_tokens, left)
         for i, row in enumerate(rows):
             if len(row) > limit:
-                reason = f"the prompt is {len(row)} tokens long: the planner reads at most {limit}; shorten it"
-                raise RowError(i, reason)
+                room = "raise prompt_tokens" if limit == prompt_tokens else "make max_tokens smaller"
+                reason = f"prompt and instructions are {len(row)} tokens long, and there is room for {limit}"
+                raise RowError(i, f"{reason}: shorten the prompt, or {room} in the recipe")
         return begin(
             self.model,
             rows,
