@@ -80,7 +80,7 @@ def _print_table(tasks: Iterable[Task]) -> tuple[int, int]:
     console = out_console()
     console.print(table)
     shown = f", {MAX_TABLE_ROWS} of them shown: --json prints all" if total > MAX_TABLE_ROWS else ""
-    console.print(f"{total} rows{shown}", soft_wrap=True)
+    console.print(f"{total} row{'s' * (total != 1)}{shown}", soft_wrap=True)
     return total, faulty
 
 
