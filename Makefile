@@ -28,7 +28,7 @@ LEFTOVERS := build diptych.egg-info
 
 # Whatever ends up in the installed package: installed anew when one of these is newer.
 PACKAGE := benchmarks engine pipelines prompts
-SOURCES := __init__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
+SOURCES := __init__.py __main__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
 FOLDERS := $(shell find $(PACKAGE) -type d -not -name __pycache__)
 
 .PHONY: venv install demo test check examples bench train clean distclean

@@ -28,8 +28,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException, *, named: bool = False) -> str:
-    """What an error says on the first line that is not blank, and on the second where the first only announces it
-    with a colon; its type's name where it says nothing.
+    """What an error says on the first line that is not blank, or on the first two where the first ends with a
+    colon; its type's name where it says nothing.
 
     Args:
         named: its type's name stands before that, as in `ValueError: not a number`.

@@ -25,8 +25,8 @@ CELLS = 12  # rows and columns in which places are drawn at random, where the dr
 
 
 class Variations(ImageInputPipeline):
-    """Which tokens are drawn again is a random subset, by the seed. Where tokens stay, pixels do, byte for byte:
-    with a variation of 0 the picture is the original's bytes, with one of 1 nothing of it is left."""
+    """Which tokens are drawn again is a random subset, by the seed. Where tokens stay, so do their pixels, byte
+    for byte: a variation of 0 has the original's bytes, one of 1 has none of it."""
 
     def request(
         self,
