@@ -20,6 +20,7 @@ from ...prompts.row import PromptFileError
 from .caption import caption as caption_command
 from .evaluate import evaluate
 from .options import (
+    ArtOptions,
     DeviceOption,
     MachineOptions,
     MemoryOption,
@@ -166,16 +167,18 @@ app.command()(interpolate)
 
 
 @app.command()
+@grouped
 def train(
     what: Annotated[
         str,
         typer.Argument(
-            help="tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora; ship."
+            help="tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora; ship, art."
         ),
     ],
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
     data: Annotated[
-        str, typer.Option(help="The world, or a folder of pictures with metadata.jsonl or texts beside them.")
+        str, typer.Option(help="world, art, or a folder of pictures with metadata.jsonl or texts beside them.")
     ] = "world",
     config: Annotated[Path | None, typer.Option(help="Sizes and steps that differ from the shipped.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of each model, not as configured.")] = None,
@@ -195,8 +198,10 @@ def train(
     ] = 0,
     cache: Annotated[bool, typer.Option(help="Keep the drawn pictures in OUT, 256 KiB each.")] = False,
     together: Annotated[bool, typer.Option(help="all: the models at the same time, a process each.")] = False,
+    drawings: ArtOptions,
 ) -> None:
-    """Train the pocket models, going on where it was stopped; `ship` puts the results into the package."""
+    """Train the pocket models, going on where it was stopped; `ship` puts the results into the package; `art`
+    makes the drawings ready that --data art is made of."""
     from ..training.run import run_training
 
     try:
@@ -216,6 +221,7 @@ def train(
             workers=workers,
             cache=cache,
             together=together,
+            art=_art_source(drawings),
         )
     except KeyboardInterrupt:
         done = False
@@ -253,6 +259,12 @@ def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, An
     if machine.ray is not None:
         options |= {"address": machine.ray, "workers": machine.workers}
     return {**options, "wave": WAVE}
+
+
+def _art_source(drawings: ArtOptions) -> Any:
+    from ..training.data.art_data import ArtSource
+
+    return ArtSource(cache=drawings.art, source=drawings.source, folders=tuple(drawings.folder or ()))
 
 
 def _upscaling(recipe: str, scale: int | None) -> Any:

@@ -123,6 +123,22 @@ class RunOptions:
     explain: Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")] = False
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArtOptions:
+    """Where the drawings come from that models are trained on: `training.data.art_data.ArtSource`."""
+
+    art: Annotated[
+        Path | None,
+        typer.Option("--art", help="With --data art: folder of the drawings; in OUT, if not given."),
+    ] = None
+    source: Annotated[
+        Path | None, typer.Option("--from", help="art: a folder that holds the packages, in place of npm.")
+    ] = None
+    folder: Annotated[
+        list[Path] | None, typer.Option("--folder", help="art: drawings of your own, too; may be given often.")
+    ] = None
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """The command with each parameter that is a group taken apart into its options; called with these, it puts
     the groups together again. Settings that nobody gave are not among the wishes."""

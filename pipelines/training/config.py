@@ -31,6 +31,7 @@ _SHARES = (
     "corrupted_rows",
     "corrupted_tokens",
     "tokens",
+    "world_share",
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "path": tuple(PREDICTIONS),

@@ -16,6 +16,7 @@ from ...engine.models.vision.patch_codebook import PatchCodebook
 from ..files import prepare_folder, replacing_folder, write_atomically
 from ..sheets.sample_sheet import SAMPLES, draw_samples
 from .config import Table, sizes_of
+from .data.art_data import FROM_NPM, ArtData, ArtSource, open_art
 from .data.folder_data import open_folder
 from .data.source import PICTURE_SIDE, TrainingData, WorldData
 from .loop.trainer import STATE, Task
@@ -31,21 +32,27 @@ def read_data(
     *,
     side: int = PICTURE_SIDE,
     cache: bool = False,
+    art: ArtSource = FROM_NPM,
     say: Callable[[str], None] = print,
 ) -> TrainingData:
-    """The world, or a user's folder of pictures with captions, made ready in `out`.
+    """The world, the art with the world beside it, or a user's folder of pictures with captions, made ready in
+    `out`.
 
     Args:
-        name: "world", or the folder's.
+        name: "world", "art", or the folder's.
         side: of the pictures that a folder gives, at most, in pixels.
-        cache: keep the world's pictures in `out` once they are drawn; a folder's are, in any case.
+        cache: keep pictures that are drawn in `out`; a folder's are, in any case.
+        art: where the art comes from.
 
     Raises:
-        InputError: see `open_folder`, and `DrawnPictures`.
+        InputError: see `open_folder`, `open_art`, and `DrawnPictures`.
     """
-    if name == "world":
-        world = WorldData(count=config["pictures"])
-        return world.keeping(out / "drawn") if cache else world
+    if name in ("world", "art"):
+        count, share = config["pictures"], config["world_share"]
+        shown: WorldData | ArtData = WorldData(count=count)
+        if name == "art":
+            shown = open_art(art, out / "art", count=count, world_share=share, say=say)
+        return shown.keeping(out / "drawn") if cache else shown
     return open_folder(Path(name), out / "pictures", side=side, say=say)
 
 
@@ -84,7 +91,7 @@ class Parts:
         start = PatchCodebook.from_pretrained(self.beginning / "tokenizer") if self.beginning else None
 
         def fit(part: Path) -> None:
-            if isinstance(self.data, WorldData) and self.data.drawn:
+            if isinstance(self.data, WorldData | ArtData) and self.data.drawn:
                 self.data.drawn.draw_ahead(sizes["pictures"], processes=torch.get_num_threads())
             train_tokenizer(self.data, part, **sizes, start=start, say=self._say)
 
@@ -184,12 +191,13 @@ def open_parts(
     *,
     data: str,
     cache: bool,
+    art: ArtSource,
     beginning: Path | None,
     base: Path | None,
     side: int,
     say: Callable[[str], None],
 ) -> Parts:
     """The parts of folder `out`, which is made, and of what is trained on: see `read_data` and `Parts`."""
-    shown = read_data(data, out, config, side=side, cache=cache, say=say)
+    shown = read_data(data, out, config, side=side, cache=cache, art=art, say=say)
     prepare_folder(out)
     return Parts(out, config, data=shown, beginning=beginning, base=base, say=say)

@@ -12,6 +12,7 @@ from ...engine.messages import did_you_mean
 from ..files import refuse_if_not_a_folder
 from ..recipes.reader import POCKET_WEIGHTS
 from .config import Table, read_config
+from .data.art_data import FROM_NPM, ArtSource, open_art
 from .data.source import PICTURE_SIDE
 from .loop.batches import CAN_FORK
 from .loop.weights import quiet_libraries
@@ -24,8 +25,8 @@ from .tasks.preference import keys_of
 from .together import train_together
 from .trainers import MODELS, TRAINERS, WORLD_ONLY
 
-WHAT = ("tokenizer", *MODELS, "all", *(name for name in TRAINERS if name not in MODELS), "ship")
-WITHOUT_KEPT_PICTURES = (*(name for name, trainer in TRAINERS.items() if not trainer.looks), "ship")
+WHAT = ("tokenizer", *MODELS, "all", *(name for name in TRAINERS if name not in MODELS), "ship", "art")
+WITHOUT_KEPT_PICTURES = (*(name for name, trainer in TRAINERS.items() if not trainer.looks), "ship", "art")
 
 
 def run_training(
@@ -45,12 +46,13 @@ def run_training(
     workers: int = 0,
     cache: bool = False,
     together: bool = False,
+    art: ArtSource = FROM_NPM,
 ) -> bool:
     """Train one model, or all of them, in `out`, or ship what was trained there; goes on where it was stopped.
 
     Args:
-        what: one of `WHAT`.
-        data: "world", or a folder of pictures with captions; the inspector is trained on the world alone.
+        what: one of `WHAT`; of "art", what it is made of is made ready in `out`.
+        data: "world", "art" or a folder of pictures with captions; the inspector is trained on the world alone.
         config: a file of sizes and steps in place of the shipped ones.
         steps: of each model, in place of what the config says.
         threads: of the CPU.
@@ -61,8 +63,9 @@ def run_training(
         into: where `ship` puts the models; the package's own weights, if not given.
         minutes: of each model, in place of any number of steps.
         workers: processes that make batches ready, for each model; 0 for none beside the training itself.
-        cache: keep the world's pictures in `out` once they are drawn.
+        cache: keep pictures that are drawn in `out`.
         together: of `all`: the models train at the same time, each in a process of its own.
+        art: where the art comes from that is trained on, or made ready.
 
     Returns:
         Whether it is done; not so where Ctrl-C or a polite kill stopped it.
@@ -73,21 +76,19 @@ def run_training(
     """
     lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
     _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into, together=together)
-    _check_how(what, lasting, data=data, cache=cache)
+    _check_how(what, lasting, data=data, cache=cache, art=art)
     quiet_libraries()
+    if what == "art":
+        return _make_art_ready(out, art)
     table = _table(config, seed=seed, rank=rank)
     if what == "ship":
-        return _ship(out, into or POCKET_WEIGHTS, data, table)
-    if threads is not None:
-        torch.set_num_threads(threads)
+        return _ship(out, into or POCKET_WEIGHTS, data, table, art)
+    torch.set_num_threads(threads or torch.get_num_threads())
     refuse_if_not_a_folder(out)
-    side = check_base(base) if base else PICTURE_SIDE
-    beginnings = {"beginning": _beginning(beginning, what), "base": base, "side": side}
-    opened = functools.partial(open_parts, out, table, data=data, cache=cache, **beginnings, say=say)
-    made = _train(what, opened, lasting, together=together)
-    if made:
-        print(made)
-    return made is not None
+    begins = {"beginning": _beginning(beginning, what), "base": base}
+    begins |= {"side": check_base(base) if base else PICTURE_SIDE}
+    opened = functools.partial(open_parts, out, table, data=data, cache=cache, art=art, **begins, say=say)
+    return _train(what, opened, lasting, together=together)
 
 
 def _table(config: Path | None, *, seed: int | None, rank: int | None) -> Table:
@@ -99,7 +100,15 @@ def _table(config: Path | None, *, seed: int | None, rank: int | None) -> Table:
     return table
 
 
-def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together: bool) -> Path | None:
+def _train(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together: bool) -> bool:
+    """Whether it is done; then says on standard output where it lies."""
+    made = _trained(what, opened, lasting, together=together)
+    if made:
+        print(made)
+    return made is not None
+
+
+def _trained(what: str, opened: Callable[[], Parts], lasting: Lasting, *, together: bool) -> Path | None:
     """Where that lies which was trained; `None` where it was stopped."""
     parts = opened()
     if what == "tokenizer":
@@ -127,8 +136,18 @@ def _beside_the_others(parts: Parts) -> Path:
     return recipe
 
 
-def _ship(out: Path, into: Path, data: str, table: Table) -> bool:
-    shown = read_data(data, out, table, say=say)
+def _make_art_ready(out: Path, art: ArtSource) -> bool:
+    refuse_if_not_a_folder(out)
+    ready = open_art(art, out, count=1, say=say).art
+    say(f"art: {len(ready.kinds)} kinds, drawn by {len(ready.hands)} hands: {', '.join(ready.hands)}")
+    folders = "".join(f" --folder {shlex.quote(str(folder))}" for folder in art.folders)
+    say(f"train on it: diptych train all --data art --art {shlex.quote(str(out))}{folders} --out FOLDER")
+    print(out)
+    return True
+
+
+def _ship(out: Path, into: Path, data: str, table: Table, art: ArtSource) -> bool:
+    shown = read_data(data, out, table, art=art, say=say)
     check_data(out, shown)
     ship(out, into, data=shown, calibration_scenes=table["calibration"]["scenes"], say=say)
     print(into)
@@ -156,7 +175,8 @@ def _check(
         raise InputError(f"train {what}: is trained on the world alone: leave --data out")
     if data != "world" and what == "ship" and into is None:
         raise InputError(
-            "train ship: what a folder taught does not go into the package: name a folder with --into"
+            "train ship: what other data than the world taught does not go into the package: name a folder with"
+            " --into"
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
@@ -171,13 +191,22 @@ def _check(
         raise InputError("train lora: --start-from does not go with it: what it begins with is --base")
 
 
-def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool) -> None:
+def _check_art(what: str, art: ArtSource, *, data: str) -> None:
     """Likewise."""
+    if what == "art" and (data != "world" or art.cache is not None):
+        raise InputError("train art: makes the art ready in --out: leave --data and --art out")
+    if what != "art" and data != "art" and art.is_given:
+        raise InputError(f"train {what}: --art, --from and --folder go with --data art: add it")
+
+
+def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool, art: ArtSource) -> None:
+    """Likewise."""
+    _check_art(what, art, data=data)
     if lasting.steps is not None and lasting.minutes is not None:
         raise InputError(f"train {what}: --steps and --minutes do not go together: name one of them")
     if lasting.workers and not CAN_FORK:
         raise InputError(f"train {what}: --workers are forked, which goes on Linux alone: leave it out")
-    if cache and data != "world":
+    if cache and data not in ("world", "art"):
         raise InputError(f"train {what}: a folder's pictures are kept in any case: leave --cache out")
     if cache and what in WITHOUT_KEPT_PICTURES:
         raise InputError(f"train {what}: takes none of the pictures that --cache keeps: leave it out")

@@ -41,6 +41,7 @@ class Hand:
                 head = json.loads(file.read(min(length, LARGEST_HEAD_BYTES)))
             pixels, sizes, told = head["pixels"], head["sizes"], head["__metadata__"]
             self.name: str = told["hand"]
+            self.source: str = told.get("source", "")
             self.kinds: tuple[str, ...] = tuple(json.loads(told["kinds"]))
             self._pixels = _mapped(path, pixels, 8 + length, size, (len(self.kinds), DRAWN_SIDE, DRAWN_SIDE, 4))
             self._sizes = _mapped(path, sizes, 8 + length, size, (len(self.kinds), 2))

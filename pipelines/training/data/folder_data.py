@@ -129,6 +129,9 @@ class FolderData:
         captions = (caption for example in self.examples for caption in example.captions)
         return frozenset(word for caption in captions for word in plain_words(caption))
 
+    def letters(self) -> frozenset[str]:
+        return frozenset()
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         return {}
 

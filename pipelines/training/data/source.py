@@ -169,6 +169,10 @@ class TrainingData(Protocol):
         """The words that a planner knows, in lower case: of its `words.json`, where there are no `meanings`."""
         ...
 
+    def letters(self) -> frozenset[str]:
+        """Characters that the text tokenizer is to have beside those of English, however rare they are."""
+        ...
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         """Facts that captions never state because they are the default: each is true where none of the others
         is."""
@@ -223,11 +227,11 @@ class WorldData:
             drawn[number] if number < self.count else picture_of(scene)
             for number, scene in zip(numbers, scenes, strict=True)
         ]
-        return _batch(kept, scenes, side)
+        return batch_of(kept, scenes, side)
 
     def render(self, scenes: list[Scene], side: int) -> Batch:
         """Any scenes, likewise."""
-        return _batch([picture_of(scene) for scene in scenes], scenes, side)
+        return batch_of([picture_of(scene) for scene in scenes], scenes, side)
 
     def to_plan(self, index: int, rng: random.Random) -> Scene:
         several = rng.choice(("side by side", "side by side", "stacked", "in a row"))
@@ -255,17 +259,7 @@ class WorldData:
 
     def patch_labels(self, batch: Batch, cells: int) -> torch.Tensor:
         """Of each of `ATTRIBUTES` its value, from 1, or 0 for none; the style, which all patches have."""
-        scenes, where = batch.scenes, things_in_cells(batch.masks, cells).flatten(1)
-        most = max(len(scene.things) for scene in scenes)
-        names = torch.zeros(len(scenes), 1 + most, len(ATTRIBUTES), dtype=torch.long)
-        for i, scene in enumerate(scenes):
-            for j, thing in enumerate(scene.things, 1):
-                for k, (field, values) in enumerate(ATTRIBUTES.items()):
-                    value = getattr(thing, field)
-                    names[i, j, k] = 1 + values.index(value) if value else IGNORED
-        of_things = names.gather(1, where[..., None].expand(-1, -1, len(ATTRIBUTES)))
-        styles = torch.tensor([1 + STYLES.index(scene.style) for scene in scenes])
-        return torch.cat([of_things, styles[:, None, None].expand(-1, cells * cells, 1)], 2)
+        return label_patches(batch, cells, attributes=ATTRIBUTES, styles=STYLES)
 
     def names(self) -> dict[str, tuple[int, int]]:
         """Words for kinds and colours, in the singular and in the plural."""
@@ -284,9 +278,36 @@ class WorldData:
     def words(self) -> frozenset[str]:
         return WORDS
 
+    def letters(self) -> frozenset[str]:
+        return frozenset()
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         plain, *others = (STYLE_WORDS[style][0] for style in STYLES)
         return {plain: tuple(others)}
+
+
+def label_patches(
+    batch: Batch, cells: int, *, attributes: Mapping[str, Sequence[str]], styles: Sequence[str]
+) -> torch.Tensor:
+    """What fills each of `cells` by `cells` patches: int64 (b, s, attributes and 1).
+
+    Args:
+        attributes: field of a thing to its values, of which a patch has the number, from 1, 0 where there is no
+            thing, and `IGNORED` where the field is empty.
+        styles: likewise, of a scene; all its patches have it.
+    """
+    scenes, where = batch.scenes, things_in_cells(batch.masks, cells).flatten(1)
+    numbers = {field: {value: i for i, value in enumerate(values, 1)} for field, values in attributes.items()}
+    most = max(len(scene.things) for scene in scenes)
+    names = torch.zeros(len(scenes), 1 + most, len(attributes), dtype=torch.long)
+    for i, scene in enumerate(scenes):
+        for j, thing in enumerate(scene.things, 1):
+            for k, field in enumerate(attributes):
+                value = getattr(thing, field)
+                names[i, j, k] = numbers[field][value] if value else IGNORED
+    of_things = names.gather(1, where[..., None].expand(-1, -1, len(attributes)))
+    of_scenes = torch.tensor([1 + styles.index(scene.style) for scene in scenes])
+    return torch.cat([of_things, of_scenes[:, None, None].expand(-1, cells * cells, 1)], 2)
 
 
 def indices_of(step: int, size: int, *, count: int, seed: int, what: str) -> np.ndarray:
@@ -317,9 +338,10 @@ def things_in_cells(masks: torch.Tensor, cells: int) -> torch.Tensor:
     return shares.argmax(0)
 
 
-def _batch(drawings: Sequence[Drawing], scenes: list[Scene], side: int) -> Batch:
+def batch_of(drawings: Sequence[Drawing], scenes: Sequence[Any], side: int) -> Batch:
+    """Drawings of these scenes, `side` pixels high and wide."""
     return Batch(
         pixels=torch.from_numpy(np.stack([smaller(pixels, side) for pixels, _ in drawings])),
         masks=torch.from_numpy(np.stack([sampled(things, side) for _, things in drawings])),
-        scenes=scenes,
+        scenes=list(scenes),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....engine.errors import InputError
 from ....engine.models.language.causal_lm import text_ids
 from ...pocket.world import Fact
 from .source import TrainingData
@@ -28,6 +29,8 @@ JSON_PARTS = (
     '"},',
     '"}]}',
 )
+ENGLISH = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-"
+NEEDED = 32  # pieces beside characters and parts of forms: control tokens, and a few that join characters
 CHAT_TEMPLATE = "{{ bos_token }}{{ messages[-1]['content'] }}<plan>"
 
 
@@ -50,17 +53,32 @@ def _corpus(data: TrainingData, count: int) -> Iterator[str]:
             yield "no"
 
 
+def _letters(data: TrainingData, size: int) -> str:
+    """The characters that are to be tokens."""
+    letters = ENGLISH + "".join(sorted(data.letters() - set(ENGLISH)))
+    least = len(letters) + len(CONTROL) + len(JSON_PARTS) + NEEDED
+    if size < least:
+        raise InputError(
+            f"config: [text]: size = {size}: must be at least {least}, for each character to be a token"
+        )
+    return letters
+
+
 def train_text_tokenizer(
     data: TrainingData, folder: Path, *, sentences: int = 8000, size: int = 768
 ) -> "PreTrainedTokenizerFast":
     """Fit a sentencepiece BPE model (Sennrich et al. 2016) to the data's wording, in transformers' format.
 
     The sentencepiece model itself is kept beside it as `spiece.model`.
+
+    Raises:
+        InputError: `size` is too small for the characters that there are.
     """
     import sentencepiece
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
+    letters = _letters(data, size)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         prefix = Path(scratch) / "spiece"
@@ -72,7 +90,7 @@ def train_text_tokenizer(
             hard_vocab_limit=False,
             split_by_unicode_script=True,
             normalization_rule_name="nmt_nfkc_cf",
-            required_chars="abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-",
+            required_chars=letters,
             user_defined_symbols=[*CONTROL, *JSON_PARTS],
             bos_id=1,
             eos_id=2,

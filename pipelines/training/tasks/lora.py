@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from ....engine.errors import InputError
 from ....engine.models.checkpoint.folder import read_json
 from ...sheets.sample_sheet import Column
+from ..data.art_data import ArtData
 from ..data.source import PICTURE_SIDE, TrainingData, WorldData, indices_of
 
 KNOWN = "StableDiffusionPipeline"
@@ -67,9 +68,10 @@ class LoraTask:
         except ImportError:
             raise InputError("train lora: needs the package peft: pip install peft") from None
         self.data, self.drop, self.seed, self.side = data, drop, seed, check_base(base)
-        if isinstance(data, WorldData) and self.side > PICTURE_SIDE:
+        if isinstance(data, WorldData | ArtData) and self.side > PICTURE_SIDE:
+            shown = "art" if isinstance(data, ArtData) else "world"
             raise InputError(
-                f"train lora: the world has pictures of {PICTURE_SIDE} pixels, the base of {self.side}"
+                f"train lora: the {shown} has pictures of {PICTURE_SIDE} pixels, the base of {self.side}"
             )
         self.pipe: Any = StableDiffusionPipeline.from_pretrained(
             base, local_files_only=True, use_safetensors=True, safety_checker=None, feature_extractor=None

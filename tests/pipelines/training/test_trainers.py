@@ -26,8 +26,8 @@ def test_every_row_leads_to_a_class_and_to_a_table_of_sizes(name: str) -> None:
 def test_the_table_says_what_goes_with_what() -> None:
     assert MODELS == ("planner", "drafter", "refiner", "captioner", "inspector")
     assert WORLD_ONLY == ("inspector",)
-    assert ("tokenizer", *MODELS, "all", "preference", "lora", "ship") == WHAT
-    assert set(WITHOUT_KEPT_PICTURES) == {"planner", "inspector", "preference", "ship"}
+    assert ("tokenizer", *MODELS, "all", "preference", "lora", "ship", "art") == WHAT
+    assert set(WITHOUT_KEPT_PICTURES) == {"planner", "inspector", "preference", "ship", "art"}
 
 
 def test_a_row_is_all_that_a_new_trainer_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
