@@ -1,4 +1,4 @@
-"""`python -m diptych.pipelines.cli`, for older scripts: all commands but `bench`. Today: `python -m diptych`."""
+"""`python -m diptych.pipelines.cli`, for older scripts: all commands but `bench`. See `__main__` at the root."""
 
 from .main import main
 
