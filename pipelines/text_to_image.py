@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ..engine.dummy_values import dummy_values
-from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory, EventLog, parse_bytes
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
-from ..engine.values import SETTINGS, Failure, Outcome, Request, Settings
+from ..engine.values import Failure, Outcome, Request, Settings
 from ..engine.values import Wishes as Wishes
-from ..engine.values.setting import declared, meant
+from ..engine.values.request import check_names
+from ..engine.values.setting import declared
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
@@ -157,11 +157,8 @@ class TextToImage:
         """
         frame: dict[str, Any] = {"height": self.recipe.height, "width": self.recipe.width}
         settings: dict[str, Any] = {}
+        check_names(wishes)
         for name, value in wishes.items():
-            if name not in SETTINGS:
-                near = meant(name, SETTINGS)
-                hint = f": did you mean {near!r}?" if near else ""
-                raise InputError(f"no such setting: {name!r}{hint}")
             (settings if name in declared(Settings) else frame)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)

@@ -28,7 +28,7 @@ def read_prompts(
     Args:
         source: a path, a folder of `.txt` files, or a stream of bytes such as `sys.stdin.buffer`.
         name: what rows and messages call the source; its path, or `-` for a stream, if not given.
-        format: one of `formats.FORMATS`; recognised by ending and content, if not given.
+        format: one of `formats.known.FORMATS`; recognised by ending and content, if not given.
 
     Raises:
         PromptFileError: the file cannot be opened or read on, is not UTF-8 text, or holds no prompt.

@@ -154,7 +154,7 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
     if name == "seed" and number == -1:
         return None
     if not row.low <= number <= row.high:
-        raise FieldError(f"{_equals(called, value)}: must lie between {row.limits}")
+        raise FieldError(f"{_equals(called, value)}: {row.must}")
     if number >= 2**63:  # where the range has no end
         raise FieldError(f"{_equals(called, value)}: is too large")
     return number if row.kind is int else float(number)

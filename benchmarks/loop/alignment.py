@@ -23,7 +23,7 @@ class Point:
         seconds: a prompt.
         truths: float (prompts, categories), 1 for a right answer, 0 for a wrong one, NaN where none was asked.
         atoms: float (prompts, 2): the share of each prompt's atoms that are right, and whether all are; see
-            `loop_atoms`.
+            `atoms`.
     """
 
     name: str

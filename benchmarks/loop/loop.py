@@ -1,7 +1,7 @@
 """The closed loop: what it lifts alignment by, and at what cost; and how well its score tells right from wrong.
 
     alignment                 by setting: overall (mean of the categories), by category, atoms and whole prompts
-                              (see `loop_atoms`), seconds a prompt
+                              (see `atoms`), seconds a prompt
     lift_points               of the whole loop, drafts pruned and planned again once, over the plain chain
     pruned_share_of_full_lift lift of N drafts pruned to `KEEP` (1, where N is no more), over that of all N
     pruned_cost               time of a prompt so pruned over the plain chain's; median of pairs, rendered alone
@@ -16,7 +16,7 @@
 
 The prompts are the held-out ones of `diptych evaluate`, and its inspector is the judge of the result; it takes
 no part in the loop. N candidates of each prompt are painted and judged once; what best-of-k and pruned loops
-come out with, for k up to N, is read off that trail, which is exact (see `loop_trail`), and their seconds are
+come out with, for k up to N, is read off that trail, which is exact (see `trail`), and their seconds are
 put together from those of its stages. `pruned_cost`, and the settings with several rounds, are measured on
 loops that really ran; so are those with repairs.
 """

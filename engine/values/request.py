@@ -3,12 +3,12 @@
 import dataclasses
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from ..errors import InputError
 from .fact import Fact
-from .setting import Setting, declared, shown, whole_number
+from .setting import Setting, declared, meant, shown, whole_number
 from .settings import NO_SETTINGS, Settings
 from .start import Start
 
@@ -70,6 +70,15 @@ class Request:
 
 SETTINGS: Mapping[str, Setting] = types.MappingProxyType({**declared(Request), **declared(Settings)})
 """All that a request may say beside its prompt: first what is a field of its own, then its settings."""
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise InputError where one of these names is that of no setting."""
+    for name in names:
+        if name not in SETTINGS:
+            near = meant(name, SETTINGS)
+            hint = f": did you mean {near!r}?" if near else ""
+            raise InputError(f"no such setting: {shown(name)}{hint}")
 
 
 def _check_text(name: str, text: object) -> None:

@@ -49,9 +49,11 @@ class Setting:
         return (self.name, *self.short, *self.aliases)
 
     @property
-    def limits(self) -> str:
-        """Its range as messages say it: `1 and 1000`, `8 and 4096 pixels`."""
-        return f"{self.low} and {self.high}{f' {self.unit}' if self.unit else ''}"
+    def must(self) -> str:
+        """Its range as messages say it: `must lie between 8 and 4096 pixels`."""
+        endless = self.high == math.inf
+        span = f"be at least {self.low}" if endless else f"lie between {self.low} and {self.high}"
+        return f"must {span} {self.unit}".rstrip()
 
     def described(self, help: str) -> str:
         """A help text with the range at its end: `Denoising steps (1 to 1000).`"""
@@ -79,7 +81,7 @@ class Setting:
             return truth(called, value)
         value = whole_number(called, value) if self.kind is int else number(called, value)
         if not self.low <= value <= self.high:  # also false for NaN
-            raise InputError(f"{called} = {shown(value)}: must lie between {self.limits}")
+            raise InputError(f"{called} = {shown(value)}: {self.must}")
         return value
 
 

@@ -5,6 +5,7 @@ written as text is none. What does not fit is said in one line: where, which key
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -54,17 +55,17 @@ def parse_json(text: str | bytes, *, where: str = "") -> Any:
         where: the text stands, for the message: a file, and the line in it.
 
     Raises:
-        SchemaError: it is no JSON, or is too long or nested too deep.
+        SchemaError: it is no JSON, is too long or nested too deep, or holds a number that is too large.
     """
     if len(text) > MAX_CHARACTERS:
         raise SchemaError(_at(where, f"is longer than {MAX_CHARACTERS // 2**20} MiB: nothing of ours is"))
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except RecursionError:
         raise SchemaError(_at(where, f"is nested deeper than {MAX_DEPTH}: nothing of ours is")) from None
     except ValueError as error:
         raise SchemaError(_at(where, f"is no JSON ({first_line(error)})")) from None
-    if _is_deeper(value, MAX_DEPTH):
+    if _openings(text) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise SchemaError(_at(where, f"is nested deeper than {MAX_DEPTH}: nothing of ours is"))
     return value
 
@@ -83,6 +84,20 @@ def fit(value: Any, kind: type[T], *, where: str = "") -> T:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    """A number with a point or an exponent; 1e999 would be infinite, which no JSON that we write can hold."""
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
+
+
+def _openings(text: str | bytes) -> int:
+    """How many tables and lists a JSON text can hold at most, which is quick to tell; so deep it may be."""
+    if isinstance(text, str):
+        return text.count("{") + text.count("[")
+    return text.count(b"{") + text.count(b"[")
 
 
 def _is_deeper(value: Any, most: int) -> bool:

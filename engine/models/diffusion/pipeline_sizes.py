@@ -1,6 +1,7 @@
 """How much working memory the parts of a diffusers pipeline need at most, from their configs. Loads nothing.
 
-These are estimates on the safe side, for the first run; what was measured then replaces them (`memory.Peaks`).
+These are estimates on the safe side, for the first run; what was measured then replaces them
+(`memory_probe.Peaks`).
 """
 
 from pathlib import Path

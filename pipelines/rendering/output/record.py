@@ -122,8 +122,9 @@ class Record:
             if unknown := values.keys() - _KEYS:
                 raise SchemaError(f"{shown(min(unknown))}: is no key of results")
             record = fit({**values, "version": version}, cls)
-            facts = tuple(cast(FactLine, _told_apart({**fact})) for fact in record.facts)
-            record = dataclasses.replace(record, facts=facts)
+            if any("asked" not in fact or "span" not in fact for fact in record.facts):
+                facts = tuple(cast(FactLine, _told_apart({**fact})) for fact in record.facts)
+                record = dataclasses.replace(record, facts=facts)
             _check(record)
         except SchemaError as error:
             raise type(error)(f"{where}: {error}" if where else str(error)) from None

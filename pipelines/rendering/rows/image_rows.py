@@ -12,7 +12,7 @@ Files are looked for beside the prompt file and below, nowhere else.
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ _WAYS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def has_image_input(names: Collection[str]) -> bool:
+def has_image_input(names: Iterable[str]) -> bool:
     """Whether a row has an image input, by the names of its settings."""
-    return any(name in names for name in FIELDS)
+    return not START_COLUMNS.keys().isdisjoint(names)
 
 
 def check_fields(settings: Mapping[str, Any], folder: Path) -> None:

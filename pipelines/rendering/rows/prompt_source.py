@@ -33,7 +33,7 @@ class ReadOptions:
     """What a user may say about it.
 
     Args:
-        format: of the file, one of `prompts.formats.FORMATS`; recognised, if not given.
+        format: of the file, one of `prompts.formats.known.FORMATS`; recognised, if not given.
         wildcards: the folder that `__name__` stands for files of.
         combinatorial: every combination of variants, in place of one chosen by the row's seed.
         max_variants: how many rows may then come of one.
@@ -79,7 +79,7 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
     """The rows of a prompt file, `-` for standard input, a picture or a `results.jsonl`; read as asked for.
 
     Args:
-        format: of a prompt file, one of `prompts.formats.FORMATS`; recognised, if not given.
+        format: of a prompt file, one of `prompts.formats.known.FORMATS`; recognised, if not given.
 
     Raises:
         PromptFileError: it cannot be read, or holds no prompt.

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ....engine.values import Request, Settings
+from ....engine.values.request import check_names
 from ....prompts.row import Row
+from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from .image_rows import check_fields, has_image_input, image_request
 
@@ -47,7 +49,8 @@ class WithoutPipeline:
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
         if has_image_input(settings):
             check_fields(settings, _folder(row))
-        plain = {name: value for name, value in settings.items() if not has_image_input([name])}
+        plain = {name: value for name, value in settings.items() if name not in START_COLUMNS}
+        check_names(plain)
         frame = {name: plain.pop(name) for name in list(plain) if name in _FRAME}
         return Request(prompt=row.prompt, seed=seed, row=number, settings=Settings(**plain), **frame)
 

@@ -3,7 +3,7 @@
 Logistic regression (Platt 1999) on held-out pictures. First facts, kind by kind, true ones and false ones: what
 the captioner answers, and how likely it would have named the fact itself. Then what people ask, in wordings
 short and long, read as the planner reads them: half of them of the picture, half of one that differs in one
-respect (see `mismatch`). Their inputs are what `models.calibration.evidence` makes of the asked facts'
+respect (see `mismatch`). Their inputs are what `models.vision.calibration.evidence` makes of the asked facts'
 probabilities.
 """
 

@@ -118,6 +118,8 @@ def test_a_line_that_says_what_cannot_be_is_none(changes: dict[str, Any], messag
         ("[" * 100_000, "is nested deeper than 100"),
         ('{"notes": ' + '{"a": ' * 120 + "1" + "}" * 121, "is nested deeper than 100"),
         ('{"score": NaN}', "NaN is no number of JSON"),
+        ('{"score": 1e999}', "1e999 is too large a number"),
+        ('{"notes": {"a": [-1.5e400]}}', "-1.5e400 is too large a number"),
         (" " * (MAX_CHARACTERS + 1), "is longer than 64 MiB"),
     ],
     ids=lambda text: text[:20],

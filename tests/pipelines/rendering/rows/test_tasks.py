@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diptych import InputError, Row, TextToImage
 from diptych.engine.randomness import derive_seed
-from diptych.pipelines.rendering.rows.request_makers import OfPipeline
+from diptych.pipelines.rendering.rows.request_makers import OfPipeline, WithoutPipeline
 from diptych.pipelines.rendering.rows.tasks import Numbers, tasks_of
 
 
@@ -81,3 +81,14 @@ def test_numbers_are_those_that_were_written(ranges: list[tuple[int, int]]) -> N
     numbers = Numbers(",".join(f"{a}-{a + n}" if n else f"{a}" for a, n in ranges))
     wanted = {i for a, n in ranges for i in range(a, a + n + 1)}
     assert {i for i in range(600) if i in numbers} == wanted and numbers.last == max(wanted)
+
+
+def test_a_setting_that_is_none_is_a_fault_with_a_pipeline_and_without(pipe: TextToImage) -> None:
+    for makes in (OfPipeline(pipe), WithoutPipeline()):
+        (task,) = tasks_of(makes, rows_of("a", guidence_scale=2.0))
+        assert task.fault == "p.txt:1: no such setting: 'guidence_scale': did you mean 'guidance_scale'?"
+
+
+def test_a_range_without_an_end_is_told_by_its_beginning() -> None:
+    (task,) = tasks_of(WithoutPipeline(), rows_of("a", seconds=-1))
+    assert task.fault == "p.txt:1: seconds = -1.0: must be at least 0.0 seconds"
