@@ -45,8 +45,15 @@ def rows_of(fields: Mapping[str, object], place: Place, *, defaults: Fields | No
         return
     copies = own.copies if own.copies != 1 else defaults.copies
     settings = {**defaults.settings, **own.settings}
-    for copy in range(copies):
-        more: dict[str, Any] = {"notes": own.notes, "template": own.template}
+    faults = {name: fault for name, fault in defaults.faults.items() if name not in own.settings} | {
+        **own.faults
+    }
+    for copy in range(copies):  # as many that fail, too, so that the rows behind them keep their numbers
+        more: dict[str, Any] = {
+            "notes": own.notes,
+            "template": own.template,
+            "fault": next(iter(faults.values()), None),
+        }
         yield place.row(prompt, settings=copy_seed(settings, copy), **more)
 
 

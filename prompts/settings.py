@@ -58,6 +58,10 @@ class FieldError(ValueError):
     """A row sets something that cannot be; one line that does not name the place."""
 
 
+class RangeError(FieldError):
+    """A setting is out of range: its row cannot be carried out, but what else it says is known."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fields:
     """What a row says, sorted out.
@@ -65,6 +69,7 @@ class Fields:
     Args:
         prompt: `None` where it has none.
         copies: how often it is to be rendered, 1 to `MAX_COPIES`.
+        faults: of settings out of range, by name, why: they are not among the `settings`.
     """
 
     prompt: str | None = None
@@ -72,6 +77,7 @@ class Fields:
     copies: int = 1
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    faults: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def plain_name(name: str) -> str:
@@ -118,13 +124,20 @@ def sort_fields(fields: Mapping[str, object]) -> Fields:
     if copies > MAX_COPIES:
         raise FieldError(f"asks for {copies} pictures: at most {MAX_COPIES} may be asked for")
     size = _size([known.pop(name)[1] for name in list(known) if name in _SIZES])
-    settings = {name: setting(name, value, called=called) for name, (called, value) in known.items()}
+    settings: dict[str, object] = {}
+    faults: dict[str, str] = {}
+    for name, (called, value) in known.items():
+        try:
+            settings[name] = setting(name, value, called=called)
+        except RangeError as error:
+            faults[name] = str(error)
     return Fields(
         prompt=check_text(*prompts[0]).strip() if prompts else None,
         template=template,
         copies=copies,
         settings=size | {name: value for name, value in settings.items() if value is not None},
         notes=notes,
+        faults=faults,
     )
 
 
@@ -143,7 +156,8 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
         called: its name in the file, for messages.
 
     Raises:
-        FieldError: it is of the wrong kind, or out of range.
+        FieldError: it is of the wrong kind.
+        RangeError: it is out of range.
     """
     row, called = COLUMNS[name], called or name
     if row.kind is str:
@@ -154,9 +168,9 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
     if name == "seed" and number == -1:
         return None
     if not row.low <= number <= row.high:
-        raise FieldError(f"{_equals(called, value)}: {row.must}")
+        raise RangeError(f"{_equals(called, value)}: {row.must}")
     if number >= 2**63:  # where the range has no end
-        raise FieldError(f"{_equals(called, value)}: is too large")
+        raise RangeError(f"{_equals(called, value)}: is too large")
     return number if row.kind is int else float(number)
 
 

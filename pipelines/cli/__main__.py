@@ -1,4 +1,4 @@
-"""`python -m diptych.pipelines.cli`, for older scripts: all commands but `bench`. See `__main__` at the root."""
+"""`python -m diptych.pipelines.cli`, for older scripts: all commands but `bench`."""
 
 from .main import main
 

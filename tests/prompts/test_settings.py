@@ -9,6 +9,8 @@ from diptych.pipelines.rendering.rows.image_rows import FIELDS
 from diptych.pipelines.text_to_image import Wishes
 from diptych.prompts.settings import COLUMNS, COPIES_NAMES, FieldError, refuse_misspelt, setting, sort_fields
 
+from .conftest import Read
+
 
 def test_a_row_may_set_what_a_call_may() -> None:
     assert set(COLUMNS) == {*Wishes.__annotations__, "seed", *FIELDS}
@@ -130,3 +132,19 @@ def test_names_that_data_sets_have_are_no_slips(name: str) -> None:
 def test_a_slip_is_seen(name: str, meant: str) -> None:
     with pytest.raises(FieldError, match=f"no such setting: '{name}': did you mean '{meant}'"):
         refuse_misspelt(["prompt", name])
+
+
+def test_a_row_out_of_range_fails_as_often_as_it_was_asked_for(read: Read) -> None:
+    """The rows behind it keep their numbers, and with them their seeds and pictures."""
+    first = '{"prompt": "a", "n_iter": 3, "steps": 5000, "seed": 4, "tag": "x"}'
+    rows = read(f'{first}\n{{"prompt": "b"}}\n', format="jsonl")
+    assert [row.prompt for row in rows] == ["a", "a", "a", "b"]
+    assert [row.fault for row in rows] == [*["steps = 5000: must lie between 1 and 1000"] * 3, None]
+    assert [row.settings for row in rows] == [{"seed": 4}, {"seed": 5}, {"seed": 6}, {}]
+    assert rows[0].notes == {"tag": "x"}
+
+
+def test_defaults_out_of_range_hold_only_for_rows_that_do_not_say_otherwise(read: Read) -> None:
+    entries = '["a", {"prompt": "b", "rounds": 2}]'
+    rows = read(f'{{"defaults": {{"rounds": 1000}}, "rows": {entries}}}', format="json")
+    assert [row.fault for row in rows] == ["rounds = 1000: must lie between 1 and 100", None]
