@@ -43,6 +43,11 @@ class Setting:
     name: str = ""
     kind: Kind = str
 
+    def __repr__(self) -> str:
+        """Short, for `help()` shows it behind each keyword: `Setting('Denoising steps.', 1 to 1000)`."""
+        span = f", {self.low} to {self.high}" if math.isfinite(self.high) else ""
+        return f"Setting({self.help!r}{span})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names that people have for it, its own first."""

@@ -3,12 +3,11 @@
 Which there are is for whoever ships checkpoints to say, when its package is imported; the engine has none.
 """
 
-import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclasses.dataclass(frozen=True)
-class Root:
+class Root(NamedTuple):
     """A folder of checkpoints.
 
     Args:
