@@ -1,7 +1,9 @@
 """Interpolate: the way from one prompt or seed to the next, as frames of an animation.
 
-film = Interpolate.from_recipe("pocket")(["a red boat at sunset", "a blue boat at night"], frames=24)
-film.save("boats.gif")
+    film = Interpolate.from_recipe("pocket")(["a red boat at sunset", "a blue boat at night"], frames=24)
+    film.save("boats.gif")
+
+Pictures of it: `examples/README.md`.
 """
 
 from collections.abc import Sequence

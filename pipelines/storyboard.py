@@ -1,9 +1,11 @@
 """Storyboard: one cast, kept the same over several scenes, on one page with captions.
 
-story = Storyboard.from_recipe("pocket")(
-    ["Mia in a meadow", "Mia in the rain", "Mia at night"], cast={"Mia": "a red cat"}
-)
-story.page.save("story.png")
+    story = Storyboard.from_recipe("pocket")(
+        ["Mia in a meadow", "Mia in the rain", "Mia at night"], cast={"Mia": "a red cat"}
+    )
+    story.page.save("story.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 import dataclasses

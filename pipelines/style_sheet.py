@@ -1,7 +1,9 @@
 """StyleSheet: one subject in every style, on one sheet.
 
-sheet = StyleSheet.from_recipe("pocket")("a red boat at sunset")
-sheet.page.save("styles.png")
+    sheet = StyleSheet.from_recipe("pocket")("a red boat at sunset")
+    sheet.page.save("styles.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 import dataclasses

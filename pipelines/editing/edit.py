@@ -1,8 +1,10 @@
 """Edit: an instruction in words changes a picture's plan, and with it those tokens that must differ.
 
-pipe = TextToImage.from_recipe("pocket")
-boat = pipe("a red boat at sunset", seed=7).outcomes[0]
-Edit.from_pipe(pipe)("make the boat blue", image=boat).images[0].save("blue.png")
+    pipe = TextToImage.from_recipe("pocket")
+    boat = pipe("a red boat at sunset", seed=7).outcomes[0]
+    Edit.from_pipe(pipe)("make the boat blue", image=boat).images[0].save("blue.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 import dataclasses

@@ -1,7 +1,9 @@
 """Image to image: a picture and a prompt in, and out comes what the prompt makes of the picture.
 
-paint = ImageToImage.from_recipe("pocket")
-paint("a green boat at sunset", image="red_boat.png", strength=0.5).images[0].save("green_boat.png")
+    paint = ImageToImage.from_recipe("pocket")
+    paint("a green boat at sunset", image="red_boat.png", strength=0.5).images[0].save("green_boat.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 from pathlib import Path

@@ -1,7 +1,9 @@
 """Inpaint: a part of a picture is drawn anew; the rest stays as it is, byte for byte.
 
-paint = Inpaint.from_recipe("pocket")
-paint("a blue cat at sunset", image="boat.png", mask_image="boat").images[0].save("cat.png")
+    paint = Inpaint.from_recipe("pocket")
+    paint("a blue cat at sunset", image="boat.png", mask_image="boat").images[0].save("cat.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 from pathlib import Path

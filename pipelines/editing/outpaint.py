@@ -1,7 +1,9 @@
 """Outpaint: a picture gets room around it, which is filled to fit; the picture itself is only made smaller.
 
-paint = Outpaint.from_recipe("pocket")
-paint("a small red boat in the middle at sunset", image="boat.png", margins=64).images[0].save("sea.png")
+    paint = Outpaint.from_recipe("pocket")
+    paint("a small red boat in the middle at sunset", image="boat.png", margins=64).images[0].save("sea.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 from pathlib import Path

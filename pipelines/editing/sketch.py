@@ -1,7 +1,9 @@
 """Sketch: a rough drawing becomes the draft, and is painted.
 
-paint = Sketch.from_recipe("pocket")
-paint("a red boat at sunset", image="scribble.png").images[0].save("boat.png")
+    paint = Sketch.from_recipe("pocket")
+    paint("a red boat at sunset", image="scribble.png").images[0].save("boat.png")
+
+Pictures of it: `examples/README.md`.
 """
 
 from pathlib import Path

@@ -1,8 +1,10 @@
 """Variations: a share of a picture's tokens is drawn anew, the rest is kept.
 
-pipe = TextToImage.from_recipe("pocket")
-boat = pipe("a red boat at sunset", seed=7).outcomes[0]
-Variations.from_pipe(pipe).of(boat, variation=0.4, num_images_per_prompt=4).images
+    pipe = TextToImage.from_recipe("pocket")
+    boat = pipe("a red boat at sunset", seed=7).outcomes[0]
+    Variations.from_pipe(pipe).of(boat, variation=0.4, num_images_per_prompt=4).images
+
+Pictures of it: `examples/README.md`.
 """
 
 from pathlib import Path
