@@ -2,7 +2,7 @@
 out.
 
 Every sentence is true of the scene, with the world's conventions: of two things merely named, the first stands
-on the left; and one more, that a scene without a style is of the usual hand. `tongues` has the other languages.
+on the left; and one more, that a scene without a style is of the usual hand. The others: `languages`.
 """
 
 import random
@@ -10,9 +10,9 @@ import random
 from ..world.captions import JOINTS, OPENINGS
 from ..world.words import COLOUR_WORDS, NUMBER_WORDS, PLACE_WORDS, SIZE_WORDS, TAG_WORDS
 from .facts import prompt_of
+from .languages import caption_in
 from .scene import ArtScene, ArtThing
 from .things import LANGUAGES, Kinds, an
-from .tongues import caption_in
 from .words import RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
 
 # How often a caption mentions a detail.

@@ -17,7 +17,7 @@ from ..world.drawing.backgrounds import BACKGROUNDS, Backdrop
 from ..world.drawing.layout import Placement, Slot, fit, slots_of
 from ..world.drawing.pen import box
 from ..world.drawing.picture import MIN_SIZE_PX
-from .drawings import Hand
+from .hands import Hand
 from .scene import PLAIN, ArtScene
 from .shadows import cast_shadow
 from .things import Kinds

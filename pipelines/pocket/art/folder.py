@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from ....engine.errors import InputError
 from ..world import COLOURS
 from .colours import PARTS
-from .drawings import DRAWN_SIDE, FINER
+from .hands import DRAWN_SIDE, FINER
 from .svg import LARGEST_SIDE_PX, LARGEST_SVG_BYTES, Pixels, draw_svg, trimmed
 from .things import LANGUAGES, SIZES_BY_NATURE, STANDS, Kind, Kinds, Said
 

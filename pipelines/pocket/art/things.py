@@ -1,7 +1,7 @@
 """The things that art of people shows: what each is called in eight languages, and how it stands in a scene.
 
 The table is `things.jsonl`, one thing a line, looked through by hand. Its labels in other languages than
-English come from emojibase-data. Knows nothing of pictures (see `drawings`).
+English come from emojibase-data. Knows nothing of pictures (see `hands`).
 """
 
 import json

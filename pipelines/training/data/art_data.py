@@ -20,7 +20,7 @@ import torch
 from ....engine.errors import InputError
 from ....engine.language.words.content import plain_words
 from ...pocket.art import HANDS, Art, ArtScene, prepare
-from ...pocket.art.tongues import tongues
+from ...pocket.art.languages import tongues
 from ...pocket.art.words import RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
 from ...pocket.world import COLOURS, KINDS, PLACES, SIZES, STYLES, WORDS, Fact, Scene, SceneError, is_held_out
 from ...pocket.world.words import COLOUR_WORDS, STYLE_WORDS

@@ -19,21 +19,7 @@ from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.checkpoint.roots import ROOTS, Root
 from diptych.pipelines.cli import main as cli
 
-Run = Callable[..., SimpleNamespace]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `diptych` with these arguments, in this process."""
-
-    def call(*arguments: Any) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(status=ended.value.code or 0, out=out, err=err)
-
-    return call
+from .conftest import Run
 
 
 @pytest.fixture

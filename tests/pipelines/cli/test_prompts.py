@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,21 +14,7 @@ from diptych import TextToImage
 from diptych.engine.randomness import derive_seed
 from diptych.pipelines.cli import main as cli
 
-Run = Callable[..., SimpleNamespace]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `diptych` with these arguments, in this process."""
-
-    def call(*arguments: Any) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(status=ended.value.code or 0, out=out, err=err)
-
-    return call
+from .conftest import Run
 
 
 def objects(result: SimpleNamespace) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from diptych.pipelines.pocket.art.collection import Art
-from diptych.pipelines.pocket.art.drawings import Hand, draw_icons, write_hand
+from diptych.pipelines.pocket.art.hands import Hand, draw_icons, write_hand
 from diptych.pipelines.pocket.art.things import Kind, Said
 from diptych.pipelines.pocket.world import COLOURS
 

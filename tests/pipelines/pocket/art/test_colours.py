@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from diptych.pipelines.pocket.art.colours import main_of, named, to_lab, to_rgb, turned
-from diptych.pipelines.pocket.art.drawings import Hand
+from diptych.pipelines.pocket.art.hands import Hand
 from diptych.pipelines.pocket.art.svg import Pixels
 from diptych.pipelines.pocket.world import COLOURS
 

@@ -7,9 +7,9 @@ import pytest
 
 from diptych.pipelines.pocket.art.captions import caption_of
 from diptych.pipelines.pocket.art.facts import facts_of, false_facts_of, prompt_of
+from diptych.pipelines.pocket.art.languages import tongues
 from diptych.pipelines.pocket.art.scene import ARRANGEMENTS, SETTINGS, ArtScene, ArtThing, sample_scene
 from diptych.pipelines.pocket.art.things import LANGUAGES, Kinds, known_kinds
-from diptych.pipelines.pocket.art.tongues import tongues
 from diptych.pipelines.pocket.art.words import HANDS, STYLE_WORDS
 from diptych.pipelines.pocket.world import COLOURS, PLACES
 

@@ -25,7 +25,7 @@ MANY = 400
 
 @pytest.fixture(scope="module")
 def art(tmp_path_factory: pytest.TempPathFactory) -> Art:
-    from diptych.pipelines.pocket.art.drawings import Hand, draw_icons, write_hand
+    from diptych.pipelines.pocket.art.hands import Hand, draw_icons, write_hand
 
     folder = tmp_path_factory.mktemp("art")
     drawn = list(draw_icons(icons(), {name: name for name in BODIES}, where="tiny"))

@@ -6,7 +6,7 @@ import pytest
 from safetensors import safe_open
 
 from diptych.engine.errors import InputError
-from diptych.pipelines.pocket.art.drawings import DRAWN_SIDE, Hand, draw_icons, fit_side, write_hand
+from diptych.pipelines.pocket.art.hands import DRAWN_SIDE, Hand, draw_icons, fit_side, write_hand
 
 from .conftest import BODIES, icons
 
