@@ -28,6 +28,8 @@ class Policy:
         seconds: no new round starts after this much time.
         repairs: how often the best picture of a plan is repaired before the request is planned again.
         ignore_left_out: accept a picture although its plan left out some of what was asked.
+        pick: the index of the candidate that somebody chose: it is painted, and wins, whatever its score. When
+            the loop ends does not depend on it, so that a candidate that was once made is made again.
     """
 
     candidates: int = 1
@@ -37,6 +39,7 @@ class Policy:
     seconds: float = math.inf
     repairs: int = 0
     ignore_left_out: bool = False
+    pick: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
@@ -51,6 +54,7 @@ class Policy:
             seconds=math.inf if settings.seconds is None else settings.seconds,
             repairs=settings.repairs or 0,
             ignore_left_out=bool(settings.ignore_left_out),
+            pick=settings.pick,
         )
 
     @property
@@ -102,7 +106,8 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
     """Choose the drafts of one round that are worth painting, by the scores of their previews.
 
     Returns:
-        all of `drafted`, in the same order; those thrown out have a reason, those kept have none.
+        all of `drafted`, in the same order; those thrown out have a reason, those kept have none. One that was
+        picked by hand is kept beside.
     """
     ranking = sorted(drafted, key=lambda candidate: _rank(policy, candidate.preview_verdict))
     kept = min(policy.keep, len(ranking))
@@ -113,7 +118,7 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
             f" rank {rank} of {len(ranking)}, {kept} kept",
         )
         for rank, candidate in enumerate(ranking, start=1)
-        if rank > kept
+        if rank > kept and candidate.index != policy.pick
     }
     return [thrown_out.get(candidate.index, candidate) for candidate in drafted]
 
@@ -125,6 +130,12 @@ def best_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate |
     return min(
         finished, key=lambda each: (not accepts(policy, each), *_rank(policy, each.verdict)), default=None
     )
+
+
+def winner_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate | None:
+    """The candidate that was picked by hand, if it was finished; else the best."""
+    picked = (each for each in trail if each.index == policy.pick and each.verdict is not None)
+    return next(picked, None) or best_of(trail, policy)
 
 
 def broken_by(candidate: Candidate, trail: Sequence[Candidate]) -> tuple[Fact, ...]:
@@ -182,13 +193,17 @@ def facts_to_stress(missed_before: Sequence[Fact], trail: Sequence[Candidate]) -
 
 def explain(policy: Policy, trail: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The trail with a reason for each candidate: why the best won, and why each of the others lost."""
-    best = best_of(trail, policy)
+    best, winner = best_of(trail, policy), winner_of(trail, policy)
     finished = sum(candidate.verdict is not None for candidate in trail)
     explained: list[Candidate] = []
     for candidate in trail:
         reason = candidate.reason
-        if not reason and best is not None:
+        if not reason and winner is not None and candidate.index == policy.pick:
+            reason = f"picked by hand: score {_score(candidate.verdict)}"
+        elif not reason and best is not None:
             reason = _reason(policy, candidate, best, finished, broken_by(candidate, trail))
+            if candidate is best and best is not winner:
+                reason = f"{reason}, but candidate {policy.pick} was picked by hand"
         if candidate.repairs is not None:
             reason = f"repair of candidate {candidate.repairs}: {_named(candidate.mends)}; {reason}"
         explained.append(dataclasses.replace(candidate, reason=reason))

@@ -73,7 +73,7 @@ class RequestState:
 
     def _finish(self) -> None:
         trail = loop.explain(self.policy, self.trail)
-        best = loop.best_of(trail, self.policy)
+        best = loop.winner_of(trail, self.policy)
         if best is None:
             assert self.failure is not None, "a request without a finished candidate has a failure"
             self.result = self.failure

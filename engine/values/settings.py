@@ -89,6 +89,12 @@ class Settings:
     ignore_left_out: Annotated[
         bool | None, Setting("Accept pictures although the plan left out some of the prompt's words.")
     ] = None
+    pick: Annotated[
+        int | None,
+        Setting(
+            "The candidate that is taken, whatever its score, if it comes to a picture.", low=0, high=2**31 - 1
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         for name, setting in declared(type(self)).items():
@@ -127,6 +133,7 @@ class Wishes(TypedDict, total=False):
     seconds: float | None
     repairs: int | None
     ignore_left_out: bool | None
+    pick: int | None
 
 
 NO_SETTINGS = Settings()

@@ -18,6 +18,7 @@ from ...engine.errors import DiptychError, InputError
 from ...engine.values import Wishes
 from ...prompts.row import PromptFileError
 from .caption import caption as caption_command
+from .choose import choose
 from .evaluate import evaluate
 from .options import (
     ArtOptions,
@@ -140,6 +141,7 @@ def rerender(
     raise typer.Exit(run_rerender(images, out, device=device))
 
 
+app.command()(choose)
 app.command("caption")(caption_command)
 app.command("score")(score_command)
 app.add_typer(recipes, name="recipes")

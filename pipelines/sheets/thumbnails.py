@@ -24,6 +24,11 @@ def thumbnail_name(row: int) -> str:
     return f"gallery/thumbnails/{row:04d}.webp"
 
 
+def pick_thumbnail_name(row: int, candidate: int) -> str:
+    """Where the thumbnail of a row's candidate lies that was picked by hand."""
+    return f"gallery/thumbnails/{row:04d}.pick-{candidate}.webp"
+
+
 def candidates_name(row: int) -> str:
     """Where the sheet of a row's candidates lies in the output folder."""
     return f"gallery/candidates/{row:04d}.webp"

@@ -289,3 +289,22 @@ def test_of_equal_scores_the_better_fit_to_the_whole_plan_wins() -> None:
     assert loop.best_of([one, other]) is other
     lost, _ = loop.explain(Policy(), [one, other])
     assert lost.reason == "lost: score 0.99 like candidate 1, which fits the whole plan better"
+
+
+def test_a_candidate_picked_by_hand_wins_whatever_its_score() -> None:
+    trail = [candidate(0, score=0.9), candidate(1, score=0.2), candidate(2)]
+    policy = Policy(candidates=3, keep=3, pick=1)
+    assert loop.winner_of(trail, policy) is trail[1]
+    assert [each.reason for each in loop.explain(policy, trail)][:2] == [
+        "best of 2: score 0.90, but candidate 1 was picked by hand",
+        "picked by hand: score 0.20",
+    ]
+    unfinished = dataclasses.replace(policy, pick=2)
+    assert loop.winner_of(trail, unfinished) is trail[0]
+    assert loop.winner_of(trail, dataclasses.replace(policy, pick=99)) is trail[0]
+
+
+def test_a_draft_picked_by_hand_is_painted_beside_those_that_are_kept() -> None:
+    drafted = [candidate(i, preview=score) for i, score in enumerate([0.2, 0.9, 0.1, 0.5])]
+    pruned = loop.prune(Policy(candidates=4, keep=2, pick=2), drafted)
+    assert [c.index for c in pruned if not c.reason] == [1, 2, 3]

@@ -6,6 +6,7 @@ a page that was opened from disk may load nothing else:
     state.js            the title, how many rows there are to come, and how many lie in each part
     rows-0001.js ...    what cards, filters and sorting need: `PART_ROWS` rows a file
     details-0001.js ... what a row's own view needs beside; read when one of the part's rows is opened
+    choices.js          what a person chose among the pictures
 
 Only the last part is ever written again, a few times a minute: a row costs the same in a batch of any length.
 Prompts, captions and names reach the page as data, never as markup; its policy lets no other script run.
@@ -15,27 +16,29 @@ import base64
 import contextlib
 import hashlib
 import html
-import json
 import re
 import shlex
 import string
 import struct
 import time
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ....engine.errors import InputError
 from ...files import GALLERY
 from ...sheets.thumbnails import MAX_CELLS, candidates_name, thumbnail_name
+from ..output.choices import Choices
 from ..output.folder import OutputFolder
 from ..output.record import Record
+from .choices_script import CHOICES_SCRIPT, choices_script
+from .script import cleaned, json_line
 
 PART_ROWS = 250
 WRITE_EVERY_S = 3.0
 
 _PAGE = Path(__file__).parent / "page"
-_SCRIPTS = ("dom.js", "store.js", "choice.js", "grid.js", "detail.js", "main.js")
+_SCRIPTS = ("dom.js", "choices.js", "store.js", "choice.js", "grid.js", "detail.js", "main.js")
 _SHORT = 600  # characters of a text that cards show and filters search
 _LONG = 20_000  # characters of a text that a row's own view shows
 _PNG_HEADER = struct.Struct(">8s8xII")  # its first chunk begins with the size
@@ -78,8 +81,8 @@ class Gallery:
         if not self._parts or (self._parts[-1] >= PART_ROWS and self._saved):
             self._parts.append(0)
             self._rows, self._details = [], []
-        self._rows.append(_line(_row(record, self.folder.path)))
-        self._details.append(_line(_details(record, self.folder.path)))
+        self._rows.append(json_line(_row(record, self.folder.path)))
+        self._details.append(json_line(_details(record, self.folder.path)))
         self._parts[-1] += 1
         self._saved = False
         now = self._clock()
@@ -107,17 +110,26 @@ class Gallery:
             )
             self._saved = True
         state = {
-            "title": _text(self.title, _SHORT),
+            "title": cleaned(self.title, _SHORT),
             "total": self.total,
             "running": running,
             "run": self._run,
             "parts": self._parts,
             "updated": round(time.time()),
         }
-        self.folder.write("gallery/state.js", f"diptych.state({_line(state)});\n".encode(), sync=False)
+        self.folder.write("gallery/state.js", f"diptych.state({json_line(state)});\n".encode(), sync=False)
         if not self._page_written:
+            self.folder.write(CHOICES_SCRIPT, self._choices(), sync=False)
             self.folder.write(GALLERY, page(self.title), sync=False)
             self._page_written = True
+
+    def _choices(self) -> bytes:
+        """Choices that cannot be read are shown as none; their file stays as it is."""
+        try:
+            choices = Choices.read(self.folder.path)
+        except InputError:
+            choices = Choices()
+        return choices_script(choices, self.folder.path)
 
 
 def page(title: str) -> bytes:
@@ -131,7 +143,7 @@ def page(title: str) -> bytes:
     )
     template = string.Template(_asset("page.html"))
     text = template.substitute(
-        title=html.escape(_text(title, _SHORT) or ""), policy=policy, style=style, script=script
+        title=html.escape(cleaned(title, _SHORT) or ""), policy=policy, style=style, script=script
     )
     return text.encode()
 
@@ -140,10 +152,11 @@ def _row(record: Record, out: Path) -> dict[str, Any]:
     """What cards, filters and sorting need of a row. A seed is text: scripts round large numbers."""
     return {
         "row": record.row,
-        "prompt": _text(record.prompt, _SHORT),
-        "plan": _text(record.resolved_prompt, _SHORT),
-        "caption": _text(record.caption, _SHORT),
-        "error": _text(record.error, _SHORT),
+        "id": record.id,
+        "prompt": cleaned(record.prompt, _SHORT),
+        "plan": cleaned(record.resolved_prompt, _SHORT),
+        "caption": cleaned(record.caption, _SHORT),
+        "error": cleaned(record.error, _SHORT),
         "status": "failed" if record.status == "failed" else "accepted" if record.accepted else "rejected",
         "score": record.score,
         "seed": str(record.seed),
@@ -151,7 +164,7 @@ def _row(record: Record, out: Path) -> dict[str, Any]:
         "thumbnail": thumbnail_name(record.row) if record.picture else None,
         "size": _png_size(out / record.picture) if record.picture else None,
         "facts": [sum(bool(fact["shown"]) for fact in record.asked), len(record.asked)],
-        "not_drawn": _text(record.not_drawn, _SHORT),
+        "not_drawn": cleaned(record.not_drawn, _SHORT),
         "only_left_out": record.wants_only_what_was_left_out,
         "seconds": round(sum(record.timings.values()), 2),
     }
@@ -162,20 +175,20 @@ def _details(record: Record, out: Path) -> dict[str, Any]:
     several = len(record.candidates) > 1
     return {
         "row": record.row,
-        "prompt": _text(record.prompt, _LONG),
-        "prompt_parts": _parts(_text(record.prompt, _LONG) or "", record.left_out),
-        "plan": _text(record.resolved_prompt, _LONG),
-        "error": _text(record.error, _LONG),
+        "prompt": cleaned(record.prompt, _LONG),
+        "prompt_parts": _parts(cleaned(record.prompt, _LONG) or "", record.left_out),
+        "plan": cleaned(record.resolved_prompt, _LONG),
+        "error": cleaned(record.error, _LONG),
         "preview": record.preview,
-        "facts": [_cleaned(fact) for fact in record.facts],
-        "candidates": [_cleaned(candidate) for candidate in record.candidates[:MAX_CELLS]],
+        "facts": [_all_cleaned(fact) for fact in record.facts],
+        "candidates": [_all_cleaned(candidate) for candidate in record.candidates[:MAX_CELLS]],
         "more_candidates": max(0, len(record.candidates) - MAX_CELLS),
         "candidate_sheet": candidates_name(record.row) if several else None,
         "timings": record.timings,
         "settings": {name: value for name, value in record.settings.items() if name not in ("height", "width")},
-        "notes": {_text(name, _SHORT): _text(str(note), _SHORT) for name, note in record.notes.items()},
-        "place": _text(f"{record.source}:{record.line}", _SHORT) if record.source is not None else None,
-        "template": _text(record.template, _LONG) if record.template != record.prompt else None,
+        "notes": {cleaned(name, _SHORT): cleaned(str(note), _SHORT) for name, note in record.notes.items()},
+        "place": cleaned(f"{record.source}:{record.line}", _SHORT) if record.source is not None else None,
+        "template": cleaned(record.template, _LONG) if record.template != record.prompt else None,
         "command": _command(record, out),
     }
 
@@ -187,7 +200,7 @@ def _command(record: Record, out: Path) -> str:
         words = ["diptych", "rerender", str(Path(".") / out / record.picture)]
     else:
         words = ["diptych", "render", "-p", record.prompt, "--seed", str(record.seed)]
-    return shlex.join(_text(word, _LONG) or "" for word in words)
+    return shlex.join(cleaned(word, _LONG) or "" for word in words)
 
 
 def _parts(prompt: str, left_out: Sequence[str]) -> list[tuple[str, bool]]:
@@ -196,7 +209,7 @@ def _parts(prompt: str, left_out: Sequence[str]) -> list[tuple[str, bool]]:
     parts: list[tuple[str, bool]] = []
     at = 0
     for each in left_out:
-        words = re.escape(_text(each, _LONG) or "")
+        words = re.escape(cleaned(each, _LONG) or "")
         found = re.compile(rf"(?<!\w){words}(?!\w)").search(prompt, at) or re.compile(words).search(prompt, at)
         if found is None or not found[0]:
             continue
@@ -205,20 +218,8 @@ def _parts(prompt: str, left_out: Sequence[str]) -> list[tuple[str, bool]]:
     return [(text, out) for text, out in (*parts, (prompt[at:], False)) if text]
 
 
-def _cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _text(value, _SHORT) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _text(text: str | None, limit: int) -> str | None:
-    """The text without control characters and half surrogate pairs, and cut at `limit` characters."""
-    if text is None:
-        return None
-    cut = text[:limit].rstrip() + " …" if len(text) > limit else text
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in cut)
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+def _all_cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: cleaned(value, _SHORT) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _call(name: str, number: int, lines: list[str]) -> bytes:

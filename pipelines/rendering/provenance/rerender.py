@@ -91,9 +91,9 @@ def _rerender_group(
     pipe = make_pipe(group[0][1])
     now = pipe.environment()
     first = group[0][1]
-    changes = (*_change("format of the file", first["format"], FORMAT), *_changes(first["origin"], now))
-    requests = [_request(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
-    runs = [_repeatable(request, history) for request, (_, history) in zip(requests, group, strict=True)]
+    changes = (*_change("format of the file", first["format"], FORMAT), *changes_since(first["origin"], now))
+    requests = [request_of(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
+    runs = [repeatable(request, history) for request, (_, history) in zip(requests, group, strict=True)]
     for result in pipe.run(runs, watch=watch):
         row = result.request.row - 1
         path, history = group[row]
@@ -132,7 +132,12 @@ def _difference(path: Path, image: PIL.Image.Image) -> tuple[str, int]:
     return f"{share:.2g} % of the pixels differ, by at most {apart.max()} of 255", int(apart.max())
 
 
-def _request(pipe: TextToImage, path: Path, history: History, row: int) -> Request:
+def request_of(pipe: TextToImage, path: Path, history: History, row: int) -> Request:
+    """The request that a picture was made by, as a row of a batch.
+
+    Raises:
+        InputError: its history is no valid request.
+    """
     said = history["request"]
     try:
         start = starts_from(path)
@@ -141,7 +146,7 @@ def _request(pipe: TextToImage, path: Path, history: History, row: int) -> Reque
         raise InputError(f"{path}: its history is no valid request: {error}") from None
 
 
-def _repeatable(request: Request, history: History) -> Request:
+def repeatable(request: Request, history: History) -> Request:
     """The request, but with as many rounds and repairs as there were, where a limit of time decided that."""
     settings = request.settings
     if settings.seconds is None or math.isinf(settings.seconds):
@@ -154,7 +159,8 @@ def _repeatable(request: Request, history: History) -> Request:
     return dataclasses.replace(request, settings=settings)
 
 
-def _changes(then: OriginText, now: Environment) -> Iterator[str]:
+def changes_since(then: OriginText, now: Environment) -> Iterator[str]:
+    """What is not as it was when a picture was made, e.g. "torch 2.13.0 then, 2.14.0 now"."""
     for library in {**then["versions"], **now.versions}:
         yield from _change(library, then["versions"].get(library), now.versions.get(library))
     for checkpoint in {**then["revisions"], **now.revisions}:

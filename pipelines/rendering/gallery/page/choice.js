@@ -13,6 +13,7 @@ const ORDERS = {
   best: (a, b) => scoreOf(b) - scoreOf(a) || a.row - b.row,
   worst: (a, b) => (a.score ?? 2) - (b.score ?? 2) || a.row - b.row,
   prompt: (a, b) => (a.prompt < b.prompt ? -1 : a.prompt > b.prompt ? 1 : a.row - b.row),
+  rated: (a, b) => b.choice.rating - a.choice.rating || a.row - b.row,
   slowest: (a, b) => b.seconds - a.seconds || a.row - b.row,
 };
 

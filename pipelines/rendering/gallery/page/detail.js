@@ -39,7 +39,7 @@ class Detail {
     this.items = items;
     this.place = place;
     this.drawPlace();
-    if (items[place].mark !== this.item.mark) this.draw();
+    if (items[place].mark !== this.item.mark) this.drawn = this.draw({ stay: true });
     this.item = items[place];
   }
 
@@ -65,8 +65,27 @@ class Detail {
     else if (event.key === "ArrowRight" && sideways) this.step(1);
     else if (event.key === "d") this.toggleDraft();
     else if (event.key === "c") byId("copy")?.click();
+    else if (/^[0-5]$/.test(event.key) && this.item.picture) this.rate(Number(event.key));
     else return;
     event.preventDefault();
+  }
+
+  /** Stars for the row that is open; the one that is focused stays so, though it is drawn anew. */
+  rate(rating) {
+    const focused = document.activeElement?.id ?? "";
+    this.store.choose(this.item, { rating });
+    this.refocus(focused);
+  }
+
+  take(pick) {
+    const focused = document.activeElement?.id ?? "";
+    this.store.choose(this.item, { pick });
+    this.refocus(focused);
+  }
+
+  async refocus(id) {
+    await this.drawn;
+    (byId(id) ?? byId("about")).focus({ preventScroll: true });
   }
 
   toggleDraft() {
@@ -81,18 +100,20 @@ class Detail {
     byId("next").disabled = this.place === this.items.length - 1;
   }
 
-  async draw() {
+  /** `stay`: the row is the one that was there. */
+  async draw({ stay = false } = {}) {
     const item = (this.item = this.items[this.place]);
     this.drawPlace();
     this.moved(this.place, null);
     const details = await this.store.detailsOf(item);
     if (this.item !== item || this.place === null) return; // another one was opened meanwhile
     const shown = details ?? { prompt: item.prompt, plan: item.plan, error: item.error };
-    byId("toggle-draft").hidden = !shown.preview;
+    byId("toggle-draft").hidden = !shown.preview || Boolean(item.choice.picture);
     byId("stage").classList.toggle("alone", !this.drafts);
+    const top = stay ? byId("about").scrollTop : 0;
     byId("stage").replaceChildren(...stagePanels(item, shown));
-    byId("about").replaceChildren(...aboutParts(item, shown));
-    byId("about").scrollTop = 0;
+    byId("about").replaceChildren(...aboutParts(item, shown, this));
+    byId("about").scrollTop = top;
     for (const place of [this.place + 1, this.place - 1]) {
       const near = this.items[place];
       if (near?.picture) new Image().src = address(near.picture); // so that the next one is there at once
@@ -102,10 +123,11 @@ class Detail {
 
 function stagePanels(item, details) {
   if (!item.picture) return [words("p", { class: "trouble" }, details.error)];
-  const picture = panel("picture", address(item.picture), details.prompt, item.size, item.size?.join(" × "));
-  const link = make("a", { href: address(item.picture), target: "_blank", rel: "noopener" }, "open");
+  const name = item.choice.picture ?? item.picture;
+  const picture = panel("picture", address(name), details.prompt, item.size, item.size?.join(" × "));
+  const link = make("a", { href: address(name), target: "_blank", rel: "noopener" }, "open");
   picture.querySelector("figcaption").append(link);
-  if (!details.preview) return [picture];
+  if (!details.preview || item.choice.picture) return [picture]; // the draft is of the engine's own
   return [panel("draft", address(details.preview), `the draft of: ${details.prompt}`, item.size, null), picture];
 }
 
@@ -119,14 +141,15 @@ function panel(name, source, alt, size, note) {
   return figure;
 }
 
-function aboutParts(item, details) {
+function aboutParts(item, details, view) {
   const parts = [headline(item, details)];
+  if (item.picture) parts.push(yourChoice(item, view));
   if (details.error && item.picture) parts.push(section("Trouble", words("p", { class: "trouble" }, details.error)));
   if (details.plan) parts.push(section("Plan", words("p", { class: "plan" }, details.plan)));
   if (item.caption) parts.push(section("What the judge sees", words("p", { class: "caption" }, item.caption)));
   if (item.not_drawn) parts.push(section("Not drawn", leftOut(item)));
   parts.push(...factSections(details.facts ?? []));
-  if (details.candidates?.length > 1) parts.push(section("Candidates", candidateList(details)));
+  if (details.candidates?.length > 1) parts.push(section("Candidates", candidateList(item, details, view)));
   parts.push(section("How it was made", making(item, details)));
   if (details.command) parts.push(section(item.picture ? "Make it again" : "Try again", command(details.command)));
   return parts;
@@ -139,6 +162,15 @@ function headline(item, details) {
     make("p", { class: "over" }, make("span", {}, `Row ${item.row}`), mark(item), item.picture && make("span", {}, statusWords(item))),
     make("h2", { id: "detail-title", dir: "auto", class: details.prompt.length > 240 ? "long" : "" }, promptParts(details)),
   );
+}
+
+/** Stars, and what is chosen instead of the engine's own; with the command that keeps it, where it is not kept. */
+function yourChoice(item, view) {
+  const { pick, picture, waits } = item.choice;
+  const taken = pick === null ? null : picture ? `Candidate ${pick} is shown instead of the engine’s own, of which score and facts below are.` : `Candidate ${pick} will be made again as a picture.`;
+  const parts = [starsOf(item.choice, (rating) => view.rate(rating)), taken && make("p", { class: "reason" }, taken)];
+  if (waits) parts.push(make("p", { class: "reason" }, "Not kept yet. This keeps all that you chose:"), command(view.store.choices.line(view.store.rows), "copy-choices"));
+  return make("section", { class: "your-choice" }, make("h3", {}, "Your choice"), parts);
 }
 
 /** The prompt, the words in it that were left out marked. */
@@ -188,7 +220,8 @@ function factList(facts, more = "") {
   return make("ul", { class: `facts ${more}` }, facts.map(line));
 }
 
-function candidateList(details) {
+function candidateList(item, details, view) {
+  const taken = item.choice.pick ?? details.candidates.find((candidate) => candidate.chosen)?.index;
   const { candidates, candidate_sheet: sheet, more_candidates: more } = details;
   const columns = Math.min(8, candidates.length);
   const lines = Math.ceil(candidates.length / columns);
@@ -203,13 +236,16 @@ function candidateList(details) {
     const judged = candidate.score ?? candidate.preview_score;
     const seen = candidate.score === null ? "draft" : "picture";
     const note = judged === null || judged === undefined ? "not judged" : `${seen} ${Math.round(100 * judged)} %`;
+    const take = make("button", { type: "button", id: `take-${candidate.index}`, class: "flat", "aria-label": `Take candidate ${candidate.index}` }, "Take this one");
+    take.onclick = () => view.take(candidate.chosen ? null : candidate.index);
     return make(
       "li",
-      { class: candidate.chosen ? "chosen" : "" },
+      { class: candidate.index === taken ? "chosen" : "" },
       cell,
       make("p", { class: "note" }, make("b", {}, candidate.index, candidate.chosen && icon("yes"), candidate.chosen && make("span", { class: "only-read" }, "chosen")), note),
       candidate.missed?.length > 0 && make("p", { class: "reason" }, "missed: ", words("span", {}, candidate.missed.join(", "))),
       candidate.reason && words("p", { class: "reason" }, candidate.reason),
+      candidate.index === taken ? candidate.chosen || make("p", { class: "reason" }, "taken by you") : take,
     );
   };
   const list = make("ol", { class: "candidates" }, candidates.map(one));
@@ -247,9 +283,9 @@ function making(item, details) {
   ];
 }
 
-function command(text) {
+function command(text, id = "copy") {
   const code = make("code", { translate: "no" }, text);
-  const button = make("button", { type: "button", id: "copy", title: "Copy (c)" }, icon("copy"), make("span", {}, "Copy"));
+  const button = make("button", { type: "button", id, title: id === "copy" ? "Copy (c)" : "Copy" }, icon("copy"), make("span", {}, "Copy"));
   button.onclick = async () => {
     const copied = await copy(text, code);
     button.lastChild.textContent = copied ? "Copied" : "Selected";

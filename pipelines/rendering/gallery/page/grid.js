@@ -200,10 +200,13 @@ function makeCard(item) {
   if (item.status === "failed") label.push(`failed: ${item.error}`);
   else label.push(`score ${Math.round(100 * item.score)} per cent`, statusWords(item));
   if (item.not_drawn) label.push(`not drawn: ${item.not_drawn}`);
+  if (item.choice.rating) label.push(`${item.choice.rating} of ${STARS} stars`);
+  if (item.choice.pick !== null) label.push(`candidate ${item.choice.pick} is picked`);
   return make(
     "div",
     { role: "gridcell", class: `card ${item.status}`, "aria-label": label.join(", "), tabindex: -1 },
     item.picture ? figure(item) : words("div", { class: "well trouble" }, item.error),
+    chosenMark(item),
     item.not_drawn && make("p", { class: "not-drawn", title: `not drawn: ${item.not_drawn}` }, "not drawn: ", words("span", {}, item.not_drawn)),
     make(
       "div",
@@ -230,6 +233,12 @@ function mark(item) {
   return make("span", { class: `mark-of ${item.status}` }, make("i", { class: `dot ${item.status}` }), text);
 }
 
+function chosenMark({ choice }) {
+  const pick = choice.pick === null ? "" : `picked ${choice.pick}`;
+  const text = [starWords(choice), pick].filter(Boolean).join(" ");
+  return text && make("p", { class: `chosen-mark ${choice.waits ? "waits" : ""}`, title: choice.waits ? "not kept yet" : "your choice" }, text);
+}
+
 /** A card's picture: the thumbnail, else the picture itself, else a word that it is gone. */
 function figure(item) {
   const image = make("img", { alt: "", decoding: "async", draggable: "false" });
@@ -238,8 +247,8 @@ function figure(item) {
   image.onerror = () => {
     if (image.dataset.own) return image.replaceWith(make("p", { class: "gone" }, "the picture is not here any more"));
     image.dataset.own = "yes";
-    image.src = address(item.picture);
+    image.src = address(item.choice.picture ?? item.picture);
   };
-  image.src = address(item.thumbnail);
+  image.src = address(item.choice.thumbnail ?? item.thumbnail);
   return well;
 }

@@ -29,6 +29,16 @@ function update() {
   drawSummary(rows);
   drawBars(rows);
   drawGrowing(rows.length);
+  drawChoices();
+}
+
+/** What was chosen and is not kept yet, with the command that keeps it. */
+function drawChoices() {
+  const waiting = store.choices.waiting(store.rows).length;
+  byId("choices").hidden = waiting === 0;
+  if (waiting === 0) return;
+  byId("choices-text").textContent = `${count(waiting, "choice")} not kept yet. Run this where the folder lies:`;
+  byId("choices-command").replaceChildren(command(store.choices.line(store.rows), "copy-all"));
 }
 
 function emptyWords(rows) {
@@ -119,6 +129,7 @@ byId("states").onclick = (event) => {
   const button = event.target.closest("button");
   if (button) wish({ status: button.dataset.status });
 };
+byId("choices-forget").onclick = () => store.forgetChoices();
 byId("clear").onclick = () => {
   wish(NO_WISHES);
   byId("query").focus();

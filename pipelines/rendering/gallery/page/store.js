@@ -14,6 +14,7 @@ class Store {
     this.rows = new Map(); // by number
     this.read = []; // the rows that were read of each part
     this.details = new Map(); // by number, of the parts that were asked for
+    this.choices = new Choices();
     this.news = [performance.now(), 0]; // when the number of rows last grew, and from what
     this.rate = 0; // rows a second
     const policy = { createScriptURL: (name) => Store.checked(name) };
@@ -22,12 +23,13 @@ class Store {
       state: (state) => this.takeState(state),
       rows: (part, rows) => this.takeRows(part, rows),
       details: (part, rows) => rows.forEach((row) => this.details.set(row.row, row)),
+      choices: (choices) => this.takeChoices(choices),
     };
   }
 
   /** The only addresses that scripts are read from. */
   static checked(name) {
-    if (!/^gallery\/(state|(rows|details)-\d{4,})\.js\?v=[\d.]+$/.test(name)) throw new TypeError(name);
+    if (!/^gallery\/(state|choices|(rows|details)-\d{4,})\.js\?v=[\d.]+$/.test(name)) throw new TypeError(name);
     return name;
   }
 
@@ -54,6 +56,7 @@ class Store {
   async refresh() {
     await this.script("state", Date.now());
     if (!this.state) return this.report();
+    await this.script("choices", Date.now());
     const { run, parts } = this.state;
     const grown = parts.map((_, i) => i).filter((i) => this.read[i] !== parts[i]);
     await Promise.all(grown.map((i) => this.script(`rows-${String(i + 1).padStart(4, "0")}`, `${run}.${parts[i]}`)));
@@ -81,9 +84,40 @@ class Store {
       const notDrawn = row.not_drawn && `not drawn: ${row.not_drawn}`;
       const text = [row.prompt, row.plan, row.caption, row.error, notDrawn].join("\n").toLowerCase();
       const mark = JSON.stringify(row);
-      if (!known || known.mark !== mark) this.rows.set(row.row, { ...row, part, text, mark });
+      if (!known || known.written !== mark) this.rows.set(row.row, this.chosen({ ...row, part, text, written: mark }));
     }
     this.read[part - 1] = rows.length;
+  }
+
+  takeChoices(choices) {
+    this.choices.take(choices);
+    this.showChoices();
+  }
+
+  /** A reader's choice for a row: its pick or its rating changes. */
+  choose(row, change) {
+    this.choices.click(row, change);
+    this.showChoices();
+    this.report();
+  }
+
+  forgetChoices() {
+    this.choices.forget();
+    this.showChoices();
+    this.report();
+  }
+
+  /** Rows whose choice has changed become other objects, so that they are drawn anew. */
+  showChoices() {
+    for (const [number, row] of this.rows) {
+      const chosen = this.chosen(row);
+      if (chosen.mark !== row.mark) this.rows.set(number, chosen);
+    }
+  }
+
+  chosen(row) {
+    const choice = this.choices.of(row);
+    return { ...row, choice, mark: row.written + JSON.stringify(choice) };
   }
 
   /** What a row's own view needs beside; null where it cannot be read. */

@@ -1,8 +1,14 @@
 """The gallery in a browser: a reader opens it from disk, searches, and opens rows."""
 
+import dataclasses
 from typing import Any
 
+import PIL.Image
+
+from diptych.pipelines.rendering.gallery.choices_script import CHOICES_SCRIPT, choices_script
+from diptych.pipelines.rendering.output.choices import Choice, Choices
 from diptych.pipelines.rendering.output.record import refused
+from diptych.pipelines.sheets.thumbnails import pick_thumbnail_name
 
 from .gallery_pages import WANTING, Reader, numbers, row, twelve, until
 
@@ -126,3 +132,52 @@ def test_the_command_is_copied(reader: Reader, batch: Any) -> None:
     until(page, "document.getElementById('copy').textContent === 'Copied'")
     command = f"diptych rerender '{out}/0002-a-green-boat-number-2.png'"
     assert page.evaluate("navigator.clipboard.readText()") == command
+
+
+def test_stars_and_picks_are_remembered_and_give_the_command_that_keeps_them(
+    reader: Reader, batch: Any
+) -> None:
+    records = [dataclasses.replace(each, id=f"{each.row:016x}") for each in twelve()]
+    out, _ = batch(*records)
+    page = reader.open(out)
+    page.click("[aria-label^='Row 8:']")
+    page.wait_for_selector("#take-2")
+    page.click("#star-4")
+    until(page, "document.activeElement.id === 'star-4'")
+    page.click("#take-2")
+    until(page, "document.querySelector('.candidates .chosen').textContent.includes('taken by you')")
+    command = f"diptych choose '{out}' --pick 8=2 --rate 8=4"
+    assert page.locator(".your-choice code").inner_text() == command
+    page.keyboard.press("ArrowRight")
+    until(page, "document.getElementById('detail-title')?.textContent.includes('number 9')")
+    page.keyboard.press("5")
+    until(page, "document.querySelectorAll('.stars .on').length === 5")
+    page.keyboard.press("Escape")
+    command = f"diptych choose '{out}' --pick 8=2 --rate 8=4,9=5"
+    page.wait_for_selector("#choices", state="visible")
+    assert page.inner_text("#choices-text").startswith("2 choices not kept yet")
+    assert page.locator(".chosen-mark.waits").all_inner_texts() == ["★★★★ picked 2", "★★★★★"]
+    page.select_option("#sort", "rated")
+    assert numbers(page)[:3] == [9, 8, 1]
+    page.reload()
+    page.wait_for_selector("#choices", state="visible")
+    assert page.locator("#choices-command code").inner_text() == command
+
+    kept = Choice(id=records[7].id, pick=2, picture="0008-a-green-boat-number-8.pick-2.png", rating=4)
+    name = pick_thumbnail_name(8, 2)
+    PIL.Image.new("RGB", (96, 64), "yellow").save(out / name)
+    PIL.Image.new("RGB", (96, 64), "yellow").save(out / "0008-a-green-boat-number-8.pick-2.png")
+    (out / CHOICES_SCRIPT).write_bytes(choices_script(Choices(rows={8: kept}), out))
+    page.reload()
+    page.wait_for_selector("#choices", state="visible")
+    command = f"diptych choose '{out}' --rate 9=5"
+    assert page.locator("#choices-command code").inner_text() == command
+    assert page.locator("[aria-label^='Row 8:'] img").get_attribute("src").endswith(name)
+    page.click("[aria-label^='Row 8:']")
+    page.wait_for_selector("#take-1")
+    assert page.locator(".stage img").get_attribute("src").endswith("pick-2.png")
+    page.click("#take-1")
+    assert page.locator(".your-choice code").inner_text() == f"diptych choose '{out}' --pick 8=none --rate 9=5"
+    page.keyboard.press("Escape")
+    page.click("#choices-forget")
+    page.wait_for_selector("#choices", state="hidden")
