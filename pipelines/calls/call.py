@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...engine.errors import InputError
 from ...engine.messages import did_you_mean
@@ -131,9 +131,13 @@ def prompts_of(prompt: object, *, called: str = "prompt") -> str | list[str]:
     """
     if isinstance(prompt, str):
         return prompt
-    if not isinstance(prompt, Iterable) or isinstance(prompt, bytes | bytearray | Mapping | set | frozenset):
+    try:
+        kept = not isinstance(prompt, bytes | bytearray | Mapping | set | frozenset | type)
+        texts = list(cast(Iterable[Any], prompt)) if kept else None
+    except TypeError:  # it cannot be iterated, or not now: an array without dimensions
+        texts = None
+    if texts is None:
         raise InputError(f"{called} = {shown(prompt)}: give text, or a list of texts")
-    texts = list(prompt)
     for i, text in enumerate(texts, start=1):
         if not isinstance(text, str):
             raise InputError(f"{called} {i} of the list is {shown(text)}: must be text")

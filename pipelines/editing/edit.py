@@ -19,6 +19,7 @@ from ...engine.language.closed_vocabulary.wording import asked_facts
 from ...engine.language.words.content import plain_words
 from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
+from ...engine.values.setting import shown
 from ...engine.values.start import Start, Wording
 from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out
@@ -84,6 +85,8 @@ class Edit(ImageInputPipeline):
         Raises:
             InputError: the instruction is not understood, or speaks of what is not in the picture.
         """
+        if not isinstance(shows, str):
+            raise InputError(f"shows = {shown(shows)}: must be text")
         original = self.source_image(image, **wishes)
         wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
         change = changed(wording, prompt, vocabulary_for(self.pipe.recipe)) or self._asked(wording, prompt)
