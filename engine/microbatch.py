@@ -89,7 +89,9 @@ def run_stage(
         Cancelled: the watcher said so.
         CheckpointError, MemoryBudgetError: a model of the stage cannot be loaded at all.
     """
-    return _StageRun(stage, values, memory, batching or Batching(), watch or Quiet(), label or stage.name).run()
+    run = _StageRun(stage, values, memory, batching or Batching(), watch or Quiet(), label or stage.name)
+    with memory.turn:
+        return run.run()
 
 
 def fitting_size(

@@ -6,11 +6,12 @@ cost. How large a wave is, `execution_mode` decides; `microbatch` carries out a 
 worth painting or another try.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from . import loop
@@ -23,6 +24,7 @@ from .repair import Aim, Flaw
 from .request_state import CandidateRow, RequestState, Row
 from .stage import AnyStage, Stage
 from .values import Candidate, Draft, Failure, Outcome, Picture, Plan, Request, Verdict
+from .values.setting import whole_number
 from .values.start import Start
 from .watch import Quiet, Watcher
 
@@ -55,7 +57,7 @@ class Runner:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         for name, count in (("micro_batch", micro_batch), ("wave", wave)):
-            if count < 1:
+            if whole_number(name, count) < 1:
                 raise InputError(f"{name} = {count}: must be at least 1")
         self.chain = chain
         self.memory = memory
@@ -79,9 +81,19 @@ class Runner:
         """
         for uses in (*self.chain.uses_in_order(), *([self.aim.uses] if self.aim else [])):
             self.memory.check(uses)
-        return self._waves(iter(requests), watch or Quiet())
+        return self._in_turn(self._waves(iter(requests), watch or Quiet()))
 
-    def _waves(self, requests: Iterator[Request], watch: Watcher) -> Iterator[Outcome | Failure]:
+    def _in_turn(self, results: Generator[Outcome | Failure]) -> Iterator[Outcome | Failure]:
+        """The same, while no other thread works with the memory. Between two results others may."""
+        with contextlib.closing(results):
+            while True:
+                with self.memory.turn:
+                    result = next(results, None)
+                if result is None:
+                    return
+                yield result
+
+    def _waves(self, requests: Iterator[Request], watch: Watcher) -> Generator[Outcome | Failure]:
         ahead = list(itertools.islice(requests, 2))
         alone = len(ahead) == 1
         mode: ExecutionMode | None = None

@@ -11,9 +11,12 @@ from typing import Unpack
 
 from ..engine.errors import InputError
 from ..engine.values import Draft, Outcome, Picture
+from ..engine.values.setting import whole_number
 from ..engine.watch import Watcher
+from .calls.call import Call, prompts_of
+from .calls.keywords import FrameOptions
+from .calls.signature import spelled_out
 from .sheets.animation import Animation
-from .text_to_image import Wishes
 from .workflow import Workflow
 
 MAX_FRAMES = 1000
@@ -22,14 +25,14 @@ MAX_FRAMES = 1000
 class Interpolate(Workflow):
     """Pictures between pictures. Needs a recipe that drafts, and whose refiner reads draft tokens."""
 
+    @spelled_out
     def __call__(
         self,
         prompt: str | Sequence[str],
         *,
-        seed: int | Sequence[int] = 0,
+        seed: int | Sequence[int] | None = None,
         frames: int = 16,
-        watch: Watcher | None = None,
-        **wishes: Unpack[Wishes],
+        **call: Unpack[FrameOptions],
     ) -> Animation:
         """Frames from the first prompt, or seed, to the last, evenly spaced over all of the way.
 
@@ -37,21 +40,23 @@ class Interpolate(Workflow):
             prompt: one for each stop of the way, or one for all of them.
             seed: likewise.
             frames: in all, the stops included; at least as many as there are stops.
-            watch, wishes: as `TextToImage`'s.
+            call: as `TextToImage`'s.
 
         Raises:
             InputError: fewer than two stops, too few or too many frames, a prompt or setting that is wrong.
             DiptychError: a stop or a frame could not be made.
         """
-        stops = _stops(prompt, seed)
-        if not len(stops) <= frames <= MAX_FRAMES:
+        said = Call.of({**call, "seed": seed}, known=("frames",), one_each=True)
+        watch = said.watcher(self)
+        stops = _stops(prompts_of(prompt), said.seed)
+        if not len(stops) <= whole_number("frames", frames) <= MAX_FRAMES:
             raise InputError(f"frames = {frames}: must lie between {len(stops)}, the stops, and {MAX_FRAMES}")
         requests = [
-            self.pipe.request(text, seed=each, row=row, **wishes)
+            self.pipe.request(text, seed=each, row=row, **said.wishes)
             for row, (text, each) in enumerate(stops, start=1)
         ]
         drafts = [_draft(end) for end in self.outcomes(requests, watch)]
-        return Animation(self._frames(drafts, frames, watch))
+        return Animation(self._frames(drafts, frames, watch), output_type=said.output_type)
 
     def _frames(self, stops: Sequence[Draft], count: int, watch: Watcher | None) -> tuple[Outcome, ...]:
         from ..engine.stages.painting.morph import Between, MorphStage
@@ -75,11 +80,11 @@ class Interpolate(Workflow):
         )
 
 
-def _stops(prompt: str | Sequence[str], seed: int | Sequence[int]) -> list[tuple[str, int]]:
+def _stops(prompt: str | Sequence[str], seed: int | list[int]) -> list[tuple[str, int]]:
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     seeds = [seed] if isinstance(seed, int) else list(seed)
     count = max(len(prompts), len(seeds))
-    if count < 2:
+    if count < 2 or not prompts or not seeds:
         raise InputError("there is no way from one picture to itself: give two prompts, or two seeds")
     if any(len(each) not in (1, count) for each in (prompts, seeds)):
         raise InputError(f"{len(prompts)} prompts and {len(seeds)} seeds: give as many of one as of the other")

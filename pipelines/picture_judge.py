@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.chain import Chain
 from ..engine.errors import DiptychError, InputError
-from ..engine.memory import DeviceMemory, parse_bytes
+from ..engine.memory import DeviceMemory
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
 from ..engine.values import Fact, Failure, Picture, Plan, Request, Verdict
 from ..engine.watch import Watcher
-from .device import choose_device
-from .recipes.reader import Recipe, read_recipe
+from .calls.building import Building
+from .calls.described import placed, stage_lines
+from .recipes.reader import Recipe
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -72,11 +73,10 @@ class PictureJudge:
         """
         from .recipes.build import build_chain, registry
 
-        read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-        budget = parse_bytes(memory) if isinstance(memory, str) else memory
-        where = choose_device(device)
-        chain = build_chain(_with_likelihood(read) if likelihood else read)
-        judge = cls.of_chain(chain, DeviceMemory(registry(), device=where, budget_bytes=budget))
+        said = Building.of(recipe, {"device": device, "memory": memory})
+        chain = build_chain(_with_likelihood(said.recipe) if likelihood else said.recipe)
+        of_device = DeviceMemory(registry(), device=said.device, budget_bytes=said.budget_bytes)
+        judge = cls.of_chain(chain, of_device)
         judge.memory.check(judge.stage.uses)
         return judge
 
@@ -84,6 +84,11 @@ class PictureJudge:
     def of_chain(cls, chain: Chain, memory: DeviceMemory) -> "PictureJudge":
         """The judge at a chain's end, with the planner at its beginning."""
         return cls(chain.stages[-1], memory, planners=chain.between(Request, Plan))
+
+    def __repr__(self) -> str:
+        """Its stages with their models, device and memory."""
+        stages = [(stage.name, stage.uses) for stage in (*self.planners, self.stage)]
+        return "\n".join([f"{type(self).__name__}: {placed(self.memory)}", *stage_lines(stages)])
 
     def caption(self, image: "PIL.Image.Image") -> str:
         """What the picture shows, in the captioner's words."""

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
 from ..engine.language.words.content import content_words
-from ..engine.values import Fact, Plan, Request, Span
+from ..engine.values import Fact, Plan, Request, Span, Wishes
 from ..engine.values.fact import once
+from ..engine.values.setting import shown
 from ..engine.values.start import Start, Wording
-from ..engine.watch import Watcher
+from .calls.call import Call, prompts_of
+from .calls.keywords import FrameOptions
+from .calls.signature import spelled_out
 from .render_result import RenderResult
 from .sheets.grid import Labels, grid
-from .text_to_image import Wishes
 from .workflow import Workflow
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ LOOP: Wishes = {"candidates": 4, "keep": 2}
 """How each panel is made, where a call says nothing else."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Story(RenderResult):
     """What came of a call: an outcome for each panel that could be made."""
 
@@ -52,15 +54,15 @@ class Storyboard(Workflow):
     """Scenes with a cast. Whoever is named in a scene is in its plan, and asked for, so that the loop asks the
     captioner for them; all panels are drawn from one seed."""
 
+    @spelled_out
     def __call__(
         self,
         scenes: Sequence[str],
         *,
         cast: Mapping[str, str],
         title: str = "",
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **wishes: Unpack[Wishes],
+        seed: int | None = None,
+        **call: Unpack[FrameOptions],
     ) -> Story:
         """Make a panel of each scene.
 
@@ -69,12 +71,17 @@ class Storyboard(Workflow):
             cast: what each name stands for: {"Mia": "a red cat"}.
             title: of the page.
             seed: of all panels.
-            watch, wishes: as `TextToImage`'s; candidates and keep as `LOOP` says, if not given.
+            call: as `TextToImage`'s; candidates and keep as `LOOP` says, if not given.
 
         Raises:
             InputError: no scenes, too many, or one with nothing in it; a name that no scene has.
             DiptychError: no panel could be made.
         """
+        said = Call.of({**call, "seed": seed}, known=("scenes", "cast", "title"), one_each=True)
+        seed, watch = said.one_seed, said.watcher(self)
+        if isinstance(scenes := prompts_of(scenes, called="scenes"), str):
+            scenes = [scenes]
+        _check_cast(cast)
         if not 1 <= len(scenes) <= MAX_SCENES:
             raise InputError(f"{len(scenes)} scenes: a storyboard has 1 to {MAX_SCENES}")
         for name, phrase in cast.items():
@@ -82,7 +89,7 @@ class Storyboard(Workflow):
                 raise InputError(f"cast {name!r}: {phrase!r}: give a name, and what it stands for")
             if not any(_named(name).search(scene) for scene in scenes):
                 raise InputError(f"cast {name!r}: is in no scene: name it in one, or leave it out")
-        settings: Wishes = {**LOOP, **wishes}
+        settings = {**LOOP, **said.wishes}
         requests = [
             self.pipe.request(with_cast(scene, cast), seed=seed, row=row, **settings)
             for row, scene in enumerate(scenes, start=1)
@@ -92,7 +99,21 @@ class Storyboard(Workflow):
             for request, plan, scene in zip(requests, self.plans(requests, watch), scenes, strict=True)
         ]
         result = self.result(ready, watch)
-        return Story(result.outcomes, result.failures, title=title, captions=tuple(scenes))
+        return Story(
+            result.outcomes,
+            result.failures,
+            output_type=said.output_type,
+            title=str(title),
+            captions=tuple(scenes),
+        )
+
+
+def _check_cast(cast: object) -> None:
+    """Raises InputError for what is no table of texts."""
+    if not isinstance(cast, Mapping) or not all(
+        isinstance(text, str) for pair in cast.items() for text in pair
+    ):
+        raise InputError(f"cast = {shown(cast)}: give names and what they stand for: {{'Mia': 'a red cat'}}")
 
 
 def with_cast(scene: str, cast: Mapping[str, str]) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
-from ..engine.watch import Watcher
+from ..engine.values.setting import shown
+from .calls.call import Call, prompts_of
+from .calls.keywords import FrameOptions
+from .calls.signature import spelled_out
 from .render_result import RenderResult
 from .sheets.grid import Labels, grid
-from .text_to_image import Wishes
 from .vocabulary import usual, vocabulary_for
 from .workflow import Workflow
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 MAX_STYLES = 100
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Sheet(RenderResult):
     """What came of a call: an outcome for each style that could be rendered."""
 
@@ -43,14 +45,14 @@ class Sheet(RenderResult):
 class StyleSheet(Workflow):
     """One subject over many styles, all from one seed."""
 
+    @spelled_out
     def __call__(
         self,
         subject: str,
         *,
         styles: Sequence[str] = (),
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **wishes: Unpack[Wishes],
+        seed: int | None = None,
+        **call: Unpack[FrameOptions],
     ) -> Sheet:
         """Render the subject in each style.
 
@@ -58,22 +60,30 @@ class StyleSheet(Workflow):
             subject: what to paint, in words.
             styles: in words, such as "in watercolour"; those that the recipe's planner knows, if not given.
             seed: of all pictures.
-            watch, wishes: as `TextToImage`'s.
+            call: as `TextToImage`'s.
 
         Raises:
             InputError: no subject; too many styles; a prompt or setting that is wrong.
             DiptychError: no picture could be made; the subject cannot be planned.
         """
+        said = Call.of({**call, "seed": seed}, known=("styles",), one_each=True)
+        seed, watch = said.one_seed, said.watcher(self)
+        if not isinstance(subject, str):
+            raise InputError(f"subject = {shown(subject)}: must be text")
+        if isinstance(styles := prompts_of(styles, called="styles"), str):
+            styles = [styles]
         if not subject.strip():
             raise InputError("the subject is empty: say what the pictures should show")
         chosen = tuple(styles) or usual(vocabulary_for(self.pipe.recipe), "style")
         if len(chosen) > MAX_STYLES:
             raise InputError(f"{len(chosen)} styles: a sheet has room for {MAX_STYLES}")
-        by_itself = self.pipe.request(subject, seed=seed, **wishes)
+        by_itself = self.pipe.request(subject, seed=seed, **said.wishes)
         self.plans([by_itself], watch)  # a style's words must not make up for a subject that means nothing
         requests = [
-            self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **wishes)
+            self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **said.wishes)
             for row, style in enumerate(chosen, start=1)
         ]
         result = self.result(requests, watch)
-        return Sheet(result.outcomes, result.failures, title=subject, styles=chosen)
+        return Sheet(
+            result.outcomes, result.failures, output_type=said.output_type, title=subject, styles=chosen
+        )

@@ -4,32 +4,45 @@
     out = pipe("a red boat at sunset", seed=7)
     out.images[0].save("boat.png")
 
-This file knows prompts, seeds and defaults. What a stage does, and which models do it, it does not.
+This file knows prompts and defaults. What a stage does, and which models do it, it does not.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..engine.dummy_values import dummy_values
-from ..engine.memory import DeviceMemory, EventLog, parse_bytes
-from ..engine.randomness import derive_seed
+from ..engine.memory import DeviceMemory, EventLog
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
 from ..engine.values import Wishes as Wishes
-from ..engine.values.request import check_names
 from ..engine.values.setting import declared
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
-from .device import choose_device
+from .calls.building import Building, PipeOptions, device_of, with_dtype
+from .calls.call import Call, prompts_of
+from .calls.described import described
+from .calls.keywords import CallOptions, RequestOptions, settings_of
+from .calls.signature import spelled_out
+from .calls.unknown import refuse_attribute
 from .recipes.environment import Environment, environment_of
-from .recipes.reader import Recipe, read_recipe
+from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
+
+if TYPE_CHECKING:
+    import torch
+
+
+PAINTERS = ("paint", "repaint", "paint_tokens", "refine")
+"""Stages of recipes that paint."""
 
 
 class TextToImage:
     """A chain of models that makes pictures of prompts. `from_recipe` is the usual way to one.
+
+    Calls from several threads wait for their turn: models and memory are there once.
 
     Args:
         runner: carries requests through the chain.
@@ -41,103 +54,84 @@ class TextToImage:
         self.recipe = recipe
 
     @classmethod
+    @spelled_out
     def from_recipe(
-        cls,
-        recipe: str | Path | Recipe = "pocket",
-        *,
-        device: str = "auto",
-        memory: str | int | None = None,
-        deterministic: bool = False,
-        micro_batch: int = 16,
-        wave: int = 64,
-        trust_remote_code: bool = False,
+        cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]
     ) -> "TextToImage":
         """The pipeline of a recipe. No weights are loaded before the first call.
 
         Args:
             recipe: a recipe's name (`pocket`), or a `.toml` file.
-            device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+            device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, or a `torch.device`.
             memory: what models and their work may take on the device: `"2GiB"`, or bytes; `None` sets no limit.
             deterministic: the same bits whatever else is in the batch.
             micro_batch: rows that a stage works on at once, at most.
             wave: rows under way at a time, at most.
             trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
+            torch_dtype: what all models compute in, in place of what the recipe says: `torch.float16`.
 
         Raises:
-            InputError: the recipe, the device or the amount of memory is not understood or not there; or the
-                recipe runs code, and this was not agreed to.
+            InputError: the recipe, the device or another option is not understood or not there; or the recipe
+                runs code, and this was not agreed to.
             CheckpointError: weights are missing or damaged.
             MemoryBudgetError: a stage's weights can never fit.
         """
-        from .recipes.build import build_aim, build_chain, registry
-
-        read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-        budget = parse_bytes(memory) if isinstance(memory, str) else memory
-        where = choose_device(device)
-        device_memory = DeviceMemory(registry(), device=where, budget_bytes=budget)
-        chain = build_chain(read, trust_remote_code=trust_remote_code)
-        runner = Runner(
-            chain,
-            device_memory,
-            aim=build_aim(read),
-            micro_batch=micro_batch,
-            wave=wave,
-            batch_invariant=deterministic,
-        )
-        pipe = cls(runner, read)
+        building = Building.of(recipe, options)
+        pipe = cls(_runner(building), building.recipe)
         pipe.check()
         return pipe
 
-    def __call__(
-        self,
-        prompt: str | Sequence[str],
-        *,
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **wishes: Unpack[Wishes],
-    ) -> RenderResult:
-        """Make a picture of each prompt.
+    @classmethod
+    @spelled_out
+    def from_pretrained(
+        cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]
+    ) -> "TextToImage":
+        """As `from_recipe`, which says more, by the name that diffusers has for it."""
+        return cls.from_recipe(recipe, **options)
+
+    @spelled_out
+    def __call__(self, prompt: str | Sequence[str], **call: Unpack[CallOptions]) -> RenderResult:
+        """Make pictures of each prompt.
 
         Args:
             prompt: one, or a list of them, which is rendered as a batch.
-            seed: of a single prompt; each of a list gets a seed of its own, made of this one and its place.
+            seed: of a single prompt's first picture, and the others count up from it; each prompt of a list
+                gets a seed of its own, made of this one and its place. A list says the seed of each picture. 0,
+                if neither this nor a generator is given.
+            num_images_per_prompt: how many pictures are made of each prompt.
+            generator: what the seed is taken from: that of a new one's `manual_seed`, else one drawn from it.
+            output_type: what `images` of the result holds: `pil`, `np` or `pt`.
+            callback_on_step_end: `(pipe, step, timestep, kwargs)`, called after each step of painting; stops
+                the call by `pipe._interrupt = True`.
             watch: gets progress, and may stop the work.
-            wishes: settings that differ from the recipe's.
 
         Raises:
-            InputError: a prompt or setting is wrong; nothing was rendered.
+            InputError: a prompt or keyword is wrong; nothing was rendered.
             DiptychError: no picture could be made at all; the message is the first failure's.
         """
-        return gathered(self.stream(prompt, seed=seed, watch=watch, **wishes))
+        said = Call.of(call)
+        return self.carried_out(self._requested(prompts_of(prompt), said), said)
 
-    def stream(
-        self,
-        prompts: str | Iterable[str],
-        *,
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **wishes: Unpack[Wishes],
-    ) -> Iterator[Outcome | Failure]:
+    @spelled_out
+    def stream(self, prompts: str | Iterable[str], **call: Unpack[CallOptions]) -> Iterator[Outcome | Failure]:
         """As a call, but yields each result as soon as it is there. Prompts are read a wave at a time.
 
         Raises:
-            InputError: a setting is wrong, or (while iterating) a prompt.
+            InputError: a keyword is wrong, or (while iterating) a prompt.
         """
-        return self.run(self.requests(prompts, seed=seed, **wishes), watch=watch)
+        said = Call.of(call)
+        return self.run(self._requested(prompts, said), watch=said.watcher(self))
 
-    def requests(
-        self, prompts: str | Iterable[str], *, seed: int = 0, **wishes: Unpack[Wishes]
-    ) -> Iterable[Request]:
+    @spelled_out
+    def requests(self, prompts: str | Iterable[str], **call: Unpack[CallOptions]) -> Iterable[Request]:
         """The requests of a prompt or of several, as a call carries them out; an iterator's are made lazily.
 
         Raises:
-            InputError: a prompt or setting is wrong.
+            InputError: a prompt or keyword is wrong.
         """
-        if isinstance(prompts, str):
-            return [self.request(prompts, seed=seed, row=1, **wishes)]
-        requests = self._requests(prompts, seed, wishes)
-        return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
+        return self._requested(prompts, Call.of(call))
 
+    @spelled_out
     def request(
         self,
         prompt: str,
@@ -145,7 +139,7 @@ class TextToImage:
         seed: int = 0,
         row: int = 0,
         start: Start | None = None,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
         """The request for one picture, with the recipe's defaults where `wishes` are silent.
 
@@ -157,8 +151,7 @@ class TextToImage:
         """
         frame: dict[str, Any] = {"height": self.recipe.height, "width": self.recipe.width}
         settings: dict[str, Any] = {}
-        check_names(wishes)
-        for name, value in wishes.items():
+        for name, value in settings_of(wishes).items():
             (settings if name in declared(Settings) else frame)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
@@ -166,6 +159,51 @@ class TextToImage:
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
         """Carry out requests as they are; see `Runner.run`."""
         return self.runner.run(requests, watch=watch)
+
+    def carried_out(self, requests: Iterable[Request], call: Call) -> RenderResult:
+        """What comes of the requests of a call. Raises `DiptychError` where nothing does."""
+        asked = list(requests)
+        results = self.run(asked, watch=call.watcher(self))
+        return gathered(results, asked=asked, output_type=call.output_type)
+
+    @property
+    def device(self) -> "torch.device":
+        """Where its models work."""
+        import torch
+
+        return torch.device(self.runner.memory.device)
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """What the model that paints computes in; others of the recipe may differ."""
+        import torch
+
+        painters = [s.model.dtype for s in self.recipe.stages.values() if s.name in PAINTERS]
+        every = [key.dtype for stage in self.recipe.stages.values() for key in stage.keys]
+        return getattr(torch, (painters or every or ["float32"])[-1])
+
+    def to(self, *where: Any, device: Any = None, dtype: Any = None) -> "TextToImage":
+        """Work elsewhere, or in another dtype, from now on: `to("cuda")`, `to(torch.float16)`, or both. Those
+        who share the pipeline go with it.
+
+        Returns:
+            itself.
+
+        Raises:
+            InputError: there is no such device or dtype.
+            MemoryBudgetError: a stage's weights can never fit in that dtype.
+        """
+        device, dtype = _where(where, device, dtype)
+        recipe = with_dtype(self.recipe, dtype)
+        name = self.runner.memory.device if device is None else device_of(device)
+        if recipe == self.recipe and name == self.runner.memory.device:
+            return self
+        moved = TextToImage(_moved(self.runner, recipe, name), recipe)
+        moved.check()
+        with self.runner.memory.turn:
+            self.runner.memory.release_all()
+            self.runner, self.recipe = moved.runner, recipe
+        return self
 
     @property
     def local(self) -> "TextToImage":
@@ -200,6 +238,56 @@ class TextToImage:
             if stage.takes in values:
                 memory.check(stage.uses, stage.workspace([values[stage.takes]]))
 
-    def _requests(self, prompts: Iterable[str], seed: int, wishes: Wishes) -> Iterator[Request]:
-        for row, prompt in enumerate(prompts, start=1):
-            yield self.request(prompt, seed=derive_seed(seed, row), row=row, **wishes)
+    def __repr__(self) -> str:
+        """Recipe, stages with their models, device and memory."""
+        return described(type(self).__name__, self.recipe, self.runner.memory, self.runner.chain.stages)
+
+    if not TYPE_CHECKING:  # a type checker that saw this would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Reached for names that are not there alone: says what to do in place of what diffusers has."""
+            refuse_attribute(self, name)
+
+    def _requested(self, prompts: str | Iterable[str], call: Call) -> Iterable[Request]:
+        wanted = call.pictures(prompts)
+        requests = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
+
+
+def _runner(building: Building) -> Runner:
+    """Carries out what a recipe says; loads nothing."""
+    from .recipes.build import build_aim, build_chain, registry
+
+    return Runner(
+        build_chain(building.recipe, trust_remote_code=building.trust_remote_code),
+        DeviceMemory(registry(), device=building.device, budget_bytes=building.budget_bytes),
+        aim=build_aim(building.recipe),
+        micro_batch=building.micro_batch,
+        wave=building.wave,
+        batch_invariant=building.deterministic,
+    )
+
+
+def _moved(runner: Runner, recipe: Recipe, device: str) -> Runner:
+    """The same for this recipe and device."""
+    budget = runner.memory.budget_bytes
+    building = Building(
+        recipe=recipe,
+        device=device,
+        budget_bytes=None if budget == sys.maxsize else budget,
+        deterministic=runner.batching.batch_invariant,
+        micro_batch=runner.batching.micro_batch,
+        wave=runner.wave,
+        trust_remote_code=True,  # agreed to when the pipeline was made
+    )
+    return _runner(building)
+
+
+def _where(where: tuple[Any, ...], device: Any, dtype: Any) -> tuple[Any, Any]:
+    """The device and the dtype among what `to` is given, in any order."""
+    for each in where:
+        if type(each).__name__ == "dtype" or (isinstance(each, str) and each in DTYPES):
+            dtype = each
+        else:
+            device = each
+    return device, dtype

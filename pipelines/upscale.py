@@ -1,69 +1,92 @@
 """Upscale: finished pictures two or four times as large, checked by the captioner.
 
-larger = Upscale.from_recipe("pocket")(image, scale=4)
+larger = Upscale.from_recipe("pocket")("boat.png", scale=4)
 larger.images[0].save("large.png")
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..engine.errors import InputError
 from ..engine.language.words.content import left_out_of
 from ..engine.microbatch import Done, Failed
 from ..engine.stage import Stage
 from ..engine.values import MAX_SIDE, Fact, Failure, Outcome, Picture, Plan, Request, Span
+from ..engine.values.setting import whole_number
 from ..engine.watch import Watcher
-from .picture_judge import pixels_of
+from .calls.call import Call, prompts_of
+from .calls.signature import spelled_out
+from .picture_judge import open_picture, pixels_of
 from .recipes.reader import Recipe, StageRecipe
 from .render_result import RenderResult, gathered
 from .workflow import Workflow
 
 if TYPE_CHECKING:
     import PIL.Image
+    import torch
+
+    Image = PIL.Image.Image | str | Path | Outcome | Picture
 
 STAGE = "upscale"
+
+
+class UpscaleOptions(TypedDict, total=False):
+    """What may be said of a call beside the pictures."""
+
+    num_inference_steps: int | None
+    steps: int | None
+    seed: int | None
+    generator: "torch.Generator | None"
+    output_type: Literal["pil", "np", "pt"]
+    watch: Watcher | None
 
 
 class Upscale(Workflow):
     """Pictures from anywhere, enlarged by the refiner of a recipe; the captioner says whether it may."""
 
+    @spelled_out
     def __call__(
         self,
-        image: "PIL.Image.Image | Picture | Sequence[PIL.Image.Image | Picture]",
+        image: "Image | Sequence[Image]",
         *,
         scale: int = 2,
         prompt: str | Sequence[str] | None = None,
         strength: float | None = None,
-        num_inference_steps: int | None = None,
-        seed: int = 0,
-        watch: Watcher | None = None,
+        **call: Unpack[UpscaleOptions],
     ) -> RenderResult:
         """Enlarge each picture.
 
         Args:
-            image: one, or a list of them; a Picture that knows its plan is painted by that.
+            image: a PIL picture, a file, an outcome or a picture of this engine, or a list of them; one that
+                knows its plan is painted by that.
             scale: 2 or 4.
             prompt: what each shows; the captioner's words, if not given. What is checked is what the recipe's
                 planner finds asked for in it.
             strength: how much is repainted, 0 (plain enlargement) to 1; the recipe's, if not given.
             num_inference_steps: of repainting; the recipe's, if not given.
-            seed: of the noise.
+            seed, generator: of the noise.
+            output_type: what `images` of the result holds: `pil`, `np` or `pt`.
+            watch: gets progress, and may stop the work.
 
         Raises:
             InputError: the scale, the strength, or a picture too small or too large for it.
             DiptychError: no picture could be enlarged; the message is the first failure's.
         """
-        wishes = {"scale": scale, "strength": strength, "num_inference_steps": num_inference_steps}
+        said = _call(call)
+        wishes = {"scale": whole_number("scale", scale), "strength": strength, **said.wishes}
         stage = upscale_stage(self, {name: value for name, value in wishes.items() if value is not None})
-        images = list(image) if isinstance(image, Sequence) else [image]
-        prompts = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else list(prompt)
+        images: list[Any] = list(image) if isinstance(image, list | tuple) else [image]
+        texts = None if prompt is None else prompts_of(prompt)
+        prompts = [texts] * len(images) if texts is None or isinstance(texts, str) else texts
         if len(prompts) != len(images):
             raise InputError(f"{len(prompts)} prompts for {len(images)} pictures: give one for each, or one")
-        pictures = [each if isinstance(each, Picture) else Picture(pixels=pixels_of(each)) for each in images]
+        pictures = [_picture(each) for each in images]
         for row, picture in enumerate(pictures, start=1):
             _check_size(row, picture, scale)
-        return gathered(self._results(stage, self._planned(pictures, prompts, scale=scale, seed=seed), watch))
+        planned = self._planned(pictures, prompts, scale=scale, seed=said.one_seed)
+        return gathered(self._results(stage, planned, said.watch), output_type=said.output_type)
 
     def _planned(
         self, pictures: Sequence[Picture], prompts: Sequence[str | None], *, scale: int, seed: int
@@ -119,6 +142,33 @@ class Upscale(Workflow):
             times = {STAGE: each.seconds, judge.name: verdict.seconds}
             results.append(self.outcome(picture.plan, each.value, verdict.value, **times))
         return results
+
+
+def _call(options: Mapping[str, Any]) -> Call:
+    """What is said of the call; errors as `Upscale.__call__`."""
+    known = ("scale", "prompt", "strength", "num_inference_steps")
+    said = Call.of(options, known=known, one_each=True)
+    for name in said.wishes:
+        if name not in known:
+            raise InputError(f"{name}: has no effect on enlarging: leave it out; there are {', '.join(known)}")
+    if said.callback is not None:
+        raise InputError("callback_on_step_end: enlarging does not tell of its steps: watch= gets progress")
+    return said
+
+
+def _picture(image: "Image") -> Picture:
+    """The picture as the engine takes it. Raises `InputError` where it is none."""
+    if isinstance(image, Outcome):
+        return image.picture
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, str | Path):
+        return Picture(pixels=pixels_of(open_picture(Path(image))))
+    import PIL.Image
+
+    if not isinstance(image, PIL.Image.Image):
+        raise InputError(f"a {type(image).__name__} is no picture: give a PIL image, a path, or an outcome")
+    return Picture(pixels=pixels_of(image))
 
 
 def _plan(request: Request, read: Plan | None) -> Plan:

@@ -1,29 +1,28 @@
 """What pipelines that are built around text-to-image have in common."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..engine import loop
-from ..engine.errors import DiptychError
+from ..engine.errors import Cancelled, DiptychError, InputError
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
 from ..engine.values import Candidate, Outcome, Picture, Plan, Request, Verdict
+from ..engine.values.setting import shown
 from ..engine.watch import Watcher
+from .calls.building import PipeOptions
+from .calls.call import Call
+from .calls.described import described
+from .calls.signature import spelled_out
+from .calls.unknown import refuse_attribute
 from .recipes.reader import Recipe
 from .render_result import RenderResult, gathered
 from .text_to_image import TextToImage
 
-
-class PipeOptions(TypedDict, total=False):
-    """How a pipeline is built; see `TextToImage.from_recipe`."""
-
-    device: str
-    memory: str | int | None
-    deterministic: bool
-    micro_batch: int
-    wave: int
-    trust_remote_code: bool
+if TYPE_CHECKING:
+    import torch
 
 
 class Workflow:
@@ -37,9 +36,54 @@ class Workflow:
         self.pipe = pipe
 
     @classmethod
+    @spelled_out
     def from_recipe(cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]) -> Self:
         """The workflow of a recipe; arguments and errors as `TextToImage.from_recipe`."""
         return cls(TextToImage.from_recipe(recipe, **options))
+
+    @classmethod
+    @spelled_out
+    def from_pretrained(cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]) -> Self:
+        """As `from_recipe`, by the name that diffusers has for it."""
+        return cls.from_recipe(recipe, **options)
+
+    @classmethod
+    def from_pipe(cls, pipe: "TextToImage | Workflow") -> Self:
+        """The workflow that shares another's models, memory and recipe.
+
+        Raises:
+            InputError: it is no pipeline.
+        """
+        shared = pipe.pipe if isinstance(pipe, Workflow) else pipe
+        if not isinstance(shared, TextToImage):
+            raise InputError(f"{shown(pipe)} is no pipeline: give a TextToImage, or one that is made of it")
+        return cls(shared)
+
+    @property
+    def device(self) -> "torch.device":
+        """Where its models work."""
+        return self.pipe.device
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """What the model that paints computes in."""
+        return self.pipe.dtype
+
+    def to(self, *where: Any, device: Any = None, dtype: Any = None) -> Self:
+        """Work elsewhere, or in another dtype, from now on; see `TextToImage.to`. All who share the pipe do."""
+        TextToImage.to(self.pipe, *where, device=device, dtype=dtype)
+        return self
+
+    def __repr__(self) -> str:
+        """Recipe, stages with their models, device and memory."""
+        runner = self.pipe.runner
+        return described(type(self).__name__, self.pipe.recipe, runner.memory, runner.chain.stages)
+
+    if not TYPE_CHECKING:  # a type checker that saw this would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Reached for names that are not there alone: says what to do in place of what diffusers has."""
+            refuse_attribute(self, name)
 
     def outcome(self, plan: Plan, picture: Picture, verdict: Verdict, **seconds: float) -> Outcome:
         """The outcome of a picture that was made apart from the loop: its only candidate, by its rule."""
@@ -54,7 +98,10 @@ class Workflow:
     ) -> list[Done | Failed]:
         """Carry out one stage on `values`, within the pipe's memory: a result or a reason for each."""
         runner = self.pipe.runner
-        return run_stage(stage, values, memory=runner.memory, batching=runner.batching, watch=watch)
+        try:
+            return run_stage(stage, values, memory=runner.memory, batching=runner.batching, watch=watch)
+        except Cancelled as error:
+            raise error.__cause__ or error from None  # what a callback raised is the caller's own
 
     def done(self, stage: Stage[Any, Any], values: Sequence[Any], watch: Watcher | None = None) -> list[Done]:
         """As `tried`, where nothing may fail. Raises `DiptychError` with the first reason."""
@@ -73,7 +120,13 @@ class Workflow:
 
     def result(self, requests: Iterable[Request], watch: Watcher | None = None) -> RenderResult:
         """Carry out requests, of which some may fail. Raises `DiptychError` where all do."""
-        return gathered(self.pipe.run(requests, watch=watch))
+        asked = list(requests)
+        return gathered(self.pipe.run(asked, watch=watch), asked=asked)
+
+    def carried_out(self, requests: Iterable[Request], call: Call) -> RenderResult:
+        """As `result`, for a call: with its watcher, and pictures of the type that it asks for."""
+        result = self.result(requests, call.watcher(self))
+        return dataclasses.replace(result, output_type=call.output_type)
 
     def outcomes(self, requests: Iterable[Request], watch: Watcher | None = None) -> list[Outcome]:
         """Carry out requests of which none may fail. Raises `DiptychError` with the first reason."""

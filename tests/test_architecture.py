@@ -36,7 +36,7 @@ FLOORS = [
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.pocket.art pipelines.rendering.gallery",
     "pipelines.recipes",
-    "pipelines.vocabulary",
+    "pipelines.calls pipelines.vocabulary",
     "pipelines.text_to_image pipelines.picture_judge",
     "pipelines.workflow pipelines.rendering.provenance pipelines.rendering.renderer",
     "pipelines.editing pipelines.interpolate pipelines.storyboard pipelines.style_sheet pipelines.upscale",

@@ -19,8 +19,10 @@ def test_every_public_name_is_there() -> None:
     for name in diptych.__all__:
         assert getattr(diptych, name) is not None
     assert set(dir(diptych)) == set(diptych.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Nonsense'$"):
         _ = diptych.Nonsense  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match=r"'Text2Image' \(did you mean 'TextToImage'\?\)"):
+        _ = diptych.Text2Image  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_the_type_checker_sees_is_what_is_imported() -> None:

@@ -9,12 +9,13 @@ means dropping its device copy: nothing is copied back. What is evicted is what 
 (`eviction.py`), and what it needs next is sent for while the present work runs, into room that nobody needs
 sooner.
 
-A `DeviceMemory` belongs to one thread.
+A `DeviceMemory` serves one thread at a time: whoever works with it holds its `turn`, and others wait.
 """
 
 import contextlib
 import gc
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -57,6 +58,7 @@ class DeviceMemory:
         self.device = device
         self.streams_freely = device == "cpu"  # the masters are near; over a bus, only where nothing else fits
         self.budget_bytes = sys.maxsize if budget_bytes is None else budget_bytes
+        self.turn = threading.RLock()
         self.log = EventLog()
         self.peaks = Peaks()
         self.work_bytes = 0  # what the last lease's work took at its peak; 0 where nobody can tell

@@ -14,6 +14,7 @@ from ..stage import Handle, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_files
 from .diffusion.pipeline_parts import DENOISER, components_of
+from .quiet import quiet
 
 if TYPE_CHECKING:
     from .checkpoint.host_weights import HostWeights
@@ -38,6 +39,13 @@ PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", 
 
 WITH_CODE = ("causal-lm",)
 """Families whose adapters can run code that comes with a checkpoint, where a key asks for it."""
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    **{name: ("transformers",) for name in FAMILIES},
+    "diffusers": ("transformers", "diffusers"),
+    "image-tokenizer": (),
+}
+"""Family: the libraries that load it."""
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -153,7 +161,10 @@ def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
     if key.loras and not _in_parts(key):
         raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
     try:
-        handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device("cpu"), **more)
+        with quiet(LIBRARIES.get(key.family, ())):
+            handle = loader(
+                folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device("cpu"), **more
+            )
         return HostWeights(handle, _files(key), shared, streams=_streamed(key))
     except (DiptychError, MemoryError, torch.OutOfMemoryError):
         raise

@@ -128,9 +128,12 @@ def truth(name: str, value: Any) -> bool:
 
 def whole_number(name: str, value: Any) -> int:
     """The value as an int, whoever made it (numpy, say), but a fraction or a bool is none."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputError(f"{name} = {shown(value)}: must be a whole number")
-    return operator.index(value)
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:  # a fraction, text, an array
+        pass
+    raise InputError(f"{name} = {shown(value)}: must be a whole number")
 
 
 def number(name: str, value: Any) -> float:
@@ -139,15 +142,15 @@ def number(name: str, value: Any) -> float:
         raise InputError(f"{name} = {shown(value)}: must be a number")
     try:
         return float(value)
-    except (OverflowError, TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):  # RuntimeError: a tensor of several
         raise InputError(f"{name} = {shown(value)}: must be a number") from None
 
 
 def shown(value: Any) -> str:
     """The value as a message shows it: on one line, and not too long."""
     try:
-        text = repr(value)
-    except ValueError:  # a number of thousands of digits
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
         return f"a huge {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 

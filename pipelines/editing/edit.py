@@ -8,8 +8,7 @@ Pictures of it: `examples/README.md`.
 """
 
 import dataclasses
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ...engine.errors import InputError
@@ -18,10 +17,13 @@ from ...engine.language.closed_vocabulary.known_words import read_words
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts
 from ...engine.language.words.content import plain_words
-from ...engine.values import Outcome, Request
+from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
+from ...engine.values.setting import shown
 from ...engine.values.start import Start, Wording
-from ..text_to_image import Wishes
+from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.signature import spelled_out
+from ..render_result import RenderResult
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
@@ -29,7 +31,7 @@ from .locating import find_phrase, wording_of
 from .source_image import SourceImage
 
 if TYPE_CHECKING:
-    import PIL.Image
+    from .image_input import Images, Source
 
 STRENGTH = 0.5  # of what is kept in another setting
 INSTRUCTIONS = (
@@ -44,17 +46,37 @@ class Edit(ImageInputPipeline):
     setting does, the tokens are kept that are as likely as they were, those of things for the most part. Where
     the style does, all are drawn anew, after the same plan."""
 
+    @spelled_out
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        image: "Images",
+        shows: str = "",
+        **call: Unpack[CallOptions],
+    ) -> RenderResult:
+        """Make pictures of each prompt; the other keywords and errors are those of `TextToImage`.
+
+        Args:
+            prompt: the instruction; or a list of them.
+            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
+                plan are known. One for all prompts, or one for each.
+            shows: what the picture shows, where it is no outcome of this engine; else the captioner says it.
+        """
+        each = {"image": image, "shows": shows}
+        return self.rendered(prompt, each=each, call=call)
+
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "Source",
         shows: str = "",
         seed: int = 0,
         row: int = 0,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
             prompt: the instruction.
@@ -63,6 +85,8 @@ class Edit(ImageInputPipeline):
         Raises:
             InputError: the instruction is not understood, or speaks of what is not in the picture.
         """
+        if not isinstance(shows, str):
+            raise InputError(f"shows = {shown(shows)}: must be text")
         original = self.source_image(image, **wishes)
         wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
         change = changed(wording, prompt, vocabulary_for(self.pipe.recipe)) or self._asked(wording, prompt)

@@ -8,14 +8,14 @@ Settings, seeds, memory and the loop are those of `TextToImage`, which does the 
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
-from ...engine.randomness import derive_seed
 from ...engine.values import Outcome, Request
-from ...engine.watch import Watcher
+from ..calls.call import Call, prompts_of
+from ..calls.keywords import settings_of
 from ..recipes.build import REPAINTERS
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
@@ -25,6 +25,9 @@ from .source_image import SourceImage, source_image_of
 if TYPE_CHECKING:
     import PIL.Image
 
+    Image = PIL.Image.Image | str | Path | Outcome
+    Images = Image | Sequence[Image]
+    Source = Image | SourceImage
 
 PAINTERS = ("paint", "paint_tokens")
 """Stages of recipes that paint, and see no picture."""
@@ -46,54 +49,38 @@ class ImageInputPipeline(Workflow, abc.ABC):
                 f" {' or '.join(REPAINTERS)}, which begins with a picture"
             )
 
-    @classmethod
-    def from_pipe(cls, pipe: TextToImage | Workflow) -> Self:
-        """The pipeline that shares another's models, memory and recipe."""
-        return cls(pipe.pipe if isinstance(pipe, Workflow) else pipe)
-
     @abc.abstractmethod
     def request(self, prompt: str, *, image: Any, seed: int = 0, row: int = 0, **options: Any) -> Request:
-        """The request for one picture. Errors as `__call__`."""
+        """The request for one picture. Errors as `rendered`."""
 
-    def __call__(
-        self,
-        prompt: str | Sequence[str],
-        *,
-        image: "PIL.Image.Image | str | Path | Outcome | Sequence[PIL.Image.Image | str | Path | Outcome]",
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **options: Any,
+    def rendered(
+        self, prompt: str | Sequence[str], *, each: Mapping[str, Any], call: Mapping[str, Any]
     ) -> RenderResult:
-        """Make a picture of each prompt.
+        """Make pictures of each prompt: what a call of any of these pipelines does.
 
         Args:
             prompt: one, or a list of them, which is rendered as a batch.
-            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
-                plan are known. One for all prompts, or one for each.
-            seed: of a single prompt; each of a list gets a seed of its own, made of this one and its place.
-            watch: is told of progress, and may stop the work.
-            options: what `request` takes, and settings that differ from the recipe's.
+            each: what `request` takes of this pipeline's own; each may be a list with one for each prompt.
+            call: the other keywords, as `TextToImage.__call__` has them.
 
         Raises:
-            InputError: a prompt, picture or setting is wrong; nothing was rendered.
+            InputError: a prompt, picture or keyword is wrong; nothing was rendered.
             DiptychError: no picture could be made at all; the message is the first failure's.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        images = list(image) if isinstance(image, (list, tuple)) else [image] * len(prompts)
-        if len(images) != len(prompts):
-            raise InputError(
-                f"{len(images)} pictures for {len(prompts)} prompts: give one for all, or one for each"
-            )
-        seeds = [seed] if isinstance(prompt, str) else [derive_seed(seed, i + 1) for i in range(len(prompts))]
-        requests = [
-            self.request(text, image=each, seed=own, row=row, **options)
-            for row, (text, each, own) in enumerate(zip(prompts, images, seeds, strict=True), start=1)
+        said = Call.of(call, known=each)
+        texts = prompts_of(prompt)
+        count = 1 if isinstance(texts, str) else len(texts)
+        own = [
+            dict(zip(each, values, strict=True))
+            for values in zip(*(_for_each(name, value, count) for name, value in each.items()), strict=True)
         ]
-        return self.result(requests, watch)
+        requests = [
+            self.request(one.prompt, seed=one.seed, row=one.row, **own[one.place], **one.wishes)
+            for one in said.pictures(texts)
+        ]
+        return self.carried_out(requests, said)
 
-    def source_image(
-        self, image: "PIL.Image.Image | str | Path | Outcome | SourceImage", **wishes: Any
-    ) -> SourceImage:
+    def source_image(self, image: "Source", **wishes: Any) -> SourceImage:
         """A picture at the size that is painted: the recipe's, or what `wishes` say.
 
         Raises:
@@ -101,6 +88,24 @@ class ImageInputPipeline(Workflow, abc.ABC):
         """
         if isinstance(image, SourceImage):
             return image
-        recipe = self.pipe.recipe
-        height, width = wishes.get("height", recipe.height), wishes.get("width", recipe.width)
+        height, width = self.frame(wishes)
         return source_image_of(image, height=height, width=width)
+
+    def frame(self, wishes: Mapping[str, Any]) -> tuple[int, int]:
+        """Height and width of the picture that is painted: the recipe's, or what `wishes` say."""
+        recipe, said = self.pipe.recipe, settings_of(wishes)
+        return said.get("height", recipe.height), said.get("width", recipe.width)
+
+
+def _for_each(name: str, value: Any, count: int) -> list[Any]:
+    """The value for each prompt: of a list its own. Four numbers are one box, and a tuple of others is a list.
+
+    Raises:
+        InputError: there are more or fewer than prompts.
+    """
+    if not isinstance(value, list | tuple) or (value and all(hasattr(part, "__index__") for part in value)):
+        return [value] * count
+    if len(value) != count:
+        called = "pictures" if name == "image" else f"{name}s"
+        raise InputError(f"{len(value)} {called} for {count} prompts: give one for all, or one for each")
+    return list(value)

@@ -6,18 +6,24 @@
 Pictures of it: `examples/README.md`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypeGuard, Unpack
 
-from ...engine.values import Outcome, Request
-from ..text_to_image import Wishes
+from ...engine.values import Request
+from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.signature import spelled_out
+from ..render_result import RenderResult
 from .image_input import ImageInputPipeline
-from .locating import find
-from .source_image import Box, SourceImage
+from .locating import find, wording_of
+from .replacing import replacing
+from .source_image import Box, SourceImage, box_of
 
 if TYPE_CHECKING:
     import PIL.Image
     import torch
+
+    from .image_input import Images, Source
 
     Mask = PIL.Image.Image | Path | str | Box
 
@@ -28,21 +34,46 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 class Inpaint(ImageInputPipeline):
     """The draft's tokens that the mask touches are drawn anew after the prompt, and painted to fit the rest."""
 
+    @spelled_out
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        image: "Images",
+        mask_image: "Mask | Sequence[Mask]",
+        strength: float = 1.0,
+        **call: Unpack[CallOptions],
+    ) -> RenderResult:
+        """Make pictures of each prompt; the other keywords and errors are those of `TextToImage`.
+
+        Args:
+            prompt: what the whole picture should show in the end; or, where a thing is named as the mask, what
+                comes in its place; or a list of them.
+            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
+                plan are known. One for all prompts, or one for each.
+            mask_image: a picture of the same size, or its file, white where something new may come; a box
+                (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for.
+            strength: 0 to 1: how much of what was there may go, see `ImageToImage`.
+        """
+        each = {"image": image, "mask_image": mask_image, "strength": strength}
+        return self.rendered(prompt, each=each, call=call)
+
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "Source",
         mask_image: "Mask",
         strength: float = 1.0,
         seed: int = 0,
         row: int = 0,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
-            prompt: what the whole picture should show in the end.
+            prompt: what the whole picture should show in the end; or, where a thing is named as the mask, what
+                comes in its place.
             mask_image: a picture of the same size, or its file, white where something new may come; a box
                 (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for.
             strength: 0 to 1: how much of what was there may go, see `ImageToImage`.
@@ -52,13 +83,21 @@ class Inpaint(ImageInputPipeline):
         """
         original = self.source_image(image, **wishes)
         mask = self.mask(original, mask_image)
-        start = original.start(mask=mask, strength=strength, redraw=strength)
+        wording = None
+        if is_name(mask_image):
+            wording = replacing(self, wording_of(self, original), mask_image, prompt)
+        start = original.start(mask=mask, strength=strength, redraw=strength, wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
     def mask(self, original: SourceImage, mask: "Mask") -> "torch.Tensor":
         """bool (height, width): where pixels may change. Arguments and errors as `request`."""
         if isinstance(mask, (tuple, list)):
-            return original.box(mask)
-        if isinstance(mask, str) and not mask.lower().endswith(SUFFIXES):
+            return original.box(box_of("mask_image", mask))
+        if is_name(mask):
             return original.cells(find(self, original, mask).box)
         return original.mask(mask)
+
+
+def is_name(mask: object) -> TypeGuard[str]:
+    """Whether it is the name of a thing, and not a file's."""
+    return isinstance(mask, str) and not mask.lower().endswith(SUFFIXES)

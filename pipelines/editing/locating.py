@@ -3,10 +3,12 @@
 from typing import Any
 
 from ...engine.errors import InputError
+from ...engine.language.closed_vocabulary.composition import composition_of
+from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.words.inflection import an
 from ...engine.stages.drafting.locate import Found, LocateStage, Sought
 from ...engine.values import Picture, Verdict
-from ..vocabulary import vocabulary_for
+from ..vocabulary import planner_vocabulary, usual, vocabulary_for
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
 from .source_image import SourceImage
@@ -19,14 +21,26 @@ def find(workflow: Workflow, original: SourceImage, name: str) -> Found:
         InputError: it is not in the picture, or the recipe has no drafter that could be asked.
     """
     vocabulary, shown = vocabulary_for(workflow.pipe.recipe), wording_of(workflow, original)
-    wording, phrase = shown, phrase_of(name, shown, vocabulary)
-    if phrase is None and original.wording is None:  # the captioner may have overlooked it
+    wording, known = shown, is_known(workflow, name)
+    phrase = phrase_of(name, shown, vocabulary) if known else None
+    if phrase is None and original.wording is None and known:
         wording = an(" ".join(name.split()))
         phrase = phrase_of(name, wording, vocabulary)
     if phrase is not None and (found := find_phrase(workflow, original, wording, phrase)).seen:
         return found
     shows = f"no {name!r} was found in the picture, which shows {shown!r}"
-    raise InputError(f"{shows}: name something in it, or give a mask or a box")
+    kinds = "" if known else f" ({', '.join(usual(vocabulary, 'kind'))} are known here)"
+    raise InputError(f"{shows}: name something in it{kinds}, or give a mask or a box")
+
+
+def is_known(workflow: Workflow, name: str) -> bool:
+    """Whether the recipe's models have learnt what is called so. Of other words a drafter's likelihoods say
+    nothing. A captioner may overlook what is known, so that it is looked for all the same."""
+    vocabulary = planner_vocabulary(workflow.pipe.recipe)
+    if vocabulary is None:  # any words
+        return True
+    wish = wish_of(name, vocabulary)
+    return len(wish.things) == 1 and not composition_of(wish).left_out
 
 
 def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase: Phrase) -> Found:

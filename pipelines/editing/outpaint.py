@@ -6,33 +6,56 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from ...engine.values import Outcome, Request
-from ..text_to_image import Wishes
+from ...engine.values import Request
+from ...engine.values.setting import whole_number
+from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.signature import spelled_out
+from ..render_result import RenderResult
 from .image_input import ImageInputPipeline
-from .source_image import Box, extended
+from .source_image import Box, box_of, extended
 
 if TYPE_CHECKING:
-    import PIL.Image
+    from .image_input import Image, Images
 
 
 class Outpaint(ImageInputPipeline):
     """The models paint one size: the picture is scaled so that it and its margins have that. Nothing else
     happens to it: its scaled pixels stay byte for byte."""
 
+    @spelled_out
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        image: "Images",
+        margins: int | Box = 64,
+        **call: Unpack[CallOptions],
+    ) -> RenderResult:
+        """Make pictures of each prompt; the other keywords and errors are those of `TextToImage`.
+
+        Args:
+            prompt: what the whole should show; or a list of them.
+            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
+                plan are known. One for all prompts, or one for each.
+            margins: left, top, right, bottom, in pixels of the picture as it is given; or one number for all.
+        """
+        each = {"image": image, "margins": margins}
+        return self.rendered(prompt, each=each, call=call)
+
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome",
+        image: "Image",
         margins: int | Box = 64,
         seed: int = 0,
         row: int = 0,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
             prompt: what the whole should show.
@@ -41,8 +64,8 @@ class Outpaint(ImageInputPipeline):
         Raises:
             InputError: with its margins the picture is not of the shape that is painted.
         """
-        sides: Box = (margins, margins, margins, margins) if isinstance(margins, int) else margins
-        recipe = self.pipe.recipe
-        height, width = wishes.get("height", recipe.height), wishes.get("width", recipe.width)
+        is_one = not isinstance(margins, tuple | list)
+        sides = box_of("margins", (whole_number("margins", margins),) * 4 if is_one else margins)
+        height, width = self.frame(wishes)
         original, mask = extended(image, sides, height=height, width=width)
         return self.pipe.request(prompt, seed=seed, row=row, start=original.start(mask=mask), **wishes)

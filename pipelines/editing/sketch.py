@@ -6,16 +6,17 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from ...engine.values import Outcome, Request
-from ..text_to_image import Wishes
+from ...engine.values import Request
+from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.signature import spelled_out
+from ..render_result import RenderResult
 from .image_input import ImageInputPipeline
-from .source_image import SourceImage
 
 if TYPE_CHECKING:
-    import PIL.Image
+    from .image_input import Images, Source
 
 STRENGTH = 0.0
 
@@ -23,17 +24,37 @@ STRENGTH = 0.0
 class Sketch(ImageInputPipeline):
     """The drawing's tokens are the draft, but for those that fit the prompt least; no more of it is seen."""
 
+    @spelled_out
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        image: "Images",
+        strength: float = STRENGTH,
+        **call: Unpack[CallOptions],
+    ) -> RenderResult:
+        """Make pictures of each prompt; the other keywords and errors are those of `TextToImage`.
+
+        Args:
+            prompt: one, or a list of them, which is rendered as a batch.
+            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
+                plan are known. One for all prompts, or one for each.
+            strength: 0 to 1: the share of the drawing's tokens that are drawn anew; by default none.
+        """
+        each = {"image": image, "strength": strength}
+        return self.rendered(prompt, each=each, call=call)
+
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "Source",
         strength: float = STRENGTH,
         seed: int = 0,
         row: int = 0,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
             strength: 0 to 1: the share of the drawing's tokens that are drawn anew; by default none.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
 from ...engine.values import Outcome
+from ...engine.values.setting import shown, whole_number
 from ...engine.values.start import Start, Wording
 from ..picture_judge import open_picture
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the picture as it was given."""
+
+
+def box_of(name: str, value: object) -> Box:
+    """Four whole numbers.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, tuple | list) or len(value) != 4:
+        raise InputError(f"{name} = {shown(value)}: give left, top, right, bottom, in pixels")
+    left, top, right, bottom = (whole_number(name, side) for side in value)
+    return left, top, right, bottom
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

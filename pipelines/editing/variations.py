@@ -7,20 +7,23 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
 
+from ...engine.errors import InputError
 from ...engine.randomness import RowKey, derive_seed, random_subset
 from ...engine.values import Outcome, Request
+from ...engine.values.setting import shown
 from ...engine.values.start import check_share
-from ...engine.watch import Watcher
+from ..calls.call import Call
+from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.signature import spelled_out
 from ..render_result import RenderResult
-from ..text_to_image import Wishes
 from .image_input import ImageInputPipeline
-from .source_image import SourceImage
 
 if TYPE_CHECKING:
-    import PIL.Image
+    from .image_input import Images, Source
 
 VARIATION = 0.4
 CELLS = 12  # rows and columns in which places are drawn at random, where the draft's own are not known
@@ -30,17 +33,37 @@ class Variations(ImageInputPipeline):
     """Which tokens are drawn again is a random subset, by the seed. Where tokens stay, so do their pixels, byte
     for byte: a variation of 0 has the original's bytes, one of 1 has none of it."""
 
+    @spelled_out
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        image: "Images",
+        variation: float = VARIATION,
+        **call: Unpack[CallOptions],
+    ) -> RenderResult:
+        """Make pictures of each prompt; the other keywords and errors are those of `TextToImage`.
+
+        Args:
+            prompt: where it is that of the outcome which is varied, so is the plan; another one is planned.
+            image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
+                plan are known. One for all prompts, or one for each.
+            variation: 0 to 1: the share of tokens that are drawn anew.
+        """
+        each = {"image": image, "variation": variation}
+        return self.rendered(prompt, each=each, call=call)
+
     def request(
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "Source",
         variation: float = VARIATION,
         seed: int = 0,
         row: int = 0,
-        **wishes: Unpack[Wishes],
+        **wishes: Unpack[RequestOptions],
     ) -> Request:
-        """The request for one picture; arguments and errors beside these as `ImageInputPipeline.__call__`.
+        """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
             prompt: where it is that of the outcome which is varied, so is the plan; another one is planned.
@@ -55,25 +78,32 @@ class Variations(ImageInputPipeline):
         start = original.start(redraw=redraw, mask=original.cells(redraw), wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
+    @spelled_out
     def of(
         self,
         outcome: Outcome,
         *,
         variation: float = VARIATION,
-        num_images_per_prompt: int = 1,
-        seed: int = 0,
-        watch: Watcher | None = None,
-        **wishes: Any,
+        **call: Unpack[CallOptions],
     ) -> RenderResult:
         """So many variations of a picture that this engine made, each by a seed of its own.
 
-        Errors as `ImageInputPipeline.__call__`.
+        Errors as a call.
+
+        Args:
+            seed: what the seeds are made of, or a list of them.
         """
-        seeds = [derive_seed(seed, i + 1) for i in range(num_images_per_prompt)]
+        if not isinstance(outcome, Outcome):
+            raise InputError(f"outcome = {shown(outcome)}: give an outcome of a pipeline, or call with image=")
+        said = Call.of(call, known=("variation",))
+        seeds = said.seed
+        if isinstance(seeds, int):
+            seeds = [derive_seed(seeds, i + 1) for i in range(said.copies)]
+        prompt = outcome.request.prompt
         requests = [
             self.request(
-                outcome.request.prompt, image=outcome, variation=variation, seed=own, row=row, **wishes
+                prompt, image=outcome, variation=variation, seed=each.seed, row=each.row, **each.wishes
             )
-            for row, own in enumerate(seeds, start=1)
+            for each in dataclasses.replace(said, seed=seeds).pictures(prompt)
         ]
-        return self.result(requests, watch)
+        return self.carried_out(requests, said)

@@ -10,7 +10,7 @@ from ..render_result import RenderResult
 KINDS = (".gif", ".webp", ".png")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Animation(RenderResult):
     """What came of a call: its outcomes are the frames, in order."""
 
@@ -26,7 +26,8 @@ class Animation(RenderResult):
             InputError: another kind of file, or another pace.
         """
         kind = check(path, fps)
-        frames = self.images + (self.images[-2:0:-1] if there_and_back else [])
+        frames = [outcome.image for outcome in self.outcomes]
+        frames += frames[-2:0:-1] if there_and_back else []
         options: dict[str, Any] = {"quality": 85, "method": 4} if kind == ".webp" else {"optimize": True}
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         first, *others = frames

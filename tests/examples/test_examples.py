@@ -42,6 +42,7 @@ MADE = {
     "explained": {"explained.png"},
     "inpaint_by_name": {"inpaint_by_name.png"},
     "interpolation": {"interpolation.gif", "interpolation.png"},
+    "like_diffusers": {"like_diffusers.png"},
     "poster_series": {"posters.png"},
     "sketch": {"sketch.png"},
     "sprites": {"sprites.png"},

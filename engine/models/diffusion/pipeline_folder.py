@@ -3,8 +3,7 @@
 Weights are made on the meta device and filled from the safetensors files, so that the host holds one copy.
 """
 
-import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,7 @@ def load_part(
             given[name], tokenizers[name] = None, _tokenizer(folder / name)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
-    with _quiet():
-        pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
+    pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
     pipeline.set_progress_bar_config(disable=True)
     if loras and part != VAE:
         merge_loras(pipeline, modules, loras)
@@ -163,20 +161,6 @@ def _class_of(folder: Path, library: str, class_name: str) -> Any:
             " code that comes with a checkpoint is not run"
         )
     return kind
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Without the library's progress bars."""
-    from diffusers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _variant(folder: Path) -> Mapping[str, str]:

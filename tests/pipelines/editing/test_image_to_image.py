@@ -119,4 +119,4 @@ def test_bad_input_is_refused_in_one_line(pocket_pipe: TextToImage) -> None:
     with pytest.raises(InputError, match="3 pictures for 2 prompts"):
         paint(["a boat", "a bird"], image=[image] * 3)
     with pytest.raises(InputError, match="did you mean 'guidance_scale'"):
-        paint("a boat", image=image, guidance=3)
+        paint("a boat", image=image, guidence_scale=3)  # pyright: ignore[reportCallIssue]

@@ -1,6 +1,7 @@
 """Inpaint and Edit: what is named changes, and nothing else."""
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from diptych.engine.values.fact import Fact, Span
 from diptych.pipelines.editing import edit as edit_module
 from diptych.pipelines.editing.edit import Edit
 from diptych.pipelines.editing.inpaint import Inpaint
+from diptych.pipelines.editing.replacing import replacing
 
 STEPS = 2
 
@@ -47,6 +49,33 @@ def test_a_thing_in_the_place_of_another_stands_where_it_stood(pocket_pipe: Text
     (made,) = paint("a blue cat", image=boat, mask_image="boat", seed=1, num_inference_steps=STEPS).outcomes
     assert made.plan.prompt == "a blue cat on the left, at sunset"
     assert [fact.text for fact in made.plan.asked] == ["a cat", "a blue cat"]
+
+
+def test_what_comes_in_the_place_of_one_of_two_things_leaves_the_other(pocket_pipe: TextToImage) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    before = pocket_pipe("a red boat beside a blue house", seed=3).outcomes[0]
+    for image in (before, before.image):
+        (made,) = paint("a furry green turtle", image=image, mask_image="boat", seed=1).outcomes
+        assert re.match(r"a green turtle .*blue house", made.plan.prompt)
+        assert [fact.text for fact in made.plan.asked] == ["a turtle", "a green turtle"]
+        assert {"a house", "a blue house"} <= {fact.text for fact in made.plan.facts}
+        assert [str(span) for span in made.left_out] == ["furry"] and made.left_out[0].has_place
+        assert made.verdict.score > 0.5, made.verdict.caption
+        assert re.search("turtle.*house|house.*turtle", made.verdict.caption)
+
+
+@pytest.mark.parametrize("prompt", ["a green turtle at night", "a house", "two cats", "a turtle and a house"])
+def test_a_prompt_that_says_more_is_that_of_the_whole(pocket_pipe: TextToImage, prompt: str) -> None:
+    paint = Inpaint.from_pipe(pocket_pipe)
+    assert replacing(paint, "a red boat beside a blue house, at sunset", "boat", prompt) is None
+    assert replacing(paint, "a red boat, at sunset", "boat", "a green turtle") is None
+
+
+@pytest.mark.parametrize("name", ["dragon", "horse", "sail", "the boat's sail", "sky", "xyz"])
+def test_what_no_model_knows_is_never_found(pocket_pipe: TextToImage, boat: Outcome, name: str) -> None:
+    message = f"no {name!r} was found in the picture, which shows 'a.*boat.*': name something in it .cat, fish"
+    with pytest.raises(InputError, match=re.escape(message).replace(r"\.\*", ".*").replace(r"\.", ".")):
+        Inpaint.from_pipe(pocket_pipe).request("a cat", image=boat.image, mask_image=name)
 
 
 def test_a_box_and_its_picture_are_the_same_mask(pocket_pipe: TextToImage, boat: Outcome) -> None:

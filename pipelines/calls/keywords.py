@@ -1,0 +1,127 @@
+"""The keywords of calls: what each may be, and which other names people have for it.
+
+    settings_of({"steps": 8, "size": "256x256"})    # {"num_inference_steps": 8, "width": 256, "height": 256}
+
+Settings and their names are those of the engine's table, which prompt files and the command line read, too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...engine.errors import InputError
+from ...engine.values import SETTINGS, Wishes
+from ...engine.values.setting import shown, whole_number
+from ...engine.watch import Watcher
+from ...prompts.settings import COPIES_NAMES, MAX_COPIES, SIZE_NAMES, FieldError, sort_fields
+from .unknown import refuse_keyword
+
+if TYPE_CHECKING:
+    import torch
+
+OUTPUT_TYPES = ("pil", "np", "pt")
+COPIES = "num_images_per_prompt"
+
+OnStepEnd = Callable[[Any, int, float, dict[str, Any]], Any]
+"""`callback_on_step_end(pipe, step, timestep, kwargs)`; see `step_callback`."""
+
+
+class RequestOptions(Wishes, total=False):
+    """What may be asked for beside the prompt: settings, and short names that people have for some of them."""
+
+    steps: int | None
+    guidance: float | None
+    cfg: float | None
+    draft_guidance: float | None
+    size: "str | tuple[int, int] | None"
+
+
+class FrameOptions(RequestOptions, total=False):
+    """As `RequestOptions`, and what is said of a call as a whole.
+
+    Args:
+        generator: what the seed is taken from, where none is given.
+        output_type: what `images` of the result holds: `pil`, `np` or `pt`.
+        callback_on_step_end: called after each step of painting; it may stop the work.
+        watch: gets progress, and may stop the work.
+    """
+
+    generator: "torch.Generator | Sequence[torch.Generator] | None"
+    output_type: Literal["pil", "np", "pt"]
+    callback_on_step_end: OnStepEnd | None
+    watch: Watcher | None
+
+
+class CallOptions(FrameOptions, total=False):
+    """As `FrameOptions`, of calls that make a picture of each prompt.
+
+    Args:
+        seed: of the first picture, or a list with one for each picture.
+        num_images_per_prompt: how many pictures are made of each prompt.
+    """
+
+    seed: int | Sequence[int] | None
+    num_images_per_prompt: int
+
+
+_ALIASES = {name: row.name for row in SETTINGS.values() for name in row.names}
+
+
+def settings_of(said: Mapping[str, Any], *, known: Iterable[str] = ()) -> dict[str, Any]:
+    """What is said, by the settings' own names; what is `None` is left out, as the recipe decides it then.
+
+    Args:
+        known: names that the call has beside settings, for hints.
+
+    Raises:
+        InputError: a name is that of no setting, or a setting is said twice; a size is none.
+    """
+    found: dict[str, tuple[str, Any]] = {}  # by our names: as it was called, its value
+    for called, value in said.items():
+        name = _ALIASES.get(called)
+        if called in SIZE_NAMES:
+            sides = {} if value is None else _size(called, value)
+        elif name is None:
+            refuse_keyword(called, known=[*known, "size"])
+        else:
+            sides = {name: value}
+        for each, side in sides.items():
+            if each in found:
+                raise InputError(f"{each} is said twice, as {found[each][0]} and as {called}: keep one of them")
+            found[each] = (called, side)
+    return {name: _checked(name, *each) for name, each in found.items() if each[1] is not None}
+
+
+def copies_of(value: object, *, called: str = COPIES) -> int:
+    """How many pictures of each prompt.
+
+    Raises:
+        InputError: it is no whole number from 1 to `MAX_COPIES`.
+    """
+    count = whole_number(called, value)
+    if not 1 <= count <= MAX_COPIES:
+        raise InputError(f"{called} = {count}: must lie between 1 and {MAX_COPIES}")
+    return count
+
+
+def is_copies(name: str) -> bool:
+    """Whether people mean the number of pictures by it."""
+    return name in COPIES_NAMES
+
+
+def _checked(name: str, called: str, value: Any) -> Any:
+    """The value, if it is one; messages use the name that the caller has for it."""
+    row = SETTINGS[name]
+    return value if row.kind is str else row.check(value, called=called)
+
+
+def _size(called: str, value: object) -> dict[str, Any]:
+    """Width and height of `512x768`, of (512, 768), or of 512, a square."""
+    if isinstance(value, str):
+        try:
+            return dict(sort_fields({"size": value}).settings)
+        except FieldError as error:
+            raise InputError(str(error)) from None
+    sides = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(sides) != 2:
+        raise InputError(f"{called} = {shown(value)}: give width and height, as '512x768' or (512, 768)")
+    return dict(zip(("width", "height"), sides, strict=True))
