@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ..engine.dummy_values import dummy_values
+from ..engine.guards.watchdog import PATIENCE_S
 from ..engine.memory import DeviceMemory, EventLog, parse_bytes
 from ..engine.randomness import derive_seed
 from ..engine.runner import Runner
@@ -50,6 +51,7 @@ class TextToImage:
         deterministic: bool = False,
         micro_batch: int = 16,
         wave: int = 64,
+        stall_seconds: float = PATIENCE_S,
         trust_remote_code: bool = False,
     ) -> "TextToImage":
         """The pipeline of a recipe. No weights are loaded before the first call.
@@ -61,6 +63,7 @@ class TextToImage:
             deterministic: the same bits whatever else is in the batch.
             micro_batch: rows that a stage works on at once, at most.
             wave: rows under way at a time, at most.
+            stall_seconds: without progress, after which a line says that a stage hangs, perhaps; 0 for never.
             trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
 
         Raises:
@@ -83,6 +86,7 @@ class TextToImage:
             micro_batch=micro_batch,
             wave=wave,
             batch_invariant=deterministic,
+            stall_s=stall_seconds,
         )
         pipe = cls(runner, read)
         pipe.check()
