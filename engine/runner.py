@@ -70,7 +70,7 @@ class Runner:
             batch_invariant=batch_invariant,
             alike=shape_of,
             clock=clock,
-            threads=Threads() if memory.device == "cpu" and not batch_invariant else None,
+            threads=Threads(steady=batch_invariant) if memory.device == "cpu" else None,
             watchdog=Watchdog(patience_s=stall_s) if stall_s else None,
         )
 

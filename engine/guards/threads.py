@@ -9,7 +9,8 @@ two busy cores were measured to take twelve times as long as one. So
     cores that others use are left  `Threads`: where neighbours are busy, fewer threads wait for each other less
 
 `OMP_NUM_THREADS`, where it is set, stands; `torch.set_num_threads` says how many there are at most. With
-`--deterministic` the number never changes. Imports nothing of the package.
+`--deterministic` the number never follows the load: all there are, or one where they would run in circles
+because torch was there first. Imports nothing of the package.
 """
 
 import contextlib
@@ -50,6 +51,11 @@ def wait_passively(
         return False
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
     return True
+
+
+def threads_sleep(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody has said how threads wait, `wait_passively` or the user."""
+    return any(name in environment for name in WAITING)
 
 
 def fitting_threads(most: int, *, cores: int, others: float, multiply_adds: int | None = None) -> int:
@@ -110,11 +116,14 @@ class Threads:
         load: of the machine.
         cores: that this process may run on.
         fixed: leave the number alone.
+        steady: let it depend on nothing that changes while the process lives.
     """
 
     load: Load = dataclasses.field(default_factory=Load)
     cores: int = dataclasses.field(default_factory=lambda: usable_cores())
     fixed: bool = dataclasses.field(default_factory=lambda: any(name in os.environ for name in COUNTING))
+
+    steady: bool = False
 
     @contextlib.contextmanager
     def given_to(self, multiply_adds: int | None = None) -> Generator[None]:
@@ -123,10 +132,12 @@ class Threads:
         if self.fixed or torch is None or (most := torch.get_num_threads()) == 1:
             yield
             return
-        others = self.load.others()
-        torch.set_num_threads(
-            fitting_threads(most, cores=self.cores, others=others, multiply_adds=multiply_adds)
-        )
+        if self.steady:
+            count = most if threads_sleep() else 1
+        else:
+            others = self.load.others()
+            count = fitting_threads(most, cores=self.cores, others=others, multiply_adds=multiply_adds)
+        torch.set_num_threads(count)
         try:
             yield
         finally:

@@ -160,6 +160,21 @@ def test_a_chosen_number_stands(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("others", [0.0, 1.0])
+def test_a_steady_number_depends_on_no_load_but_on_whether_threads_sleep(
+    monkeypatch: pytest.MonkeyPatch, others: float
+) -> None:
+    for name in threads.WAITING:
+        monkeypatch.delenv(name, raising=False)
+    it = Threads(load=load(others), cores=2, fixed=False, steady=True)
+    with it.given_to(1000):
+        assert torch.get_num_threads() == 1  # torch was there first, and its threads would run in circles
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    with it.given_to(1000):
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_a_stage_works_with_the_threads_that_pay() -> None:
     def used(others: float, *, token_by_token: bool = False, weights: int = 0) -> int:
         found: list[int] = []
@@ -177,12 +192,13 @@ def test_a_stage_works_with_the_threads_that_pay() -> None:
     assert used(0.0, token_by_token=True, weights=4 * threads.WORTH_SHARING) == 2
 
 
-def test_the_number_is_chosen_on_a_cpu_alone_and_never_where_bits_are_promised(
+def test_the_number_is_chosen_on_a_cpu_alone_and_steady_where_bits_are_promised(
     make_chain: Callable[..., Chain],
 ) -> None:
     chain = make_chain()
     assert Runner(chain, DeviceMemory(NameLoader(1))).batching.threads is not None
-    assert Runner(chain, DeviceMemory(NameLoader(1)), batch_invariant=True).batching.threads is None
+    steady = Runner(chain, DeviceMemory(NameLoader(1)), batch_invariant=True).batching.threads
+    assert steady is not None and steady.steady
     assert Runner(chain, DeviceMemory(NameLoader(1), device="mps")).batching.threads is None
 
 
