@@ -35,6 +35,10 @@ def first_line(error: BaseException, *, named: bool = False) -> str:
         named: its type's name stands before that, as in `ValueError: not a number`.
     """
     name = type(error).__name__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    try:
+        said = str(error)
+    except Exception:  # whoever wrote this exception made a mistake, too
+        said = ""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     return f"{name}: {text}" if named and text else text or name

@@ -4,34 +4,31 @@ This file knows how to size a micro-batch, what to do about an error, and that e
 or a reason. It knows nothing of requests, candidates or the other stages.
 
     out of memory            the workspace is freed and the micro-batch halved; at one row, idle models go too
+    `RunContext.fail`        that row fails, the results of the others stand
     RowError                 that row fails, the others are run again without it
-    any other exception      the rows are tried one at a time, to find the one at fault
-    Cancelled, CheckpointError, MemoryBudgetError from a lease: no row's fault, they pass through
+    any other exception      the rows are tried one at a time, to find the one at fault; whatever it is, be it
+                             `SystemExit` or what a library in another language calls a panic
+    Cancelled, KeyboardInterrupt, CheckpointError, MemoryBudgetError from a lease: no row's fault, they pass
 """
 
+import contextlib
 import dataclasses
 import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from typing import Any
 
-from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError, RowError
+from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError
+from .guards.threads import Threads
+from .guards.trouble import Trouble, diagnosed
+from .guards.watchdog import Watchdog
 from .memory import DeviceMemory
-from .messages import first_line
 from .stage import AnyStage, RunContext
 from .watch import Onlooker, Quiet, Watcher
 
 _log = logging.getLogger(__name__)
-
-_MEMORY_TEXTS = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "alloc_failed",  # as cuBLAS and cuDNN put it
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +57,16 @@ class Batching:
             of the device's memory once it ran out.)
         alike: only values for which this is equal share a micro-batch.
         clock: seconds.
+        threads: gives the work its threads of a CPU; `None` leaves them alone.
+        watchdog: is told what goes on; `None` if nobody is to notice that a stage hangs.
     """
 
     micro_batch: int = 16
     batch_invariant: bool = False
     alike: Callable[[Any], Hashable] = lambda value: None
     clock: Callable[[], float] = time.perf_counter
+    threads: Threads | None = None
+    watchdog: Watchdog | None = None
 
 
 def run_stage(
@@ -127,15 +128,6 @@ def fitting_size(
     return streamed if 2 * streamed >= 3 * whole else whole
 
 
-@dataclasses.dataclass(frozen=True)
-class _Trouble:
-    """What went wrong with a micro-batch, without the exception: its traceback would hold on to tensors."""
-
-    reason: str
-    row: int | None = None  # the place in the micro-batch, where one row is known to be at fault
-    out_of_memory: bool = False
-
-
 class _StageRun:
     """The state of one `run_stage`: what is left to do, and how large a micro-batch may be."""
 
@@ -157,16 +149,25 @@ class _StageRun:
         self.limit = batching.micro_batch
         self.size = 0  # of the micro-batch before
         self.notes: list[str] = []  # what the stage says of the micro-batch at hand
+        self.faults: dict[int, str] = {}  # its rows that the stage gave up, with the reason
         self.batch: Sequence[object] = ()  # the micro-batch at hand
+        self.count = 0  # of its rows, without those that pad it
         self.results: dict[int, Done | Failed] = {}
-        self.pending: deque[list[int]] = deque(self._groups())  # indices that may share a micro-batch
+        self.pending: deque[list[int]] = deque()  # indices that may share a micro-batch
 
     def run(self) -> list[Done | Failed]:
         self.memory.check(self.stage.uses)
+        self.pending.extend(self._groups())
         while self.pending:
             self.step(0, 1)
             rows = self.pending.popleft()
-            size = self._fitting_size(rows)
+            self.faults.clear()
+            try:
+                size = self._fitting_size(rows)
+            except Exception as error:  # of the stage's own `workspace`
+                _log.debug("%s cannot say what it needs", self.label, exc_info=True)
+                self._recover(rows, len(rows), Trouble(diagnosed(error, len(rows)).reason))
+                continue
             if size == 0:
                 self._refuse(rows)
                 continue
@@ -182,6 +183,8 @@ class _StageRun:
 
     def step(self, i: int, n: int, /) -> None:
         """Of the stage's progress, see `stage.Progress`."""
+        if self.batching.watchdog is not None:
+            self.batching.watchdog.beat()
         if self.watch.cancelled():
             raise Cancelled(f"stopped at {self.label}, {len(self.results)} of {len(self.values)} rows done")
         self.watch.on_progress(self.label, len(self.results), len(self.values), i / n)
@@ -189,6 +192,12 @@ class _StageRun:
     def note(self, text: str, /) -> None:
         """Of the stage's progress, see `stage.Progress`."""
         self.notes.append(text)
+
+    def fail(self, row: int, reason: str, /) -> None:
+        """Of the stage's progress, see `stage.Progress`."""
+        if not 0 <= row < len(self.batch):
+            raise DiptychError(f"stage {self.stage.name!r} gave up row {row} of {len(self.batch)}")
+        self.faults.setdefault(min(row, self.count - 1), reason)  # padding copies the last one
 
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         """Of the stage's progress, see `stage.Progress`."""
@@ -198,7 +207,10 @@ class _StageRun:
     def _groups(self) -> list[list[int]]:
         groups: dict[Hashable, list[int]] = {}
         for i, value in enumerate(self.values):
-            groups.setdefault(self.batching.alike(value), []).append(i)
+            try:
+                groups.setdefault(self.batching.alike(value), []).append(i)
+            except Exception as error:  # of a value of another package's own kind
+                self.results[i] = Failed(diagnosed(error, 1).reason)
         return list(groups.values())
 
     def _filled(self, rows: Sequence[int], size: int) -> list[object]:
@@ -232,22 +244,24 @@ class _StageRun:
             why += ", which are streamed"
         self.memory.record("choose", stage=self.label, rows=size, bytes=expected, note=why)
 
-    def _attempt(self, rows: Sequence[int], size: int) -> _Trouble | None:
+    def _attempt(self, rows: Sequence[int], size: int) -> Trouble | None:
         """Run one micro-batch and keep its results, or say what went wrong."""
-        self.batch = batch = self._filled(rows, size)
+        self.batch, self.count = self._filled(rows, size), len(rows)
+        batch = self.batch
         self.notes.clear()
-        context = RunContext(self, batch_invariant=self.batching.batch_invariant)
+        context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
         try:
             with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
                 started = self.batching.clock()
-                outputs = self.stage.run(batch, models, context)
+                with self._guarded(size):
+                    outputs = self.stage.run(batch, models, context)
                 seconds = self.batching.clock() - started
             self._check_outputs(outputs, len(batch))
-        except (Cancelled, CheckpointError, MemoryBudgetError):
+        except (Cancelled, CheckpointError, MemoryBudgetError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             _log.debug("%s failed on %d rows", self.label, len(rows), exc_info=True)
-            return _diagnose(error, len(rows))
+            return diagnosed(error, len(rows))
         self.memory.record(
             "run",
             stage=self.label,
@@ -256,21 +270,42 @@ class _StageRun:
             bytes=self.memory.work_bytes,
             note="; ".join(self.notes),
         )
-        for i, value in zip(rows, outputs, strict=False):  # what padding gave is dropped
-            self.results[i] = Done(value, seconds / len(rows))
+        for place, (i, value) in enumerate(zip(rows, outputs, strict=False)):  # what padding gave is dropped
+            reason = self.faults.get(place)
+            self.results[i] = Done(value, seconds / len(rows)) if reason is None else Failed(reason)
         return None
 
-    def _check_outputs(self, outputs: Sequence[object], expected: int) -> None:
-        if len(outputs) != expected:
-            raise DiptychError(f"stage {self.stage.name!r} gave {len(outputs)} values for {expected}")
-        for output in outputs:
-            if not isinstance(output, self.stage.gives):
-                kinds = f"{type(output).__name__}, not {self.stage.gives.__name__}"
-                raise DiptychError(f"stage {self.stage.name!r} gave a {kinds}")
+    @contextlib.contextmanager
+    def _guarded(self, size: int) -> Generator[None]:
+        """While the stage works: as many threads as pay, and somebody who notices that it hangs."""
+        with contextlib.ExitStack() as guards:
+            if (watchdog := self.batching.watchdog) is not None:
+                guards.enter_context(watchdog.over(self.label))
+            if (threads := self.batching.threads) is not None:
+                by_tokens = getattr(self.stage, "token_by_token", False)
+                weights = self.memory.weight_bytes(self.stage.uses) // 4 if by_tokens else 0
+                guards.enter_context(threads.given_to(weights * size if by_tokens else None))
+            yield
 
-    def _recover(self, rows: list[int], size: int, trouble: _Trouble) -> None:
+    def _check_outputs(self, outputs: object, expected: int) -> None:
+        name, gives = self.stage.name, self.stage.gives
+        if not isinstance(outputs, list | tuple):
+            raise DiptychError(
+                f"stage {name!r} gave a {type(outputs).__name__}, not a list of {gives.__name__}"
+            )
+        if len(outputs) != expected:
+            raise DiptychError(f"stage {name!r} gave {len(outputs)} values for {expected}")
+        for output in outputs:
+            if not isinstance(output, gives):
+                raise DiptychError(f"stage {name!r} gave a {type(output).__name__}, not {gives.__name__}")
+
+    def _recover(self, rows: list[int], size: int, trouble: Trouble) -> None:
         """Put rows that deserve another try back at the front, and fail those that do not."""
-        if trouble.out_of_memory and self._shrink(rows, size):
+        if self.faults:  # what else went wrong came of them, perhaps
+            self.results |= {rows[i]: Failed(reason) for i, reason in self.faults.items()}
+            if others := [i for i in rows if i not in self.results]:
+                self.pending.appendleft(others)
+        elif trouble.out_of_memory and self._shrink(rows, size):
             self.pending.appendleft(rows)
         elif trouble.row is not None or len(rows) == 1:
             at_fault = rows[trouble.row or 0]
@@ -301,20 +336,3 @@ class _StageRun:
             self.results[first] = Failed(str(error))
         if others:
             self.pending.appendleft(others)
-
-
-def _diagnose(error: Exception, rows: int) -> _Trouble:
-    said = first_line(error, named=not isinstance(error, DiptychError))
-    if isinstance(error, RowError):
-        return _Trouble(said, row=min(error.index, rows - 1))  # a padded row is the last one's copy
-    if _is_out_of_memory(error):
-        reason = f"the device is out of memory even for one row: choose a smaller picture ({said})"
-        return _Trouble(reason, out_of_memory=True)
-    return _Trouble(said)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Recognised by name and text, since torch says it in three ways and need not be imported here."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY_TEXTS)

@@ -18,6 +18,8 @@ from . import loop
 from .chain import LOOK, PREVIEW, Chain
 from .errors import InputError
 from .execution_mode import ExecutionMode, WaveTiming, choose
+from .guards.threads import Threads
+from .guards.watchdog import PATIENCE_S, Watchdog
 from .memory import DeviceMemory
 from .microbatch import Batching, Failed, run_stage
 from .repair import Aim, Flaw
@@ -42,6 +44,7 @@ class Runner:
         micro_batch: rows that a stage runs at once, at most; fewer where the memory budget says so.
         wave: requests under way at a time, at most.
         batch_invariant: the same bits whatever the neighbours, at the price of padding (see `Batching`).
+        stall_s: seconds without progress after which a stage is said to hang (see `Watchdog`); 0 for never.
         clock: seconds.
     """
 
@@ -54,6 +57,7 @@ class Runner:
         micro_batch: int = 16,
         wave: int = 64,
         batch_invariant: bool = False,
+        stall_s: float = PATIENCE_S,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         for name, count in (("micro_batch", micro_batch), ("wave", wave)):
@@ -63,8 +67,14 @@ class Runner:
         self.memory = memory
         self.aim = aim
         self.wave = wave
+        self.stall_s = stall_s
         self.batching = Batching(
-            micro_batch=micro_batch, batch_invariant=batch_invariant, alike=shape_of, clock=clock
+            micro_batch=micro_batch,
+            batch_invariant=batch_invariant,
+            alike=shape_of,
+            clock=clock,
+            threads=Threads(steady=batch_invariant) if memory.device == "cpu" else None,
+            watchdog=Watchdog(patience_s=stall_s) if stall_s else None,
         )
 
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:

@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from .errors import RowError
+
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out")
 Handle = TypeVar("Handle")
@@ -54,6 +56,12 @@ class Progress(Protocol):
         """Something worth knowing about the micro-batch at hand, for the log."""
         ...
 
+    def fail(self, row: int, reason: str, /) -> None:
+        """The row in this place of the micro-batch, from 0, cannot be carried out, and why, in one line. What
+        the stage returns for it is dropped; the results of the others stand. Of several reasons the first
+        counts."""
+        ...
+
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         """Something to be seen at step `i`, from 1: `make` gives it, one thing for each row, and is called only
         where somebody looks on."""
@@ -61,7 +69,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Progress that nobody follows."""
+    """Progress that nobody follows; a row that fails is an exception."""
 
     def step(self, i: int, n: int, /) -> None:
         return None
@@ -69,22 +77,19 @@ class NoProgress:
     def note(self, text: str, /) -> None:
         return None
 
+    def fail(self, row: int, reason: str, /) -> None:
+        raise RowError(row, reason)
+
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         return None
 
 
 @dataclasses.dataclass(frozen=True)
-class RunContext:
-    """What a stage knows of the run that it is part of. `step`, `note` and `view` are those of `progress`.
+class _SomeRows:
+    """Progress of work on some rows of a micro-batch, which has numbers of its own for them."""
 
-    Args:
-        progress: where the stage says how far it is.
-        batch_invariant: whether the shapes that run may depend on the number of rows alone, not on what is in
-            them: then a row has the same bits beside any neighbours. Otherwise what is quickest is done.
-    """
-
-    progress: Progress = dataclasses.field(default_factory=NoProgress)
-    batch_invariant: bool = dataclasses.field(default=False, kw_only=True)
+    progress: Progress
+    rows: Sequence[int]
 
     def step(self, i: int, n: int, /) -> None:
         self.progress.step(i, n)
@@ -92,8 +97,54 @@ class RunContext:
     def note(self, text: str, /) -> None:
         self.progress.note(text)
 
+    def fail(self, row: int, reason: str, /) -> None:
+        self.progress.fail(self.rows[row], reason)
+
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         self.progress.view(what, i, make)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """What a stage knows of the run that it is part of. `step`, `note`, `fail` and `view` are those of
+    `progress`.
+
+    Args:
+        progress: where the stage says how far it is.
+        batch_invariant: whether the shapes that run may depend on the number of rows alone, not on what is in
+            them: then a row has the same bits beside any neighbours. Otherwise what is quickest is done.
+        uses: the models that the stage was handed, for messages.
+    """
+
+    progress: Progress = dataclasses.field(default_factory=NoProgress)
+    batch_invariant: bool = dataclasses.field(default=False, kw_only=True)
+    uses: "tuple[ModelKey[object], ...]" = dataclasses.field(default=(), kw_only=True)
+
+    def step(self, i: int, n: int, /) -> None:
+        self.progress.step(i, n)
+
+    def note(self, text: str, /) -> None:
+        self.progress.note(text)
+
+    def fail(self, row: int, reason: str, /) -> None:
+        self.progress.fail(row, reason)
+
+    def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
+        self.progress.view(what, i, make)
+
+    def check(self, what: str, sound: Iterable[bool], *, by: "ModelKey[Any] | None" = None) -> None:
+        """Fail the rows that are not `sound`: `what` a model gave for them, in the plural, are no numbers.
+
+        Args:
+            by: the model, where it is known.
+        """
+        for row, good in enumerate(sound):
+            if not good:
+                self.fail(row, no_numbers(what, self.uses if by is None else (by,)))
+
+    def of_rows(self, rows: Sequence[int]) -> "RunContext":
+        """The same for work on some rows of the micro-batch, whose first is `rows[0]`."""
+        return dataclasses.replace(self, progress=_SomeRows(self.progress, rows))
 
     @property
     def fixed_shapes(self) -> bool:
@@ -103,6 +154,19 @@ class RunContext:
 
 Report = RunContext
 """What `RunContext` was called before; stages of other packages may import it."""
+
+
+def no_numbers(what: str, by: "Sequence[ModelKey[Any]]") -> str:
+    """Why a row fails for which models gave NaN or infinity, and what to do."""
+    names = ", ".join(dict.fromkeys(key.checkpoint for key in by)) or "a model"
+    half = next((key.dtype for key in by if key.dtype != "float32"), "")
+    why, rather = (
+        (f" or too large for {half}", ', or set dtype = "float32" in the recipe') if half else ("", "")
+    )
+    return (
+        f"{names} gave {what} that are no numbers (NaN or infinite): the weights are damaged{why}:"
+        f" get them again{rather}"
+    )
 
 
 class Stage(Protocol[In, Out]):

@@ -67,6 +67,7 @@ class TextToImage:
             deterministic: the same bits whatever else is in the batch.
             micro_batch: rows that a stage works on at once, at most.
             wave: rows under way at a time, at most.
+            stall_seconds: without progress, after which a line says that a stage hangs, perhaps; 0 for never.
             trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
             torch_dtype: what all models compute in, in place of what the recipe says: `torch.float16`.
 
@@ -265,6 +266,7 @@ def _runner(building: Building) -> Runner:
         micro_batch=building.micro_batch,
         wave=building.wave,
         batch_invariant=building.deterministic,
+        stall_s=building.stall_seconds,
     )
 
 
@@ -278,6 +280,7 @@ def _moved(runner: Runner, recipe: Recipe, device: str) -> Runner:
         deterministic=runner.batching.batch_invariant,
         micro_batch=runner.batching.micro_batch,
         wave=runner.wave,
+        stall_seconds=runner.stall_s,
         trust_remote_code=True,  # agreed to when the pipeline was made
     )
     return _runner(building)

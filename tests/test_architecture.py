@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 FLOORS = [
-    "engine.errors engine.messages engine.randomness engine.stage engine.version engine.watch",
-    "engine.values",
+    "engine.errors engine.messages engine.randomness engine.version engine.watch",
+    "engine.values engine.guards engine.stage",
     "prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
     "prompts.formats prompts.wildcards",
@@ -68,6 +68,7 @@ QUICK = [
     "diptych.engine.chain",
     "diptych.engine.errors",
     "diptych.engine.forecast",
+    "diptych.engine.guards.threads",
     "diptych.engine.loop",
     "diptych.engine.memory",
     "diptych.engine.randomness",

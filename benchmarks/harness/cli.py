@@ -14,8 +14,8 @@ def bench(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="chain, decode, limit, memory, gpu (all five, if none); creative, demo, gallery, loop,"
-            " planner, refine, storyboard, upscale."
+            help="chain, decode, limit, memory, gpu (all five, if none); busy, creative, demo, gallery,"
+            " loop, planner, refine, storyboard, upscale."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,

@@ -114,13 +114,14 @@ def decode_grid(
         given: tokens that are not drawn.
 
     Returns:
-        int64 (b, count) on the CPU.
+        int64 (b, count) on the CPU; -1 throughout in a row for which the model gave logits that are no numbers.
     """
     device = decoding.logits.device
     sampler = Sampler(sampling, device)
     scale = None if guidance is None else torch.tensor(list(guidance), device=device)[:, None]
     draws = uniforms.to(device)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
+    broken = torch.zeros(len(tokens), dtype=torch.bool, device=device)
     standing = None if given is None else _Standing(given, device)
     runs = _runs(given, count, at_once=isinstance(decoding, Reading) and not context.batch_invariant)
     logits = decoding.logits
@@ -129,6 +130,8 @@ def decode_grid(
             tokens[:, start:stop] = standing.tokens[:, start:stop]
         else:
             drawn = sampler.draw(guided(logits.float(), scale), draws[:, start])
+            broken |= drawn < 0
+            drawn = drawn.clamp_min(0)
             tokens[:, start] = drawn if standing is None else standing.over(drawn, logits, start)
         after = _fed(decoding, tokens[:, start : min(stop, count - 1)], branches=1 if scale is None else 2)
         for i in range(start, stop):
@@ -136,7 +139,7 @@ def decode_grid(
             context.view("confidence", i + 1, functools.partial(_probabilities, before, scale, tokens[:, i]))
         logits = after[:, -1] if stop < count else logits
         context.step(stop, count)
-    return tokens.cpu()
+    return tokens.masked_fill(broken[:, None], -1).cpu()
 
 
 def _fed(decoding: Decoding, tokens: torch.Tensor, *, branches: int = 1) -> torch.Tensor:
@@ -219,7 +222,7 @@ def decode_text(
     uniforms: torch.Tensor,
     stop: int,
     context: RunContext,
-) -> list[list[int]]:
+) -> list[list[int] | None]:
     """Text under a grammar, row by row until the grammar is fulfilled or the draws are used up.
 
     Args:
@@ -230,10 +233,12 @@ def decode_text(
             batch.
 
     Returns:
-        the ids of each row, without `stop`. A row whose grammar is not `finished` was cut off.
+        the ids of each row, without `stop`. A row whose grammar is not `finished` was cut off; it is `None`
+        where the model gave logits that are no numbers.
     """
     device = decoding.logits.device
     texts: list[list[int]] = [[] for _ in grammars]
+    broken: set[int] = set()
     live = list(range(len(grammars)))  # the rows that are still in the batch, by their places in it
     sampler = Sampler(sampling, device)
     draws = uniforms.to(device)
@@ -243,21 +248,23 @@ def decode_text(
         masked = _masked(logits, [grammars[row] for row in live])
         drawn = sampler.draw(masked, draws[live, i])
         for row, token in zip(live, drawn.tolist(), strict=True):
-            if not grammars[row].finished:
+            if token < 0:
+                broken.add(row)
+            elif row not in broken and not grammars[row].finished:
                 grammars[row].accept(token)
                 if token != stop:
                     texts[row].append(token)
         context.step(i + 1, count)
-        if i + 1 == count or all(grammars[row].finished for row in live):
+        finished = [row in broken or grammars[row].finished for row in live]
+        if i + 1 == count or all(finished):
             break
-        finished = [grammars[row].finished for row in live]
         places = range(len(live)) if context.batch_invariant else _unfinished(finished)
         if len(places) < len(live):
             decoding.keep(places)
             live, drawn = [live[place] for place in places], drawn[places]
             sampler = Sampler([sampling[row] for row in live], device)
-        logits = decoding.step(drawn)
-    return texts
+        logits = decoding.step(drawn.clamp_min(0))
+    return [None if row in broken else text for row, text in enumerate(texts)]
 
 
 def decode_greedy(

@@ -49,19 +49,21 @@ class Sampler:
             uniform: float64 (b,) in [0, 1).
 
         Returns:
-            int64 (b,).
+            int64 (b,); -1 for a row whose logits are no numbers, so that nothing need be waited for to know.
         """
         scaled = logits.double() / self._temperature.clamp_min(1e-6)
         p = scaled.softmax(-1)  # (b, v)
         if self._filters:
             p = self._filtered(logits, p)
         cumulative = p.cumsum(-1)
-        target = uniform[:, None] * cumulative[:, -1:]
+        whole = cumulative[:, -1:]  # NaN where any logit is NaN or infinite
+        target = uniform[:, None] * whole
         drawn = torch.searchsorted(cumulative, target, right=True)[:, 0]
         last = (
             p.shape[-1] - 1 - (p.flip(-1) > 0).int().argmax(-1)
         )  # rounding must not lead past the last legal one
-        return torch.where(self._greedy, logits.argmax(-1), torch.minimum(drawn, last))
+        token = torch.where(self._greedy, logits.argmax(-1), torch.minimum(drawn, last))
+        return torch.where(whole[:, 0].isnan(), -1, token)
 
     def _filtered(self, logits: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
         """p (b, v) with 0 for what `top_k` and `top_p` leave out."""

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from typing import TYPE_CHECKING
 
+from .contents import Contents, short, size
 from .pixels import check_pixels, to_image
 from .plan import Plan
 
@@ -20,8 +21,8 @@ class Codebook:
     size: int
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Draft:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Draft(Contents):
     """A grid of discrete image tokens.
 
     Args:
@@ -42,6 +43,9 @@ class Draft:
         low, high = int(self.tokens.min()), int(self.tokens.max())
         assert low >= 0 and high < self.codebook.size, f"token ids {low}..{high} outside {self.codebook}"
         check_pixels(self.preview)
+
+    def __repr__(self) -> str:
+        return f"Draft({size(self.tokens)} tokens of {self.codebook.name!r}, {short(self.plan.request.prompt)})"
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from .contents import short
 from .draft import Draft
 from .fact import Fact, Span
 from .picture import Picture
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Candidate:
     """One line of descent of a request, as far as it got, and why it won or lost.
 
@@ -33,20 +34,34 @@ class Candidate:
     repairs: int | None = None
     mends: tuple[Fact, ...] = ()
 
+    def __repr__(self) -> str:
+        got = next((name for name in ("picture", "draft") if getattr(self, name) is not None), "plan")
+        how = f"score {self.verdict.score:.3f}" if self.verdict else got
+        return f"Candidate({self.index}, {how}, {short(self.reason)})"
+
     @property
     def index(self) -> int:
         return self.plan.request.candidate
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
-    """A request's best candidate, and the trail of all of them in the order they were made."""
+    """A request's best candidate, and the trail of all of them in the order they were made.
+
+    Two outcomes are equal if the same came of the same request, however long it took.
+    """
 
     request: Request
     best: Candidate
     accepted: bool
     trail: tuple[Candidate, ...]
-    timings: dict[str, float]  # seconds by stage, this row's share of its batches
+    timings: dict[str, float] = dataclasses.field(compare=False)  # seconds by stage, its share of its batches
+
+    def __repr__(self) -> str:
+        score = f"score {self.best.verdict.score:.3f}, " if self.best.verdict else ""
+        taken = "accepted" if self.accepted else "not accepted"
+        made = f"candidate {self.best.index} of {len(self.trail)}"
+        return f"Outcome({short(self.request.prompt)}, {score}{taken}, {made})"
 
     @property
     def plan(self) -> Plan:
@@ -76,10 +91,13 @@ class Outcome:
         return self.picture.image
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Failure:
     """A request that could not be carried out: at which stage, and why, in one line."""
 
     request: Request
     stage: str
     reason: str
+
+    def __repr__(self) -> str:
+        return f"Failure({short(self.request.prompt)}, at {self.stage}: {' '.join(self.reason.split())[:200]})"

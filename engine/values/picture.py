@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from .contents import Contents, short, size
 from .draft import Draft
 from .pixels import check_pixels, to_image
 from .plan import Plan
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Picture:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Picture(Contents):
     """Finished pixels.
 
     Args:
@@ -30,6 +31,11 @@ class Picture:
 
     def __post_init__(self) -> None:
         check_pixels(self.pixels)
+
+    def __repr__(self) -> str:
+        kind = "preview, " if self.is_preview else ""
+        of = f", {short(self.plan.request.prompt)}" if self.plan else ""
+        return f"Picture({kind}{size(self.pixels)}{of})"
 
     @property
     def image(self) -> "PIL.Image.Image":

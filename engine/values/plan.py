@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from .fact import Fact, Span
+from .contents import short
+from .fact import Fact, Span, said
 from .request import Request
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """What the planner made of a request: the wording for the models, and the facts to be checked.
 
@@ -26,6 +27,10 @@ class Plan:
         placed = [fact.span for fact in self.facts if fact.span is not None]
         for span in (*placed, *(each for each in self.left_out if each.has_place)):
             assert span.stands_in(prompt), f"{span!r} does not stand in {prompt!r}"
+
+    def __repr__(self) -> str:
+        out = f", left out: {short(said(self.left_out))}" if self.left_out else ""
+        return f"Plan({short(self.prompt)}, {len(self.asked)} of {len(self.facts)} facts asked{out})"
 
     @property
     def asked(self) -> tuple[Fact, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from ..errors import InputError
+from .contents import short
 from .fact import Fact
 from .setting import Setting, declared, meant, shown, whole_number
 from .settings import NO_SETTINGS, Settings
@@ -19,7 +20,7 @@ MAX_PROMPT_CHARACTERS = 20_000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and half surrogate pairs
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Request:
     """A request for one picture.
 
@@ -66,6 +67,14 @@ class Request:
             object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if self.start is not None:
             self.start.check_size(self.height, self.width)
+
+    def __repr__(self) -> str:
+        parts = [short(self.prompt), f"seed={self.seed}", f"{self.width}x{self.height}"]
+        parts += [f"{name}={value}" for name in ("row", "candidate") if (value := getattr(self, name))]
+        if self.negative_prompt:
+            parts.append(f"negative_prompt={short(self.negative_prompt)}")
+        parts += [repr(each) for each in (self.settings, self.start) if each not in (NO_SETTINGS, None)]
+        return f"Request({', '.join(parts)})"
 
 
 SETTINGS: Mapping[str, Setting] = types.MappingProxyType({**declared(Request), **declared(Settings)})

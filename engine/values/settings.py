@@ -12,7 +12,7 @@ from typing import Annotated, TypedDict
 from .setting import Setting, argument_lines, declared
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
     """How a request is to be carried out; `None` means 'what the recipe says'.
 
@@ -100,6 +100,11 @@ class Settings:
         for name, setting in declared(type(self)).items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, setting.check(value))
+
+    def __repr__(self) -> str:
+        """What is set."""
+        said = ", ".join(f"{k}={v}" for k, v in dataclasses.asdict(self).items() if v is not None)
+        return f"Settings({said})"
 
     def over(self, defaults: "Settings") -> "Settings":
         """These settings where they say something, `defaults` where they do not."""

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .contents import Contents, short, size
 from .fact import Fact, Span
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Wording:
         return tuple(facts), tuple(span.seen_from(prompt) for span in self.left_out)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Start:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Start(Contents):
     """What a picture is made from besides its prompt. Two starts are equal if their contents are.
 
     Args:
@@ -76,20 +77,31 @@ class Start:
             object.__setattr__(self, "redraw", check_share("redraw", self.redraw))
         elif self.tokens is not None and self.redraw.shape != self.tokens.shape:
             raise InputError(
-                f"redraw is {_size(self.redraw)} tokens, the draft {_size(self.tokens)}: make them alike"
+                f"redraw is {size(self.redraw)} tokens, the draft {size(self.tokens)}: make them alike"
             )
         if self.mask is None:
             return
         if self.picture is None:
             raise InputError("there is a mask, but no picture that it belongs to: give the picture, too")
         if self.mask.shape != self.picture.shape[:2]:
-            sizes = f"the mask is {_size(self.mask)} pixels, the picture {_size(self.picture)}"
+            sizes = f"the mask is {size(self.mask)} pixels, the picture {size(self.picture)}"
             raise InputError(f"{sizes}: give a mask of the picture's size")
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{name} {size(value)}"
+            for name in ("picture", "mask", "tokens", "redraw")
+            if hasattr(value := getattr(self, name), "shape")
+        ]
+        parts += [f"strength={self.strength}"] if self.picture is not None else []
+        parts += [f"redraw={self.redraw}"] if isinstance(self.redraw, float) and self.redraw < 1 else []
+        parts += [f"plan {short(self.wording.prompt)}"] if self.wording else []
+        return f"Start({', '.join(parts)})"
 
     def check_size(self, height: int, width: int) -> None:
         """Raises InputError where the picture is not of this size."""
         if self.picture is not None and tuple(self.picture.shape[:2]) != (height, width):
-            sizes = f"the picture to start from is {_size(self.picture)} pixels, the request {width}x{height}"
+            sizes = f"the picture to start from is {size(self.picture)} pixels, the request {width}x{height}"
             raise InputError(f"{sizes}: scale it first")
 
     @property
@@ -139,7 +151,3 @@ def check_share(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise InputError(f"{name} = {value!r}: must lie between 0 and 1")
     return float(value)
-
-
-def _size(tensor: "torch.Tensor") -> str:
-    return f"{tensor.shape[1]}x{tensor.shape[0]}"

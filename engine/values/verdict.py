@@ -1,23 +1,31 @@
 """What the captioner thinks of a picture."""
 
 import dataclasses
+import math
 
+from .contents import short
 from .fact import Fact
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class FactAnswer:
     """The captioner's answer to one fact: the probability that the picture shows it."""
 
     fact: Fact
     probability: float
 
+    def __post_init__(self) -> None:
+        assert 0.0 <= self.probability <= 1.0, f"probability {self.probability} outside [0, 1]"
+
+    def __repr__(self) -> str:
+        return f"FactAnswer({short(self.fact.text)}, {self.probability:.3f})"
+
     @property
     def shown(self) -> bool:
         return self.probability >= 0.5
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Verdict:
     """The captioner's judgement of one picture.
 
@@ -40,6 +48,12 @@ class Verdict:
 
     def __post_init__(self) -> None:
         assert 0.0 <= self.score <= 1.0, f"score {self.score} outside [0, 1]"
+        for name, number in (("likelihood", self.likelihood), ("fit", self.fit)):
+            assert number is None or math.isfinite(number), f"{name} {number} is no number"
+
+    def __repr__(self) -> str:
+        shown = sum(answer.shown for answer in self.answers)
+        return f"Verdict({self.score:.3f}, {shown} of {len(self.answers)} facts shown, {short(self.caption)})"
 
     @property
     def missed(self) -> tuple[Fact, ...]:

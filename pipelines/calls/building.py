@@ -1,14 +1,16 @@
 """How a pipeline is built: its options, checked, and the dtypes of its models."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ...engine.errors import InputError
+from ...engine.guards.watchdog import PATIENCE_S
 from ...engine.memory import parse_bytes
 from ...engine.stage import ModelKey
-from ...engine.values.setting import shown, truth, whole_number
+from ...engine.values.setting import number, shown, truth, whole_number
 from ..device import choose_device
 from ..recipes.reader import DTYPES, NO_MODEL, Recipe, StageRecipe, read_recipe
 from .unknown import refuse_option
@@ -25,6 +27,7 @@ class PipeOptions(TypedDict, total=False):
     deterministic: bool
     micro_batch: int
     wave: int
+    stall_seconds: float
     trust_remote_code: bool
     torch_dtype: "torch.dtype | str | None"
 
@@ -39,6 +42,7 @@ class Building:
     deterministic: bool
     micro_batch: int
     wave: int
+    stall_seconds: float
     trust_remote_code: bool
 
     @classmethod
@@ -55,6 +59,7 @@ class Building:
             deterministic=truth("deterministic", options.get("deterministic", False)),
             micro_batch=whole_number("micro_batch", options.get("micro_batch", 16)),
             wave=whole_number("wave", options.get("wave", 64)),
+            stall_seconds=_seconds(options.get("stall_seconds", PATIENCE_S)),
             trust_remote_code=truth("trust_remote_code", options.get("trust_remote_code", False)),
         )
 
@@ -117,6 +122,13 @@ def _stage_with(stage: StageRecipe, dtype: str) -> StageRecipe:
 
     models = {role: changed(key) for role, key in stage.models.items()}
     return dataclasses.replace(stage, model=changed(stage.model), models=models)
+
+
+def _seconds(stall_seconds: object) -> float:
+    seconds = number("stall_seconds", stall_seconds)
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"stall_seconds = {shown(stall_seconds)}: must be 0, for never, or more seconds")
+    return seconds
 
 
 def _bytes(memory: object) -> int | None:

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ...engine.guards.watchdog import PATIENCE_S
 from ...engine.values import SETTINGS
 from .keywords import COPIES
 
@@ -18,7 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _STATED = {
     **{"seed": 0, COPIES: 1, "output_type": "pil"},
-    **{"device": "auto", "deterministic": False, "micro_batch": 16, "wave": 64, "trust_remote_code": False},
+    **{"device": "auto", "deterministic": False, "micro_batch": 16, "wave": 64},
+    **{"stall_seconds": PATIENCE_S, "trust_remote_code": False},
 }
 """What is so where a call says nothing; all else is as the recipe says, or nothing."""
 

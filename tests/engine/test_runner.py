@@ -1,6 +1,7 @@
 """Waves, shapes, modes and failures of the runner, on stages that paint one pixel each."""
 
 import dataclasses
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -216,3 +217,29 @@ def test_cancelling_stops_and_releases() -> None:
     with pytest.raises(Cancelled):
         list(it.runner.run([wish()], watch=Stop()))
     assert it.memory.leased == frozenset()
+
+
+def test_a_long_run_holds_no_more_than_a_short_one() -> None:
+    it = world(micro_batch=16, wave=16)
+
+    def endless() -> Iterator[Request]:
+        while True:
+            yield wish(seed=5)
+
+    def held_after(rows: int) -> int:
+        for _ in range(rows):
+            next(results)
+            for stage in (it.plan, it.draft, it.refine, it.judge):
+                stage.handed.clear()
+        return tracemalloc.get_traced_memory()[0]
+
+    results = it.runner.run(endless())
+    held_after(200)  # what is made once is made
+    it.memory.log._last.clear()
+    tracemalloc.start()
+    try:
+        growth = -held_after(400) + held_after(1600)
+    finally:
+        tracemalloc.stop()
+    events = it.memory.log.events
+    assert growth < 1000 * len(events)  # nothing but the last events, of which a bounded number is kept

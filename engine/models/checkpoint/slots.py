@@ -14,6 +14,8 @@ from weakref import WeakValueDictionary
 import torch
 from safetensors import safe_open
 
+from ...errors import CheckpointError
+
 Name = tuple[str, str, torch.dtype, str]
 """Of a tensor on a device: file, name in the file, dtype, device."""
 
@@ -157,10 +159,18 @@ class _Files:
                 self._where.setdefault(name, []).append((str(path.resolve()), file))
 
     def find(self, names: Iterable[str], tensor: torch.Tensor) -> tuple[tuple[str, str], torch.Tensor] | None:
-        """The tensor of one of these names that has the same values, with its file and name."""
+        """The tensor of one of these names that has the same values, with its file and name.
+
+        Raises:
+            CheckpointError: it holds NaN.
+        """
         for name in names:
             for path, file in self._where.get(name, []):
                 found = file.get_tensor(name)
-                if found.shape == tensor.shape and torch.equal(found.to(tensor.dtype), tensor):
+                if found.shape != tensor.shape:
+                    continue
+                if torch.equal(found.to(tensor.dtype), tensor):
                     return (path, name), found
+                if tensor.is_floating_point() and bool(tensor.isnan().any()):  # which equals nothing
+                    raise CheckpointError(f"{path}: {name} holds NaN: it is damaged: get the file again")
         return None

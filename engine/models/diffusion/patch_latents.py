@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from ...guards.finite import check_numbers, finite_rows
+
 
 class PatchLatents(torch.nn.Module):
     """Pictures to latents and back.
@@ -61,11 +63,15 @@ class PatchLatents(torch.nn.Module):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """float32 latents (b, c, h, w) to uint8 pixels (b, h·patch, w·patch, 3)."""
+        return self.painted(latents)[0]
+
+    def painted(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `decode`, and which of the pictures hold nothing but numbers: bool (b,)."""
         b, _, h, w = latents.shape
         p = self.patch
         x = latents.permute(0, 2, 3, 1) @ self.basis.T + self.mean
         x = x.reshape(b, h, w, p, p, 3).permute(0, 1, 3, 2, 4, 5).reshape(b, h * p, w * p, 3)
-        return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8), finite_rows(x)
 
     def pixels_of(self, difference: torch.Tensor) -> torch.Tensor:
         """What a difference of latents (b, c, h, w) is in pixels of [-1, 1]: (b, patch · patch · 3, h, w)."""
@@ -82,6 +88,7 @@ class PatchLatents(torch.nn.Module):
     def from_pretrained(cls, folder: Path) -> "PatchLatents":
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
+        check_numbers(tensors, folder / "model.safetensors")
         return cls(
             tensors["mean"], tensors["basis"], patch=config["patch"], residual_scale=config["residual_scale"]
         )

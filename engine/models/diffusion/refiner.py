@@ -12,6 +12,7 @@ import torch
 
 from ...diffusion.objective import Objective
 from ...errors import CheckpointError, InputError
+from ...guards.finite import finite_rows
 from ..checkpoint.folder import read_json, whole
 from ..language.causal_lm import text_ids
 from .patch_latents import PatchLatents
@@ -91,7 +92,14 @@ class PreviewRefiner:
     @torch.inference_mode()
     def decode(self, residual: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Pixels uint8 (b, height, width, 3) on the CPU."""
-        return self.latents.decode((residual * self.latents.residual_scale + condition).float()).cpu()
+        return self.painted(residual, condition)[0]
+
+    @torch.inference_mode()
+    def painted(self, residual: torch.Tensor, condition: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `decode`, and which of the pictures hold nothing but numbers: bool (b,), on the CPU."""
+        latents = (residual * self.latents.residual_scale + condition).float()
+        pixels, sound = self.latents.painted(latents)
+        return pixels.cpu(), (sound & finite_rows(latents)).cpu()
 
 
 def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> PreviewRefiner:

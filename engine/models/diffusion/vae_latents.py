@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ...guards.finite import finite_rows
+
 
 class VaeLatents(torch.nn.Module):
     """Pictures to latents of about unit variance and back, one picture at a time: an autoencoder's
@@ -44,12 +46,18 @@ class VaeLatents(torch.nn.Module):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Float latents (b, c, h, w) to uint8 pixels (b, h·patch, w·patch, 3)."""
-        x = (latents / self._factor).to(self.vae.dtype)
-        return torch.cat([self._pixels(each[None]) for each in x])
+        return self.painted(latents)[0]
 
-    def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
+    def painted(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `decode`, and which of the pictures hold nothing but numbers: bool (b,)."""
+        x = (latents / self._factor).to(self.vae.dtype)
+        pixels, sound = zip(*(self._painted(each[None]) for each in x), strict=True)
+        return torch.cat(pixels), torch.cat(sound)
+
+    def _painted(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         sample = self.vae.decode(latents).sample.float()
-        return ((sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        pixels = ((sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        return pixels, finite_rows(sample)
 
 
 def is_vae(config: dict[str, object]) -> bool:

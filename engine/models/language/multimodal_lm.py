@@ -16,6 +16,7 @@ import torch
 
 from ...ar.decoding import Decoding
 from ...errors import CheckpointError, InputError, RowError
+from ...guards.finite import finite_rows
 from ...values import Codebook
 from ..checkpoint.folder import read_json, whole
 from .causal_lm import single_id
@@ -86,8 +87,9 @@ class Drafter(abc.ABC):
         )
 
     @abc.abstractmethod
-    def previews(self, tokens: torch.Tensor) -> torch.Tensor:
-        """What tokens (b, h, w) look like: uint8 (b, h', w', 3) on the CPU."""
+    def previews(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What tokens (b, h, w) look like: uint8 (b, h', w', 3), and which of them hold nothing but numbers,
+        bool (b,); both on the CPU."""
 
     @abc.abstractmethod
     def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
@@ -120,10 +122,11 @@ class JanusDrafter(Drafter):
         return side, side
 
     @torch.inference_mode()
-    def previews(self, tokens: torch.Tensor) -> torch.Tensor:
+    def previews(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         rows = [self.model.decode_image_tokens(row.flatten()[None].to(self.device)) for row in tokens]
-        pixels = (torch.cat(rows).float() * 0.5 + 0.5).clamp(0, 1)  # (b, h', w', 3), from [-1, 1]
-        return (pixels * 255).round().to(torch.uint8).cpu()
+        shades = torch.cat(rows).float()
+        pixels = (shades * 0.5 + 0.5).clamp(0, 1)  # (b, h', w', 3), from [-1, 1]
+        return (pixels * 255).round().to(torch.uint8).cpu(), finite_rows(shades).cpu()
 
     def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
         said = {"role": "user", "content": [{"type": "text", "text": prompt}]}
@@ -174,9 +177,10 @@ class GlmImageDrafter(Drafter):
         rows, columns = self.small(grid)
         return rows * columns
 
-    def previews(self, tokens: torch.Tensor) -> torch.Tensor:
+    def previews(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         colours = self._colours[tokens.cpu()]  # (b, h, w, 3)
-        return colours.repeat_interleave(8, 1).repeat_interleave(8, 2)
+        larger = colours.repeat_interleave(8, 1).repeat_interleave(8, 2)
+        return larger, torch.ones(len(tokens), dtype=torch.bool)  # false colours, of no model's making
 
     @functools.cached_property
     def _colours(self) -> torch.Tensor:

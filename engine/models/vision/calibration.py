@@ -67,7 +67,8 @@ class Calibration:
 
     def answer(self, fact: Fact, probabilities: Iterator[float]) -> float:
         """The probability of a fact, of the next answers to what is asked for it."""
-        most = max([next(probabilities) for _ in self.asked_for(fact)])
+        found = [next(probabilities) for _ in self.asked_for(fact)]
+        most = math.nan if any(map(math.isnan, found)) else max(found)
         return 1 - most if fact.text in self.none_of else most
 
     def score(self, probabilities: Sequence[float]) -> float:

@@ -126,7 +126,8 @@ class Captioner:
         no, yes = logits[torch.arange(len(rows), device=self.device), lengths - 1][:, list(self.answers)].T
         nats = torch.nn.functional.cross_entropy(logits[:, 1:-1].mT, ids[:, 2:], reduction="none")
         words = torch.arange(2, ids.shape[1], device=self.device)[None] < lengths[:, None] - 1
-        return (yes - no).view(-1, most).cpu(), (nats * words).sum(1).view(-1, most).cpu()
+        odds = (yes - no).masked_fill(~(yes - no).isfinite(), torch.nan)  # infinite odds would look sure
+        return odds.view(-1, most).cpu(), (nats * words).sum(1).view(-1, most).cpu()
 
     def captions(
         self, features: ImageFeatures, *, max_tokens: int = 32, batch_invariant: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from ...guards.finite import check_numbers, finite_rows
 from ...values import Codebook
 
 
@@ -59,6 +60,10 @@ class PatchCodebook(torch.nn.Module):
         cut = self.centroids[tokens].reshape(b, h, w, p, p, 3).permute(0, 1, 3, 2, 4, 5)
         return (cut.reshape(b, h * p, w * p, 3) * 255).round().clamp(0, 255).to(torch.uint8)
 
+    def shown(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `decode`, and which of the pictures hold nothing but numbers: bool (b,)."""
+        return self.decode(tokens), finite_rows(self.centroids)[tokens].flatten(1).all(1)
+
     def save_pretrained(self, folder: Path) -> None:
         """Write `config.json` and `model.safetensors` (float16: a step of 1/4096 is far below 1/255)."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,6 +81,7 @@ class PatchCodebook(torch.nn.Module):
     def from_pretrained(cls, folder: Path) -> "PatchCodebook":
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         centroids = load_file(folder / "model.safetensors")["centroids"].float()
+        check_numbers({"centroids": centroids}, folder / "model.safetensors")
         return cls(centroids, patch=config["patch"], grid=tuple(config["grid"]), name=config["name"])
 
 

@@ -54,7 +54,7 @@ class AimStage:
             request, (height, width, _) = flaw.plan.request, flaw.picture.pixels.shape
             if (height, width) != (request.height, request.width):
                 raise RowError(i, f"a picture that was scaled to {width}x{height} pixels is not painted over")
-            aims.append(self._aim(flaw, models, context))
+            aims.append(self._aim(flaw, models, context.of_rows([i] * len(flaw.facts))))
             if not aims[-1].mask.any():
                 raise RowError(i, "nothing may change where something is missing: make the mask larger")
             context.step(i + 1, len(batch))

@@ -27,6 +27,7 @@ class DraftStage:
     name = "draft"
     takes = Plan
     gives = Draft
+    token_by_token = True  # its steps are short, see `guards.threads`
 
     def __init__(self, *, model: ModelKey[ImageTokenModel], codebook: ModelKey[PatchCodebook]) -> None:
         self._drafter, self._codebook = model, codebook
@@ -81,9 +82,12 @@ class DraftStage:
                 context=context,
                 given=given,
             )
-        tokens = tokens.reshape(-1, *model.grid)
+        context.check("logits", (tokens >= 0).all(1).tolist(), by=self._drafter)
+        tokens = tokens.clamp_min(0).reshape(-1, *model.grid)
         begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
-        previews = book.decode(tokens.to(book.centroids.device)).cpu()
+        shown, sound = book.shown(tokens.to(book.centroids.device))
+        previews = shown.cpu()
+        context.check("pixels", sound.tolist(), by=self._codebook)
         return [
             Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, initial_tokens=begin)
             for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)

@@ -27,6 +27,7 @@ class MultimodalDraftStage:
     name = "draft"
     takes = Plan
     gives = Draft
+    token_by_token = True  # its steps are short, see `guards.threads`
 
     def __init__(self, *, model: ModelKey[Drafter]) -> None:
         self._drafter = model
@@ -66,10 +67,14 @@ class MultimodalDraftStage:
             guidance=scales if guided else None,
             uniforms=uniforms(keys, self.name, count),
             context=context,
-        )[:, lead:].reshape(-1, *grid)
+        )[:, lead:]
+        context.check("logits", (tokens >= 0).all(1).tolist())
+        tokens = tokens.clamp_min(0).reshape(-1, *grid)
+        previews, sound = model.previews(tokens)
+        context.check("pixels", sound.tolist())
         return [
             Draft(plan=plan, tokens=row, codebook=model.codebook, preview=preview)
-            for plan, row, preview in zip(batch, tokens, model.previews(tokens), strict=True)
+            for plan, row, preview in zip(batch, tokens, previews, strict=True)
         ]
 
     def _grid(self, batch: Sequence[Plan], model: Drafter) -> tuple[int, int]:

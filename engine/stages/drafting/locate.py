@@ -113,6 +113,7 @@ class LocateStage:
         decoding = model.begin(prompts, guided=False, batch_invariant=context.batch_invariant)
         found = token_log_probs(decoding, torch.stack(rows), context)
         parts = found.split([1 + len(sought.others) for sought in batch])
+        context.check("logits", [not bool(part.isnan().any()) for part in parts], by=self._drafter)
         return [_found(part[0], part[1:], model.grid) for part in parts]
 
 

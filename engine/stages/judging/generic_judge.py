@@ -51,6 +51,8 @@ def verdicts(
         if not any(asked):
             asked, texts = [*asked, True], [*texts, plan.prompt if plan else caption]
         answers = probabilities(model, picture, texts, sharpness=sharpness)
+        context.of_rows([i]).check("answers", [not any(map(math.isnan, answers))])
+        answers = [0.0 if math.isnan(p) else p for p in answers]
         answered = [FactAnswer(fact=fact, probability=p) for fact, p in zip(facts, answers, strict=False)]
         found.append(
             Verdict(
@@ -78,7 +80,7 @@ def _gain(model: PictureReader, picture: Picture, text: str) -> float | None:
 def probabilities(
     model: PictureReader, picture: Picture, texts: Sequence[str], *, sharpness: float = 1.0
 ) -> list[float]:
-    """For each text, that the picture shows it; what is not a number counts as no."""
+    """For each text, that the picture shows it; NaN where the model gives no number."""
     if model.chats:
         found = model.yes(picture.pixels, texts)
     else:
@@ -86,8 +88,9 @@ def probabilities(
             model.negative_log_likelihood(picture.pixels, texts),
             model.negative_log_likelihood(grey(picture.pixels), texts),
         )
-        found = [_sigmoid(sharpness * (b - a)) for a, b in zip(shown, unseen, strict=True)]
-    return [0.0 if math.isnan(p) else min(1.0, max(0.0, p)) for p in found]
+        pairs = zip(shown, unseen, strict=True)
+        found = [_sigmoid(sharpness * (b - a)) if math.isfinite(b - a) else math.nan for a, b in pairs]
+    return [p if math.isnan(p) else min(1.0, max(0.0, p)) for p in found]
 
 
 def _sigmoid(x: float) -> float:

@@ -1,7 +1,7 @@
 """judge: a captioner looks at a picture, says what it sees, scores it against the Plan, answers each fact."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ...models.checkpoint.folder import folder_of
 from ...models.vision.caption_decoder import ImageFeatures
@@ -74,27 +74,37 @@ class JudgeStage:
         captions = _captions(model, features, batch, batch_invariant=context.batch_invariant)
         context.step(2, 3)
         facts = [facts_of(picture, caption) for picture, caption in zip(batch, captions, strict=True)]
-        answers = _answers(model, features, facts, batch_invariant=context.batch_invariant)
+        found = _probabilities(model, features, facts, batch_invariant=context.batch_invariant)
+        context.check("answers", map(_all_finite, found))
         wordings = [p.plan.prompt if p.plan else None for p in batch]
         gains = _gains(model, features, wordings, batch_invariant=context.batch_invariant)
         wished = [p.plan.request.prompt if p.plan else None for p in batch]
         likelihoods: list[float | None] = [None] * len(batch)
         if self._likelihood:
             likelihoods = _gains(model, features, wished, batch_invariant=context.batch_invariant)
+        context.check("likelihoods", map(_all_finite, zip(gains, likelihoods, strict=True)))
         context.step(3, 3)
-        found: list[Verdict] = []
-        for picture, caption, row, gain, likelihood in zip(
-            batch, captions, answers, gains, likelihoods, strict=True
-        ):
-            verdict = Verdict(
+        answers = [
+            tuple(
+                FactAnswer(fact=fact, probability=min(1.0, max(0.0, _number(p))))
+                for fact, p in zip(*row, strict=True)
+            )
+            for row in zip(facts, found, strict=True)
+        ]
+        return [
+            Verdict(
                 caption=caption,
                 score=model.calibration.score([a.probability for a in row if a.fact.asked]),
                 answers=row[: len(picture.plan.facts)] if picture.plan else (),
-                likelihood=likelihood,
-                fit=None if gain is None else model.calibration.fit(gain, [a.probability for a in row]),
+                likelihood=None if likelihood is None else _number(likelihood),
+                fit=None
+                if gain is None
+                else model.calibration.fit(_number(gain), [a.probability for a in row]),
             )
-            found.append(verdict)
-        return found
+            for picture, caption, row, gain, likelihood in zip(
+                batch, captions, answers, gains, likelihoods, strict=True
+            )
+        ]
 
 
 def facts_of(picture: Picture, caption: str) -> tuple[Fact, ...]:
@@ -123,31 +133,30 @@ def _gains(
     said = [text or "" for text in texts]
     shown = model.negative_log_likelihood(features, said, batch_invariant=batch_invariant)
     unseen = model.negative_log_likelihood(model.blank, said, batch_invariant=batch_invariant)
-    gains = (unseen - shown).nan_to_num(nan=-100.0).tolist()
+    gains = (unseen - shown).tolist()
     return [None if text is None else gain for gain, text in zip(gains, texts, strict=True)]
 
 
-def _answers(
+def _probabilities(
     model: Captioner, features: ImageFeatures, facts: Sequence[Sequence[Fact]], *, batch_invariant: bool
-) -> list[tuple[FactAnswer, ...]]:
-    """All questions about all pictures; or those about each picture on their own, where shapes must be
-    batch-invariant."""
+) -> list[list[float]]:
+    """That each picture shows each of its facts. Questions about all pictures are asked together; those
+    about each on their own, where shapes must be batch-invariant."""
     parts = [
         (row, each[start : start + ASKS_AT_ONCE])
         for row, each in enumerate(facts)
         for start in range(0, len(each), ASKS_AT_ONCE)
     ]
-    answers: list[list[FactAnswer]] = [[] for _ in facts]
+    answers: list[list[float]] = [[] for _ in facts]
 
     def asks(part: Part) -> int:
         return sum(len(model.calibration.asked_for(fact)) for fact in part[1])
 
     for asked in _together(parts, asks, at_once=1 if batch_invariant else ASKS_AT_ONCE):
         found = model.shows(features.of([row for row, _ in asked]), [each for _, each in asked])
-        for (row, each), probabilities in zip(asked, found, strict=True):
-            pairs = zip(each, probabilities, strict=True)
-            answers[row] += [FactAnswer(fact=fact, probability=_finite(p)) for fact, p in pairs]
-    return [tuple(each) for each in answers]
+        for (row, _), probabilities in zip(asked, found, strict=True):
+            answers[row] += probabilities
+    return answers
 
 
 def _together(parts: Sequence[Part], asks: Callable[[Part], int], *, at_once: int) -> Iterator[Sequence[Part]]:
@@ -162,6 +171,10 @@ def _together(parts: Sequence[Part], asks: Callable[[Part], int], *, at_once: in
         yield group
 
 
-def _finite(p: float) -> float:
-    """A probability; what is not a number counts as no."""
-    return 0.0 if math.isnan(p) else min(1.0, max(0.0, p))
+def _number(x: float) -> float:
+    """Zero for what is none: its row has failed."""
+    return x if math.isfinite(x) else 0.0
+
+
+def _all_finite(numbers: Iterable[float | None]) -> bool:
+    return all(each is None or math.isfinite(each) for each in numbers)

@@ -31,6 +31,11 @@ class Conditioned:
         """Whether rows of other lengths may be denoised beside this one."""
         return any(isinstance(each, list) for call in self.encoded if isinstance(call, tuple) for each in call)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is no NaN among its tensors; masks may well be infinite."""
+        return not _has_nan(self.encoded)
+
     @classmethod
     def sample(cls, plan: Plan, draft: Draft) -> "Conditioned":
         """One that says nothing, for asking a stage what it needs."""
@@ -56,6 +61,12 @@ class Latents:
     def sample(cls, plan: Plan, draft: Draft) -> "Latents":
         """One that says nothing, for asking a stage what it needs."""
         return cls(conditioned=Conditioned.sample(plan, draft), latents=torch.zeros(1))
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.is_floating_point() and bool(value.isnan().any())
+    return isinstance(value, tuple | list) and any(_has_nan(each) for each in value)
 
 
 def _shapes(value: object) -> Hashable:

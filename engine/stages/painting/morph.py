@@ -85,7 +85,8 @@ class MorphStage:
         ):
             painted = estimate
             context.step(i + 1, steps)
-        pixels = model.decode(painted, condition)
+        pixels, sound = model.painted(painted, condition)
+        context.check("pixels", sound.tolist())
         drafts = [_draft(value, each, p) for value, each, p in zip(batch, turned, previews, strict=True)]
         return [
             Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, drafts, strict=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import InputError
+from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
@@ -108,6 +109,7 @@ class EncodeStage:
                 known[said] = part.encode(self._call.call(part.family, [row]))
             context.step(i + 1, len(rows))
             rows[i] = dataclasses.replace(row, encoded=known[said])
+        context.check("text encodings", [row.is_sound for row in rows])
         return rows
 
 
@@ -137,7 +139,8 @@ class DenoiseStage:
 
     def run(self, batch: Sequence[Conditioned], models: Models, context: RunContext) -> list[Latents]:
         if context.batch_invariant and len(batch) > 1 and any(row.is_ragged for row in batch):
-            return [each for row in batch for each in self.run([row], models, context)]
+            alone = ((row, context.of_rows([i])) for i, row in enumerate(batch))
+            return [each for row, its in alone for each in self.run([row], models, its)]
         part = models[self._denoiser]
         call = self._call
         start = None
@@ -154,6 +157,7 @@ class DenoiseStage:
             on_step=context.step,
             start=start,
         )
+        context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
 
 
@@ -183,12 +187,12 @@ class DecodeStage:
         part = models[self._vae]
         pictures: list[Picture] = []
         for i, row in enumerate(batch):
-            pixels = self._pixels(row, part)
+            pixels = self._pixels(row, part, context.of_rows([i]))
             pictures.append(Picture(pixels=pixels, plan=row.plan, draft=row.conditioned.draft))
             context.step(i + 1, len(batch))
         return pictures
 
-    def _pixels(self, row: Latents, part: "PipelinePart") -> torch.Tensor:
+    def _pixels(self, row: Latents, part: "PipelinePart", context: RunContext) -> torch.Tensor:
         """uint8 (h, w, 3)."""
         strength, start = self._call.strength_of(row.plan), row.plan.request.start
         if strength == 0:
@@ -196,6 +200,7 @@ class DecodeStage:
             return start.picture
         arguments = self._call.call(part.family, [row.conditioned])
         shades = part.decode(row.latents, row.conditioned.encoded, arguments, tiled=self._tiled(row.plan))
+        context.check("pixels", finite_rows(shades[None]).tolist())
         pixels = in_bytes(shades)
         return pixels if strength is None else within_mask(pixels, row.plan)
 

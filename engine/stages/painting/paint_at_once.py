@@ -7,6 +7,7 @@ together, and rows are painted one after the other.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
@@ -60,12 +61,13 @@ class PaintAtOnceStage:
             check_row(i, row, part, self._call)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         pictures: list[Picture] = []
-        for row, generator in zip(rows, generators(keys, self.name), strict=True):
+        for i, (row, generator) in enumerate(zip(rows, generators(keys, self.name), strict=True)):
             shades = part.paint(
                 self._call.call(part.family, [row]),
                 generator=generator,
                 scheduler=new_scheduler(part, self._call.scheduler, self._call.scheduler_config),
                 on_step=context.step,
             )
+            context.of_rows([i]).check("pixels", finite_rows(shades[None]).tolist())
             pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))
         return pictures

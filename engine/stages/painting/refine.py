@@ -114,7 +114,8 @@ class RefineStage:
             context.step(i + 1, len(sigmas))
         if cache.reused:
             context.note(f"{cache.reused} of {cache.predicted} predictions were left out")
-        pixels = model.decode(residual, condition)
+        pixels, sound = model.painted(residual, condition)
+        context.check("pixels", sound.tolist())
         return repainting.finish(pixels) if repainting else pixels
 
 

@@ -1,5 +1,6 @@
 """upscale: a picture two or four times as large, its details repainted tile by tile where that helps."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +13,7 @@ from ...models.diffusion.refiner import PreviewRefiner
 from ...models.vision.captioner import Captioner
 from ...models.vision.picture_reader import PictureReader
 from ...randomness import RowKey, normals
-from ...stage import ModelKey, Models, RunContext
+from ...stage import ModelKey, Models, NoProgress, Progress, RunContext
 from ...values import Picture, Request, Verdict
 from ..judging.judge import JudgeStage
 
@@ -91,12 +92,16 @@ class UpscaleStage:
             plain = enlarged(picture.pixels, self._scale)
             chosen = plain
             if self._strength > 0:
-                chosen = self._checked(picture, plain, self._repainted(picture, plain, models), models, context)
+                alone = context.of_rows([i])
+                repainted = self._repainted(picture, plain, models, alone)
+                chosen = self._checked(picture, plain, repainted, models, alone)
             results.append(Picture(pixels=chosen, plan=picture.plan, draft=picture.draft))
             context.step(i + 1, len(batch))
         return results
 
-    def _repainted(self, picture: Picture, plain: torch.Tensor, models: Models) -> torch.Tensor:
+    def _repainted(
+        self, picture: Picture, plain: torch.Tensor, models: Models, context: RunContext
+    ) -> torch.Tensor:
         """uint8 (h, w, 3): the plain enlargement (h, w, 3), repainted in tiles and put right."""
         model = models[self._refiner]
         request = picture.plan.request if picture.plan else Request(prompt="a picture")
@@ -127,7 +132,9 @@ class UpscaleStage:
         start = (1 - self._strength) * residual[None] + self._strength * noise
         sigmas = [self._strength * (1 - i / self._steps) for i in range(self._steps)]
         *_, residual = denoise(predict, start, scheduler=model.new_scheduler(), sigmas=sigmas)
-        painted = model.decode(residual, condition[None])[0]
+        pixels, sound = model.painted(residual, condition[None])
+        context.check("pixels", sound.tolist(), by=self._refiner)
+        painted = pixels[0]
         return put_right(painted[: plain.shape[0], : plain.shape[1]], picture.pixels, at_least=self._fidelity)
 
     def _checked(
@@ -142,7 +149,7 @@ class UpscaleStage:
         if self._judge is None or picture.plan is None:
             return repainted
         both = [Picture(pixels=pixels, plan=picture.plan) for pixels in (plain, repainted)]
-        quiet = RunContext(batch_invariant=context.batch_invariant)
+        quiet = dataclasses.replace(context, progress=_Failing(context.progress))
         before, after = (self._score(one, models, quiet) for one in both)
         if after.score >= before.score - SLACK:
             return repainted
@@ -153,6 +160,16 @@ class UpscaleStage:
         assert self._judge is not None, "checked before"
         (verdict,) = self._judge.run([picture], models, context)
         return verdict
+
+
+class _Failing(NoProgress):
+    """Progress of looks on the side: of them nothing is told but that the row fails."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def fail(self, row: int, reason: str, /) -> None:
+        self._progress.fail(row, reason)
 
 
 def enlarged(pixels: torch.Tensor, scale: int) -> torch.Tensor:

@@ -123,7 +123,10 @@ def _written(
         stop=model.stop,
         context=context,
     )
-    answers = written if close is None else [answer_of(ids, close) for ids in written]
+    context.of_rows(rows).check("logits", [ids is not None for ids in written])
+    answers = [ids or [] for ids in written]
+    if close is not None:
+        answers = [answer_of(ids, close) for ids in answers]
     return [
         read_plan(request, model.decode(ids), must_agree=chat.must_agree)
         for request, ids in zip(requests, answers, strict=True)

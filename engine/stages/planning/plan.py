@@ -38,6 +38,7 @@ class PlanStage:
     name = "plan"
     takes = Request
     gives = Plan
+    token_by_token = True  # its steps are short, see `guards.threads`
 
     def __init__(
         self,

@@ -95,7 +95,11 @@ def _written(
         stop=model.stop,
         context=context,
     )
-    wordings = [wording_in(model.decode(ids)) for ids in written]
+    context.of_rows(rows).check("logits", [ids is not None for ids in written])
+    wordings = [
+        asked_wording(asked[i], vocabulary) if ids is None else wording_in(model.decode(ids))
+        for i, ids in zip(rows, written, strict=True)
+    ]
     for i, wording in zip(rows, wordings, strict=True):
         if not wording:
             raise RowError(i, f"the planner's wording is longer than its {WORDING_TOKENS} tokens: ask for less")

@@ -63,8 +63,9 @@ def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) ->
         stop=model.stop,
         context=context,
     )
+    context.check("logits", [ids is not None for ids in written])
     rows = zip(batch, known, written, strict=True)
-    return [read_plan(request, each, model.decode(ids)) for request, each, ids in rows]
+    return [read_plan(request, each, model.decode(ids or [])) for request, each, ids in rows]
 
 
 def read_plan(request: Request, known: Known, text: str) -> Plan:
