@@ -135,8 +135,10 @@ class RayTextToImage:
         """What the workers make pictures with."""
         return self._environment
 
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Result]:
-        """Carry out requests, which are read as workers become free.
+    def run(
+        self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = False
+    ) -> Iterator[Result]:
+        """Carry out requests, which are read as workers become free. `in_order` is not heeded.
 
         Returns:
             an Outcome or Failure for each, in the order in which workers finish.
