@@ -1,5 +1,6 @@
-"""What lies in a folder, or is named as a source, and is no plain file: it is refused at once, and never followed."""
+"""What lies in a folder, or is named as a source, and is no plain file: refused at once, and never followed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -195,8 +196,11 @@ def test_a_loop_of_links_as_a_picture_fails_its_row_alone(
         (tmp_path / one).symlink_to(other)
     a_pipe(tmp_path, "pipe.png")
     source = tmp_path / "p.jsonl"
-    source.write_text(
-        '{"prompt": "a boat", "image": "a.png"}\n{"prompt": "a boat", "image": "pipe.png"}\n{"prompt": "a tree"}\n'
-    )
+    rows = [
+        {"prompt": "a boat", "image": "a.png"},
+        {"prompt": "a boat", "image": "pipe.png"},
+        {"prompt": "a tree"},
+    ]
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     tally = render(pipe, tmp_path / "out", rows=read_source(str(source)), name=str(source))
     assert (tally.done, tally.failed) == (1, 2)
