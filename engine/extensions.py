@@ -8,6 +8,7 @@ packaging specification "Entry points".
 """
 
 import importlib.metadata
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import InputError
@@ -43,3 +44,10 @@ def extension(group: str, name: str) -> Any:
 def names(group: str) -> list[str]:
     """What installed packages bring, in order of the alphabet; imports nothing."""
     return sorted({entry.name for entry in importlib.metadata.entry_points(group=group)})
+
+
+def packages(group: str, names: Iterable[str]) -> dict[str, str]:
+    """The packages that bring these, with their versions; of names that no package brings, nothing."""
+    wanted = set(names)
+    found = (entry.dist for entry in importlib.metadata.entry_points(group=group) if entry.name in wanted)
+    return {dist.name: dist.version for dist in found if dist is not None}

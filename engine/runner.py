@@ -77,12 +77,18 @@ class Runner:
             watchdog=Watchdog(patience_s=stall_s) if stall_s else None,
         )
 
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
+    def run(
+        self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True
+    ) -> Iterator[Outcome | Failure]:
         """Carry out `requests`, read a wave at a time.
 
+        Args:
+            in_order: results come in the order of the requests, each as soon as it and those before it are
+                finished; else each as soon as it is.
+
         Returns:
-            one Outcome or Failure for each request, in the order of the requests, as soon as it and those
-            before it are finished. A request fails only if none of its candidates was finished.
+            one Outcome or Failure for each request. A request fails only if none of its candidates was
+            finished.
 
         Raises:
             MemoryBudgetError, CheckpointError: at once, before anything is loaded: a stage's models can never
@@ -91,7 +97,7 @@ class Runner:
         """
         for uses in (*self.chain.uses_in_order(), *([self.aim.uses] if self.aim else [])):
             self.memory.check(uses)
-        return self._in_turn(self._waves(iter(requests), watch or Quiet()))
+        return self._in_turn(self._waves(iter(requests), watch or Quiet(), in_order=in_order))
 
     def _in_turn(self, results: Generator[Outcome | Failure]) -> Iterator[Outcome | Failure]:
         """The same, while no other thread works with the memory. Between two results others may."""
@@ -103,7 +109,9 @@ class Runner:
                     return
                 yield result
 
-    def _waves(self, requests: Iterator[Request], watch: Watcher) -> Generator[Outcome | Failure]:
+    def _waves(
+        self, requests: Iterator[Request], watch: Watcher, *, in_order: bool
+    ) -> Generator[Outcome | Failure]:
         ahead = list(itertools.islice(requests, 2))
         alone = len(ahead) == 1
         mode: ExecutionMode | None = None
@@ -113,7 +121,11 @@ class Runner:
             ahead += itertools.islice(requests, max(0, mode.wave - len(ahead)))
             wave, ahead = ahead[: mode.wave], ahead[mode.wave :]
             with self.memory.log.part() as log:
-                yield from _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave).run()
+                under_way = _Wave(self.chain, self.aim, self.memory, self.batching, watch, wave)
+                finished = under_way.run()
+                for state in _in_order(finished, under_way.states) if in_order else finished:
+                    assert state.result is not None, "a request that is finished has a result"
+                    yield state.result
             timing = WaveTiming.of(log, len(wave))
             ahead = ahead or list(itertools.islice(requests, 1))
 
@@ -159,11 +171,11 @@ class _Wave:
         if aim is None and any(state.policy.repairs for state in self.states):
             self._do_without_repairs()
 
-    def run(self) -> Iterator[Outcome | Failure]:
+    def run(self) -> Iterator[RequestState]:
+        """Each request as soon as it is finished."""
         started = self.batching.clock()
-        waiting = deque(self.states)
-        while waiting:
-            live = [state for state in waiting if state.result is None]
+        live = self.states
+        while live:
             if mending := [state for state in live if state.mending]:
                 self._repair(mending)  # before anybody's next round, so that all of them fill the same batches
             else:
@@ -171,9 +183,8 @@ class _Wave:
             seconds = self.batching.clock() - started
             for state in live:
                 state.conclude(seconds)
-            while waiting and (result := waiting[0].result) is not None:
-                waiting.popleft()
-                yield result
+            yield from (state for state in live if state.result is not None)
+            live = [state for state in live if state.result is None]
 
     def _round(self, live: Sequence[RequestState]) -> None:
         """Take one round of candidates of every live request as far as it goes, and add them to the trails."""
@@ -300,6 +311,14 @@ class _Wave:
             state.policy = dataclasses.replace(state.policy, repairs=0)
         if not any(event.note == NO_REPAIRS for event in self.memory.log.decisions):
             self.memory.record("choose", note=NO_REPAIRS)
+
+
+def _in_order(finished: Iterable[RequestState], states: Iterable[RequestState]) -> Iterator[RequestState]:
+    """The requests of a wave in their order, each as soon as it and those before it are finished."""
+    waiting = deque(states)
+    for _ in finished:
+        while waiting and waiting[0].result is not None:
+            yield waiting.popleft()
 
 
 def policy_of(request: Request) -> loop.Policy:

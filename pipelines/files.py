@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -96,7 +97,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with aside.open("wb") as file:
+        with created(aside) as file:
             yield file
             file.flush()
             if sync:
@@ -108,6 +109,59 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             aside.unlink()
         raise
+
+
+def created(path: Path) -> BinaryIO:
+    """A new file to write into, in the place of what has that name: a link that lies there is taken away, not
+    followed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
+
+
+def opened(path: Path, *, follow: bool = True) -> BinaryIO:
+    """The file at `path`, to be read. What is no file is refused at once: a pipe would be waited for, and a
+    device has no end.
+
+    Args:
+        follow: a link, to the file that it leads to; else a link is refused, too.
+
+    Raises:
+        OSError: it is not there, cannot be read, or is no file; `strerror` says so.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    if kind := what_it_is(path, follow=follow):
+        raise OSError(errno.EINVAL, f"is {kind}, not a file")
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # it was changed between the two
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no file")
+    return os.fdopen(descriptor, "rb")
+
+
+def what_it_is(path: Path, *, follow: bool = True) -> str:
+    """What lies at `path`, in words, if that is no file: `a pipe`; empty for a file.
+
+    Raises:
+        OSError: nothing is there, or it may not be looked at.
+    """
+    mode = (path.stat() if follow else path.lstat()).st_mode
+    if stat.S_ISREG(mode):
+        return ""
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFLNK: "a link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 @contextlib.contextmanager

@@ -157,9 +157,11 @@ class TextToImage:
         resolved = Settings(**settings).over(self.recipe.defaults)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
+    def run(
+        self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True
+    ) -> Iterator[Outcome | Failure]:
         """Carry out requests as they are; see `Runner.run`."""
-        return self.runner.run(requests, watch=watch)
+        return self.runner.run(requests, watch=watch, in_order=in_order)
 
     def carried_out(self, requests: Iterable[Request], call: Call) -> RenderResult:
         """What comes of the requests of a call. Raises `DiptychError` where nothing does."""

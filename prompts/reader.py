@@ -16,6 +16,7 @@ from .row import PromptFileError, Row
 from .text import Text
 
 MAX_FILES = 100_000  # of a folder
+_MADE_BY_SHELLS = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
 
 
 def read_prompts(
@@ -65,6 +66,7 @@ def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
 
 def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
     with _refusals(label):
+        _refuse_what_has_no_end(path)
         file = path.open("rb")
     with file:
         yield from _stream_rows(file, label, path.suffix, format)
@@ -73,6 +75,16 @@ def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
 def _stream_rows(stream: BinaryIO, label: str, ending: str, format: str | None) -> Iterator[Row]:
     text = Text(stream, label)
     yield from reader_of(format or format_of(text, ending))(text)
+
+
+def _refuse_what_has_no_end(path: Path) -> None:
+    """Raises ValueError for a device, which is read without end, and a pipe that may never be written to. One
+    that the shell has made (`<(command)`) lies at `/dev/fd`."""
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(_MADE_BY_SHELLS)):
+        return
+    kind = "a pipe" if stat.S_ISFIFO(mode) else "no file, but a device or the like"
+    raise ValueError(f"is {kind}: to read it, name - and send it to standard input")
 
 
 def _text_files(folder: Path, label: str) -> list[Path]:

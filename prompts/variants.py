@@ -7,6 +7,7 @@ missing for text, and cuts prompts at `#`; so it is the reference of the tests, 
 """
 
 import dataclasses
+import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,9 @@ MAX_PICKED = 100  # options of one variant
 _MAX_STEPS = 20_000  # for one row,
 _MAX_STEPS_EACH = 50  # and this many more for each variant that it may have
 _MAX_DEPTH = 40  # of templates within templates
+_HELD_BACK = 1000  # variants of a row, before the first of them is given
+_REMEMBERED = 200_000  # variants of a row, so that none of them is given twice
+_EMPTIED = "nothing is left of the prompt once its variants are chosen"
 
 Scope = Mapping[str, Node]
 
@@ -42,7 +46,8 @@ def resolve(
     Args:
         wildcards: the folder that `__name__` is looked up in.
         combinatorial: a row for each combination, in place of one chosen at random.
-        most: how many rows may come of one, with `combinatorial`; more are a fault.
+        most: how many rows may come of one, with `combinatorial`; more are a fault, which stands behind the
+            first `most` of them where these were too many to wait for.
         seed_of: the seed of row i, from 1 and counting the rows that are given, where it sets none itself.
 
     Raises:
@@ -51,48 +56,87 @@ def resolve(
     found = Wildcards(wildcards)
     number = 1
     for row in rows:
-        for made in _resolved(row, found, combinatorial, most, row.settings.get("seed", seed_of(number))):
-            yield made
+        chosen = is_template(row.prompt)
+        if row.template is not None or (row.fault is not None and not (combinatorial and chosen)):
+            yield row
             number += 1
+        elif not chosen and not row.settings.get("negative_prompt"):
+            yield _as_it_stands(row)
+            number += 1
+        else:
+            seed = row.settings.get("seed")
+            for made in _resolved(row, found, combinatorial, most, seed_of(number) if seed is None else seed):
+                yield made
+                number += 1
+
+
+def _as_it_stands(row: Row) -> Row:
+    """A row without variants; `dataclasses.replace` takes several times as long."""
+    return Row(
+        prompt=row.prompt.strip(),
+        source=row.source,
+        line=row.line,
+        settings=row.settings,
+        notes=row.notes,
+        template=row.prompt,
+        fault=row.fault,
+    )
 
 
 def _resolved(row: Row, wildcards: Wildcards, combinatorial: bool, most: int, seed: int) -> Iterator[Row]:
-    if row.fault is not None or row.template is not None:
-        yield row
-        return
+    """The rows that come of one. One that has a fault comes as often as it would without, so that the rows
+    behind it keep their numbers when it is mended."""
     try:
         settings = dict(row.settings)
         if negative := settings.get("negative_prompt"):
             draws = f"{seed}/negative prompt"
-            settings["negative_prompt"] = _variants(negative, wildcards, draws, most=0)[0]
-        made = _variants(row.prompt, wildcards, f"{seed}/prompt", most=most if combinatorial else 0)
+            settings["negative_prompt"] = _variant(negative, wildcards, draws)
+        texts = _variants(row.prompt, wildcards, f"{seed}/prompt", most=most if combinatorial else 0)
+        for text in texts:
+            emptied = not text and row.prompt.strip()
+            fault = row.fault or (_EMPTIED if emptied else None)
+            yield dataclasses.replace(row, prompt=text, settings=settings, template=row.prompt, fault=fault)
     except TemplateError as error:
-        yield dataclasses.replace(row, fault=str(error))
-        return
-    for text in made:
-        emptied = not text and row.prompt.strip()
-        fault = "nothing is left of the prompt once its variants are chosen" if emptied else None
-        yield dataclasses.replace(row, prompt=text, settings=settings, template=row.prompt, fault=fault)
+        yield dataclasses.replace(row, fault=row.fault or str(error))
 
 
-def _variants(template: str, wildcards: Wildcards, draws: str, *, most: int) -> list[str]:
-    """The different texts that a template can become, at most `most`; one of them where that is 0.
+def _variant(template: str, wildcards: Wildcards, draws: str) -> str:
+    """One of the texts that a template can become."""
+    return next(_variants(template, wildcards, draws, most=0))
+
+
+def _variants(template: str, wildcards: Wildcards, draws: str, *, most: int) -> Iterator[str]:
+    """The different texts that a template can become, at most `most`; one of them where that is 0. The first
+    are held back until it is known whether there are more than `most`, as far as `_HELD_BACK` goes; of those
+    behind them a text may come twice, if it did not come among the first `_REMEMBERED`.
 
     Args:
         draws: what the draws depend on.
     """
     if not is_template(template):
-        return [template.strip()]
-    walk = _Walk(wildcards, random.Random(draws), most)
-    texts = walk.texts(parse(template), {}, 0)
+        yield template.strip()
+        return
+    texts = _Walk(wildcards, random.Random(draws), most).texts(parse(template), {}, 0)
     if not most:
-        return [next(texts).strip()]
-    seen: dict[str, None] = {}
-    for text in texts:
-        seen[text.strip()] = None
-        if len(seen) > most:
+        yield next(texts).strip()
+        return
+    different = _different(texts)
+    first = list(itertools.islice(different, min(most, _HELD_BACK) + 1))
+    for count, text in enumerate(itertools.chain(first, different), start=1):
+        if count > most or len(first) > most:
             raise TemplateError(f"the prompt has more than {most} variants: narrow it, or allow more")
-    return list(seen)
+        yield text
+
+
+def _different(texts: Iterable[str]) -> Iterator[str]:
+    seen: set[bytes] = set()
+    for text in texts:
+        stripped = text.strip()
+        mark = hashlib.blake2b(stripped.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        if mark not in seen:
+            if len(seen) < _REMEMBERED:
+                seen.add(mark)
+            yield stripped
 
 
 class _Walk:

@@ -14,8 +14,8 @@ def bench(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="chain, decode, limit, memory, gpu (all five, if none); busy, creative, demo, gallery,"
-            " loop, planner, refine, storyboard, upscale."
+            help="chain, decode, limit, memory, gpu (all five, if none); busy, creative, demo, gallery, kills,"
+            " loop, planner, refine, scale, storyboard, upscale."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
@@ -33,6 +33,8 @@ def bench(
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
     size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
     models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,
+    rows: Annotated[int, typer.Option(help="scale: rows that are done already.")] = 100_000,
+    kills: Annotated[int, typer.Option(help="kills: how many, at random moments.")] = 200,
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
 ) -> None:
@@ -50,5 +52,7 @@ def bench(
         temperature=temperature,
         only=only,
         inspector=inspector,
+        rows=rows,
+        kills=kills,
     )
     run_benchmark(name, options, as_json=as_json, out=out)

@@ -22,6 +22,8 @@ BENCHMARKS = {
     "gpu": "models of real size on a GPU, resident and at 60 %, against CPU offload",
     "demo": "seconds and memory of the demo's 24 pictures",
     "busy": "how much longer pictures take beside processes that want the same cores",
+    "kills": "that runs killed at random moments lose nothing, and come out the same",
+    "scale": "seconds and memory of going on with a folder of a hundred thousand rows",
     "loop": "what judging and trying again lift alignment by, and at what cost",
     "gallery": "how quick the gallery of a long batch is in a browser",
     "creative": "whether what is named changes, and what is not stays as it is",

@@ -34,6 +34,8 @@ class Options:
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
         size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
         folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.
+        rows: that are done already; heeded by `scale` only.
+        kills: at random moments; heeded by `kills` only.
         say: gets a line on what is going on.
 
     Raises:
@@ -52,10 +54,13 @@ class Options:
     inspector: str = "pocket/inspector"
     size: str = "full"
     folder: Path | None = None
+    rows: int = 100_000
+    kills: int = 200
     say: Callable[[str], None] = lambda line: None
 
     def __post_init__(self) -> None:
-        for name, count in (("prompts", self.prompts), ("repeats", self.repeats)):
+        counts = {name: getattr(self, name) for name in ("prompts", "repeats", "rows", "kills")}
+        for name, count in counts.items():
             if count < 1:
                 raise InputError(f"{name} = {count}: must be at least 1")
         if self.first < 0:

@@ -5,6 +5,7 @@ where the input was wrong (one line says what, where, and what to do); 130 where
 by SIGTERM.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -17,6 +18,7 @@ import typer
 from ...engine.errors import DiptychError, InputError
 from ...engine.values import Wishes
 from ...prompts.row import PromptFileError
+from ..terminal import lasting_streams, output_trouble
 from .caption import caption as caption_command
 from .choose import choose
 from .evaluate import evaluate
@@ -29,7 +31,6 @@ from .options import (
     RecipeOption,
     RowOptions,
     RunOptions,
-    SeedOption,
     grouped,
     setting_option,
 )
@@ -68,7 +69,10 @@ def render(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and results.")] = Path("out"),
     text: TextOption = None,
     recipe: RecipeOption = "pocket",
-    seed: SeedOption = 0,
+    seed: Annotated[
+        int | None,
+        setting_option("seed", help="Decides every draw; 0 for files, a new one for -p, if not given."),
+    ] = None,
     wishes: Wishes,
     rows: RowOptions,
     reading: ReadingOptions,
@@ -238,13 +242,28 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+    lasting_streams()
     try:
         app(with_ray_address(sys.argv[1:]))  # exits by itself; wrong options are its business
     except (DiptychError, PromptFileError) as error:
         _stop(str(error), 2)
-    except BrokenPipeError:  # whoever read standard output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code in (0, None) and (reason := output_trouble()):
+            _stop(f"standard output cannot be written ({reason}): make room, or send it elsewhere", 1)
+        raise
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """What is left in the streams' buffers and cannot be written is no reason for a message at the very end."""
+    for stream, descriptor in ((sys.__stdout__, 1), (sys.__stderr__, 2)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, Any]:

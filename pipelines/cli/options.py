@@ -119,6 +119,9 @@ class RunOptions:
 
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Rows that failed, once more.")] = False
     fresh: Annotated[bool, typer.Option("--fresh", help="All rows once more, also those done before.")] = False
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read files of rows that are done whole; mend what is damaged.")
+    ] = False
     stats: Annotated[bool, typer.Option("--stats", help="Say where time and memory went.")] = False
     explain: Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")] = False
 

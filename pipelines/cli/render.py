@@ -1,6 +1,7 @@
 """What `diptych render` does: reads a source, renders its rows into a folder, and says what came of it."""
 
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..rendering.output.folder import FolderLostError
 from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
+from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
@@ -33,13 +35,14 @@ def run_render(
     source: str | None,
     text: list[str] | None,
     out: Path,
-    seed: int = 0,
+    seed: int | None = None,
     wishes: Mapping[str, Any] | None = None,
     reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
     retry_failed: bool = False,
     fresh: bool = False,
+    verify: bool = False,
     stats: bool = False,
     explain: bool = False,
     sweep: Sequence[str] = (),
@@ -48,12 +51,14 @@ def run_render(
 
     Args:
         make_pipe: asked once the source has shown that it can be read.
+        seed: of the batch; without, 0 for a source that has a name, and a new one for text.
         wishes: settings for all rows; a row's own come first.
         reading: how the source is read, and what becomes of variants in it.
         limit: only so many rows, from the first.
         only: only these rows, e.g. `17,40-60`.
         retry_failed: render rows that failed once more.
         fresh: render all rows once more; with `only`, those, and the others stay as they are.
+        verify: read every file of the rows that are done whole, before it is relied on.
         stats: say where time and memory went.
         explain: write beside each picture how it came about.
         sweep: settings and their values, as `guidance=1,2,4`: every row with every combination.
@@ -68,31 +73,64 @@ def run_render(
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
-    rows = itertools.islice(read_rows(source, text, seed=seed, reading=reading), limit)
-    rows = rows if swept is None else swept.rows(rows, seed=seed, alone=len(text or ()) == 1)
-    count = 1 if source == "-" else LOOK_AHEAD
-    head = list(itertools.islice(rows, count))
-    total = len(head) if len(head) < count else None
+    chosen = _seed(seed, source)
+    anew = source is None and seed is None and not retry_failed
+    if source is None and retry_failed and seed is None:
+        rows: Iterator[Row] = iter(failed_rows(out, text or ()))
+    else:
+        rows = itertools.islice(read_rows(source, text, seed=chosen, reading=reading), limit)
+        rows = rows if swept is None else swept.rows(rows, seed=chosen, alone=len(text or ()) == 1)
+    head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
+    read = _source_of(source, head, out, whole=limit is None and only is None)
     pipe = make_pipe()
-    name = source or "-p"
-    alone = source is None and total == 1
+    alone, rows = source is None and read.total == 1, itertools.chain(head, rows)
     makes = OfPipeline(pipe.local)
-    tasks = tasks_of(makes, itertools.chain(head, rows), seed=seed, alone=alone, wishes=wishes, only=numbers)
-    read = Source(name=name, title=_title(name, head, total), total=total, whole=limit is None and only is None)
-    again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None)
-    return _Run(pipe, out, read, again, swept).run(tasks, stats=stats, explain=explain)
+    tasks = tasks_of(makes, rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
+    again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
+    run = _Run(pipe, out, read, again, swept, new_seed=chosen if anew else None)
+    return run.run(tasks, stats=stats, explain=explain)
+
+
+def _source_of(source: str | None, head: Sequence[Row], out: Path, *, whole: bool) -> Source:
+    """What is known of a source by its first rows."""
+    name = source or "-p"
+    total = len(head) if len(head) < (1 if source == "-" else LOOK_AHEAD) else None
+    return Source(
+        name=name,
+        title=_title(name, head, total),
+        total=total,
+        whole=whole,
+        by_content=is_known_by_content(source, out),
+    )
+
+
+def _seed(given: int | None, source: str | None) -> int:
+    """The batch's seed: text behind -p makes another picture each time, unless its seed is said."""
+    if given is not None:
+        return given
+    return secrets.randbelow(2**32) if source is None else 0
 
 
 class _Run:
     """The part of a run that a terminal sees."""
 
-    def __init__(self, pipe: Renderer, out: Path, source: Source, again: Again, sweep: Sweep | None) -> None:
+    def __init__(
+        self,
+        pipe: Renderer,
+        out: Path,
+        source: Source,
+        again: Again,
+        sweep: Sweep | None,
+        *,
+        new_seed: int | None,
+    ) -> None:
         self.pipe = pipe
         self.out = out
         self.source = source
         self.again = again
         self.sweep = sweep
         self.shown: list[Record] = []
+        self.new_seed = new_seed  # that was chosen for this run, and is to be shown
 
     def run(self, tasks: Iterator[Task], *, stats: bool, explain: bool) -> int:
         """Returns the exit status."""
@@ -134,6 +172,8 @@ class _Run:
 
     def _how_to_go_on(self) -> str:
         command = "the same command without --fresh" if self.again.all else "the same command"
+        if self.new_seed is not None:
+            command = f"the same command with --seed {self.new_seed}"
         if (self.out / RESULTS).exists():
             return f"what was finished is in {self.out}; {command} goes on from there"
         return f"no row was finished yet; {command} begins again"
@@ -145,9 +185,11 @@ class _Run:
             results.print(results_table(rows, more=tally.done + tally.failed - len(rows)))
         for line in tally.lines():
             results.print(line, soft_wrap=True)
+        if self.new_seed is not None:
+            results.print(f"seed:          {self.new_seed} (with --seed, the same again)", soft_wrap=True)
         if (self.out / SHEET).exists():
             results.print(f"contact sheet: {self.out / SHEET}", soft_wrap=True)
-        for name in self.sweep.write_grids(self.out) if self.sweep else ():
+        for name in self.sweep.write_grids(self.out, tally.placed) if self.sweep else ():
             results.print(f"sweep:         {self.out / name}", soft_wrap=True)
         results.print(f"gallery:       {self.out / GALLERY}", soft_wrap=True)
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ...engine import extensions
 from ...engine.runner import Runner
 from ...engine.version import __version__
 from .reader import Recipe
@@ -33,7 +34,7 @@ class Environment:
             it.
         memory_bytes: the budget; `None` for no limit.
         device: the kind of hardware, as far as it decides the last bits.
-        versions: of diptych and the libraries.
+        versions: of diptych, the libraries, and the packages that bring the recipe's stages and families.
     """
 
     recipe: str
@@ -69,7 +70,7 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
         micro_batch=batching.micro_batch,
         memory_bytes=None if memory.budget_bytes == sys.maxsize else memory.budget_bytes,
         device=_hardware(memory.device),
-        versions=versions(),
+        versions=versions() | _extension_versions(recipe),
     )
 
 
@@ -90,6 +91,16 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[library] = "none"
     return found
+
+
+def _extension_versions(recipe: Recipe) -> dict[str, str]:
+    """Of the packages that bring stages and families of a recipe; what diptych has itself comes first."""
+    from ...engine.models.registry import FAMILIES as OUR_FAMILIES
+    from .build import STAGES as OUR_STAGES
+
+    stages = recipe.stages.keys() - OUR_STAGES.keys()
+    families = {key.family for stage in recipe.stages.values() for key in stage.keys} - OUR_FAMILIES.keys()
+    return extensions.packages(extensions.STAGES, stages) | extensions.packages(extensions.FAMILIES, families)
 
 
 def _hardware(device: str) -> str:

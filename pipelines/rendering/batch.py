@@ -7,29 +7,36 @@ read as the pipeline asks for them, so a source may have any number.
 
 import contextlib
 import dataclasses
+import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from ...engine.errors import InputError
+from ...engine.errors import DiptychError, InputError
+from ...engine.messages import first_line
 from ...engine.values import Failure, Outcome, Request
+from ...engine.version import __version__
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
 from ..files import picture_name, preview_bytes, preview_name
 from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
-from .gallery.gallery import Gallery
 from .output import record as records
-from .output.contact_sheet import write_sheets
 from .output.folder import FolderLostError, OutputFolder
-from .output.journal import Journal
+from .output.index import FileFacts
+from .output.journal import Entry, Journal
+from .output.places import Places, places_for
 from .output.record import Record
-from .output.tally import Tally
+from .output.tally import MOST_PLACED, Tally
+from .pages import Pages
 from .provenance.identity import identity
-from .provenance.provenance import picture_bytes, picture_id
+from .provenance.provenance import picture_bytes
 from .renderer import Renderer
+from .row_files import RowFiles
 from .rows.tasks import Task
+from .schema import SchemaError
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
@@ -42,12 +49,14 @@ class Again:
     Args:
         failed: those that failed.
         all: all of them.
-        fresh: all of them, and lines of other rows are forgotten, too.
+        fresh: all of them, and what the source made before is forgotten, rows that are not among them, too.
+        verify: none for that; but of those that are done every file is read whole.
     """
 
     failed: bool = False
     all: bool = False
     fresh: bool = False
+    verify: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,12 +68,14 @@ class Source:
         title: of the gallery.
         total: its rows, if that is known.
         whole: all of its rows are among the tasks.
+        by_content: its rows are known by what they ask for; else by their numbers in it (see `output.places`).
     """
 
     name: str
     title: str
     total: int | None = None
     whole: bool = True
+    by_content: bool = False
 
 
 def render_tasks(
@@ -94,9 +105,8 @@ def render_tasks(
         FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
-    environment = pipe.environment()
-    batch = _Batch(_begun(iter(tasks)), environment, source, again or Again(), on_row, beside)
-    results = pipe.run(batch.requests(), watch=watch)
+    batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), on_row, beside)
+    results = pipe.run(batch.requests(), watch=watch, in_order=False)
     with OutputFolder(out) as folder:
         batch.open(folder)
         try:
@@ -129,12 +139,14 @@ class _Batch:
 
     folder: OutputFolder
     journal: Journal
-    gallery: Gallery
+    pages: Pages
+    places: Places
+    files: RowFiles
 
     def __init__(
         self,
+        pipe: Renderer,
         tasks: Iterator[Task],
-        environment: Environment,
         source: Source,
         again: Again,
         on_row: Callable[[Record | None], None],
@@ -143,14 +155,15 @@ class _Batch:
         self.tally = Tally()
         self.broken_off: PromptFileError | None = None
         self._tasks = tasks
-        self._environment = environment
+        self._environment = pipe.environment()
+        self._context = _context_of(pipe, self._environment)
         self._source = source
         self._again = again
         self._on_row = on_row
         self._beside = beside
         self._started = time.perf_counter()
-        self._under_way: dict[int, tuple[Task, str]] = {}  # by number, with the id
-        self._unwritten: list[Record] = []  # what the journal could not take yet
+        self._under_way: dict[int, tuple[Task, str]] = {}  # by row, with the id
+        self._unwritten: list[tuple[Record, _Written]] = []  # what the journal could not take yet
         self._trouble = ""  # why the latest file could not be written
         self._misses = 0  # files, one after the other, that could not be written
         self._last: int | None = None  # the number of the source's last row, once that is known
@@ -158,11 +171,20 @@ class _Batch:
     def open(self, folder: OutputFolder) -> None:
         self.folder = folder
         try:
-            self.journal = Journal(folder, fresh=self._again.fresh)
+            self.journal = Journal(folder)
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
-        self.gallery = self._new_gallery()
+        self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
+        self.files = RowFiles(folder, self.journal, verify=self._again.verify)
+        others = sum(not self._is_own(row, entry) for row, entry in self.journal.entries())
+        title, total = self._source.title, self._source.total
+        if others:  # what the page shows is not this source's alone
+            title = folder.path.resolve().name or title
+            total = None if self._source.by_content else total and total + others
+        self.pages = Pages(folder, self.journal, title=title, total=total)
+        if self._again.fresh:
+            self._drop(self._is_own, with_first=True)
 
     def requests(self) -> Iterator[Request]:
         """What is to be rendered; rows that need no rendering are dealt with on the way."""
@@ -170,34 +192,35 @@ class _Batch:
         try:
             for task in self._tasks:
                 number = task.number
-                if task.request is None:
-                    self._refuse(task)
-                    continue
-                name = identity(task.request, self._environment)
-                if self._settled(task, name):
-                    entry = self.journal.entry(number)
-                    assert entry is not None, "a row that is settled has an entry"
-                    kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
-                    self.tally.skip(done=entry.done, **kinds)
-                    self._on_row(None)
-                    continue
-                self._under_way[number] = (task, name)
-                yield task.request
+                if (request := self._request(task)) is not None:
+                    yield request
             self._last = number
         except PromptFileError as error:  # raised in the end: what was read before is still rendered
             self.broken_off = error
+        except (DiptychError, GeneratorExit):
+            raise
+        except Exception as error:  # of a reader that no such file was ever tried on
+            said = first_line(error, named=True)
+            self.broken_off = PromptFileError(
+                f"{self._source.name}: reading stopped after {number} rows ({said})"
+            )
 
     def keep(self, result: Outcome | Failure) -> None:
         """Put a row's pictures on disk, then say so."""
         task, name = self._under_way.pop(result.request.row)
-        place = task.place() | {"id": name}
+        place = self._place(task, result.request.row) | {"id": name}
         started, misses = time.perf_counter(), self._misses
+        written = _Written(asked=task.asked(self._context))
         if isinstance(result, Outcome):
-            result = self._pictured(result, task)
-        if isinstance(result, Outcome):
-            self._write(records.done(result, **place))
-        else:
-            self._write(records.failed(result, **place))
+            result = self._pictured(result, task, written)
+        try:
+            made = records.done if isinstance(result, Outcome) else records.failed
+            record = made(result, **place)  # pyright: ignore[reportArgumentType]
+            record.to_json()
+        except Exception as error:  # a number that is none, say
+            fault = f"writing: {first_line(error, named=True)}"
+            record = records.refused(result.request.row, task.row.prompt, task.seed, fault, id=name)
+        self._write(record, written)
         if self._misses == misses:
             self._misses = 0
         self.tally.stage_seconds["writing"] += time.perf_counter() - started
@@ -208,47 +231,111 @@ class _Batch:
         try:
             if self._unwritten:
                 raise OSError(self._trouble)
-            if not len(self.journal):
+            if not len(self.journal) or self.journal.undecided:
                 return
-            self._leave_out()
-            self.journal.close()
-            self.gallery.close()
-            write_sheets(self.journal.records(), self.folder)
+            if self._last is not None and self._source.whole:
+                last = self._last
+                self.tally.dropped = self._drop(lambda row, entry: self.places.is_behind(row, entry, last))
+            self.pages.close()
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
         finally:
             self.tally.seconds = time.perf_counter() - self._started
 
-    def _settled(self, task: Task, name: str) -> bool:
-        """Whether an earlier run dealt with just this row, and its picture is there."""
-        entry = self.journal.entry(task.number)
-        if entry is None or entry.id != name or self._again.all:
+    def _request(self, task: Task) -> Request | None:
+        """What a row asks for, if it is to be rendered."""
+        asked = task.asked(self._context)
+        name = self._identity(task) if self.places.by_content else ""
+        if name is None:
+            return self._refuse(task, self._refused_before(task) or self.places.row_of(task.number, None))
+        row = self.places.row_of(task.number, name)
+        if task.number <= MOST_PLACED:
+            self.tally.placed[task.number] = row
+        entry = self.journal.entry(row)
+        as_asked_before = entry is not None and asked is not None and entry.known().asked == asked
+        if entry is not None and as_asked_before and self._is_settled(row, entry, asked):
+            return self._skip(task, entry)
+        name = name or self._identity(task)
+        if name is None or task.request is None:
+            return self._refuse(task, row)
+        if entry is not None and entry.id == name and self._is_settled(row, entry, asked):
+            return self._skip(task, entry)
+        with contextlib.suppress(OSError):
+            self.journal.keep_copy()
+        self._under_way[row] = (task, name)
+        return task.request if task.request.row == row else dataclasses.replace(task.request, row=row)
+
+    def _identity(self, task: Task) -> str | None:
+        """The id of a row; `None` for what is no request."""
+        if task.request is None:
+            return None
+        try:
+            return identity(task.request, self._environment)
+        except Exception as error:  # a value that no JSON can hold
+            task.refuse(first_line(error, named=True))
+            return None
+
+    def _refused_before(self, task: Task) -> int | None:
+        """The row that says already that this is no request, where rows are known by what they ask for."""
+        for row, entry in self.journal.entries():
+            if entry.id is None and not entry.done and self._is_refused_as(task, row):
+                return row
+        return None
+
+    def _is_refused_as(self, task: Task, row: int) -> bool:
+        record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
+        try:
+            return self.journal.entry(row) is not None and self.journal.record(row) == record
+        except SchemaError:
+            return False
+
+    def _place(self, task: Task, row: int) -> dict[str, Any]:
+        """Where a row stands and what else it says. Of one that is known by what it asks for, and is there
+        already, what was said first: a file's row stays that file's."""
+        if self.places.by_content and self.journal.entry(row) is not None:
+            with contextlib.suppress(SchemaError):
+                said = self.journal.record(row)
+                return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
+        return task.place()
+
+    def _is_settled(self, row: int, entry: Entry, asked: str | None) -> bool:
+        """Whether an earlier run dealt with just this row, and its files are there."""
+        if self._again.all:
             return False
         if not entry.done:
             return not self._again.failed
-        return picture_id(self.folder.path / picture_name(task.number, task.row.prompt)) == name
+        return self.files.are_sound(row, entry, asked=asked)
 
-    def _refuse(self, task: Task) -> None:
+    def _skip(self, task: Task, entry: Entry) -> None:
+        kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
+        self.tally.skip(done=entry.done, **kinds)
+        if self._source.by_content and entry.done:
+            self.tally.found(task.row.prompt)
+        self._on_row(None)
+
+    def _refuse(self, task: Task, row: int) -> None:
         """Write down a row that is no request, unless an earlier run did."""
-        record = records.refused(task.number, task.row.prompt, task.seed, task.fault, **task.place())
-        if self.journal.entry(task.number) is not None and self.journal.record(task.number) == record:
+        if self._is_refused_as(task, row):
             self.tally.skip(done=False, accepted=False)
             self._on_row(None)
         else:
-            self._write(record)
+            record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
+            self._write(record, _Written())
 
-    def _pictured(self, outcome: Outcome, task: Task) -> Outcome | Failure:
+    def _pictured(self, outcome: Outcome, task: Task, written: "_Written") -> Outcome | Failure:
         """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
         cut. Or why they are not."""
         request = outcome.request
         try:
-            for file, data in (*small_pictures(outcome).items(), *self._beside(outcome).items()):
-                self.folder.write(file, data, sync=False)
-            if outcome.draft is not None:
-                preview = preview_bytes(outcome.draft.image)
-                self.folder.write(preview_name(request.row), preview, sync=False)
             data = picture_bytes(outcome, self._environment, template=task.template)
-            self.folder.write(picture_name(request.row, request.prompt), data)
+            small = small_pictures(outcome)
+            if outcome.draft is not None:
+                small[preview_name(request.row)] = preview_bytes(outcome.draft.image)
+            for file, content in self._beside(outcome).items():
+                self.folder.write(file, content, sync=False)
+            files = [self.folder.write(file, content, sync=False) for file, content in small.items()]
+            picture = self.folder.write(picture_name(request.row, request.prompt), data)
+            written.files = (picture, *files)
             return outcome
         except OSError as error:
             reason = f"{error.strerror or error}: make room in {self.folder.path}, or bring it back"
@@ -257,18 +344,19 @@ class _Batch:
             reason = f"{type(error).__name__}: {error}"
         return Failure(request=request, stage="writing", reason=reason)
 
-    def _write(self, record: Record) -> None:
-        self._unwritten.append(record)
+    def _write(self, record: Record, written: "_Written") -> None:
+        self._unwritten.append((record, written))
         self._flush()
 
     def _flush(self) -> None:
         """Write down what the journal can take; what it cannot is tried again with the next row."""
         try:
             while self._unwritten:
-                self.journal.add(self._unwritten[0])
-                record = self._unwritten.pop(0)
+                record, written = self._unwritten[0]
+                self.journal.add(record, written.files, asked=written.asked)
+                self._unwritten.pop(0)
                 self.tally.add(record)
-                self.gallery.add(record)
+                self.pages.show(record)
                 self._on_row(record)
         except OSError as error:
             self._missed(error.strerror or str(error))
@@ -285,24 +373,28 @@ class _Batch:
             " the same command with --retry-failed goes on"
         )
 
-    def _leave_out(self) -> None:
-        """Forget rows that lie behind the end of the source, where they came from it."""
-        if self._last is None or not self._source.whole:
-            return
-        last, name = self._last, self._source.name
-        self.tally.dropped = self.journal.drop(
-            lambda row, entry: (
-                row > last
-                and entry.source is not None
-                and (entry.source == name or entry.source.startswith(f"{name}/"))
-            )
-        )
-        if self.tally.dropped:
-            self.gallery = self._new_gallery()
+    def _is_own(self, row: int, entry: Entry) -> bool:
+        return self.places.is_behind(row, entry, 0)
 
-    def _new_gallery(self) -> Gallery:
-        """A gallery of what the journal has already."""
-        gallery = Gallery(self.folder, title=self._source.title, total=self._source.total)
-        for record in self.journal.records():
-            gallery.add(record)
-        return gallery
+    def _drop(self, unwanted: Callable[[int, Entry], bool], *, with_first: bool = False) -> int:
+        """Forget rows, those behind the end of the source, say; returns how many."""
+        rows = [row for row, entry in self.journal.entries() if unwanted(row, entry)]
+        if rows:
+            self.journal.drop(rows, with_first=with_first)
+            self.pages.begin_anew(min(rows))
+        return len(rows)
+
+
+@dataclasses.dataclass
+class _Written:
+    """What is noted of a row beside its record; see `IndexLine`."""
+
+    files: tuple[FileFacts, ...] | None = None
+    asked: str | None = None
+
+
+def _context_of(pipe: Renderer, environment: Environment) -> bytes:
+    """A checksum of what decides requests, and the rows' ids, beside the rows themselves."""
+    recipe = pipe.local.recipe
+    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults))
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -31,8 +31,11 @@ class Renderer(Protocol):
         """
         ...
 
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:
-        """Outcomes and failures of any number of requests, in any order, each as soon as it is there.
+    def run(
+        self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True
+    ) -> Iterator[Outcome | Failure]:
+        """Outcomes and failures of any number of requests, each as soon as it is there and, with `in_order`,
+        those of the requests before it (which many machines do not heed).
 
         Refuses at once what can never work, but reads no request before it is iterated.
         """

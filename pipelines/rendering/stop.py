@@ -5,6 +5,7 @@ is the system's own again and ends the process at once. Nothing is corrupt then 
 there by half; a line that was cut off is taken away by the next run.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -49,9 +50,10 @@ class Stop:
         self.signal = number
         for each in self._before:
             signal.signal(each, signal.SIG_DFL)
-        cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+        cursor = _SHOW_CURSOR if sys.stderr is not None and sys.stderr.isatty() else ""
         message = f"\n{cursor}diptych: stopping; Ctrl-C again leaves at once\n"
-        os.write(2, message.encode())  # not by `print`, which may be at work just now
+        with contextlib.suppress(OSError):  # nobody listens any more
+            os.write(2, message.encode())  # not by `print`, which may be at work just now
 
 
 class Stoppable:

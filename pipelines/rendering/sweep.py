@@ -7,7 +7,7 @@ import dataclasses
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,10 @@ from ...engine.errors import InputError
 from ...engine.randomness import derive_seed
 from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
-from ..files import RESULTS, write_atomically
+from ..files import RESULTS, opened, write_atomically
 from ..sheets.grid import Labels, grid
 from .output.record import Record
-from .schema import SchemaError
+from .schema import SchemaError, bounded_lines
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -82,26 +82,33 @@ class Sweep:
             for settings in self.combinations:
                 yield dataclasses.replace(row, settings={**own, **settings})
 
-    def write_grids(self, out: Path) -> list[str]:
+    def write_grids(self, out: Path, placed: Mapping[int, int]) -> list[str]:
         """Write a grid of each prompt's pictures into the folder that they were rendered into.
 
+        Args:
+            placed: rows of the folder by their numbers among those of `rows`.
+
         Returns:
-            the names of the files: `sweep.png`, or `sweep-0001.png` and so on where there are several prompts.
+            the names of the files: `sweep.png`, or `sweep-0001.png` and so on where there are several prompts;
+            where the folder had other rows before, each is named by its first row.
 
         Raises:
             InputError: the folder cannot be read or written.
         """
         count = len(self.combinations)
+        prompts = min(MAX_GRIDS, -(-max(placed, default=0) // count))
         try:
-            lines = (out / RESULTS).read_text(encoding="utf-8").splitlines()
-            records = {record.row: record for record in map(Record.from_json, lines)}
-            prompts = min(MAX_GRIDS, -(-max(records, default=0) // count))
+            records = _records(out, {row for number, row in placed.items() if number <= prompts * count})
             names: list[str] = []
             for number in range(prompts):
+                rows = [placed.get(number * count + place + 1, 0) for place in range(count)]
+                first = next(filter(None, rows), 0)
+                moved = any(row and row != number * count + place + 1 for place, row in enumerate(rows))
                 names.append("sweep.png" if prompts == 1 else f"sweep-{number + 1:04d}.png")
-                page = [records.get(number * count + place + 1) for place in range(count)]
-                write_atomically(out / names[-1], self._grid(page, out))
-        except (OSError, UnicodeDecodeError, SchemaError) as error:
+                if moved:
+                    names[-1] = f"sweep-{first:04d}.png"
+                write_atomically(out / names[-1], self._grid([records.get(row) for row in rows], out))
+        except (OSError, SchemaError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise InputError(f"{out}: the grids of the sweep cannot be made ({reason})") from None
         return names
@@ -119,6 +126,17 @@ class Sweep:
         stream = io.BytesIO()
         grid(images, columns=len(first.values), labels=labels, side=_SIDE).save(stream, format="PNG")
         return stream.getvalue()
+
+
+def _records(out: Path, rows: Set[int]) -> dict[int, Record]:
+    """What the results in a folder say of these rows."""
+    found: dict[int, Record] = {}
+    with opened(out / RESULTS, follow=False) as file:
+        for line, _ in bounded_lines(file):
+            record = Record.from_json(line)
+            if record.row in rows:
+                found[record.row] = record
+    return found
 
 
 def _axis(text: str) -> Axis:
@@ -158,7 +176,7 @@ def _picture(record: Record | None, out: Path) -> "PIL.Image.Image | None":
     if record is None or record.picture is None:
         return None
     try:
-        with PIL.Image.open(out / record.picture) as image:
+        with opened(out / record.picture, follow=False) as file, PIL.Image.open(file, formats=["PNG"]) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+    except Exception:  # whatever a library makes of a damaged file
         return None

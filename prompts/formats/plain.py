@@ -9,7 +9,7 @@ prompt.
 import re
 from collections.abc import Iterator
 
-from ..entry import Place, rows_of
+from ..entry import Place, prompt_row, rows_of
 from ..row import Row
 from ..settings import FieldError
 from ..text import Text
@@ -29,8 +29,8 @@ def read_plain(text: Text) -> Iterator[Row]:
             continue
         if _OPTION.match(line):
             yield from read_options(line, place)
-        elif _QUOTED.fullmatch(line):
-            yield from rows_of({"prompt": _unquoted(line)}, place)
+        elif "--" not in line or _QUOTED.fullmatch(line):
+            yield prompt_row(_unquoted(line), place)
         else:
             yield from _with_options(line, place)
 

@@ -2,20 +2,27 @@
 
     ["a boat", {"prompt": "a cat", "seed": 7}]
     {"defaults": {"steps": 20}, "rows": [...]}          (also "prompts", "items", "data")
-    {"17": {"prompt": "a boat"}, "18": {...}}           (each a row; its key becomes a note)
+    {"17": {"prompt": "a boat"}, "18": "a cat"}         (each a row; its key becomes a note)
     {"prompt": "a boat", "seed": 7}                     (several of them may follow each other)
 
 The file is walked with a `Cursor`, which holds one entry at a time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol
 
 from ...engine.messages import nearest
 from ..entry import Place, defaults_of, rows_of
 from ..row import Row
-from ..settings import FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
+from ..settings import KNOWN_NAMES, FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
 
+_ABOUT = frozenset(  # names of text that is about a file, not a row of it
+    plain_name(name)
+    for name in (
+        *("title", "name", "version", "author", "authors", "licence", "license", "comment", "comments", "note"),
+        *("notes", "date", "created", "url", "source", "schema", "$schema", "id", "category", "tags", "model"),
+    )
+)
 _LISTS = ("rows", "prompts", "items", "data")
 _DEFAULTS = "defaults"
 _KEY = "key"
@@ -67,6 +74,8 @@ def _elements(cursor: Cursor, defaults: Fields) -> Iterator[Row]:
 def _object(cursor: Cursor) -> Iterator[Row]:
     whole = _place(cursor)
     defaults, fields, rows = Fields(), dict[str, object](), False
+    texts: list[tuple[str, str, Place]] = []  # rows, if there is one that is an object
+    keyed = False
     for key in cursor.names():
         place = _place(cursor)
         if plain_name(key) in _LISTS and cursor.kind() == "list":
@@ -80,12 +89,26 @@ def _object(cursor: Cursor) -> Iterator[Row]:
                 raise place.error("defaults stand behind the rows that they are for: put them first")
             defaults = defaults_of(value, place)
         elif isinstance(value, Mapping) and has_prompt(value):
-            rows = True
+            rows = keyed = True
+            yield from _texts(texts, defaults)
+            texts.clear()
             yield from _entry({_KEY: key, **value}, place, defaults)
+        elif isinstance(value, str) and plain_name(key) not in _ABOUT | KNOWN_NAMES:
+            texts.append((key, value, place))
+            if keyed:
+                yield from _texts(texts, defaults)
+                texts.clear()
         else:
             fields[key] = value
+    fields |= {key: text for key, text, _ in texts}
     if has_prompt(fields) or not rows:
         yield from _entry(fields, whole, defaults)
+
+
+def _texts(texts: Iterable[tuple[str, str, Place]], defaults: Fields) -> Iterator[Row]:
+    """The rows of texts beside objects: each is a prompt under a key."""
+    for key, text, place in texts:
+        yield from _entry({_KEY: key, "prompt": text}, place, defaults)
 
 
 def _entry(value: object, place: Place, defaults: Fields) -> Iterator[Row]:

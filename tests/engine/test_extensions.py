@@ -60,3 +60,11 @@ def test_two_of_one_name_are_refused(install: Install) -> None:
     install(extensions.FAMILIES, oak="decimal:Decimal")
     with pytest.raises(InputError, match="is brought by decimal:Decimal and fractions:Fraction: remove one"):
         extension(extensions.FAMILIES, "oak")
+
+
+def test_packages_are_told_by_what_they_bring() -> None:
+    """Of pytest's own, which is installed wherever these tests run."""
+    entries = importlib.metadata.entry_points(group="console_scripts", name="pytest")
+    version = importlib.metadata.version("pytest")
+    assert entries and extensions.packages("console_scripts", ["pytest", "nobody"]) == {"pytest": version}
+    assert extensions.packages("console_scripts", ["nobody"]) == {}

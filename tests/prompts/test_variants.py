@@ -1,5 +1,6 @@
 """Variants and wildcards: what they become, by chance and in full, and what they may not do."""
 
+import itertools
 import os
 import random
 from collections import Counter
@@ -113,7 +114,7 @@ def test_rows_without_a_seed_are_told_theirs_by_their_number() -> None:
     asked: list[int] = []
     rows = [row("{a|b}"), row("c"), row("{a|b}", settings={"seed": 7})]
     list(resolve(rows, seed_of=lambda number: asked.append(number) or 5))
-    assert asked == [1, 2, 3]
+    assert asked == [1]  # where something is to be chosen, and the row has none of its own
     made = [each.prompt for each in resolve([row("{a|b|c|d|e|f}")] * 9, seed_of=lambda number: 5)]
     assert len(set(made)) == 1
 
@@ -260,3 +261,25 @@ def test_a_wildcard_file_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert "holds no line" in fault("__empty__", tmp_path)
     with pytest.raises(PromptFileError, match=r"is no folder"):
         list(resolve([row("a")], wildcards=tmp_path / "none"))
+
+
+def test_any_number_of_variants_comes_as_it_is_asked_for() -> None:
+    rows = resolve([row(" ".join(["{a|b|c|d|e|f|g|h|i|j}"] * 8))], combinatorial=True, most=10**8)
+    first = list(itertools.islice(rows, 5000))
+    assert first[0].prompt == "a a a a a a a a" and len({each.prompt for each in first}) == 5000
+
+
+def test_variants_beyond_the_most_that_may_be_are_a_fault_behind_the_others() -> None:
+    template = " ".join(["{a|b|c|d|e|f|g|h|i|j}"] * 4)
+    found = list(resolve([row(template)], combinatorial=True, most=5000))
+    assert len(found) == 5001 and all(each.fault is None for each in found[:-1])
+    assert "more than 5000 variants" in (found[-1].fault or "")
+    (few,) = resolve([row(template)], combinatorial=True, most=900)
+    assert "more than 900 variants" in (few.fault or "")
+
+
+def test_a_row_with_a_fault_comes_as_often_as_it_would_without() -> None:
+    bad = row("a {red|blue} boat", fault="steps = 0: must be at least 1")
+    found = list(resolve([bad, row("a cat")], combinatorial=True))
+    assert [each.prompt for each in found] == ["a red boat", "a blue boat", "a cat"]
+    assert [each.fault for each in found] == [bad.fault, bad.fault, None]

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
-from ...files import GALLERY
+from ...files import GALLERY, opened
 from ...sheets.thumbnails import MAX_CELLS, candidates_name, thumbnail_name
 from ..output.choices import Choices
 from ..output.folder import OutputFolder
@@ -74,7 +74,34 @@ class Gallery:
         self._details: list[str] = []
         self._saved = True  # the last part is on disk as it is here
         self._page_written = False
+        self._as_it_lies = False  # nothing of it must be written
         self._due = clock()  # when to write again
+
+    @classmethod
+    def adopted(
+        cls, folder: OutputFolder, *, title: str, before: str, total: int | None, parts: Sequence[int]
+    ) -> "Gallery | None":
+        """The gallery that an earlier run left in the folder; `None` where its last part cannot be gone on
+        with.
+
+        Args:
+            before: the title that it has.
+            parts: rows in each of its parts.
+        """
+        gallery = cls(folder, title=title, total=total)
+        if parts and parts[-1] < PART_ROWS:
+            for lines, name in ((gallery._rows, "rows"), (gallery._details, "details")):
+                lines += _lines_of(folder.path / f"gallery/{name}-{len(parts):04d}.js")
+                if len(lines) != parts[-1]:
+                    return None
+        gallery._parts = list(parts)
+        gallery._page_written = gallery._as_it_lies = title == before and bool(parts)
+        return gallery if parts else None
+
+    @property
+    def parts(self) -> list[int]:
+        """Rows in each."""
+        return list(self._parts)
 
     def add(self, record: Record) -> None:
         """Show a row. Most calls only remember it; what cannot be written is tried again with a later row."""
@@ -84,7 +111,7 @@ class Gallery:
         self._rows.append(json_line(_row(record, self.folder.path)))
         self._details.append(json_line(_details(record, self.folder.path)))
         self._parts[-1] += 1
-        self._saved = False
+        self._saved = self._as_it_lies = False
         now = self._clock()
         if now >= self._due or self._parts[-1] == PART_ROWS:
             self._due = now + WRITE_EVERY_S
@@ -97,7 +124,7 @@ class Gallery:
         Raises:
             OSError: it cannot be written.
         """
-        if self._parts:
+        if self._parts and not self._as_it_lies:
             self._write(running=False)
 
     def _write(self, *, running: bool) -> None:
@@ -228,10 +255,21 @@ def _call(name: str, number: int, lines: list[str]) -> bytes:
     return f"diptych.{name}({number},[\n{values}\n]);\n".encode()
 
 
+def _lines_of(path: Path) -> list[str]:
+    """The lines that `_call` made a script of; none, if it is another."""
+    try:
+        with opened(path, follow=False) as file:
+            head, *lines, last = file.read().decode().splitlines()
+    except (OSError, ValueError):
+        return []
+    whole = head.startswith("diptych.") and last == "]);"
+    return [line.removesuffix(",") for line in lines] if whole else []
+
+
 def _png_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a PNG file in pixels (PNG specification, section 11.2.1); `None` if it is none."""
     try:
-        with path.open("rb") as file:
+        with opened(path, follow=False) as file:
             magic, width, height = _PNG_HEADER.unpack(file.read(_PNG_HEADER.size))
     except (OSError, struct.error):
         return None

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files import GALLERY, SHEET
+from ...files import GALLERY, SHEET, opened
 from ...sheets.drawn_text import font, line_height, write
 from ...sheets.palette import FAINT, GOOD, PAPER, POOR
 from ...sheets.thumbnails import thumbnail_name
@@ -35,8 +35,15 @@ _PROMPT_LINES = 2
 _FOOT = 34
 
 
-def write_sheets(records: Iterable[Record], folder: OutputFolder) -> list[str]:
+def write_sheets(
+    records: Iterable[Record], folder: OutputFolder, *, done: int | None = None, since: int = 1
+) -> list[str]:
     """Write the sheets of a batch, and take away those of a longer one that lay there.
+
+    Args:
+        records: by row.
+        done: how many have pictures; without it, all `records` are read to know.
+        since: the first row that is not as the sheets that lie there show it.
 
     Returns:
         their names in the folder: `contact_sheet.png`, `contact_sheet-2.png` and so on; none without pictures.
@@ -50,13 +57,20 @@ def write_sheets(records: Iterable[Record], folder: OutputFolder) -> list[str]:
         page = list(itertools.islice(shown, SHEET_PICTURES))
         if not page:
             break
-        more = sum(1 for _ in shown) if number == MAX_SHEETS else 0
+        more = _rest(shown, done) if number == MAX_SHEETS else 0
         names.append(sheet_name(number))
-        folder.write(names[-1], contact_sheet(page, folder.path, more=more), sync=False)
+        untouched = len(page) == SHEET_PICTURES and page[-1].row < since and not more
+        if not untouched or not (folder.path / names[-1]).is_file():
+            folder.write(names[-1], contact_sheet(page, folder.path, more=more), sync=False)
     for path in folder.path.glob("contact_sheet*.png"):
         if re.fullmatch(r"contact_sheet(-\d+)?\.png", path.name) and path.name not in names:
             path.unlink(missing_ok=True)
     return names
+
+
+def _rest(shown: Iterable[Record], done: int | None) -> int:
+    """The pictures that the sheets have no room for."""
+    return sum(1 for _ in shown) if done is None else max(0, done - MAX_SHEETS * SHEET_PICTURES)
 
 
 def sheet_name(number: int) -> str:
@@ -110,9 +124,9 @@ def _small(record: Record, out: Path) -> "PIL.Image.Image | None":
     if file is None:
         return None
     try:
-        with PIL.Image.open(file) as picture:
+        with opened(file, follow=False) as data, PIL.Image.open(data, formats=["PNG", "WEBP"]) as picture:
             small = picture.convert("RGB")
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+    except Exception:  # whatever a library makes of a damaged file
         return None
     small.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
     return small

@@ -4,18 +4,23 @@ A folder can go while it is written into: removed, or unmounted, so that what li
 folder of the disk below. Nothing is written there.
 """
 
+import contextlib
 import errno
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ....engine.errors import DiptychError, InputError
-from ...files import GALLERY, RESULTS, SHEET, prepare_folder, sweep, write_atomically
-from .lock import FolderLock
+from ...files import GALLERY, RESULTS, SHEET, opened, prepare_folder, sweep, what_it_is, write_atomically
+from .index import INDEX, FileFacts
+from .lock import LOCK, FolderLock
 
-_FILES = (RESULTS, GALLERY, SHEET)
-_FOLDERS = ("previews", "gallery")
+_FILES = (RESULTS, GALLERY, SHEET, LOCK, INDEX)
+FOLDERS = ("previews", "gallery", "gallery/thumbnails", "gallery/candidates")
+"""In the output folder; all but the second hold small pictures of rows."""
+MOST_BYTES = 2**30  # of a file that is looked at whole
 
 
 class FolderLostError(DiptychError):
@@ -60,20 +65,61 @@ class OutputFolder:
         if not os.path.samestat(self.path.stat(), os.fstat(self._itself)):
             raise OSError(errno.ESTALE, "the folder was replaced, or unmounted")
 
-    def write(self, name: str, data: bytes, *, sync: bool = True) -> None:
+    def write(self, name: str, data: bytes, *, sync: bool = True) -> FileFacts:
         """The file `name` holds `data`, with `sync` safely on disk, when this returns; see `write_atomically`.
+
+        Returns:
+            by what it is known again.
 
         Raises:
             OSError: it cannot be written; the file is as it was.
         """
         self.check()
         write_atomically(self.path / name, data, sync=sync)
+        changed = (self.path / name).lstat().st_mtime_ns
+        return FileFacts(name, len(data), changed, checksum_of(data))
+
+    def looks_as_it_was(self, facts: FileFacts) -> bool:
+        """Whether a file has the size and the time of change that it had; it is not read."""
+        try:
+            seen = os.lstat(f"{self.path}/{facts.name}")
+        except OSError:
+            return False
+        return seen.st_size == facts.size and seen.st_mtime_ns == facts.changed
+
+    def facts_of(self, name: str) -> FileFacts | None:
+        """By what a file is known again, all of which is read for it; `None` if it is not there, or no file."""
+        try:
+            with opened(self.path / name, follow=False) as file:
+                changed = os.fstat(file.fileno()).st_mtime_ns
+                data = file.read(MOST_BYTES + 1)
+        except OSError:
+            return None
+        return FileFacts(name, len(data), changed, checksum_of(data)) if len(data) <= MOST_BYTES else None
+
+    def times(self) -> dict[str, int]:
+        """When something was last added to the folders in it, or taken away."""
+        found: dict[str, int] = {}
+        for name in FOLDERS:
+            with contextlib.suppress(OSError):
+                found[name] = (self.path / name).lstat().st_mtime_ns
+        return found
+
+
+def checksum_of(data: bytes) -> str:
+    """Sixteen hex digits."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def _refuse_what_is_in_the_way(path: Path) -> None:
-    for name in _FILES:
-        if (path / name).is_dir():
-            raise InputError(f"{path / name}: is a folder where a file must be: move it, or use another -o")
-    for name in _FOLDERS:
-        if (path / name).exists() and not (path / name).is_dir():
-            raise InputError(f"{path / name}: is a file where a folder must be: move it, or use another -o")
+    """Raises `InputError` where something is a link, which would be followed out of the folder, or of another
+    kind than it must be."""
+    for names, wanted in ((_FILES, ""), (FOLDERS, "a folder")):
+        for name in names:
+            try:
+                kind = what_it_is(path / name, follow=False)
+            except OSError:
+                continue  # it is not there yet
+            if kind != wanted:
+                said = f"is {kind or 'a file'} where {wanted or 'a file'} must be"
+                raise InputError(f"{path / name}: {said}: move it, or use another -o")

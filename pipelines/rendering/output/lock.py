@@ -57,7 +57,8 @@ class FolderLock:
 
     def _taken(self) -> int | None:
         """The descriptor of the locked file; -1 where there are no locks; `None` if it must be tried again."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | no_links, 0o644)
         try:
             if fcntl is None:
                 raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

@@ -14,9 +14,11 @@ from ...files import picture_name, preview_name
 from ..schema import SchemaError, fit, parse_json
 from .lines import CandidateLine, FactLine, candidate_lines, fact_line
 
-VERSION = 3
+VERSION = 4
 """Of the lines that are written. 1 did not tell what was asked for from what was added, nor what was left out;
-2 did not say its number."""
+2 did not say its number; 3 did not say the row's in its source."""
+MOST_ROWS = 10**12
+_HIGHEST = 1000  # version that may ever be written
 
 
 class LaterVersionError(SchemaError):
@@ -43,13 +45,14 @@ class Record:
         error: why the row failed.
         settings: what the row was carried out with, beside prompt and seed; a row of a prompt file may set it.
         source, line: where the row stands, as it was named.
+        number: of the row in its source, from 1; rows that others made in the folder do not count.
         template: the prompt as written there, if it was filled in (wildcards, say).
         notes: what else the row said there.
         id: names all that the row's picture depends on (see `identity`); `None` for what was no request at all.
     """
 
     version: int = dataclasses.field(default=VERSION, compare=False)
-    row: Annotated[int, msgspec.Meta(ge=1)]
+    row: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
     prompt: str
     resolved_prompt: str | None = None
     seed: int
@@ -66,6 +69,7 @@ class Record:
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     source: str | None = None
     line: int | None = None
+    number: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)] | None = None
     template: str | None = None
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
     id: str | None = None
@@ -91,7 +95,8 @@ class Record:
         """It would be accepted, if nothing had been left out."""
         if self.accepted or not self.left_out or self.score is None:
             return False
-        return self.score >= self.settings.get("accept", Policy().accept)
+        accept = self.settings.get("accept")
+        return self.score >= (accept if isinstance(accept, (int, float)) else Policy().accept)
 
     @property
     def preview(self) -> str | None:
@@ -202,14 +207,16 @@ def _check(record: Record) -> None:
     for place, fact in enumerate(record.facts):
         start, end = fact.get("span") or (0, 0)
         if not start <= end <= len(record.prompt):
-            raise SchemaError(f"facts[{place}].span: must be a place in the prompt, is {start} to {end}")
+            raise SchemaError(
+                f"facts[{place}].span: must be a place in the prompt, is {shown(start)} to {shown(end)}"
+            )
 
 
 def _version_of(values: dict[str, Any]) -> int:
     """The version that a line is of; the first two did not say so."""
     version = values.get("version", 2 if "left_out" in values else 1)
-    if type(version) is not int or version < 1:
-        raise SchemaError(f"version: must be a whole number from 1 on, is {version!r}")
+    if type(version) is not int or not 1 <= version <= _HIGHEST:
+        raise SchemaError(f"version: must be a whole number from 1 on, is {shown(version)}")
     if version > VERSION:
         raise LaterVersionError(f"version {version} is later than {VERSION}, the last one read: update diptych")
     return version

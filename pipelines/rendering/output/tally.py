@@ -3,7 +3,11 @@
 import dataclasses
 from collections import defaultdict
 
+from ....engine.values.setting import shown
 from .record import Record
+
+_MOST_THERE = 5
+MOST_PLACED = 40_000
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -16,6 +20,8 @@ class Tally:
         partial, partial_before: of them all, rows with a picture that does not show some of what was asked,
             since the plan left it out.
         older: rows of an earlier version of this engine, whose scores are of the whole plan.
+        there: prompts of pictures that were asked for and are there, where that is worth saying; not of all.
+        placed: rows of the folder by their numbers in the source, the first `MOST_PLACED` of them.
         dropped: rows that the source has no more; their lines were taken out of the results.
         stage_seconds: by stage, and for writing.
         seconds: in all, by a clock that does not jump.
@@ -31,6 +37,8 @@ class Tally:
     partial_before: int = 0
     older: int = 0
     dropped: int = 0
+    there: list[str] = dataclasses.field(default_factory=list)
+    placed: dict[int, int] = dataclasses.field(default_factory=dict)
     stage_seconds: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
     seconds: float = 0.0
 
@@ -60,6 +68,11 @@ class Tally:
         self.partial_before += partial
         self.older += older and done
 
+    def found(self, prompt: str) -> None:
+        """The picture that was asked for is there already."""
+        if len(self.there) < _MOST_THERE:
+            self.there.append(prompt)
+
     def lines(self) -> list[str]:
         """The summary, for a reader: what came of the rows; how quickly; where the time went."""
         done, failed = self.done + self.done_before, self.failed + self.failed_before
@@ -75,6 +88,8 @@ class Tally:
             rest = max(0.0, self.seconds - sum(self.stage_seconds.values()))
             times = [*self.stage_seconds.items(), ("loading and the rest", rest)]
             lines.append(f"time: {', '.join(f'{name} {_time(seconds)}' for name, seconds in times)}")
+        for prompt in self.there:
+            lines.append(f"there already, of this seed and these settings: {shown(prompt)}")
         if self.older:
             rows = f"{_count(self.older, 'row')} of an earlier version of diptych"
             lines.append(f"{rows}: left with scores of the whole plan; --fresh renders and judges anew")

@@ -13,9 +13,10 @@ import PIL.Image
 import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
+from ....engine.messages import first_line
 from ....engine.values import Outcome, Plan, Request
 from ....engine.values.start import Start
-from ...files import png_bytes
+from ...files import opened, png_bytes
 from ...recipes.environment import Environment
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
@@ -27,6 +28,7 @@ from .start_text import parse_start, parse_wording, start_summary, start_text
 
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
+FORMATS = ("PNG", "JPEG", "WEBP")  # of pictures that are ever opened
 
 
 def history_of(outcome: Outcome, environment: Environment, *, template: str | None = None) -> History:
@@ -103,14 +105,15 @@ def read_chunks(path: Path) -> dict[str, str]:
         InputError: it cannot be read, or is no picture.
     """
     try:
-        with PIL.Image.open(path) as image:
+        with opened(path) as file, PIL.Image.open(file, formats=FORMATS) as image:
             return {str(key): value for key, value in image.info.items() if isinstance(value, str)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: check the path") from None
     except PIL.UnidentifiedImageError:
         raise InputError(f"{path}: is no picture: name a PNG file made by diptych") from None
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read ({error}): name a sound PNG file made by diptych") from None
+    except Exception as error:  # a picture library has a dozen ways to say that a file is damaged
+        said = getattr(error, "strerror", None) or first_line(error)
+        raise InputError(f"{path}: cannot be read ({said}): name a sound PNG file made by diptych") from None
 
 
 def read_history(path: Path) -> History:

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 
-_DAMAGED = (ValueError, OSError, RuntimeError, SyntaxError, PIL.Image.DecompressionBombError)
-"""What is raised where a picture is none, or tokens have no shape."""
-
-
 def start_text(start: Start) -> str:
     """The start as JSON. What `parse_start` makes of it is equal to it."""
     redraw = start.redraw if isinstance(start.redraw, (int, float)) else start.redraw.int().tolist()
@@ -50,7 +46,7 @@ def parse_start(text: str, where: str) -> Start:
     """
     try:
         return _start(fit(parse_json(text), StartText))
-    except (InputError, *_DAMAGED) as error:
+    except Exception as error:  # whatever a picture library, or torch, makes of damaged text
         damaged = "what it started from is damaged, or of another version of diptych"
         raise InputError(f"{where}: {damaged}: {first_line(error)}") from None
 

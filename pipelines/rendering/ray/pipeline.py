@@ -14,6 +14,7 @@ import itertools
 import logging
 import math
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputErr
 from ....engine.memory import EventLog
 from ....engine.messages import first_line
 from ....engine.values import Failure, Outcome, Request
+from ....engine.values.setting import shown
 from ....engine.watch import Quiet, Watcher
 from ...recipes.environment import Environment
 from ...recipes.reader import Recipe
@@ -38,6 +40,7 @@ STAGE = "worker"
 
 ATTEMPTS = 2  # at a chunk, and then at each of its rows alone, where the worker was lost
 _POLL_S = 0.2
+_KNOCK_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -135,8 +138,10 @@ class RayTextToImage:
         """What the workers make pictures with."""
         return self._environment
 
-    def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Result]:
-        """Carry out requests, which are read as workers become free.
+    def run(
+        self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = False
+    ) -> Iterator[Result]:
+        """Carry out requests, which are read as workers become free. `in_order` is not heeded.
 
         Returns:
             an Outcome or Failure for each, in the order in which workers finish.
@@ -271,6 +276,25 @@ class _Chunks:
         self._again.extend(chunk)
 
 
+def _knock(address: str) -> None:
+    """Make sure that somebody listens at an address; Ray itself would try for twenty seconds.
+
+    Raises:
+        InputError: nobody does, or it is no address.
+    """
+    if address in (LOCAL, "auto"):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    hint = "is it the address of a running cluster?"
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(f"--ray {shown(address)}: write HOST:PORT, ray://HOST:PORT, auto or local")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise InputError(f"--ray {shown(address)}: nobody answers ({reason}): {hint}") from None
+
+
 def _connected(address: str) -> tuple[Any, bool]:
     """Ray, and whether it was started here rather than found running."""
     if address == LOCAL:
@@ -284,6 +308,7 @@ def _connected(address: str) -> tuple[Any, bool]:
     if ray.is_initialized():
         return ray, False
     logging.getLogger("ray").setLevel(logging.ERROR)
+    _knock(address)
     options = {"include_dashboard": False} if address == LOCAL else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)

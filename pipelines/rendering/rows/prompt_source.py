@@ -10,20 +10,23 @@ A row that was made of a picture or of results is what was carried out: no varia
 import dataclasses
 import functools
 import io
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.variants import MAX_VARIANTS, resolve
+from ...files import opened
 from ..output.record import LaterVersionError, Record
 from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
-from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
+from ..schema import SchemaError, bounded_lines
 
+_LOOKED_AT = 64  # lines of a `.jsonl`, to know whether it holds results
 WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if none is named
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")  # PNG, JPEG, WebP
 
@@ -86,19 +89,21 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
         InputError: it is a picture that does not say what it was made of.
     """
     if source == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed: name a prompt file, or give text with -p")
         return read_prompts(sys.stdin.buffer, format=format)
     path = Path(source)
-    if format is not None or not path.is_file():
-        return read_prompts(path, format=format)
     try:
-        with path.open("rb") as file:
+        if format is not None or not path.is_file():
+            return read_prompts(path, format=format)
+        with opened(path) as file:
             head = file.read(16)
-            first = head + file.readline(MAX_CHARACTERS) if path.suffix == ".jsonl" else b""
-    except OSError:
+            results = path.suffix == ".jsonl" and _holds_records(file)
+    except (OSError, ValueError):
         return read_prompts(path)  # which says what is the matter
     if head.startswith(_PICTURES):
         return iter(_picture_rows(path))
-    return _result_rows(path) if _is_record(first) else read_prompts(path)
+    return _result_rows(path) if results else read_prompts(path)
 
 
 def text_rows(texts: Iterable[str]) -> Iterator[Row]:
@@ -129,7 +134,7 @@ def _picture_rows(path: Path) -> list[Row]:
 
 def _result_rows(path: Path) -> Iterator[Row]:
     """The rows of a file of results as it is now: a run may be adding to it, this one even."""
-    with path.open("rb") as lines:
+    with opened(path) as lines:
         end = lines.seek(0, io.SEEK_END)
         lines.seek(0)
         left = end
@@ -155,6 +160,13 @@ def _row(
         settings={**settings, "seed": seed},
         template=prompt if template is None else template,
     )
+
+
+def _holds_records(file: BinaryIO) -> bool:
+    """Whether a file holds results: one of the first lines is of ours, though others may be damaged."""
+    file.seek(0)
+    lines = itertools.islice(bounded_lines(file), _LOOKED_AT)
+    return any(_is_record(line) for line, _ in lines)
 
 
 def _is_record(line: bytes) -> bool:

@@ -1,18 +1,22 @@
 """Rows of a source become tasks: numbered, with a seed and a request, or with the reason why there is none.
 
-Everything here is lazy: a source may have any number of rows.
+Everything here is lazy: a source may have any number of rows, and no request is made before it is asked for.
 """
 
 import dataclasses
+import functools
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ....engine.errors import InputError
+from ....engine.errors import Cancelled, InputError
+from ....engine.messages import first_line
 from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
 from ..schema import MAX_DEPTH
+from .image_rows import has_image_input
 from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
@@ -25,16 +29,33 @@ class Task:
 
     Args:
         number: of the row in its source, from 1.
-        seed: the row's own, or one made of the batch's seed and the row's number.
-        request: `None` for a row that is no valid request.
-        fault: why there is no request.
+        makes: its request.
+        settings: all that hold for it, its seed aside; its own are among them.
+        given_seed: the row's own, or one made of the batch's seed and the row's number.
     """
 
     number: int
     row: Row
-    seed: int
-    request: Request | None = None
-    fault: str = ""
+    makes: RequestMaker
+    settings: Mapping[str, Any]
+    given_seed: Any
+
+    @property
+    def request(self) -> Request | None:
+        """`None` for a row that is no valid request."""
+        return self._made if isinstance(self._made, Request) else None
+
+    @property
+    def fault(self) -> str:
+        """Why there is no request."""
+        return "" if isinstance(self._made, Request) else self._made
+
+    @property
+    def seed(self) -> int:
+        """As it is carried out."""
+        if isinstance(self._made, Request):
+            return self._made.seed
+        return self.given_seed if type(self.given_seed) is int else 0
 
     @property
     def template(self) -> str | None:
@@ -44,7 +65,38 @@ class Task:
     def place(self) -> dict[str, Any]:
         """Where the row stands and what else it says, for its record."""
         notes = {str(name): _plain(value) for name, value in self.row.notes.items()}
-        return {"source": self.row.source, "line": self.row.line, "template": self.template, "notes": notes}
+        place = {"source": self.row.source, "line": self.row.line, "number": self.number}
+        return {**place, "template": self.template, "notes": notes}
+
+    def asked(self, context: bytes) -> str | None:
+        """A checksum of all that decides the request, which is much quicker than making it; `None` where files
+        that the row names decide it, too.
+
+        Args:
+            context: what decides it beside the row: recipe, mode, version.
+        """
+        if has_image_input(self.settings) or self.row.fault is not None:
+            return None
+        said = repr((self.row.prompt, self.settings, self.given_seed)).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(said, digest_size=8, key=context).hexdigest()
+
+    def refuse(self, why: str) -> None:
+        """It is no valid request after all."""
+        vars(self)["_made"] = f"{self.row.place}: {why}"
+
+    @functools.cached_property
+    def _made(self) -> Request | str:
+        """The request, or why there is none. Whatever is the matter with a row does not stop the others."""
+        try:
+            if self.row.fault is not None:
+                raise InputError(self.row.fault)
+            return self.makes.request(self.row, self.settings, seed=self.given_seed, number=self.number)
+        except InputError as error:
+            return f"{self.row.place}: {error}"
+        except Cancelled:
+            raise
+        except Exception as error:  # of a picture library, say, that no bad file was ever tried on
+            return f"{self.row.place}: {first_line(error, named=True)}"
 
 
 def tasks_of(
@@ -70,20 +122,11 @@ def tasks_of(
             if number >= only.last:
                 return
             continue
-        yield _task(makes, number, row, seed if alone else derive_seed(seed, number), wishes or {})
-
-
-def _task(makes: RequestMaker, number: int, row: Row, seed: int, wishes: Mapping[str, Any]) -> Task:
-    settings = {**wishes, **row.settings}
-    own_seed = settings.pop("seed", seed)
-    try:
-        if row.fault is not None:
-            raise InputError(row.fault)
-        request = makes.request(row, settings, seed=own_seed, number=number)
-    except InputError as error:
-        shown_seed = own_seed if type(own_seed) is int else seed
-        return Task(number=number, row=row, seed=shown_seed, fault=f"{row.place}: {error}")
-    return Task(number=number, row=row, seed=request.seed, request=request)
+        settings = {**wishes, **row.settings} if wishes else {**row.settings}
+        own = settings.pop("seed", None)
+        if own is None:
+            own = seed if alone else derive_seed(seed, number)
+        yield Task(number=number, row=row, makes=makes, settings=settings, given_seed=own)
 
 
 class Numbers:

@@ -27,6 +27,7 @@ def render_into(
     name: str = "p.txt",
     only: str | None = None,
     whole: bool = True,
+    by_content: bool = False,
     again: Again | None = None,
     seed: int = 0,
     alone: bool = False,
@@ -42,7 +43,13 @@ def render_into(
         pipe,
         tasks,
         out,
-        source=Source(name=name, title="test", total=len(prompts) or None, whole=whole and only is None),
+        source=Source(
+            name=name,
+            title="test",
+            total=len(prompts) or None,
+            whole=whole and only is None,
+            by_content=by_content,
+        ),
         again=again,
         watch=watch,
         on_row=on_row,
@@ -51,7 +58,7 @@ def render_into(
 
 def files_in(out: Path) -> dict[str, bytes]:
     """Every file in a folder and below, by name, as it must be the same again: without times, and without the
-    gallery's own files, which say when they were written."""
+    gallery's own files and the index, which say when files were written."""
     files = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
     kept = {name: path.read_bytes() for name, path in files.items() if not _is_page(name)}
     lines = [json.loads(line) for line in kept.pop("results.jsonl", b"").splitlines()]
@@ -60,7 +67,7 @@ def files_in(out: Path) -> dict[str, bytes]:
 
 
 def _is_page(name: str) -> bool:
-    return name == "index.html" or (name.startswith("gallery/") and name.endswith(".js"))
+    return name in ("index.html", ".diptych.index") or (name.startswith("gallery/") and name.endswith(".js"))
 
 
 @pytest.fixture

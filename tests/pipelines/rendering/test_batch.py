@@ -27,7 +27,7 @@ KEYS = [
     "accepted",
 ]
 KEYS += ["facts", "left_out", "candidates", "timings", "error"]
-KEYS += ["settings", "source", "line", "template", "notes", "id"]
+KEYS += ["settings", "source", "line", "number", "template", "notes", "id"]
 
 Lines = Callable[[Path], list[dict[str, Any]]]
 
@@ -38,6 +38,7 @@ def test_the_folder_holds_what_was_promised(
     out = tmp_path / "out"
     tally = render(pipe, out, "a red boat", "ein grünes Boot", guidance_scale=3)
     assert sorted(os.listdir(out)) == [
+        ".diptych.index",
         "0001-a-red-boat.png",
         "0002-ein-grunes-boot.png",
         "contact_sheet.png",
@@ -188,7 +189,7 @@ def test_a_chain_without_drafts_has_no_previews(
 ) -> None:
     class Undrafted(TextToImage):
         def run(
-            self, requests: Iterable[Request], *, watch: Watcher | None = None
+            self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True
         ) -> Iterator[Outcome | Failure]:
             for outcome in super().run(requests, watch=watch):
                 assert isinstance(outcome, Outcome)

@@ -84,11 +84,11 @@ def test_a_line_that_cannot_be_written_is_written_with_a_later_row(
 ) -> None:
     add, told = Journal.add, list[int]()
 
-    def sometimes(self: Any, record: Any) -> None:
+    def sometimes(self: Any, record: Any, *more: Any, **noted: Any) -> None:
         if record.row == 2 and len(told) < 3:
             told.append(record.row)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        add(self, record)
+        add(self, record, *more, **noted)
 
     monkeypatch.setattr(Journal, "add", sometimes)
     tally = render(make_pipe(wave=1), tmp_path, *[f"a boat {i}" for i in range(6)])
@@ -105,10 +105,10 @@ def test_lines_that_can_never_be_written_end_in_one_clear_line_and_can_be_gone_o
 ) -> None:
     add = Journal.add
 
-    def full(self: Any, record: Any) -> None:
+    def full(self: Any, record: Any, *more: Any, **noted: Any) -> None:
         if record.row > 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        add(self, record)
+        add(self, record, *more, **noted)
 
     prompts = [f"a boat {i}" for i in range(5)]
     with monkeypatch.context() as patch:

@@ -1,5 +1,6 @@
-"""Runs that are killed, and gone on with. The scripts do the work, and say how to ask for more of it."""
+"""Runs that are killed, and gone on with (`diptych bench kills`: more often); `crash_points.py` at more points."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,5 +20,8 @@ def test_killed_at_every_deed_done_to_the_disk() -> None:
 
 
 def test_killed_at_random_moments_with_the_pocket_models() -> None:
-    told = run("kill_and_go_on.py", "--rows", "8", "--kills", "3", "--steps", "1", "--micro-batch", "2")
-    assert "3 kills in" in told and "no row is lost, none is there twice" in told
+    command = [sys.executable, "-m", "diptych", "bench", "kills", "--kills", "5", "--prompts", "8", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kills"], told["rows_lost"], told["files_different"]) == (5, 0, 0)

@@ -199,7 +199,7 @@ def test_rows_of_another_source_are_kept(render: Any, lines_of: Any, pipe: TextT
     render(pipe, tmp_path, "a boat", "a tree", "a cat")
     row = Row(prompt="a house", source="-p", line=1)
     assert render(pipe, tmp_path, row, name="-p").dropped == 0
-    assert [line["prompt"] for line in lines_of(tmp_path)] == ["a house", "a tree", "a cat"]
+    assert [line["prompt"] for line in lines_of(tmp_path)] == ["a boat", "a tree", "a cat", "a house"]
 
 
 def test_the_gallery_shows_rows_of_earlier_runs(render: Any, pipe: TextToImage, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_results_of_an_older_version_are_done_again(
 
 def test_outcomes_may_come_in_any_order(render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path) -> None:
     class Backwards(TextToImage):
-        def run(self, requests: Any, *, watch: Any = None) -> Any:
+        def run(self, requests: Any, *, watch: Any = None, in_order: bool = True) -> Any:
             results: list[Outcome | Failure] = list(super().run(requests, watch=watch))
             yield from results[::-1]
 

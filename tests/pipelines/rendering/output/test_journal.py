@@ -115,20 +115,22 @@ def test_a_line_without_end_is_passed_over_and_those_after_it_are_kept(
 
 def test_results_of_a_later_version_are_left_alone(folder: OutputFolder) -> None:
     path = folder.path / "results.jsonl"
-    later = record(2).to_json().replace('"version": 3', '"version": 4')
+    later = record(2).to_json().replace('"version": 4', '"version": 5')
     path.write_text(f"{record(1).to_json()}\n{later}\n")
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"results\.jsonl, line 2: version 4 is later than 3"):
+    with pytest.raises(InputError, match=r"results\.jsonl, line 2: version 5 is later than 4"):
         Journal(folder)
     assert path.read_bytes() == before
 
 
-def test_a_journal_begun_anew_leaves_the_older_until_its_first_line(folder: OutputFolder) -> None:
+def test_rows_that_are_forgotten_with_the_first_line_stay_until_it_comes(folder: OutputFolder) -> None:
     Journal(folder).add(record(5))
-    fresh = Journal(folder, fresh=True)
+    fresh = Journal(folder)
+    fresh.drop([5], with_first=True)
     fresh.close()
     assert rows_of(folder.path) == [5] and len(fresh) == 0
-    fresh = Journal(folder, fresh=True)
+    fresh = Journal(folder)
+    fresh.drop([5], with_first=True)
     fresh.add(record(1))
     assert rows_of(folder.path) == [1]
 
@@ -166,7 +168,7 @@ def test_rows_that_are_dropped_go_with_the_next_close(folder: OutputFolder) -> N
     journal = Journal(folder)
     for row in (1, 2, 3):
         journal.add(record(row, source="p.txt" if row > 1 else None))
-    assert journal.drop(lambda row, entry: row > 1 and entry.source == "p.txt") == 2
+    journal.drop([2, 3])
     journal.close()
     assert rows_of(folder.path) == [1]
 

@@ -286,11 +286,32 @@ def test_an_address_where_nothing_answers_is_refused(
 
     silent = SimpleNamespace(is_initialized=lambda: False, init=refuse)
     monkeypatch.setitem(sys.modules, "ray", silent)
+    monkeypatch.setattr("diptych.pipelines.rendering.ray.pipeline._knock", lambda address: None)
     with pytest.raises(
         InputError, match=r"^--ray far:6379: Ray does not answer .*nothing at far:6379"
     ) as caught:
         RayTextToImage(pipe, lambda: pipe, address="far:6379")
     assert "long story" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", r"^--ray '127.0.0.1:1': nobody answers \(Connection refused\): is it the address"),
+        ("ray://127.0.0.1:1", r"^--ray 'ray://127.0.0.1:1': nobody answers \(Connection refused\)"),
+        ("nowhere.invalid:6379", r"^--ray 'nowhere.invalid:6379': nobody answers"),
+        ("nowhere", r"^--ray 'nowhere': write HOST:PORT"),
+        ("1.2.3.4:99999", r"write HOST:PORT"),
+        ("x" * 300 + ":80", r"nobody answers"),
+    ],
+)
+def test_an_address_where_nobody_listens_is_refused_at_once(
+    pipe: TextToImage, monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False))
+    with pytest.raises(InputError, match=said) as caught:
+        RayTextToImage(pipe, lambda: pipe, address=address)
+    assert len(str(caught.value)) < 200
 
 
 def test_a_batch_is_rendered_into_a_folder_by_workers_as_here(

@@ -49,8 +49,10 @@ def test_results_can_be_rendered_into_their_own_folder(
     render(pipe, tmp_path, "a cat", "poison")
     results = tmp_path / "results.jsonl"
     for again in (Again(failed=True), Again(all=True, fresh=True)):
-        tally = render(pipe, tmp_path, rows=read_source(str(results)), again=again)
+        rows = read_source(str(results))
+        tally = render(pipe, tmp_path, rows=rows, name=str(results), by_content=True, again=again)
         assert tally.rows == 2 and [line["row"] for line in lines_of(tmp_path)] == [1, 2]
+        assert [line["source"] for line in lines_of(tmp_path)] == ["p.txt", "p.txt"]  # whose rows they stay
 
 
 def test_a_line_of_results_that_is_none_is_a_row_with_a_fault(
