@@ -1,19 +1,16 @@
 """Every reader, and what resolves variants, fed with nonsense: rows or one line come out, and nothing else.
 
-A few inputs for each here; a long run, of 100,000 inputs for the readers and 12,500 templates:
-
-    PROMPT_FUZZ_EXAMPLES=12500 python -m pytest tests/prompts/test_fuzz.py
+A few inputs for each here; `tests/fuzzing.py` says how to try more.
 """
 
 import io
 import itertools
-import os
 import re
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych import PromptFileError, Row, read_prompts
@@ -21,15 +18,11 @@ from diptych.prompts.formats.known import FORMATS
 from diptych.prompts.settings import COLUMNS
 from diptych.prompts.variants import resolve
 
-EXAMPLES = int(os.environ.get("PROMPT_FUZZ_EXAMPLES", "25"))
+from ..fuzzing import fuzz_settings
+
 SLOW_S = 20.0  # for one input of a few kilobytes; most take a millisecond
 
-fuzz = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+fuzz = fuzz_settings(25)
 
 HOSTILE = [
     *("NaN", "-1", "-0", "1e999", "100000", "9" * 25, "9" * 5000, "0x10", "1_000", "true"),
