@@ -6,7 +6,7 @@ larger.images[0].save("large.png")
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..engine.errors import InputError
 from ..engine.language.words.content import left_out_of
@@ -14,13 +14,10 @@ from ..engine.microbatch import Done, Failed
 from ..engine.stage import Stage
 from ..engine.values import MAX_SIDE, Fact, Failure, Outcome, Picture, Plan, Request, Span
 from ..engine.watch import Watcher
-from .picture_judge import pixels_of
+from .pictures.pixels import AnyPicture, pixels_of
 from .recipes.reader import Recipe, StageRecipe
 from .render_result import RenderResult, gathered
 from .workflow import Workflow
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 STAGE = "upscale"
 
@@ -30,7 +27,7 @@ class Upscale(Workflow):
 
     def __call__(
         self,
-        image: "PIL.Image.Image | Picture | Sequence[PIL.Image.Image | Picture]",
+        image: AnyPicture | Picture | Sequence[AnyPicture | Picture],
         *,
         scale: int = 2,
         prompt: str | Sequence[str] | None = None,
@@ -42,7 +39,8 @@ class Upscale(Workflow):
         """Enlarge each picture.
 
         Args:
-            image: one, or a list of them; a Picture that knows its plan is painted by that.
+            image: one, or a list of them; a Picture that knows its plan is painted by that. Transparency is put
+                on white (the command `diptych upscale` enlarges it, too).
             scale: 2 or 4.
             prompt: what each shows; the captioner's words, if not given. What is checked is what the recipe's
                 planner finds asked for in it.
@@ -56,7 +54,7 @@ class Upscale(Workflow):
         """
         wishes = {"scale": scale, "strength": strength, "num_inference_steps": num_inference_steps}
         stage = upscale_stage(self, {name: value for name, value in wishes.items() if value is not None})
-        images = list(image) if isinstance(image, Sequence) else [image]
+        images: list[Any] = list(image) if isinstance(image, (list, tuple)) else [image]
         prompts = [prompt] * len(images) if prompt is None or isinstance(prompt, str) else list(prompt)
         if len(prompts) != len(images):
             raise InputError(f"{len(prompts)} prompts for {len(images)} pictures: give one for each, or one")

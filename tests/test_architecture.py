@@ -16,7 +16,7 @@ FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 FLOORS = [
     "engine.errors engine.messages engine.randomness engine.stage engine.version engine.watch",
     "engine.values",
-    "prompts.row prompts.settings prompts.template",
+    "prompts.plain_files prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
     "prompts.formats prompts.wildcards",
     "prompts.reader prompts.variants prompts",
@@ -31,7 +31,7 @@ FLOORS = [
     "engine.stages.planning engine.stages.drafting engine.stages.judging",
     "engine.stages.painting",
     "pipelines.device pipelines.everyday_words pipelines.files pipelines.terminal pipelines.render_result",
-    "pipelines.rendering.schema",
+    "pipelines.pictures pipelines.rendering.schema",
     "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.pocket.art pipelines.rendering.gallery",

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.loop import Policy
+from ..pictures.texts import texts_of
 from ..rendering.output.lines import FactLine
 from ..rendering.provenance.history import History
-from ..rendering.provenance.provenance import CHUNK, read_chunks, read_history
+from ..rendering.provenance.provenance import CHUNK, read_history
 from ..terminal import out_console
 
 
@@ -21,7 +22,7 @@ def run_show(path: Path, *, as_json: bool = False) -> None:
     Raises:
         InputError: it cannot be read, or says nothing.
     """
-    chunks = read_chunks(path)
+    chunks = texts_of(path)
     if CHUNK not in chunks and "parameters" in chunks:  # of another tool
         said: Mapping[str, object] = {"parameters": chunks["parameters"]}
         lines = [(name, str(value)) for name, value in said.items()]

@@ -9,8 +9,7 @@ Pictures of it: `examples/README.md`.
 
 import dataclasses
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary.composition import composition_of
@@ -21,15 +20,13 @@ from ...engine.language.words.content import plain_words
 from ...engine.values import Outcome, Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
+from ..pictures.pixels import AnyPicture
 from ..text_to_image import Wishes
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
 from .locating import find_phrase, wording_of
 from .source_image import SourceImage
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 STRENGTH = 0.5  # of what is kept in another setting
 INSTRUCTIONS = (
@@ -48,7 +45,7 @@ class Edit(ImageInputPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "AnyPicture | Outcome | SourceImage",
         shows: str = "",
         seed: int = 0,
         row: int = 0,

@@ -9,22 +9,18 @@ Settings, seeds, memory and the loop are those of `TextToImage`, which does the 
 
 import abc
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ...engine.errors import InputError
 from ...engine.randomness import derive_seed
 from ...engine.values import Outcome, Request
 from ...engine.watch import Watcher
+from ..pictures.pixels import AnyPicture
 from ..recipes.build import REPAINTERS
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
 from ..workflow import Workflow
 from .source_image import SourceImage, source_image_of
-
-if TYPE_CHECKING:
-    import PIL.Image
-
 
 PAINTERS = ("paint", "paint_tokens")
 """Stages of recipes that paint, and see no picture."""
@@ -59,7 +55,7 @@ class ImageInputPipeline(Workflow, abc.ABC):
         self,
         prompt: str | Sequence[str],
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | Sequence[PIL.Image.Image | str | Path | Outcome]",
+        image: "AnyPicture | Outcome | Sequence[AnyPicture | Outcome]",
         seed: int = 0,
         watch: Watcher | None = None,
         **options: Any,
@@ -91,9 +87,7 @@ class ImageInputPipeline(Workflow, abc.ABC):
         ]
         return self.result(requests, watch)
 
-    def source_image(
-        self, image: "PIL.Image.Image | str | Path | Outcome | SourceImage", **wishes: Any
-    ) -> SourceImage:
+    def source_image(self, image: "AnyPicture | Outcome | SourceImage", **wishes: Any) -> SourceImage:
         """A picture at the size that is painted: the recipe's, or what `wishes` say.
 
         Raises:

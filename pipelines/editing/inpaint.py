@@ -6,20 +6,19 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ...engine.values import Outcome, Request
+from ..pictures.pixels import AnyPicture
 from ..text_to_image import Wishes
 from .image_input import ImageInputPipeline
 from .locating import find
 from .source_image import Box, SourceImage
 
 if TYPE_CHECKING:
-    import PIL.Image
     import torch
 
-    Mask = PIL.Image.Image | Path | str | Box
+    Mask = AnyPicture | Box
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """By these a mask's file is told from a thing's name."""
@@ -32,7 +31,7 @@ class Inpaint(ImageInputPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "AnyPicture | Outcome | SourceImage",
         mask_image: "Mask",
         strength: float = 1.0,
         seed: int = 0,

@@ -6,16 +6,13 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from ...engine.values import Outcome, Request
+from ..pictures.pixels import AnyPicture
 from ..text_to_image import Wishes
 from .image_input import ImageInputPipeline
 from .source_image import Box, extended
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 
 class Outpaint(ImageInputPipeline):
@@ -26,7 +23,7 @@ class Outpaint(ImageInputPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome",
+        image: "AnyPicture | Outcome",
         margins: int | Box = 64,
         seed: int = 0,
         row: int = 0,

@@ -6,16 +6,13 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from ...engine.values import Outcome, Request
+from ..pictures.pixels import AnyPicture
 from ..text_to_image import Wishes
 from .image_input import ImageInputPipeline
 from .source_image import SourceImage
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 STRENGTH = 0.0
 
@@ -27,7 +24,7 @@ class Sketch(ImageInputPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "AnyPicture | Outcome | SourceImage",
         strength: float = STRENGTH,
         seed: int = 0,
         row: int = 0,

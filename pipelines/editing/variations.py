@@ -7,20 +7,17 @@
 Pictures of it: `examples/README.md`.
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from ...engine.randomness import RowKey, derive_seed, random_subset
 from ...engine.values import Outcome, Request
 from ...engine.values.start import check_share
 from ...engine.watch import Watcher
+from ..pictures.pixels import AnyPicture
 from ..render_result import RenderResult
 from ..text_to_image import Wishes
 from .image_input import ImageInputPipeline
 from .source_image import SourceImage
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 VARIATION = 0.4
 CELLS = 12  # rows and columns in which places are drawn at random, where the draft's own are not known
@@ -34,7 +31,7 @@ class Variations(ImageInputPipeline):
         self,
         prompt: str,
         *,
-        image: "PIL.Image.Image | str | Path | Outcome | SourceImage",
+        image: "AnyPicture | Outcome | SourceImage",
         variation: float = VARIATION,
         seed: int = 0,
         row: int = 0,

@@ -80,6 +80,8 @@ def fit(value: Any, kind: type[T], *, where: str = "") -> T:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise SchemaError(_at(where, _plainly(str(error)))) from None
+    except UnicodeEncodeError:
+        raise SchemaError(_at(where, "has half a character where none can be")) from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

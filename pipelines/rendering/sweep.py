@@ -16,6 +16,7 @@ from ...engine.randomness import derive_seed
 from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
 from ..files import RESULTS, write_atomically
+from ..pictures.pixels import rgb_of
 from ..sheets.grid import Labels, grid
 from .output.record import Record
 from .schema import SchemaError
@@ -153,12 +154,9 @@ def _caption(record: Record | None) -> str:
 
 
 def _picture(record: Record | None, out: Path) -> "PIL.Image.Image | None":
-    import PIL.Image
-
     if record is None or record.picture is None:
         return None
     try:
-        with PIL.Image.open(out / record.picture) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+        return rgb_of(out / record.picture)
+    except InputError:
         return None

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....engine.errors import InputError
 from ...files import GALLERY, SHEET
+from ...pictures.pixels import rgb_of
 from ...sheets.drawn_text import font, line_height, write
 from ...sheets.palette import FAINT, GOOD, PAPER, POOR
 from ...sheets.thumbnails import thumbnail_name
@@ -110,9 +112,8 @@ def _small(record: Record, out: Path) -> "PIL.Image.Image | None":
     if file is None:
         return None
     try:
-        with PIL.Image.open(file) as picture:
-            small = picture.convert("RGB")
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+        small = rgb_of(file)
+    except InputError:
         return None
     small.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
     return small

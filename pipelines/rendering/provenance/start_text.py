@@ -15,6 +15,7 @@ from ....engine.values.fact import Fact, FactKind, Span
 from ....engine.values.request import MAX_SIDE
 from ....engine.values.setting import shown
 from ....engine.values.start import Start, Wording
+from ...pictures.opening import opened
 from ..schema import SchemaError, fit, parse_json
 from .history import PlanFact, PlanText, StartText
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 
-_DAMAGED = (ValueError, OSError, RuntimeError, SyntaxError, PIL.Image.DecompressionBombError)
-"""What is raised where a picture is none, or tokens have no shape."""
+_SHAPELESS = (ValueError, TypeError, RuntimeError, LookupError)
+"""What is raised where tokens have no shape."""
 
 
 def start_text(start: Start) -> str:
@@ -50,7 +51,7 @@ def parse_start(text: str, where: str) -> Start:
     """
     try:
         return _start(fit(parse_json(text), StartText))
-    except (InputError, *_DAMAGED) as error:
+    except (InputError, *_SHAPELESS) as error:
         damaged = "what it started from is damaged, or of another version of diptych"
         raise InputError(f"{where}: {damaged}: {first_line(error)}") from None
 
@@ -95,7 +96,7 @@ def _pixels(text: str | None, mode: str) -> "torch.Tensor | None":
 
     if text is None:
         return None
-    with PIL.Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"]) as image:
+    with opened(base64.b64decode(text, validate=True), name="its picture") as image:
         if max(image.size) > MAX_SIDE:
             raise SchemaError(f"a picture of {image.width} x {image.height} pixels: at most {MAX_SIDE} a side")
         return torch.from_numpy(np.array(image.convert(mode)))

@@ -20,8 +20,9 @@ from ....engine.randomness import derive_seed
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.variants import MAX_VARIANTS, resolve
+from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
-from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
+from ..provenance.provenance import CHUNK, START_CHUNK, read_history
 from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
 
 WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if none is named
@@ -118,7 +119,7 @@ def _wildcards_beside(source: str | None) -> Path | None:
 
 
 def _picture_rows(path: Path) -> list[Row]:
-    chunks = read_chunks(path)
+    chunks = texts_of(path)
     if CHUNK not in chunks and "parameters" in chunks:
         text = chunks["parameters"].encode("utf-8", "replace")
         return list(read_prompts(io.BytesIO(text), name=str(path), format="infotext"))
