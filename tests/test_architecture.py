@@ -18,6 +18,7 @@ FLOORS = [
     "engine.values",
     "prompts.plain_files prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",
+    "prompts.other_tools",
     "prompts.formats prompts.wildcards",
     "prompts.reader prompts.variants prompts",
     "engine.extensions engine.diffusion engine.memory engine.models.checkpoint",

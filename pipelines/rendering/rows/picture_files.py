@@ -73,17 +73,24 @@ def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[Pi
 
 
 def prompt_in(path: Path) -> str:
-    """The prompt that a picture of this engine was made of, as its file says.
+    """The prompt that a picture was made of, by this engine or another tool, as its file says.
 
     Raises:
         InputError: it does not say so.
     """
-    from ..provenance.provenance import read_history
+    from ...pictures.texts import texts_of
+    from ..provenance.other_tools import said_in_picture
+    from ..provenance.provenance import CHUNK, read_history
 
+    texts = texts_of(path)
     try:
-        return read_history(path)["request"]["prompt"]
+        if CHUNK in texts:
+            return read_history(path)["request"]["prompt"]
+        if prompt := said_in_picture(path, texts).prompt:
+            return prompt
     except InputError:
-        raise InputError(f"{path}: does not say what it should show: give a prompt with -p") from None
+        pass
+    raise InputError(f"{path}: does not say what it should show: give a prompt with -p")
 
 
 def one_by_one(

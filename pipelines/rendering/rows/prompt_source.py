@@ -1,7 +1,7 @@
 """What `render` may be given to render: prompt files, text, and what earlier runs left: pictures and results.
 
     prompts.txt, -, a folder     as `prompts` reads them
-    picture.png                  the row that it was made of, by its history; or by other tools' `parameters`
+    picture.png                  the row that it was made of, by its history; or by what another tool says there
     results.jsonl                the rows that it speaks of, each with the seed and settings that it had
 
 A row that was made of a picture or of results is what was carried out: no variants are looked for in it.
@@ -17,11 +17,13 @@ from typing import Any
 
 from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
+from ....prompts.entry import Place
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.variants import MAX_VARIANTS, resolve
 from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
+from ..provenance.other_tools import said_in_picture
 from ..provenance.provenance import CHUNK, START_CHUNK, read_history
 from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
 
@@ -119,12 +121,12 @@ def _wildcards_beside(source: str | None) -> Path | None:
 
 
 def _picture_rows(path: Path) -> list[Row]:
-    chunks = texts_of(path)
-    if CHUNK not in chunks and "parameters" in chunks:
-        text = chunks["parameters"].encode("utf-8", "replace")
-        return list(read_prompts(io.BytesIO(text), name=str(path), format="infotext"))
+    """The one row that a picture was made of."""
+    texts = texts_of(path)
+    if CHUNK not in texts:
+        return [said_in_picture(path, texts).row(Place(source=str(path), line=1))]
     request = read_history(path)["request"]
-    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in chunks else {})
+    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in texts else {})
     return [_row(request["prompt"], request["seed"], settings, request.get("template"), path, 1)]
 
 
