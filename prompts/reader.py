@@ -6,12 +6,12 @@ Rows are read as they are asked for, so the first of a hundred thousand is there
 
 import contextlib
 import re
-import stat
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from .formats.known import FORMATS, format_of, reader_of
+from .plain_files import lies_in, open_plain
 from .row import PromptFileError, Row
 from .text import Text
 
@@ -65,7 +65,7 @@ def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
 
 def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
     with _refusals(label):
-        file = path.open("rb")
+        file = open_plain(path)
     with file:
         yield from _stream_rows(file, label, path.suffix, format)
 
@@ -76,15 +76,21 @@ def _stream_rows(stream: BinaryIO, label: str, ending: str, format: str | None) 
 
 
 def _text_files(folder: Path, label: str) -> list[Path]:
-    """The `.txt` files of a folder, by name, `2` before `10`; what is no file, a pipe say, is left out."""
+    """The `.txt` files of a folder, by name, `2` before `10`; what is no file, a pipe say, is left out, and so
+    is a link that leads out of the folder."""
     with _refusals(label):
         entries = [path for path in folder.iterdir() if path.suffix.lower() == ".txt"]
-        files = sorted((path for path in entries if stat.S_ISREG(path.stat().st_mode)), key=_natural)
+        files = sorted((path for path in entries if _is_file_of(path, folder)), key=_natural)
     if not files:
         raise PromptFileError(f"{label}: is a folder without .txt files: name a prompt file in it")
     if len(files) > MAX_FILES:
         raise PromptFileError(f"{label}: holds {len(files)} files: at most {MAX_FILES} are read")
     return files
+
+
+def _is_file_of(path: Path, folder: Path) -> bool:
+    """Whether it is a file of the folder, itself or by a link; what cannot be looked at is none."""
+    return path.is_file() and (not path.is_symlink() or lies_in(path, folder))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -99,9 +105,11 @@ def _refusals(label: str) -> Generator[None]:
         yield
     except FileNotFoundError:
         raise PromptFileError(f"{label}: no such file: check the path, or give text with -p") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         short = label if len(label) <= 80 else f"{label[:77]}..."
+        if "a pipe" in reason or "a device" in reason:
+            raise PromptFileError(f"{short}: {reason}: give - and let it be standard input") from None
         raise PromptFileError(
             f"{short}: cannot be read ({reason}): check its rights; text to render goes behind -p"
         ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import Cancelled
+from ...prompts.other_tools.said import not_carried_over
 from ...prompts.row import Row
 from ..explaining.explanations import Explanations
 from ..files import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
@@ -24,6 +25,7 @@ from ..terminal import error_console, out_console, progress
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
 
+MOST_SAID = 5  # rows of which is said what other tools gave them
 LOOK_AHEAD = 1000  # rows that are read before work begins, to know how many there are
 
 
@@ -73,6 +75,8 @@ def run_render(
     count = 1 if source == "-" else LOOK_AHEAD
     head = list(itertools.islice(rows, count))
     total = len(head) if len(head) < count else None
+    for line in filter(None, map(not_carried_over, head[:MOST_SAID])):
+        error_console().print(f"diptych: {line}", soft_wrap=True)
     pipe = make_pipe()
     name = source or "-p"
     alone = source is None and total == 1

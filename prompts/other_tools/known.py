@@ -18,6 +18,9 @@ _DREAM_OPTION = re.compile(r"(?<!\S)-([sSWHCA])\s*(\S+)")
 _DREAM_NAMES = {"s": "steps", "S": "seed", "W": "width", "H": "height", "C": "cfg", "A": "sampler"}
 _UNWANTED = re.compile(r"\[([^\]]*)\]")  # in prompts of old InvokeAI
 _JOB = re.compile(r"(.*?)\s*Job ID: [0-9a-f-]{36}", re.DOTALL)
+SWARM = "sui_image_params"
+"""The name under which SwarmUI keeps all that it says."""
+_CIVITAI = ("url", "hash", "nsfwLevel", "postId", "username")
 _FOOOCUS = ("full_prompt", "base_model", "base_model_name", "performance", "metadata_scheme", "Performance")
 
 
@@ -58,13 +61,36 @@ def said_in_value(value: object) -> Said | None:
     return None
 
 
+def said_in_file(value: object) -> Said | None:
+    """What an entry of a prompt file says, if it can only be a tool's; `None` of any other.
+
+    Raises:
+        ToolError: it is a tool's, but cannot be read.
+    """
+    if not isinstance(value, Mapping):
+        return None
+    if "meta" in value and not isinstance(value.get("prompt"), str) and any(name in value for name in _CIVITAI):
+        return _civitai(value["meta"])
+    sure = is_graph(value) or is_workflow(value) or is_graph(value.get("prompt"))
+    sure = sure or SWARM in value or sum(name in value for name in _FOOOCUS) > 1
+    return said_in_value(value) if sure else None
+
+
+def _civitai(meta: object) -> Said:
+    """What Civitai's API says of a picture; it wraps some once more."""
+    inner = meta.get("meta", meta) if isinstance(meta, Mapping) else None
+    if not isinstance(inner, Mapping) or not isinstance(inner.get("prompt"), str):
+        raise ToolError("is a picture of Civitai that does not say its prompt")
+    return said_by("Civitai", {str(name): value for name, value in inner.items()})
+
+
 def _graph_within(value: Mapping[str, Any]) -> Said:
     return said_in_graph(value["prompt"])
 
 
 def _swarm(value: Mapping[str, Any]) -> Said:
     more = value.get("sui_extra_data")
-    return said_by("SwarmUI", {**value["sui_image_params"], **(more if isinstance(more, Mapping) else {})})
+    return said_by("SwarmUI", {**value[SWARM], **(more if isinstance(more, Mapping) else {})})
 
 
 def _fooocus(value: Mapping[str, Any]) -> Said:
@@ -89,7 +115,7 @@ def _ruined(value: Mapping[str, Any]) -> Said:
 
 _VALUES: tuple[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Mapping[str, Any]], Said | None]], ...] = (
     (lambda value: is_graph(value.get("prompt")), _graph_within),
-    (lambda value: isinstance(value.get("sui_image_params"), Mapping), _swarm),
+    (lambda value: isinstance(value.get(SWARM), Mapping), _swarm),
     (lambda value: value.get("software") == "RuinedFooocus", _ruined),
     (
         lambda value: any(name in value for name in _FOOOCUS) and ("prompt" in value or "Prompt" in value),

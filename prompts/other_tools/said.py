@@ -15,6 +15,7 @@ from ..settings import FieldError, check_text, plain_name, setting
 MADE_WITH = "made with"
 """The note that names the tool."""
 MAX_PROMPT = 200_000  # characters
+_MOST_SHOWN = 12  # of their names, on one line
 _MAX_NOTES, _MAX_NOTE = 100, 2000  # how many, and characters of each
 _NAMES = {  # plain: ours; every tool calls them by some of these
     **dict.fromkeys(("prompt", "positiveprompt", "positive"), "prompt"),
@@ -57,6 +58,16 @@ class Said:
             fault = str(error)
         notes = {MADE_WITH: self.tool, **self.rest}
         return place.row(self.prompt, settings=self.settings, notes=notes, template=self.prompt, fault=fault)
+
+
+def not_carried_over(row: Row) -> str:
+    """What of another tool's picture is not carried over into its row, in a line; empty for other rows."""
+    if MADE_WITH not in row.notes:
+        return ""
+    names = [name for name in row.notes if name != MADE_WITH]
+    shown = ", ".join(names[:_MOST_SHOWN]) + (", ..." if len(names) > _MOST_SHOWN else "")
+    line = f"{row.place}: made with {row.notes[MADE_WITH]}; not carried over: {shown or 'nothing'}"
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def said_by(tool: str, values: Mapping[str, object], *, names: Mapping[str, str] | None = None) -> Said:

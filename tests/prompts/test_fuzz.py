@@ -39,7 +39,17 @@ NAMES = [*COLUMNS, *OTHER_NAMES]
 TOKENS = {
     "text": ["a red boat", "--prompt ", '--prompt "', *(f" --{name} " for name in NAMES), "\n", "\n"],
     "infotext": ["Negative prompt:", "\nSteps: 20, ", "Seed: 7, ", "Size: 5x5, ", "CFG scale: ", 'A: "', ", "],
-    "table": ["prompt,seed\n", "prompt\tseed\n", "a prompt;b\n", *(f"{name}," for name in NAMES), '""'],
+    "blocks": ["positive: ", "\nnegative: ", "\n----\n", "name:", "Positive:x", "---", "#"],
+    "table": [
+        "sep=;\n",
+        "7,5;",
+        "item_id,text,proposition_id,question_natural_language\n",
+        "prompt,seed\n",
+        "prompt\tseed\n",
+        "a prompt;b\n",
+        *(f"{name}," for name in NAMES),
+        '""',
+    ],
     "jsonl": ["null", r"\ud800", "{}", '{"prompt":', *(f'"{name}":' for name in NAMES), '","', "},"],
     "json": ["null", r"\u0000", '"rows":[', '"defaults":{', *(f'"{name}":' for name in NAMES), '","', "},"],
     "yaml": ["rows:\n", "defaults: {", "- ", "  ", "---\n", "&a ", "*a ", "!!x ", *(f"{n}: " for n in NAMES)],
@@ -47,6 +57,7 @@ TOKENS = {
 SAMPLES = {  # what is right, to begin with
     "text": '# a comment\na red boat\n"a blue cat"\n--prompt "a {b|c}" --seed 7 --steps 20 --n_iter 2\n',
     "infotext": "a boat\nNegative prompt: cat\nSteps: 20, CFG scale: 7, Seed: 7, Size: 64x32\n\nb\nSteps: 3\n",
+    "blocks": "positive: a boat,\non a lake\nnegative: fog\n----\npositive: b\nname: x\n",
     "table": 'prompt,seed,steps,note\na boat,7,,x\n"a ""red"" cat, at\nsea",,20,\n',
     "jsonl": '{"prompt": "a", "seed": 7, "tags": ["x", {"y": 1.5}]}\n"a"\n{"text": "b", "n_iter": 2}\n',
     "json": '{"defaults": {"steps": 20},\n"rows": [{"prompt": "a boat", "seed": 7},\n"a cat"], "x": null}\n',

@@ -10,6 +10,7 @@ A row that was made of a picture or of results is what was carried out: no varia
 import dataclasses
 import functools
 import io
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,13 +21,14 @@ from ....engine.randomness import derive_seed
 from ....prompts.entry import Place
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
-from ....prompts.variants import MAX_VARIANTS, resolve
+from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
 from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
 from ..provenance.provenance import CHUNK, START_CHUNK, read_history
 from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
 
+MAX_STYLES = 1000  # of a file
 WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if none is named
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")  # PNG, JPEG, WebP
 
@@ -57,15 +59,18 @@ def read_rows(
 
     Args:
         source: a prompt file, a folder, a picture, `results.jsonl`, or `-`.
+        texts: without a source, prompts; with one, which then must hold styles, what these are filled with.
         seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone.
 
     Raises:
-        InputError, PromptFileError: neither or both are given; the source cannot be read.
+        InputError, PromptFileError: neither is given, or both without styles; the source cannot be read.
     """
     reading = reading or ReadOptions()
-    if (source is None) == (not texts):
+    if source is None and not texts:
         raise InputError("give either a prompt file (- for standard input) or text with -p")
     rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)
+    if source is not None and texts:
+        rows = iter(_styled(source, rows, texts))
     if reading.literal:
         return rows
     alone = source is None and len(texts or ()) == 1 and not reading.combinatorial
@@ -107,6 +112,30 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
 def text_rows(texts: Iterable[str]) -> Iterator[Row]:
     """The rows of text given with -p."""
     return (Row(prompt=text, source="-p", line=line) for line, text in enumerate(texts, start=1))
+
+
+def _styled(source: str, styles: Iterable[Row], texts: Sequence[str]) -> list[Row]:
+    """Each text in each style of a file, as AUTOMATIC1111 and Fooocus fill them: in place of `{prompt}`, or
+    before the words of a style without one.
+
+    Raises:
+        InputError: the file holds no styles, or too many.
+    """
+    read = list(itertools.islice(styles, MAX_STYLES + 1))
+    if len(read) > MAX_STYLES:
+        raise InputError(f"{source}: holds more than {MAX_STYLES} rows: give fewer styles, or no text with -p")
+    if not any(STYLE_PLACE in row.prompt for row in read):
+        hint = f"{source} holds no styles ({STYLE_PLACE} in its prompts)"
+        raise InputError(f"give either a prompt file (- for standard input) or text with -p: {hint}")
+    return [row if row.fault is not None else _filled(row, text) for text in texts for row in read]
+
+
+def _filled(style: Row, text: str) -> Row:
+    whole = style.prompt if STYLE_PLACE in style.prompt else f"{STYLE_PLACE}, {style.prompt}"
+    settings = dict(style.settings)
+    if isinstance(negative := settings.get("negative_prompt"), str):
+        settings["negative_prompt"] = negative.replace(STYLE_PLACE, text)
+    return dataclasses.replace(style, prompt=whole.replace(STYLE_PLACE, text), settings=settings)
 
 
 def _wildcards_beside(source: str | None) -> Path | None:

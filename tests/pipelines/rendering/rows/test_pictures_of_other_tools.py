@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych import InputError
+from diptych import InputError, Row
 from diptych.pipelines.cli.show import run_show
 from diptych.pipelines.rendering.rows.picture_files import prompt_in
 from diptych.pipelines.rendering.rows.prompt_source import read_source
+from diptych.prompts.entry import Place
 from diptych.prompts.other_tools.known import said_in_texts
-from diptych.prompts.other_tools.said import ToolError
+from diptych.prompts.other_tools.said import ToolError, not_carried_over
 
 from ....fuzzing import fuzz_settings
 
@@ -205,8 +206,6 @@ def texts(draw: st.DrawFn) -> dict[str, str]:
 @fuzz_settings(300)
 @given(texts())
 def test_whatever_a_picture_says_gives_one_row_or_one_line(said: dict[str, str]) -> None:
-    from diptych.prompts.entry import Place
-
     started = time.monotonic()
     try:
         found = said_in_texts(said)
@@ -219,3 +218,9 @@ def test_whatever_a_picture_says_gives_one_row_or_one_line(said: dict[str, str])
             assert row.fault is None or row.fault.isprintable()
             json.dumps({**row.settings}, allow_nan=False).encode()
     assert time.monotonic() - started < 10
+
+
+def test_what_is_not_carried_over_is_said_on_one_line(tmp_path: Path) -> None:
+    (row,) = read_source(str(png(tmp_path / "a", parameters=f"{PARAMETERS}, Sampler: Euler, Model: x\x1b")))
+    assert not_carried_over(row).endswith("a.png:1: made with AUTOMATIC1111; not carried over: Sampler, Model")
+    assert not_carried_over(Row(prompt="a", source="-", line=1, notes={"category": "x"})) == ""
