@@ -60,10 +60,10 @@ def _print_json(tasks: Iterable[Task]) -> tuple[int, int]:
 def _object(task: Task) -> dict[str, Any]:
     place = task.place()
     fields = {"row": task.number, "prompt": task.row.prompt, **task.row.settings, "seed": task.seed}
-    template = task.row.template
-    if template is None and any(map(is_template, (task.row.prompt, str(fields.get("negative_prompt", ""))))):
-        template = task.row.prompt  # so that nothing is looked for in it when it is read again
-    fields |= {"template": template} if template else {}
+    template = task.row.prompt if task.row.template is None else task.row.template
+    has_more = any(map(is_template, (task.row.prompt, str(fields.get("negative_prompt", "")))))
+    if template and (has_more or template != task.row.prompt):  # nothing is looked for then
+        fields["template"] = template
     fields |= {"notes": place["notes"]} if place["notes"] else {}
     fields |= {"source": place["source"], "line": place["line"]}
     return {**fields, "fault": task.fault} if task.fault else fields

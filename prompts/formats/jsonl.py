@@ -28,12 +28,24 @@ def own_row(fields: dict[str, Any], place: Place) -> Row | None:
     """
     if not all(name in fields for name in _OWN) or not isinstance(fields.get("notes", {}), dict):
         return None
-    own = sort_fields({name: value for name, value in fields.items() if name not in _OF_THE_LINE})
-    prompt, fault = own.prompt or "", fields.get("fault")
+    notes, fault = fields.get("notes", {}), fields.get("fault")
+    try:
+        own = sort_fields({name: value for name, value in fields.items() if name not in _OF_THE_LINE})
+    except FieldError:
+        if not isinstance(fault, str):
+            raise
+        seed = {"seed": seed} if isinstance(seed := fields.get("seed"), int) else {}
+        more = {"template": str(fields["template"])} if "template" in fields else {}
+        return place.row(str(fields["prompt"]), settings=seed, notes=notes, fault=fault, **more)
     if not isinstance(fault, str):
-        fault = next(iter(own.faults.values()), None if prompt else "the prompt is empty")
-    notes = {**own.notes, **fields.get("notes", {})}
-    return place.row(prompt, settings=own.settings, notes=notes, template=own.template, fault=fault)
+        fault = next(iter(own.faults.values()), None if own.prompt else "the prompt is empty")
+    return place.row(
+        own.prompt or "",
+        settings=own.settings,
+        notes={**own.notes, **notes},
+        template=own.template,
+        fault=fault,
+    )
 
 
 def read_jsonl(text: Text) -> Iterator[Row]:

@@ -115,13 +115,13 @@ def check_row(row: Row) -> None:
 def read_all(data: bytes, format: str | None) -> list[Row]:
     """The rows of the data, checked; none where it is refused in one line that names file and line."""
     rows: list[Row] = []
-    started = time.monotonic()
+    started = time.process_time()
     try:
         rows.extend(itertools.islice(read_prompts(io.BytesIO(data), format=format), 3000))
     except PromptFileError as error:
         check_message(str(error))
         assert re.match(r"-:[1-9][0-9]*: |-: holds no prompt", str(error)), error
-    assert time.monotonic() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S
     for row in rows:
         check_row(row)
     return rows
@@ -160,7 +160,7 @@ def test_a_folder_of_anything(tmp_path: Path, data: bytes) -> None:
 def test_templates_are_resolved_or_the_row_says_why_not(wildcards: Path, drawn: bytes) -> None:
     template = drawn.decode("utf-8", "replace")
     rows = [Row(prompt=template, source="-", line=1, settings={"negative_prompt": template})]
-    started = time.monotonic()
+    started = time.process_time()
     for combinatorial in (False, True):
         made = list(resolve(rows, wildcards=wildcards, combinatorial=combinatorial, most=20))
         assert 1 <= len(made) <= 20
@@ -170,4 +170,4 @@ def test_templates_are_resolved_or_the_row_says_why_not(wildcards: Path, drawn: 
                 check_message(row.fault)
         again = list(resolve(rows, wildcards=wildcards, combinatorial=combinatorial, most=20))
         assert made == again
-    assert time.monotonic() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S

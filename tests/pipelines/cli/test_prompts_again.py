@@ -16,7 +16,8 @@ from diptych.prompts.variants import resolve
 from ...fuzzing import fuzz_settings
 
 PIECES = ("a", "{", "}", "|", "\\", "__", "boat", " ", "${", "2$$", "\\{", '"', "{prompt}", "#")
-TEXT = st.one_of(st.lists(st.sampled_from(PIECES)).map("".join), st.text(max_size=20))
+LETTERS = st.characters(exclude_categories=["Cc", "Cs"])  # others are faults of their files
+TEXT = st.one_of(st.lists(st.sampled_from(PIECES)).map("".join), st.text(LETTERS, max_size=20))
 NOTES = st.dictionaries(
     st.text(max_size=8), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3
 )

@@ -186,7 +186,7 @@ def mended(data: bytes) -> bytes:
 @fuzz_settings(300)
 @given(damaged())
 def test_a_damaged_picture_is_read_or_refused_in_one_line(data: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for ask in (rgb_of, texts_of):
         try:
             read = ask(data)
@@ -194,4 +194,4 @@ def test_a_damaged_picture_is_read_or_refused_in_one_line(data: bytes) -> None:
             assert str(error).isprintable() and len(str(error)) < 500
         else:
             assert isinstance(read, dict) or max(read.size) <= opening.MAX_SIDE
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

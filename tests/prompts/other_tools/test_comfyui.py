@@ -110,10 +110,10 @@ def test_loops_and_long_chains_end() -> None:
     }
     wide["6"] = node("Join", a=["w0", 0])
     for graph in (loop, chain, wide):
-        started = time.monotonic()
+        started = time.process_time()
         with pytest.raises(ToolError, match="no prompt was found"):
             said_in_graph(graph)
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5
     with pytest.raises(ToolError, match="at most 20000 are read"):
         said_in_graph({str(i): node("Reroute") for i in range(20_001)})
 

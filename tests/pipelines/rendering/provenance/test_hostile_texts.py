@@ -116,14 +116,14 @@ def test_a_history_of_a_later_format_is_refused_by_that_name(tmp_path: Path) -> 
 @fuzz_settings(200)
 @given(changed(START))
 def test_a_changed_start_is_read_or_refused(values: Any) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         start = parse_start(json.dumps(values), "x.png")
     except InputError as error:
         check(error)
     else:
         assert start.digest and start.keeps_something is not None
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @fuzz_settings(200)

@@ -206,7 +206,7 @@ def texts(draw: st.DrawFn) -> dict[str, str]:
 @fuzz_settings(300)
 @given(texts())
 def test_whatever_a_picture_says_gives_one_row_or_one_line(said: dict[str, str]) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         found = said_in_texts(said)
     except ToolError as error:
@@ -217,7 +217,7 @@ def test_whatever_a_picture_says_gives_one_row_or_one_line(said: dict[str, str])
             assert row.fault is not None or row.prompt == row.prompt.strip() != ""
             assert row.fault is None or row.fault.isprintable()
             json.dumps({**row.settings}, allow_nan=False).encode()
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_what_is_not_carried_over_is_said_on_one_line(tmp_path: Path) -> None:
