@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.chain import Chain
-from ..engine.errors import DiptychError, InputError
+from ..engine.errors import DiptychError
 from ..engine.memory import DeviceMemory
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
@@ -18,12 +18,12 @@ from ..engine.values import Fact, Failure, Picture, Plan, Request, Verdict
 from ..engine.watch import Watcher
 from .calls.building import Building
 from .calls.described import placed, stage_lines
+from .pictures.pixels import AnyPicture, pixels_of, rgb_of
 from .recipes.reader import Recipe
 
 if TYPE_CHECKING:
     import PIL.Image
 
-MAX_SIDE = 8192  # pixels
 WAVE = 64  # pictures in memory at a time, at most,
 WAVE_PIXELS = 2**26  # but for one that is larger by itself
 MAX_PLANS = 10_000  # that are kept, should their prompts come again
@@ -90,23 +90,21 @@ class PictureJudge:
         stages = [(stage.name, stage.uses) for stage in (*self.planners, self.stage)]
         return "\n".join([f"{type(self).__name__}: {placed(self.memory)}", *stage_lines(stages)])
 
-    def caption(self, image: "PIL.Image.Image") -> str:
+    def caption(self, image: AnyPicture) -> str:
         """What the picture shows, in the captioner's words."""
         (caption,) = self.captions([image])
         if isinstance(caption, Failed):
             raise DiptychError(f"{self.stage.name}: {caption.reason}")
         return caption
 
-    def captions(
-        self, images: "Iterable[PIL.Image.Image]", *, watch: Watcher | None = None
-    ) -> Iterator[str | Failed]:
+    def captions(self, images: Iterable[AnyPicture], *, watch: Watcher | None = None) -> Iterator[str | Failed]:
         """The caption of each picture, or why there is none; pictures are asked for a wave at a time."""
-        for wave in _waves((image, image) for image in images):
+        for wave in _waves((image, None) for image in images):
             pictures = [Picture(pixels=pixels_of(image)) for image, _ in wave]
             for result in run_stage(self.stage, pictures, memory=self.memory, watch=watch):
                 yield result.value.caption if isinstance(result, Done) else result
 
-    def score(self, image: "PIL.Image.Image", prompt: str, *, facts: tuple[Fact, ...] = ()) -> Verdict:
+    def score(self, image: AnyPicture, prompt: str, *, facts: tuple[Fact, ...] = ()) -> Verdict:
         """How well the picture shows what `prompt` asks for: an answer to each fact, and the probability that
         all are shown.
 
@@ -121,12 +119,12 @@ class PictureJudge:
             (verdict,) = self.scores([(image, prompt)])
             return verdict
         plan = Plan(request=Request(prompt=prompt), prompt=prompt, facts=facts)
-        (result,) = self._verdicts([(image, plan)])
+        (result,) = self._verdicts([(rgb_of(image), plan)])
         if isinstance(result, Failed):
             raise DiptychError(f"{self.stage.name}: {result.reason}")
         return result.value
 
-    def scores(self, pairs: "Iterable[tuple[PIL.Image.Image, str]]") -> list[Verdict]:
+    def scores(self, pairs: Iterable[tuple[AnyPicture, str]]) -> list[Verdict]:
         """As `score`, of many pictures, each with its prompt; raises the first error of any."""
         verdicts: list[Verdict] = []
         for result in self.judged(pairs):
@@ -136,7 +134,7 @@ class PictureJudge:
         return verdicts
 
     def judged(
-        self, pairs: "Iterable[tuple[PIL.Image.Image, str]]", *, watch: Watcher | None = None
+        self, pairs: Iterable[tuple[AnyPicture, str]], *, watch: Watcher | None = None
     ) -> Iterator[Judged | Failure]:
         """What the judge says to each picture and its prompt, in order; pairs are asked for a wave at a time.
 
@@ -188,11 +186,12 @@ def _judged(plan: Plan, result: Done | Failed, stage: str) -> Judged | Failure:
     return Failure(request=plan.request, stage=stage, reason=result.reason)
 
 
-def _waves(pairs: "Iterable[tuple[PIL.Image.Image, Any]]") -> "Iterator[list[tuple[PIL.Image.Image, Any]]]":
-    """The pairs, as many at a time as may be in memory together."""
+def _waves(pairs: Iterable[tuple[AnyPicture, Any]]) -> "Iterator[list[tuple[PIL.Image.Image, Any]]]":
+    """The pairs, as many at a time as may be in memory together, their pictures in RGB."""
     wave: list[tuple[PIL.Image.Image, Any]] = []
     pixels = 0
-    for image, other in pairs:
+    for given, other in pairs:
+        image = rgb_of(given)
         wave.append((image, other))
         pixels += image.width * image.height
         if len(wave) == WAVE or pixels >= WAVE_PIXELS:
@@ -211,49 +210,3 @@ def _with_likelihood(recipe: Recipe) -> Recipe:
         for name, stage in recipe.stages.items()
     }
     return dataclasses.replace(recipe, stages=stages)
-
-
-def open_picture(path: Path) -> "PIL.Image.Image":
-    """The picture in a file, upright, in RGB, transparency on white.
-
-    Raises:
-        InputError: it cannot be read, is no picture, or is larger than `MAX_SIDE` on a side.
-    """
-    import PIL.Image
-    import PIL.ImageOps
-
-    try:
-        with PIL.Image.open(path) as image:
-            if max(image.size) > MAX_SIDE:
-                size = f"{image.width} x {image.height}"
-                raise InputError(f"{path}: is {size} pixels: at most {MAX_SIDE} a side are read")
-            upright = PIL.ImageOps.exif_transpose(image)
-            return _opaque(upright)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: check the path") from None
-    except PIL.UnidentifiedImageError:
-        raise InputError(f"{path}: is no picture of a kind that is read: use PNG, JPEG or WebP") from None
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read ({error}): use a sound PNG, JPEG or WebP file") from None
-
-
-def _opaque(image: "PIL.Image.Image") -> "PIL.Image.Image":
-    import PIL.Image
-
-    if image.mode.startswith("I"):  # 16 bits a pixel: conversion would cut off what is above 255
-        import numpy as np
-
-        image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype("uint8"))
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    paper = PIL.Image.new("RGBA", layer.size, "white")
-    return PIL.Image.alpha_composite(paper, layer).convert("RGB")
-
-
-def pixels_of(image: "PIL.Image.Image") -> Any:
-    """uint8 (h, w, 3)."""
-    import numpy as np
-    import torch
-
-    return torch.from_numpy(np.array(image.convert("RGB")))

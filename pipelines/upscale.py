@@ -6,7 +6,6 @@ larger.images[0].save("large.png")
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..engine.errors import InputError
@@ -18,16 +17,15 @@ from ..engine.values.setting import whole_number
 from ..engine.watch import Watcher
 from .calls.call import Call, prompts_of
 from .calls.signature import spelled_out
-from .picture_judge import open_picture, pixels_of
+from .pictures.pixels import AnyPicture, pixels_of
 from .recipes.reader import Recipe, StageRecipe
 from .render_result import RenderResult, gathered
 from .workflow import Workflow
 
 if TYPE_CHECKING:
-    import PIL.Image
     import torch
 
-    Image = PIL.Image.Image | str | Path | Outcome | Picture
+    Image = AnyPicture | Outcome | Picture
 
 STAGE = "upscale"
 
@@ -59,8 +57,9 @@ class Upscale(Workflow):
         """Enlarge each picture.
 
         Args:
-            image: a PIL picture, a file, an outcome or a picture of this engine, or a list of them; one that
-                knows its plan is painted by that.
+            image: one, or a list of them: a picture of any kind, an outcome or a picture of this engine; one
+                that knows its plan is painted by that. Transparency is put on white (the command `diptych upscale`
+                enlarges it, too).
             scale: 2 or 4.
             prompt: what each shows; the captioner's words, if not given. What is checked is what the recipe's
                 planner finds asked for in it.
@@ -162,12 +161,6 @@ def _picture(image: "Image") -> Picture:
         return image.picture
     if isinstance(image, Picture):
         return image
-    if isinstance(image, str | Path):
-        return Picture(pixels=pixels_of(open_picture(Path(image))))
-    import PIL.Image
-
-    if not isinstance(image, PIL.Image.Image):
-        raise InputError(f"a {type(image).__name__} is no picture: give a PIL image, a path, or an outcome")
     return Picture(pixels=pixels_of(image))
 
 

@@ -7,6 +7,7 @@ plan stage puts the template into the system message of the model's conversation
 from pathlib import Path
 
 from ..engine.messages import did_you_mean
+from .plain_files import read_plain
 from .row import PromptFileError
 
 PLANNERS = Path(__file__).parent / "planners"
@@ -32,7 +33,7 @@ def read_template(name: str) -> str:
             known = ", ".join(known_templates())
             raise PromptFileError(f"no such planner template: {name!r}{hint}: choose one of {known}, or a .txt")
     try:
-        text = path.read_bytes().decode("utf-8").strip()
+        text = read_plain(path, 8 * MAX_CHARACTERS).decode("utf-8").strip()
     except OSError as error:
         raise PromptFileError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .formats.known import FORMATS, format_of, reader_of
+from .plain_files import lies_in, open_plain
 from .row import PromptFileError, Row
 from .text import Text
 
@@ -66,8 +67,7 @@ def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
 
 def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
     with _refusals(label):
-        _refuse_what_has_no_end(path)
-        file = path.open("rb")
+        file = path.open("rb") if _is_made_by_a_shell(path) else open_plain(path)
     with file:
         yield from _stream_rows(file, label, path.suffix, format)
 
@@ -77,26 +77,27 @@ def _stream_rows(stream: BinaryIO, label: str, ending: str, format: str | None) 
     yield from reader_of(format or format_of(text, ending))(text)
 
 
-def _refuse_what_has_no_end(path: Path) -> None:
-    """Raises ValueError for a device, which is read without end, and a pipe that may never be written to. One
-    that the shell has made (`<(command)`) lies at `/dev/fd`."""
-    mode = path.stat().st_mode
-    if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(_MADE_BY_SHELLS)):
-        return
-    kind = "a pipe" if stat.S_ISFIFO(mode) else "no file, but a device or the like"
-    raise ValueError(f"is {kind}: to read it, name - and send it to standard input")
+def _is_made_by_a_shell(path: Path) -> bool:
+    """Whether it is a pipe that the shell has made: `<(command)`."""
+    return str(path).startswith(_MADE_BY_SHELLS) and stat.S_ISFIFO(path.stat().st_mode)
 
 
 def _text_files(folder: Path, label: str) -> list[Path]:
-    """The `.txt` files of a folder, by name, `2` before `10`; what is no file, a pipe say, is left out."""
+    """The `.txt` files of a folder, by name, `2` before `10`; what is no file, a pipe say, is left out, and so
+    is a link that leads out of the folder."""
     with _refusals(label):
         entries = [path for path in folder.iterdir() if path.suffix.lower() == ".txt"]
-        files = sorted((path for path in entries if stat.S_ISREG(path.stat().st_mode)), key=_natural)
+        files = sorted((path for path in entries if _is_file_of(path, folder)), key=_natural)
     if not files:
         raise PromptFileError(f"{label}: is a folder without .txt files: name a prompt file in it")
     if len(files) > MAX_FILES:
         raise PromptFileError(f"{label}: holds {len(files)} files: at most {MAX_FILES} are read")
     return files
+
+
+def _is_file_of(path: Path, folder: Path) -> bool:
+    """Whether it is a file of the folder, itself or by a link; what cannot be looked at is none."""
+    return path.is_file() and (not path.is_symlink() or lies_in(path, folder))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -111,9 +112,11 @@ def _refusals(label: str) -> Generator[None]:
         yield
     except FileNotFoundError:
         raise PromptFileError(f"{label}: no such file: check the path, or give text with -p") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         short = label if len(label) <= 80 else f"{label[:77]}..."
+        if "a pipe" in reason or "a device" in reason:
+            raise PromptFileError(f"{short}: {reason}: give - and let it be standard input") from None
         raise PromptFileError(
             f"{short}: cannot be read ({reason}): check its rights; text to render goes behind -p"
         ) from None

@@ -46,6 +46,7 @@ COPIES_NAMES = (  # their product says how often a row is to be rendered
 TEMPLATE_NAME = "template"
 MAX_COPIES = 1000
 _SLIP = 0.8  # how alike a misspelt name is to the right one
+_ROUNDED = 10**11  # from here on spreadsheets write whole numbers with an exponent
 _MOST_NAMES = 100  # of a row that are looked at for slips
 _NUMBER = re.compile(
     r"\s*[+-]?(?=\.?[0-9])[0-9]*(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][+-]?[0-9]+)?\s*", re.ASCII
@@ -99,6 +100,12 @@ KNOWN_NAMES = frozenset({*_OURS, *_PROMPTS, *_SIZES, *_COPIES, TEMPLATE_NAME})  
 def has_prompt(names: Iterable[str]) -> bool:
     """Whether one of these names, as they stand in a file, is that of a prompt."""
     return any(plain_name(name) in _PROMPTS for name in names)
+
+
+def is_number(name: str) -> bool:
+    """Whether a column of this name, as a file has it, holds a number."""
+    column = COLUMNS.get(_OURS.get(plain_name(name), ""))
+    return column is not None and column.kind in (int, float)
 
 
 def sort_fields(fields: Mapping[str, object]) -> Fields:
@@ -165,6 +172,8 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
     if row.kind is bool:
         return _switch(called, value)
     number = _whole(called, value) if row.kind is int else _number(called, value)
+    if name == "seed" and isinstance(value, str) and "e" in value.lower() and number >= _ROUNDED:
+        raise FieldError(f"{_equals(called, value)}: was rounded by a spreadsheet: make its column text there")
     if name == "seed" and number == -1:
         return None
     if not row.low <= number <= row.high:

@@ -17,6 +17,8 @@ from .row import Row
 from .template import Assign, Choice, Node, Sequence, TemplateError, Use, Wildcard, is_template, parse
 from .wildcards import Wildcards
 
+STYLE_PLACE = "{prompt}"
+"""Where a style of AUTOMATIC1111 or Fooocus takes the prompt that it is for."""
 MAX_VARIANTS = 1000  # of one row, by default
 MAX_CHARACTERS = 100_000  # of a resolved prompt
 MAX_PICKED = 100  # options of one variant
@@ -86,6 +88,10 @@ def _as_it_stands(row: Row) -> Row:
 def _resolved(row: Row, wildcards: Wildcards, combinatorial: bool, most: int, seed: int) -> Iterator[Row]:
     """The rows that come of one. One that has a fault comes as often as it would without, so that the rows
     behind it keep their numbers when it is mended."""
+    if any(STYLE_PLACE in text for text in (row.prompt, str(row.settings.get("negative_prompt", "")))):
+        fault = f"{STYLE_PLACE} is where a style takes a prompt: give one with -p beside this file of styles"
+        yield dataclasses.replace(row, fault=fault)
+        return
     try:
         settings = dict(row.settings)
         if negative := settings.get("negative_prompt"):
@@ -206,6 +212,8 @@ class _Walk:
         if len(options) == 1 and isinstance(wildcard, Wildcard):  # {2$$__colour__}: two of its lines
             options = self._wildcards.lines(next(self.texts(wildcard.name, scope, depth)))
             weights = (1.0,) * len(options)
+            if len(options) == 1 and isinstance(options[0], Choice):  # a list with weights
+                options, weights = options[0].options, options[0].weights
             scope = {**scope, **wildcard.variables}
         low, high = min(choice.low, len(options)), min(choice.high, len(options))
         if high > MAX_PICKED:

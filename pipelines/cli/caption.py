@@ -20,14 +20,15 @@ def caption(
 ) -> None:
     """Say what pictures show: of one its caption, of several each behind its picture's name."""
     from ...engine.microbatch import Failed
-    from ..picture_judge import PictureJudge, open_picture
+    from ..picture_judge import PictureJudge
+    from ..pictures.pixels import rgb_of
     from ..rendering.rows.picture_files import one_by_one, pictures_of
     from .score import Refusals
 
     files = pictures_of(pictures)
     judge = PictureJudge.from_recipe(recipe, device=device, memory=memory)
     refused = Refusals(alone=len(files) == 1)
-    for path, result in one_by_one(files, open_picture, judge.captions, refused):
+    for path, result in one_by_one(files, rgb_of, judge.captions, refused):
         if isinstance(result, Failed):
             refused(InputError(f"{path}: {judge.stage.name}: {result.reason}"))
         elif as_json:

@@ -10,6 +10,8 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from ...prompts.other_tools.said import not_carried_over
+from ...prompts.template import is_template
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import WithoutPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
@@ -58,7 +60,11 @@ def _print_json(tasks: Iterable[Task]) -> tuple[int, int]:
 def _object(task: Task) -> dict[str, Any]:
     place = task.place()
     fields = {"row": task.number, "prompt": task.row.prompt, **task.row.settings, "seed": task.seed}
-    fields |= {name: place[name] for name in ("template", "notes") if place[name]}
+    template = task.row.prompt if task.row.template is None else task.row.template
+    has_more = any(map(is_template, (task.row.prompt, str(fields.get("negative_prompt", "")))))
+    if template and (has_more or template != task.row.prompt):  # nothing is looked for then
+        fields["template"] = template
+    fields |= {"notes": place["notes"]} if place["notes"] else {}
     fields |= {"source": place["source"], "line": place["line"]}
     return {**fields, "fault": task.fault} if task.fault else fields
 
@@ -70,16 +76,20 @@ def _print_table(tasks: Iterable[Task]) -> tuple[int, int]:
     table.add_column("prompt", ratio=2, overflow="fold")
     table.add_column("settings", ratio=1, overflow="fold")
     total = faulty = 0
+    left: list[str] = []
     for task in tasks:
         total += 1
         faulty += task.request is None
         if total <= MAX_TABLE_ROWS:
+            left += [line] if (line := not_carried_over(task.row)) else []
             said = Text(_short(task.fault), style="red") if task.fault else Text(_short(_settings(task)))
             place = _short(f"{Path(task.row.source).name}:{task.row.line}")
             table.add_row(str(task.number), place, Text(_short(task.row.prompt)), said)
     console = out_console()
     console.print(table)
     shown = f", {MAX_TABLE_ROWS} of them shown: --json prints all" if total > MAX_TABLE_ROWS else ""
+    for line in left:
+        console.print(line, soft_wrap=True)
     console.print(f"{total} row{'s' * (total != 1)}{shown}", soft_wrap=True)
     return total, faulty
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import Cancelled
+from ...prompts.other_tools.said import not_carried_over
 from ...prompts.row import Row
 from ..explaining.explanations import Explanations
 from ..files import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
@@ -26,6 +27,7 @@ from ..terminal import error_console, out_console, progress
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
 
+MOST_SAID = 5  # rows of which is said what other tools gave them
 LOOK_AHEAD = 1000  # rows that are read before work begins, to know how many there are
 
 
@@ -81,6 +83,8 @@ def run_render(
         rows = itertools.islice(read_rows(source, text, seed=chosen, reading=reading), limit)
         rows = rows if swept is None else swept.rows(rows, seed=chosen, alone=len(text or ()) == 1)
     head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
+    for line in filter(None, map(not_carried_over, head[:MOST_SAID])):
+        error_console().print(f"diptych: {line}", soft_wrap=True)
     read = _source_of(source, head, out, whole=limit is None and only is None)
     pipe = make_pipe()
     alone, rows = source is None and read.total == 1, itertools.chain(head, rows)

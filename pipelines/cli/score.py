@@ -140,12 +140,12 @@ def line_of(path: Path, judged: "Judged", policy: "Policy") -> Line:
 
 
 def _opened(file: "PictureFile") -> "tuple[PIL.Image.Image, str]":
-    from ..picture_judge import open_picture
+    from ..pictures.pixels import rgb_of
     from ..rendering.rows.picture_files import prompt_in
 
     if file.fault is not None:
         raise InputError(file.fault)
-    image = open_picture(file.path)
+    image = rgb_of(file.path)
     return image, file.prompt or prompt_in(file.path)
 
 

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.loop import Policy
+from ..pictures.texts import texts_of
 from ..rendering.output.lines import FactLine
 from ..rendering.provenance.history import History
-from ..rendering.provenance.provenance import CHUNK, read_chunks, read_history
+from ..rendering.provenance.other_tools import said_in_picture
+from ..rendering.provenance.provenance import CHUNK, read_history
 from ..terminal import out_console
 
 
@@ -21,10 +23,14 @@ def run_show(path: Path, *, as_json: bool = False) -> None:
     Raises:
         InputError: it cannot be read, or says nothing.
     """
-    chunks = read_chunks(path)
-    if CHUNK not in chunks and "parameters" in chunks:  # of another tool
-        said: Mapping[str, object] = {"parameters": chunks["parameters"]}
-        lines = [(name, str(value)) for name, value in said.items()]
+    chunks = texts_of(path)
+    if CHUNK not in chunks:  # of another tool
+        found = said_in_picture(path, chunks)
+        said: Mapping[str, object] = {
+            **{"made with": found.tool, "prompt": found.prompt},
+            **{"settings": dict(found.settings), "not carried over": dict(found.rest)},
+        }
+        lines = [(name, _listed(v) if isinstance(v, Mapping) else str(v)) for name, v in said.items() if v]
     else:
         said = history = read_history(path)
         lines = _lines(history)

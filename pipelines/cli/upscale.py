@@ -37,7 +37,7 @@ def upscale(
 ) -> None:
     """Enlarge pictures two or four times, tile by tile, checked by the captioner."""
     from ..files import prepare_folder, write_atomically
-    from ..picture_judge import open_picture
+    from ..pictures.pixels import alpha_of, upright
     from ..terminal import error_console, out_console, progress
     from ..upscale import Upscale
 
@@ -45,7 +45,7 @@ def upscale(
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{name}: two pictures would get this name: enlarge them into two folders")
-    opened = [open_picture(path) for path in images]
+    opened = [upright(path) for path in images]
     prepare_folder(out)
     pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
     pictures = [
@@ -54,10 +54,10 @@ def upscale(
     ]
     failed = 0
     with progress(error_console(), len(images)) as watch:
-        for path, name, picture in zip(images, names, pictures, strict=True):
+        for path, name, picture, image in zip(images, names, pictures, opened, strict=True):
             result = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
             for outcome in result.outcomes:
-                write_atomically(name, _png(outcome, path, scale))
+                write_atomically(name, _png(outcome, path, scale, alpha_of(image)))
                 out_console().print(f"{name}: {_line(outcome)}", soft_wrap=True)
             for failure in result.failures:
                 failed += 1
@@ -69,7 +69,7 @@ def upscale(
 def _known(pipe: "Upscale", path: Path, image: "PIL.Image.Image", *, seed: int) -> "Picture | PIL.Image.Image":
     """The picture with the plan that it was made by and the bar that it was held to, where diptych made it."""
     from ...engine.values import Picture
-    from ..picture_judge import pixels_of
+    from ..pictures.pixels import pixels_of
     from ..rendering.provenance.provenance import plan_of, read_history
 
     try:
@@ -91,13 +91,14 @@ def _line(outcome: "Outcome") -> str:
     return f"{line}, not drawn: {said(outcome.left_out)}" if outcome.left_out else line
 
 
-def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
-    """The picture as a PNG file that says what it was made of."""
+def _png(outcome: "Outcome", source: Path, scale: int, alpha: "PIL.Image.Image | None") -> bytes:
+    """The picture as a PNG file that says what it was made of, as transparent as its source was."""
     import hashlib
 
     import PIL.PngImagePlugin
 
     from ..files import png_bytes
+    from ..pictures.pixels import see_through
     from ..rendering.output.record import fact_line
 
     said = {
@@ -114,4 +115,5 @@ def _png(outcome: "Outcome", source: Path, scale: int) -> bytes:
     }
     chunks = PIL.PngImagePlugin.PngInfo()
     chunks.add_text(CHUNK, json.dumps(said))
-    return png_bytes(outcome.image, chunks)
+    image = outcome.image if alpha is None else see_through(outcome.image, alpha)
+    return png_bytes(image, chunks)

@@ -9,13 +9,13 @@ Settings, seeds, memory and the loop are those of `TextToImage`, which does the 
 
 import abc
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
 from ...engine.values import Outcome, Request
 from ..calls.call import Call, prompts_of
 from ..calls.keywords import settings_of
+from ..pictures.pixels import AnyPicture
 from ..recipes.build import REPAINTERS
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
@@ -23,9 +23,7 @@ from ..workflow import Workflow
 from .source_image import SourceImage, source_image_of
 
 if TYPE_CHECKING:
-    import PIL.Image
-
-    Image = PIL.Image.Image | str | Path | Outcome
+    Image = AnyPicture | Outcome
     Images = Image | Sequence[Image]
     Source = Image | SourceImage
 

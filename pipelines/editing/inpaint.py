@@ -7,7 +7,6 @@ Pictures of it: `examples/README.md`.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard, Unpack
 
 from ...engine.values import Request
@@ -20,12 +19,12 @@ from .replacing import replacing
 from .source_image import Box, SourceImage, box_of
 
 if TYPE_CHECKING:
-    import PIL.Image
     import torch
 
+    from ..pictures.pixels import AnyPicture
     from .image_input import Images, Source
 
-    Mask = PIL.Image.Image | Path | str | Box
+    Mask = AnyPicture | Box
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """By these a mask's file is told from a thing's name."""

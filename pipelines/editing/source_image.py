@@ -1,14 +1,13 @@
 """Pictures that a pipeline starts from, as the engine takes them: scaled, and with what is known of them."""
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
 from ...engine.values import Outcome
 from ...engine.values.setting import shown, whole_number
 from ...engine.values.start import Start, Wording
-from ..picture_judge import open_picture
+from ..pictures.pixels import AnyPicture, mask_of, rgb_of
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -74,13 +73,14 @@ class SourceImage:
         drawn = PIL.Image.fromarray(grid.byte().numpy() * 255)
         return _tensor(drawn.resize((self.width, self.height), PIL.Image.Resampling.NEAREST)) > 127
 
-    def mask(self, image: "PIL.Image.Image | str | Path") -> "torch.Tensor":
-        """bool (height, width): where a mask image of the picture's own size is lighter than mid-grey.
+    def mask(self, image: AnyPicture) -> "torch.Tensor":
+        """bool (height, width): where a mask image of the picture's own size is lighter than mid-grey; or more
+        than half opaque, if it is transparent anywhere.
 
         Raises:
             InputError: it is no picture, of another size, or black throughout.
         """
-        opened = _opened(image).convert("L")
+        opened = mask_of(image)
         if opened.size != self.size:
             sizes = f"the mask is {_shown(opened.size)} pixels, the picture {_shown(self.size)}"
             raise InputError(f"{sizes}: give a mask of the picture's size")
@@ -109,7 +109,7 @@ class SourceImage:
         return self.mask(drawn)
 
 
-def source_image_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: int, width: int) -> SourceImage:
+def source_image_of(image: "AnyPicture | Outcome", *, height: int, width: int) -> SourceImage:
     """The picture, scaled to `height` and `width`; cut at its longer sides where it is of another shape.
 
     Raises:
@@ -120,12 +120,12 @@ def source_image_of(image: "PIL.Image.Image | str | Path | Outcome", *, height: 
         if tuple(pixels.shape[:2]) == (height, width):
             return SourceImage(pixels=pixels, size=(width, height), outcome=image)
         image = image.image
-    opened = _opened(image)
+    opened = rgb_of(image)
     return SourceImage(pixels=_tensor(_fitted(opened, width, height)), size=opened.size)
 
 
 def extended(
-    image: "PIL.Image.Image | str | Path | Outcome", margins: Box, *, height: int, width: int
+    image: "AnyPicture | Outcome", margins: Box, *, height: int, width: int
 ) -> "tuple[SourceImage, torch.Tensor]":
     """The picture with room around it, scaled to `height` and `width`; and where that room is, bool (h, w).
 
@@ -139,7 +139,7 @@ def extended(
     import numpy as np
     import torch
 
-    opened = image.image if isinstance(image, Outcome) else _opened(image)
+    opened = image.image if isinstance(image, Outcome) else rgb_of(image)
     left, top, right, bottom = margins
     if min(margins) < 0 or not any(margins):
         raise InputError(
@@ -159,18 +159,6 @@ def extended(
     mask = torch.ones(height, width, dtype=torch.bool)
     mask[y : y + inner[1], x : x + inner[0]] = False
     return SourceImage(pixels=torch.from_numpy(np.pad(small, around, mode="edge")), size=whole), mask
-
-
-def _opened(image: "PIL.Image.Image | str | Path") -> "PIL.Image.Image":
-    """RGB, upright, transparency on white."""
-    import PIL.Image
-
-    if isinstance(image, (str, Path)):
-        return open_picture(Path(image))
-    if not isinstance(image, PIL.Image.Image):
-        kind = type(image).__name__
-        raise InputError(f"a {kind} is no picture: give a PIL image, a path, or an outcome of this pipeline")
-    return image.convert("RGB")
 
 
 def _fitted(image: "PIL.Image.Image", width: int, height: int) -> "PIL.Image.Image":

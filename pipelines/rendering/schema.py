@@ -80,6 +80,8 @@ def fit(value: Any, kind: type[T], *, where: str = "") -> T:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise SchemaError(_at(where, _plainly(str(error)))) from None
+    except UnicodeEncodeError:
+        raise SchemaError(_at(where, "has half a character where none can be")) from None
     except (ArithmeticError, ValueError) as error:  # a whole number that no float can hold
         raise SchemaError(_at(where, f"holds a number that is too large ({first_line(error)})")) from None
 

@@ -16,6 +16,7 @@ from ...engine.randomness import derive_seed
 from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
 from ..files import RESULTS, opened, write_atomically
+from ..pictures.pixels import rgb_of
 from ..sheets.grid import Labels, grid
 from .output.record import Record
 from .schema import SchemaError, bounded_lines
@@ -171,12 +172,10 @@ def _caption(record: Record | None) -> str:
 
 
 def _picture(record: Record | None, out: Path) -> "PIL.Image.Image | None":
-    import PIL.Image
-
     if record is None or record.picture is None:
         return None
     try:
-        with opened(out / record.picture, follow=False) as file, PIL.Image.open(file, formats=["PNG"]) as image:
-            return image.convert("RGB")
-    except Exception:  # whatever a library makes of a damaged file
+        with opened(out / record.picture, follow=False) as file:
+            return rgb_of(file.read())
+    except (InputError, OSError):
         return None

@@ -9,18 +9,14 @@ not looked for in it. Parameters that mean nothing here become notes, and so doe
 """
 
 import dataclasses
-import json
-import re
 from collections.abc import Iterator
 
 from ..entry import Place, rows_of
+from ..other_tools.parameters import NEGATIVE, PARAMETERS, parameters_of
 from ..row import Row
 from ..settings import COPIES_NAMES, PROMPT_NAMES, TEMPLATE_NAME, plain_name
 from ..text import Text
 
-_NEGATIVE = "Negative prompt:"
-_PARAMETERS = re.compile(r"\s*Steps:\s*\d+\s*(,|$)", re.ASCII)
-_PARAMETER = re.compile(r'\s*(\w[\w \-/]{0,60}):\s*("(?:\\.|[^\\"])++"|[^,]*)(?:,|$)')
 _NOT_OF_THE_PICTURE = frozenset(  # but of its batch, or of the template that its prompt was made of
     plain_name(name) for name in (*COPIES_NAMES, *PROMPT_NAMES, "negative_prompt", TEMPLATE_NAME)
 )
@@ -38,7 +34,7 @@ class _Block:
 
 def is_infotext(line: str) -> bool:
     """Whether no other format has such a line."""
-    return line.startswith(_NEGATIVE) or _PARAMETERS.match(line) is not None
+    return line.startswith(NEGATIVE) or PARAMETERS.match(line) is not None
 
 
 def read_infotext(text: Text) -> Iterator[Row]:
@@ -68,10 +64,10 @@ def _add(block: _Block, line: str) -> None:
         raise block.place.error(
             f"a block has more than {_MAX_CHARACTERS} characters: part blocks by blank lines"
         )
-    if _PARAMETERS.match(line):
+    if PARAMETERS.match(line):
         block.parameters = line
-    elif line.startswith(_NEGATIVE):
-        block.negative = [line.removeprefix(_NEGATIVE).strip()]
+    elif line.startswith(NEGATIVE):
+        block.negative = [line.removeprefix(NEGATIVE).strip()]
     else:
         (block.prompt if block.negative is None else block.negative).append(line)
 
@@ -81,18 +77,9 @@ def _rows(block: _Block) -> Iterator[Row]:
     fields = {"prompt": prompt, "template": prompt}
     if block.negative is not None:
         fields["negative_prompt"] = "\n".join(block.negative)
-    for name, value in _PARAMETER.findall(block.parameters):
+    for name, value in parameters_of(block.parameters):
         if plain_name(name) in _NOT_OF_THE_PICTURE:
             name = f"{name} (infotext)"
         if name not in fields:
-            fields[name] = _unquoted(value.strip())
+            fields[name] = value
     yield from rows_of(fields, block.place)
-
-
-def _unquoted(value: str) -> str:
-    if not value.startswith('"'):
-        return value
-    try:
-        return str(json.loads(value))
-    except ValueError:
-        return value

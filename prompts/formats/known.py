@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..row import Row
+from ..settings import plain_name
 from ..text import Text
+from .blocks import is_block
 from .infotext import is_infotext
-from .table import is_header
+from .structure import LISTS
+from .table import is_header, is_separator_line
 
 Reader = Callable[[Text], Iterator[Row]]
 
@@ -19,6 +22,7 @@ _READERS = {  # imported when first used
     "jsonl": ("jsonl", "read_jsonl"),
     "json": ("json_file", "read_json"),
     "yaml": ("yaml_file", "read_yaml"),
+    "blocks": ("blocks", "read_blocks"),
 }
 FORMATS = tuple(_READERS)
 _ENDINGS = {
@@ -31,8 +35,9 @@ _ENDINGS = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
-_JSON_OBJECT = re.compile(r'\{\s*("|\}|$)')
-_JSON_LIST = re.compile(r'\[\s*([{"]|\]?$)')
+_JSON_TEXT = r'"(?:[^"\\]|\\.)*+"'
+_JSON_OBJECT = re.compile(rf"\{{\s*(?:$|\}}\s*$|{_JSON_TEXT}\s*(?::|$))")  # unlike {"OPEN"|"CLOSED"} sign
+_JSON_LIST = re.compile(rf"\[\s*(?:$|\]\s*$|\{{\s*(?:[\"}}]|$)|{_JSON_TEXT}\s*(?:[,\]]|$))")
 _YAML = re.compile(
     r"(---|%YAML.*|(defaults|rows|prompts)\s*:\s*(#.*|\{.*|\[.*)?|-\s+(prompt|text|caption)\s*:.*)$"
 )
@@ -61,13 +66,15 @@ def reader_of(name: str) -> Reader:
 def _looks_like(lines: list[str]) -> str:
     first = lines[0] if lines else ""
     if _JSON_OBJECT.match(first):
-        return "jsonl" if _is_object(first) else "json"
+        return "jsonl" if _is_object(first) and not (len(lines) == 1 and _holds_rows(first)) else "json"
     if _JSON_LIST.match(first):
         return "json"
     if _YAML.match(first):
         return "yaml"
-    if is_header(first):
+    if is_header(first) or is_separator_line(first):
         return "table"
+    if is_block(first):
+        return "blocks"
     return "infotext" if any(is_infotext(line) for line in lines) else "text"
 
 
@@ -76,3 +83,9 @@ def _is_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _holds_rows(line: str) -> bool:
+    """Whether the object on this line holds a list of rows, as `structure` knows them."""
+    value = json.loads(line)
+    return any(isinstance(each, list) and plain_name(name) in LISTS for name, each in value.items())

@@ -4,6 +4,7 @@
     {"defaults": {"steps": 20}, "rows": [...]}          (also "prompts", "items", "data")
     {"17": {"prompt": "a boat"}, "18": "a cat"}         (each a row; its key becomes a note)
     {"prompt": "a boat", "seed": 7}                     (several of them may follow each other)
+    {"3": {"class_type": "KSampler", ...}, ...}         (what ComfyUI, SwarmUI, Fooocus and Civitai write)
 
 The file is walked with a `Cursor`, which holds one entry at a time.
 """
@@ -13,6 +14,8 @@ from typing import Literal, Protocol
 
 from ...engine.messages import nearest
 from ..entry import Place, defaults_of, rows_of
+from ..other_tools.known import SWARM, said_in_file
+from ..other_tools.said import ToolError
 from ..row import Row
 from ..settings import KNOWN_NAMES, FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
 
@@ -23,7 +26,7 @@ _ABOUT = frozenset(  # names of text that is about a file, not a row of it
         *("notes", "date", "created", "url", "source", "schema", "$schema", "id", "category", "tags", "model"),
     )
 )
-_LISTS = ("rows", "prompts", "items", "data")
+LISTS = ("rows", "prompts", "items", "data", "images")
 _DEFAULTS = "defaults"
 _KEY = "key"
 
@@ -78,7 +81,7 @@ def _object(cursor: Cursor) -> Iterator[Row]:
     keyed = False
     for key in cursor.names():
         place = _place(cursor)
-        if plain_name(key) in _LISTS and cursor.kind() == "list":
+        if plain_name(key) in LISTS and cursor.kind() == "list":
             rows = True
             yield from _elements(cursor, defaults)
             continue
@@ -88,7 +91,7 @@ def _object(cursor: Cursor) -> Iterator[Row]:
             if rows:
                 raise place.error("defaults stand behind the rows that they are for: put them first")
             defaults = defaults_of(value, place)
-        elif isinstance(value, Mapping) and has_prompt(value):
+        elif isinstance(value, Mapping) and has_prompt(value) and key != SWARM:
             rows = keyed = True
             yield from _texts(texts, defaults)
             texts.clear()
@@ -111,7 +114,19 @@ def _texts(texts: Iterable[tuple[str, str, Place]], defaults: Fields) -> Iterato
         yield from _entry({_KEY: key, "prompt": text}, place, defaults)
 
 
+def row_of_a_tool(value: object, place: Place) -> Row | None:
+    """The row of a value that another tool wrote of a picture that it makes; `None` of other values."""
+    try:
+        said = said_in_file(value)
+    except ToolError as error:
+        return place.fault(str(error))
+    return said and said.row(place)
+
+
 def _entry(value: object, place: Place, defaults: Fields) -> Iterator[Row]:
+    if row := row_of_a_tool(value, place):
+        yield row
+        return
     if isinstance(value, str):
         value = {"prompt": value}
     if not isinstance(value, Mapping):

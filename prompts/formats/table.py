@@ -16,6 +16,7 @@ from ..settings import (
     PROMPT_NAMES,
     FieldError,
     has_prompt,
+    is_number,
     plain_name,
     prompt_of,
     refuse_misspelt,
@@ -24,6 +25,18 @@ from ..settings import (
 from ..text import Text
 
 _DELIMITERS = "\t,;|"
+_SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)  # Excel's own first line
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+", re.ASCII)
+_PER_QUESTION = ("itemid", "text", "propositionid", "questionnaturallanguage")
+"""Columns of DPG-Bench, which has a row for each question about a picture, beside `text`."""
+_OF_THE_QUESTION = (
+    "propositionid",
+    "dependency",
+    "categorybroad",
+    "categorydetailed",
+    "tuple",
+    _PER_QUESTION[3],
+)
 _QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
 
 
@@ -49,6 +62,11 @@ def is_header(line: str) -> bool:
     return (sure and words) or all(plain_name(cell) in KNOWN_NAMES for cell in cells)
 
 
+def is_separator_line(line: str) -> bool:
+    """Whether a line is Excel's `sep=;`, which says what stands between cells."""
+    return _SEPARATOR.fullmatch(line.strip("\r\n ")) is not None
+
+
 def read_table(text: Text) -> Iterator[Row]:
     """The rows of `text`, in order.
 
@@ -56,7 +74,7 @@ def read_table(text: Text) -> Iterator[Row]:
         PromptFileError: the first row is no header with a prompt in it; quotes do not match.
     """
     lines = text.lines()
-    header_line = next((line for line in lines if line.strip()), "")
+    header_line = next((line for line in lines if line.strip() and not is_separator_line(line)), "")
     place = Place(source=text.source, line=max(text.line, 1))
     delimiter = delimiter_of(header_line)
     if delimiter is None:
@@ -67,6 +85,7 @@ def read_table(text: Text) -> Iterator[Row]:
     if isinstance(header, str):
         raise place.error(header)
     _check_header(header, place)
+    seen = _Once(header)
     for number, cells in read(lines, place, delimiter):
         here = Place(source=text.source, line=place.line + number)
         if isinstance(cells, str):
@@ -75,8 +94,35 @@ def read_table(text: Text) -> Iterator[Row]:
             more = f"has {len(cells)} cells, the header {len(header)}"
             prompt = prompt_of(dict(zip(header, cells, strict=False)))
             yield here.fault(f"{more}: put text with {delimiter!r} in quotes", prompt)
-        elif any(cells):
-            yield from rows_of(dict(zip(header, cells, strict=False)), here)
+        elif any(cells) and (fields := seen(dict(zip(header, cells, strict=False)))):
+            yield from rows_of(_with_points(fields) if delimiter in ";\t" else fields, here)
+
+
+class _Once:
+    """Lets each prompt of a benchmark pass once where it has a row for each question about it; any other row as
+    it is."""
+
+    def __init__(self, header: list[str]) -> None:
+        names = {plain_name(name): name for name in header}
+        self._key = names["itemid"] if all(name in names for name in _PER_QUESTION) else None
+        self._last: str | None = None
+
+    def __call__(self, fields: dict[str, str]) -> dict[str, str]:
+        """The row's fields without those of the question; none, if its prompt was there already."""
+        if self._key is None:
+            return fields
+        if (item := fields.get(self._key, "")) == self._last:
+            return {}
+        self._last = item
+        return {name: value for name, value in fields.items() if plain_name(name) not in _OF_THE_QUESTION}
+
+
+def _with_points(fields: dict[str, str]) -> dict[str, str]:
+    """`7,5` as `7.5` where a number is wanted: spreadsheets of many countries write it so."""
+    return {
+        name: value.replace(",", ".") if is_number(name) and _DECIMAL_COMMA.fullmatch(value) else value
+        for name, value in fields.items()
+    }
 
 
 def _check_header(header: list[str], place: Place) -> None:

@@ -39,6 +39,17 @@ def read_yaml(text: Text) -> Iterator[Row]:
         yield from read_structure(cursor)
 
 
+def yaml_values(text: Text) -> Iterator[object]:
+    """The value of each document of a YAML text; all in it is text, lists and tables.
+
+    Raises:
+        PromptFileError: as `read_yaml`.
+    """
+    cursor = _YamlCursor(text)
+    while cursor.find_document():
+        yield cursor.value()
+
+
 class _Stream:
     """Chunks of text as a file, which is what the library reads from."""
 

@@ -1,6 +1,5 @@
 """Captions and scores of pictures from outside, and the files they come in."""
 
-from pathlib import Path
 from typing import Any
 
 import PIL.Image
@@ -11,7 +10,7 @@ from diptych.engine.errors import DiptychError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.values import Failure
 from diptych.pipelines import picture_judge
-from diptych.pipelines.picture_judge import Judged, open_picture
+from diptych.pipelines.picture_judge import Judged
 from diptych.pipelines.pocket.world.drawing.picture import render
 from diptych.pipelines.pocket.world.scene import Scene, Thing
 
@@ -101,26 +100,6 @@ def test_captions_of_many_pictures_come_in_order(judge: PictureJudge) -> None:
 def test_an_empty_prompt_is_refused(judge: PictureJudge) -> None:
     with pytest.raises(InputError, match="empty"):
         judge.score(PIL.Image.new("RGB", (8, 8)), " ")
-
-
-def test_transparency_is_put_on_white(tmp_path: Path) -> None:
-    PIL.Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "a.png")
-    image = open_picture(tmp_path / "a.png")
-    assert image.mode == "RGB" and image.getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_what_is_no_sound_picture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "text.png").write_text("not a picture")
-    PIL.Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
-    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:900])
-    cases = {"none.png": "no such file", "text.png": "is no picture", "half.png": "cannot be read"}
-    for name, message in cases.items():
-        with pytest.raises(InputError, match=message) as caught:
-            open_picture(tmp_path / name)
-        assert "\n" not in str(caught.value)
-    monkeypatch.setattr(picture_judge, "MAX_SIDE", 63)
-    with pytest.raises(InputError, match="64 x 64 pixels"):
-        open_picture(tmp_path / "whole.png")
 
 
 def red_boat() -> PIL.Image.Image:

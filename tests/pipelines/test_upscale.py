@@ -14,7 +14,7 @@ from diptych import Fact, InputError, Picture, Plan, Request, RowError, Settings
 from diptych.engine.values import MAX_SEED, Span
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli.upscale import CHUNK
-from diptych.pipelines.picture_judge import pixels_of
+from diptych.pipelines.pictures.pixels import pixels_of
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.upscale import upscaling
 
@@ -148,13 +148,17 @@ def test_the_command_writes_pictures_that_say_what_they_were_made_of(
     image: PIL.Image.Image, tmp_path: Path
 ) -> None:
     source, out = tmp_path / "boat.png", tmp_path / "out"
-    image.save(source)
+    clear = image.copy()
+    clear.putalpha(PIL.Image.linear_gradient("L").resize(image.size))
+    clear.save(source)
     command = ["upscale", str(source), "-o", str(out), "--scale", "4", "-p", "a red boat", "--device", "cpu"]
     done = typer.testing.CliRunner().invoke(cli.app, command)
     assert done.exit_code == 0, done.output
     with PIL.Image.open(out / "boat-x4.png") as larger:
         said = json.loads(larger.info[CHUNK])
-        assert larger.size == (160, 96)
+        assert larger.size == (160, 96) and larger.mode == "RGBA"  # as transparent as it was
+        alpha = larger.getchannel("A")
+        assert alpha.getpixel((80, 0)) < 20 and alpha.getpixel((80, 95)) > 235
     assert (said["source"], said["scale"], said["prompt"]) == ("boat.png", 4, "a red boat")
     assert "boat-x4.png: 160x96" in done.output
 

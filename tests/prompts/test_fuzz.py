@@ -1,19 +1,16 @@
 """Every reader, and what resolves variants, fed with nonsense: rows or one line come out, and nothing else.
 
-A few inputs for each here; a long run, of 100,000 inputs for the readers and 12,500 templates:
-
-    PROMPT_FUZZ_EXAMPLES=12500 python -m pytest tests/prompts/test_fuzz.py
+A few inputs for each here; `tests/fuzzing.py` says how to try more.
 """
 
 import io
 import itertools
-import os
 import re
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych import PromptFileError, Row, read_prompts
@@ -21,15 +18,11 @@ from diptych.prompts.formats.known import FORMATS
 from diptych.prompts.settings import COLUMNS
 from diptych.prompts.variants import resolve
 
-EXAMPLES = int(os.environ.get("PROMPT_FUZZ_EXAMPLES", "25"))
+from ..fuzzing import fuzz_settings
+
 SLOW_S = 20.0  # for one input of a few kilobytes; most take a millisecond
 
-fuzz = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+fuzz = fuzz_settings(25)
 
 HOSTILE = [
     *("NaN", "-1", "-0", "1e999", "100000", "9" * 25, "9" * 5000, "0x10", "1_000", "true"),
@@ -46,7 +39,17 @@ NAMES = [*COLUMNS, *OTHER_NAMES]
 TOKENS = {
     "text": ["a red boat", "--prompt ", '--prompt "', *(f" --{name} " for name in NAMES), "\n", "\n"],
     "infotext": ["Negative prompt:", "\nSteps: 20, ", "Seed: 7, ", "Size: 5x5, ", "CFG scale: ", 'A: "', ", "],
-    "table": ["prompt,seed\n", "prompt\tseed\n", "a prompt;b\n", *(f"{name}," for name in NAMES), '""'],
+    "blocks": ["positive: ", "\nnegative: ", "\n----\n", "name:", "Positive:x", "---", "#"],
+    "table": [
+        "sep=;\n",
+        "7,5;",
+        "item_id,text,proposition_id,question_natural_language\n",
+        "prompt,seed\n",
+        "prompt\tseed\n",
+        "a prompt;b\n",
+        *(f"{name}," for name in NAMES),
+        '""',
+    ],
     "jsonl": ["null", r"\ud800", "{}", '{"prompt":', *(f'"{name}":' for name in NAMES), '","', "},"],
     "json": ["null", r"\u0000", '"rows":[', '"defaults":{', *(f'"{name}":' for name in NAMES), '","', "},"],
     "yaml": ["rows:\n", "defaults: {", "- ", "  ", "---\n", "&a ", "*a ", "!!x ", *(f"{n}: " for n in NAMES)],
@@ -54,6 +57,7 @@ TOKENS = {
 SAMPLES = {  # what is right, to begin with
     "text": '# a comment\na red boat\n"a blue cat"\n--prompt "a {b|c}" --seed 7 --steps 20 --n_iter 2\n',
     "infotext": "a boat\nNegative prompt: cat\nSteps: 20, CFG scale: 7, Seed: 7, Size: 64x32\n\nb\nSteps: 3\n",
+    "blocks": "positive: a boat,\non a lake\nnegative: fog\n----\npositive: b\nname: x\n",
     "table": 'prompt,seed,steps,note\na boat,7,,x\n"a ""red"" cat, at\nsea",,20,\n',
     "jsonl": '{"prompt": "a", "seed": 7, "tags": ["x", {"y": 1.5}]}\n"a"\n{"text": "b", "n_iter": 2}\n',
     "json": '{"defaults": {"steps": 20},\n"rows": [{"prompt": "a boat", "seed": 7},\n"a cat"], "x": null}\n',
@@ -111,13 +115,13 @@ def check_row(row: Row) -> None:
 def read_all(data: bytes, format: str | None) -> list[Row]:
     """The rows of the data, checked; none where it is refused in one line that names file and line."""
     rows: list[Row] = []
-    started = time.monotonic()
+    started = time.process_time()
     try:
         rows.extend(itertools.islice(read_prompts(io.BytesIO(data), format=format), 3000))
     except PromptFileError as error:
         check_message(str(error))
         assert re.match(r"-:[1-9][0-9]*: |-: holds no prompt", str(error)), error
-    assert time.monotonic() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S
     for row in rows:
         check_row(row)
     return rows
@@ -156,7 +160,7 @@ def test_a_folder_of_anything(tmp_path: Path, data: bytes) -> None:
 def test_templates_are_resolved_or_the_row_says_why_not(wildcards: Path, drawn: bytes) -> None:
     template = drawn.decode("utf-8", "replace")
     rows = [Row(prompt=template, source="-", line=1, settings={"negative_prompt": template})]
-    started = time.monotonic()
+    started = time.process_time()
     for combinatorial in (False, True):
         made = list(resolve(rows, wildcards=wildcards, combinatorial=combinatorial, most=20))
         assert 1 <= len(made) <= 20
@@ -166,4 +170,4 @@ def test_templates_are_resolved_or_the_row_says_why_not(wildcards: Path, drawn: 
                 check_message(row.fault)
         again = list(resolve(rows, wildcards=wildcards, combinatorial=combinatorial, most=20))
         assert made == again
-    assert time.monotonic() - started < SLOW_S
+    assert time.process_time() - started < SLOW_S

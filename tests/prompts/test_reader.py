@@ -89,6 +89,24 @@ def test_a_folder_is_its_text_files_by_name_each_in_its_own_format(tmp_path: Pat
     ]
 
 
+def test_links_out_of_a_folder_are_not_followed_and_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (tmp_path / "secret.txt").write_text("a secret\n")
+    (folder / "own.txt").write_text("a boat\n")
+    os.symlink(folder / "own.txt", folder / "same.txt")
+    os.symlink(tmp_path / "secret.txt", folder / "out.txt")
+    os.symlink(folder / "loop.txt", folder / "loop.txt")
+    os.symlink(folder / "none.txt", folder / "dangling.txt")
+    assert [row.prompt for row in read_prompts(folder)] == ["a boat", "a boat"]
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(PromptFileError, match=f"is {what}, not a file: give - and let it be"):
+            next(read_prompts(path))
+    with pytest.raises(PromptFileError, match="cannot be read"):
+        next(read_prompts(folder / "loop.txt"))
+
+
 def test_a_name_with_line_ends_stays_on_one_line_of_a_message(tmp_path: Path) -> None:
     (tmp_path / "a\nb.txt").write_bytes(b"\xff")
     with pytest.raises(PromptFileError, match=r"a\?b\.txt:1: is not UTF-8"):
@@ -140,10 +158,10 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "p.txt"
     path.write_text("a boat\n")
 
-    def refuse(self: Path, mode: str) -> None:
-        raise PermissionError(13, os.strerror(13), str(self))
+    def refuse(path: Path, flags: int) -> None:
+        raise PermissionError(13, os.strerror(13), str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PromptFileError, match=r"cannot be read .Permission denied."):
         next(read_prompts(path))
 

@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,50 @@ def test_a_row_with_a_fault_comes_as_often_as_it_would_without() -> None:
     found = list(resolve([bad, row("a cat")], combinatorial=True))
     assert [each.prompt for each in found] == ["a red boat", "a blue boat", "a cat"]
     assert [each.fault for each in found] == [bad.fault, bad.fault, None]
+
+
+TABLES = """
+colour:
+  warm: [red, "3::orange"]
+  cold:
+    - blue
+    - __colour/warm__ and blue
+shape: round
+"""
+
+
+def test_tables_of_wildcards_are_read_by_their_keys(tmp_path: Path) -> None:
+    """As Dynamic Prompts and the Impact Pack have them."""
+    (tmp_path / "mine.yaml").write_text(TABLES)
+    (tmp_path / "birds").mkdir()
+    (tmp_path / "birds" / "all.json").write_text('{"sea": ["gull", {"text": "tern", "weight": 2}], "none": []}')
+    (tmp_path / "places.json").write_text('["harbour", 7]')
+    assert every("__colour/warm__", tmp_path) == ["red", "orange"]
+    assert every("__colour/cold__", tmp_path) == ["blue", "red and blue", "orange and blue"]
+    assert every("__shape__ __birds/sea__", tmp_path) == ["round gull", "round tern"]
+    assert every("__places__", tmp_path) == ["harbour", "7"]
+    assert len(every("__colour/*__", tmp_path)) == 5
+    assert set(every("{2$$ $$__colour/warm__}", tmp_path)) == {"red orange", "orange red"}
+    drawn = [one("__colour/warm__", i, wildcards=tmp_path) for i in range(400)]
+    assert 0.68 < drawn.count("orange") / 400 < 0.82
+    (tmp_path / "colour").mkdir()
+    (tmp_path / "colour" / "warm.txt").write_text("pink\n")  # a file of its own wins
+    assert every("__colour/warm__", tmp_path) == ["pink"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.yaml", "a: [b\n", r"a\.yaml:\d: is no YAML here"),
+        ("a.yaml", "a: &x [b]\nc: *x\n", "anchors and aliases"),
+        ("a.json", "{", r"a\.json: is no JSON that can be read"),
+        ("a.json", "[" * 100_000, r"a\.json: is no JSON that can be read"),
+        ("a.yaml", "a: ['{b']\n", r"a\.yaml: a: at place 1: a brace is not closed"),
+        ("a.yaml", "a: 5\nb: [x]\n", "did you mean __"),
+    ],
+)
+def test_a_table_of_wildcards_that_is_wrong_is_named(
+    name: str, text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert re.search(message, fault("__c__", tmp_path))

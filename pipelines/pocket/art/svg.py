@@ -43,7 +43,7 @@ def draw_svg(text: str, side: int, *, where: str) -> Pixels:
             raise InputError(f"{where}: an SVG with {what} is not drawn: turn it into shapes, or give a PNG")
     try:
         png = bytes(_resvg().svg_to_bytes(svg_string=text, width=side, height=side, skip_system_fonts=True))
-        with Image.open(io.BytesIO(png)) as picture:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             pixels = np.asarray(picture.convert("RGBA"))
     except (ValueError, OSError) as error:
         raise InputError(f"{where}: cannot be drawn ({str(error).strip() or 'not an SVG'})") from None

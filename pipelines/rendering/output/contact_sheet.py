@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....engine.errors import InputError
 from ...files import GALLERY, SHEET, opened
+from ...pictures.pixels import rgb_of
 from ...sheets.drawn_text import font, line_height, write
 from ...sheets.palette import FAINT, GOOD, PAPER, POOR
 from ...sheets.thumbnails import thumbnail_name
@@ -124,9 +126,9 @@ def _small(record: Record, out: Path) -> "PIL.Image.Image | None":
     if file is None:
         return None
     try:
-        with opened(file, follow=False) as data, PIL.Image.open(data, formats=["PNG", "WEBP"]) as picture:
-            small = picture.convert("RGB")
-    except Exception:  # whatever a library makes of a damaged file
+        with opened(file, follow=False) as data:
+            small = rgb_of(data.read())
+    except (InputError, OSError):
         return None
     small.thumbnail((_SIDE, _SIDE), PIL.Image.Resampling.LANCZOS)
     return small

@@ -9,14 +9,14 @@ import json
 from pathlib import Path
 from typing import cast
 
-import PIL.Image
 import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
-from ....engine.messages import first_line
 from ....engine.values import Outcome, Plan, Request
+from ....engine.values.setting import shown
 from ....engine.values.start import Start
-from ...files import opened, png_bytes
+from ...files import png_bytes
+from ...pictures.texts import texts_of
 from ...recipes.environment import Environment
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
@@ -98,35 +98,21 @@ def picture_bytes(outcome: Outcome, environment: Environment, *, template: str |
     return png_bytes(outcome.image, chunks)
 
 
-def read_chunks(path: Path) -> dict[str, str]:
-    """The text chunks of a PNG file; of a picture of another kind, none. Decodes no pixels.
-
-    Raises:
-        InputError: it cannot be read, or is no picture.
-    """
-    try:
-        with opened(path) as file, PIL.Image.open(file, formats=FORMATS) as image:
-            return {str(key): value for key, value in image.info.items() if isinstance(value, str)}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: check the path") from None
-    except PIL.UnidentifiedImageError:
-        raise InputError(f"{path}: is no picture: name a PNG file made by diptych") from None
-    except Exception as error:  # a picture library has a dozen ways to say that a file is damaged
-        said = getattr(error, "strerror", None) or first_line(error)
-        raise InputError(f"{path}: cannot be read ({said}): name a sound PNG file made by diptych") from None
-
-
 def read_history(path: Path) -> History:
     """The history in a PNG file, as `history_of` made it.
 
     Raises:
         InputError: it cannot be read, is no picture, or carries no history that is understood.
     """
-    chunks = read_chunks(path)
+    chunks = texts_of(path)
     if CHUNK not in chunks:
         raise InputError(f"{path}: carries no history: only PNG files made by diptych do, and copies of them")
     try:
         history = parse_json(chunks[CHUNK])
+        found = history.get("format") if isinstance(history, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            later = f"is of format {shown(found)}, and {FORMAT} is the latest known here"
+            raise InputError(f"{path}: its history {later}: update diptych")
         fit(history, History)
     except SchemaError as error:
         raise InputError(f"{path}: its history is damaged, or of another version of diptych: {error}") from None
@@ -139,7 +125,7 @@ def read_start(path: Path) -> Start:
     Raises:
         InputError: it cannot be read, or was made of its prompt alone.
     """
-    text = read_chunks(path).get(START_CHUNK)
+    text = texts_of(path).get(START_CHUNK)
     if text is None:
         raise InputError(f"{path}: does not say what it started from: only pictures do that started from one")
     return parse_start(text, str(path))
@@ -147,7 +133,7 @@ def read_start(path: Path) -> Start:
 
 def starts_from(path: Path) -> Start | None:
     """What a picture was started from; `None` where it was made of its prompt alone. Errors as `read_start`."""
-    return read_start(path) if START_CHUNK in read_chunks(path) else None
+    return read_start(path) if START_CHUNK in texts_of(path) else None
 
 
 def picture_id(path: Path) -> str | None:

@@ -15,6 +15,7 @@ import PIL.Image
 from ....engine.errors import InputError
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
+from ...pictures.pixels import rgb_of
 from ...recipes.environment import Environment
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
@@ -121,10 +122,10 @@ def _difference(path: Path, image: PIL.Image.Image) -> tuple[str, int]:
     """How the pixels differ, and the most that one does, of 255."""
     import numpy as np
 
-    with PIL.Image.open(path) as old:
-        if old.size != image.size:
-            return f"{image.width} x {image.height} pixels, not {old.width} x {old.height}", 255
-        before = np.asarray(old.convert("RGB"), dtype=np.int16)
+    old = rgb_of(path)
+    if old.size != image.size:
+        return f"{image.width} x {image.height} pixels, not {old.width} x {old.height}", 255
+    before = np.asarray(old, dtype=np.int16)
     apart = np.abs(np.asarray(image, dtype=np.int16) - before).max(axis=2)
     if not apart.any():
         return "the same pixels in another file", 0

@@ -15,6 +15,7 @@ from ....engine.values.fact import Fact, FactKind, Span
 from ....engine.values.request import MAX_SIDE
 from ....engine.values.setting import shown
 from ....engine.values.start import Start, Wording
+from ...pictures.opening import opened
 from ..schema import SchemaError, fit, parse_json
 from .history import PlanFact, PlanText, StartText
 
@@ -91,7 +92,7 @@ def _pixels(text: str | None, mode: str) -> "torch.Tensor | None":
 
     if text is None:
         return None
-    with PIL.Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=["PNG"]) as image:
+    with opened(base64.b64decode(text, validate=True), name="its picture") as image:
         if max(image.size) > MAX_SIDE:
             raise SchemaError(f"a picture of {image.width} x {image.height} pixels: at most {MAX_SIDE} a side")
         return torch.from_numpy(np.array(image.convert(mode)))

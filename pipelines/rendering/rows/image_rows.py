@@ -19,6 +19,7 @@ from typing import Any
 from ....engine.errors import DiptychError, InputError
 from ....engine.values import Request
 from ....engine.values.start import check_share
+from ....prompts.plain_files import lies_in
 from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_start
@@ -89,9 +90,10 @@ def beside(name: str, folder: Path) -> Path:
     """
     path = folder / name
     try:
-        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(folder.resolve())
+        broken = path.is_symlink() and not path.exists()
+        inside = not Path(name).is_absolute() and (broken or lies_in(path, folder))
         found = inside and path.is_file()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         inside, found = True, False
     if not inside:
         raise InputError(f"{name!r} lies outside of the prompt file's folder: put it beside the prompt file")

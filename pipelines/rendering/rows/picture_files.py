@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ....engine.errors import InputError
 from ....engine.values import Request
+from ....prompts.plain_files import lies_in
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.settings import plain_name
@@ -73,17 +74,24 @@ def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[Pi
 
 
 def prompt_in(path: Path) -> str:
-    """The prompt that a picture of this engine was made of, as its file says.
+    """The prompt that a picture was made of, by this engine or another tool, as its file says.
 
     Raises:
         InputError: it does not say so.
     """
-    from ..provenance.provenance import read_history
+    from ...pictures.texts import texts_of
+    from ..provenance.other_tools import said_in_picture
+    from ..provenance.provenance import CHUNK, read_history
 
+    texts = texts_of(path)
     try:
-        return read_history(path)["request"]["prompt"]
+        if CHUNK in texts:
+            return read_history(path)["request"]["prompt"]
+        if prompt := said_in_picture(path, texts).prompt:
+            return prompt
     except InputError:
-        raise InputError(f"{path}: does not say what it should show: give a prompt with -p") from None
+        pass
+    raise InputError(f"{path}: does not say what it should show: give a prompt with -p")
 
 
 def one_by_one(
@@ -118,8 +126,7 @@ def _pictures_at(source: Path) -> list[Path]:
     try:
         if not source.is_dir():
             return [source]
-        root = source.resolve()
-        paths = [path for path in _bounded(source.iterdir()) if _is_picture(path, root)]
+        paths = [path for path in _bounded(source.iterdir()) if _is_picture(path, source)]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{source}: cannot be read ({reason}): check its rights") from None
@@ -128,10 +135,10 @@ def _pictures_at(source: Path) -> list[Path]:
     return sorted(paths, key=lambda path: _natural(path.name))
 
 
-def _is_picture(path: Path, root: Path) -> bool:
+def _is_picture(path: Path, folder: Path) -> bool:
     if path.suffix.lower() not in KINDS or path.name.startswith(".") or path.name == SHEET:
         return False
-    return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root))
+    return path.is_file() and (not path.is_symlink() or lies_in(path, folder))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

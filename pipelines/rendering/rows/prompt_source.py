@@ -1,7 +1,7 @@
 """What `render` may be given to render: prompt files, text, and what earlier runs left: pictures and results.
 
     prompts.txt, -, a folder     as `prompts` reads them
-    picture.png                  the row that it was made of, by its history; or by other tools' `parameters`
+    picture.png                  the row that it was made of, by its history; or by what another tool says there
     results.jsonl                the rows that it speaks of, each with the seed and settings that it had
 
 A row that was made of a picture or of results is what was carried out: no variants are looked for in it.
@@ -18,14 +18,18 @@ from typing import Any, BinaryIO
 
 from ....engine.errors import InputError
 from ....engine.randomness import derive_seed
+from ....prompts.entry import Place
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
-from ....prompts.variants import MAX_VARIANTS, resolve
+from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
 from ...files import opened
+from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
-from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
+from ..provenance.other_tools import said_in_picture
+from ..provenance.provenance import CHUNK, START_CHUNK, read_history
 from ..schema import SchemaError, bounded_lines
 
+MAX_STYLES = 1000  # of a file
 _LOOKED_AT = 64  # lines of a `.jsonl`, to know whether it holds results
 WILDCARDS = "wildcards"  # the folder beside a prompt file that is looked in, if none is named
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")  # PNG, JPEG, WebP
@@ -57,15 +61,18 @@ def read_rows(
 
     Args:
         source: a prompt file, a folder, a picture, `results.jsonl`, or `-`.
+        texts: without a source, prompts; with one, which then must hold styles, what these are filled with.
         seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone.
 
     Raises:
-        InputError, PromptFileError: neither or both are given; the source cannot be read.
+        InputError, PromptFileError: neither is given, or both without styles; the source cannot be read.
     """
     reading = reading or ReadOptions()
-    if (source is None) == (not texts):
+    if source is None and not texts:
         raise InputError("give either a prompt file (- for standard input) or text with -p")
     rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)
+    if source is not None and texts:
+        rows = iter(_styled(source, rows, texts))
     if reading.literal:
         return rows
     alone = source is None and len(texts or ()) == 1 and not reading.combinatorial
@@ -111,6 +118,30 @@ def text_rows(texts: Iterable[str]) -> Iterator[Row]:
     return (Row(prompt=text, source="-p", line=line) for line, text in enumerate(texts, start=1))
 
 
+def _styled(source: str, styles: Iterable[Row], texts: Sequence[str]) -> list[Row]:
+    """Each text in each style of a file, as AUTOMATIC1111 and Fooocus fill them: in place of `{prompt}`, or
+    before the words of a style without one.
+
+    Raises:
+        InputError: the file holds no styles, or too many.
+    """
+    read = list(itertools.islice(styles, MAX_STYLES + 1))
+    if len(read) > MAX_STYLES:
+        raise InputError(f"{source}: holds more than {MAX_STYLES} rows: give fewer styles, or no text with -p")
+    if not any(STYLE_PLACE in row.prompt for row in read):
+        hint = f"{source} holds no styles ({STYLE_PLACE} in its prompts)"
+        raise InputError(f"give either a prompt file (- for standard input) or text with -p: {hint}")
+    return [row if row.fault is not None else _filled(row, text) for text in texts for row in read]
+
+
+def _filled(style: Row, text: str) -> Row:
+    whole = style.prompt if STYLE_PLACE in style.prompt else f"{STYLE_PLACE}, {style.prompt}"
+    settings = dict(style.settings)
+    if isinstance(negative := settings.get("negative_prompt"), str):
+        settings["negative_prompt"] = negative.replace(STYLE_PLACE, text)
+    return dataclasses.replace(style, prompt=whole.replace(STYLE_PLACE, text), settings=settings)
+
+
 def _wildcards_beside(source: str | None) -> Path | None:
     if source in (None, "-"):
         return None
@@ -123,12 +154,12 @@ def _wildcards_beside(source: str | None) -> Path | None:
 
 
 def _picture_rows(path: Path) -> list[Row]:
-    chunks = read_chunks(path)
-    if CHUNK not in chunks and "parameters" in chunks:
-        text = chunks["parameters"].encode("utf-8", "replace")
-        return list(read_prompts(io.BytesIO(text), name=str(path), format="infotext"))
+    """The one row that a picture was made of."""
+    texts = texts_of(path)
+    if CHUNK not in texts:
+        return [said_in_picture(path, texts).row(Place(source=str(path), line=1))]
     request = read_history(path)["request"]
-    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in chunks else {})
+    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in texts else {})
     return [_row(request["prompt"], request["seed"], settings, request.get("template"), path, 1)]
 
 

@@ -25,7 +25,7 @@ def corrupted(picture: Image.Image, rng: random.Random) -> Image.Image:
         return picture.resize((side, side), Image.Resampling.BOX).resize(picture.size, Image.Resampling.BICUBIC)
     stream = io.BytesIO()
     picture.save(stream, format="JPEG", quality=rng.randint(8, 60))
-    return Image.open(stream).convert("RGB")
+    return Image.open(stream, formats=("JPEG",)).convert("RGB")
 
 
 def bent(

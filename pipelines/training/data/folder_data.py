@@ -23,7 +23,7 @@ from PIL import Image
 from ....engine.errors import InputError
 from ....engine.language.words.content import plain_words
 from ...files import write_atomically
-from ...picture_judge import open_picture
+from ...pictures.pixels import rgb_of
 from ...pocket.world import Fact
 from .picture_folder import Captioned, read_captions, refuse
 from .source import DRAFT_SIDE, IGNORED, PICTURE_SIDE, Batch, smaller
@@ -189,7 +189,7 @@ def _prepare(
     faults, enlarged = [], 0
     for i, (path, _) in enumerate(found):
         try:
-            image = open_picture(path)
+            image = rgb_of(path)
         except InputError as error:
             faults.append(str(error).replace(f"{folder}{os.sep}", ""))
             continue

@@ -6,6 +6,7 @@ line).
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
+from ....engine.messages import first_line
+from ....prompts.plain_files import lies_in, open_plain, read_plain
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 KINDS_OF_FILE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 CAPTION_KEYS = ("text", "caption", "captions", "prompt")
+MOST_BYTES = 2**20  # of a text file beside a picture
 MAX_WORDS = 40  # of a caption; what follows is cut off
 
 Captioned = tuple[Path, tuple[str, ...]]
@@ -58,10 +62,9 @@ def refuse(folder: Path, faults: list[str], what: str = "cannot be trained on") 
 
 def _checked(folder: Path, found: Iterable[tuple[str, Path, list[str]]]) -> list[Captioned]:
     faults, rows, seen = [], [], set[Path]()
-    root = folder.resolve()
     for where, path, said in found:
         captions = tuple(filter(None, map(_tidy, said)))
-        if not path.resolve().is_relative_to(root):
+        if not lies_in(path, folder):
             faults.append(f"{where}: {path} lies outside the folder")
         elif not path.is_file():
             faults.append(f"{where}: {path.name} is not there")
@@ -77,7 +80,7 @@ def _checked(folder: Path, found: Iterable[tuple[str, Path, list[str]]]) -> list
 
 def _of_metadata(folder: Path, path: Path) -> Iterator[tuple[str, Path, list[str]]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as file:
             rows = list(_lines(path, file) if path.suffix == ".jsonl" else csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
@@ -98,8 +101,8 @@ def _lines(path: Path, file: Iterable[str]) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: is no JSON ({error.msg})") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}, line {number}: is no JSON ({first_line(error)})") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number}: must be an object with file_name and text")
         yield {**row, "": number}
@@ -109,9 +112,12 @@ def _of_pairs(pictures: list[Path]) -> Iterator[tuple[str, Path, list[str]]]:
     for path in pictures:
         beside = path.with_suffix(".txt")
         try:
-            said = beside.read_text(encoding="utf-8-sig").splitlines() if beside.is_file() else []
+            there = beside.is_file() and lies_in(beside, path.parent)
+            said = read_plain(beside, MOST_BYTES).decode("utf-8-sig").splitlines() if there else []
         except UnicodeDecodeError:
             raise InputError(f"{beside}: is not UTF-8 text") from None
+        except OSError as error:
+            raise InputError(f"{beside}: cannot be read ({error.strerror or error})") from None
         yield beside.name, path, said
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 
 from diptych import TextToImage
@@ -95,7 +97,9 @@ def test_variants_of_text_follow_the_seed_and_may_be_left_alone(run: Run, tmp_pa
     )
     assert (alone["seed"], alone["prompt"]) == (5, same["prompt"])
     (literal,) = objects(run("prompts", "-p", "{a|b} __c__", "--json", "--literal"))
-    assert literal["prompt"] == "{a|b} __c__" and "template" not in literal
+    assert (
+        literal["prompt"] == literal["template"] == "{a|b} __c__"
+    )  # nothing is looked for when it is read again
 
 
 def test_limit_only_format_and_bounds(run: Run, tmp_path: Path) -> None:
@@ -141,11 +145,20 @@ def test_hostile_rows_are_refused_by_file_and_line(run: Run, tmp_path: Path, lin
     assert sorted(os.listdir(tmp_path)) == ["p.jsonl"]
 
 
+def test_a_picture_of_another_tool_is_a_row_and_what_is_left_of_it_is_named(run: Run, tmp_path: Path) -> None:
+    info = PIL.PngImagePlugin.PngInfo()
+    info.add_text("parameters", "a red boat\n\nat sea\nSteps: 20, Sampler: Euler a, Seed: 7, Size: 64x32")
+    PIL.Image.new("RGB", (4, 4)).save(tmp_path / "a.png", pnginfo=info)
+    result = run("prompts", tmp_path / "a.png")
+    assert result.status == 0 and "1 row\n" in result.out
+    assert "a.png:1: made with AUTOMATIC1111; not carried over: Sampler\n" in result.out
+
+
 def test_wrong_sources_are_one_line(run: Run, tmp_path: Path) -> None:
     for arguments, words in (
         ((), "either a prompt file"),
         ((tmp_path / "none.txt",), "no such file"),
-        ((tmp_path / "none.txt", "-p", "a"), "either a prompt file"),
+        ((written(tmp_path, "c.txt", "a\n"), "-p", "a"), "either a prompt file"),
         ((written(tmp_path, "a.txt", "a\n"), "--format", "xml"), "no such format: 'xml'"),
         ((tmp_path / "a.txt", "--wildcards", tmp_path / "none"), "is no folder"),
         ((tmp_path / "a.txt", "--only", "x"), "--only 'x'"),

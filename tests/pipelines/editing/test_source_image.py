@@ -60,7 +60,8 @@ def test_a_mask_is_white_where_pixels_may_change(wide: PIL.Image.Image) -> None:
     ("image", "message"),
     [
         ("no such.png", "no such.png: no such file"),
-        (b"boat", "a bytes is no picture: give a PIL image, a path, or an outcome"),
+        (7, "a int is no picture: give a PIL image, a path, an array, or an outcome"),
+        (b"boat", "the picture: is no picture of a kind that is read"),
     ],
 )
 def test_what_is_no_picture_is_refused(image: Any, message: str) -> None:

@@ -121,6 +121,6 @@ def test_what_is_wrong_is_said_and_the_other_lines_are_read(read: Read, line: st
 
 @pytest.mark.parametrize("part", [" --a", " --no", " --seed 1", " --" + "-" * 50, " --sref a a", " --p"])
 def test_a_line_of_megabytes_is_no_trouble(read: Read, part: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     read("a cat" + part * (2**20 // len(part)), format="text")
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

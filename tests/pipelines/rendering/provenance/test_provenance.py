@@ -207,7 +207,7 @@ def test_show_prints_what_other_tools_wrote_and_nothing_that_a_terminal_obeys(
 ) -> None:
     run_show(_png(tmp_path / "a.png", parameters="a boat \x1b[2J\nSteps: 20"))
     shown = capsys.readouterr().out
-    assert "a boat" in shown and "Steps: 20" in shown and "\x1b[2J" not in shown
+    assert "a boat" in shown and "num_inference_steps = 20" in shown and "\x1b[2J" not in shown
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ import pytest
 
 from diptych import InputError, TextToImage
 from diptych.pipelines.cli.rerender import run_rerender
-from diptych.pipelines.rendering.provenance.provenance import CHUNK, picture_bytes, read_chunks
+from diptych.pipelines.pictures.texts import texts_of
+from diptych.pipelines.rendering.provenance.provenance import CHUNK, picture_bytes
 from diptych.pipelines.rendering.provenance.rerender import rerender
 
 
@@ -68,7 +69,7 @@ def test_pixels_that_differ_are_counted(
 ) -> None:
     path = pictures[0]
     chunks = PIL.PngImagePlugin.PngInfo()
-    for key, text in read_chunks(path).items():
+    for key, text in texts_of(path).items():
         chunks.add_text(key, text)
     with PIL.Image.open(path) as image:
         pixels = np.asarray(image).copy()
@@ -84,7 +85,7 @@ def test_outside_the_deterministic_mode_one_of_255_is_as_promised(
     render(pipe, tmp_path, "a boat")
     path = tmp_path / "0001-a-boat.png"
     chunks = PIL.PngImagePlugin.PngInfo()
-    chunks.add_text(CHUNK, read_chunks(path)[CHUNK])
+    chunks.add_text(CHUNK, texts_of(path)[CHUNK])
     with PIL.Image.open(path) as image:
         pixels = np.asarray(image).copy()
     for step, kept in ((1, True), (3, False)):
@@ -98,7 +99,7 @@ def test_a_picture_of_an_earlier_format_is_made_again_and_that_is_said(
     pictures: list[Path], exact: TextToImage
 ) -> None:
     path = pictures[0]
-    history = json.loads(read_chunks(path)[CHUNK])
+    history = json.loads(texts_of(path)[CHUNK])
     history["format"] = 1
     del history["plan"]["left_out"]
     history["plan"]["facts"] = [{"kind": f["kind"], "text": f["text"]} for f in history["plan"]["facts"]]

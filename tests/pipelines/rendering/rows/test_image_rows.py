@@ -18,6 +18,7 @@ from diptych.pipelines.rendering.provenance.provenance import picture_bytes, rea
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.provenance.start_text import parse_start, start_text
 from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, image_request
+from diptych.pipelines.rendering.rows.picture_files import pictures_of
 from diptych.pipelines.rendering.rows.prompt_source import read_source
 from diptych.pipelines.rendering.rows.request_makers import OfPipeline, WithoutPipeline
 from diptych.pipelines.rendering.rows.tasks import Task, tasks_of
@@ -95,12 +96,31 @@ def test_a_link_does_not_lead_out_of_the_folder(folder: Path) -> None:
     with pytest.raises(InputError, match="lies outside"):
         beside("link.png", folder)
     assert beside("boat.png", folder) == folder / "boat.png"
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    with pytest.raises(InputError, match=r"loop\.png: no such file"):
+        beside("loop.png", folder)
+
+
+def test_files_of_a_snapshot_of_the_hub_lie_in_it_though_they_are_links(tmp_path: Path) -> None:
+    snapshot, blobs = tmp_path / "datasets--a--b" / "snapshots" / "0123", tmp_path / "datasets--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for name, content in (("boat.png", b"boat"), ("p.txt", b"a boat\n")):
+        (blobs / name[:3]).write_bytes(content)
+        (snapshot / name).symlink_to(f"../../blobs/{name[:3]}")
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (snapshot / "out.png").symlink_to(tmp_path / "secret.png")
+    assert beside("boat.png", snapshot) == snapshot / "boat.png"
+    assert [row.prompt for row in read_prompts(snapshot)] == ["a boat"]
+    assert pictures_of([snapshot]) == [snapshot / "boat.png"]
+    with pytest.raises(InputError, match="lies outside"):
+        beside("out.png", snapshot)
 
 
 def test_an_enormous_picture_is_refused_before_it_is_read(pipe: TextToImage, folder: Path) -> None:
     PIL.Image.new("1", (20_000, 20_000)).save(folder / "bomb.png")
     PIL.Image.new("1", (9000, 10)).save(folder / "long.png")
-    for name, message in (("bomb.png", "decompression bomb"), ("long.png", "is 9000 x 10 pixels")):
+    for name, message in (("bomb.png", "is 20000 x 20000 pixels"), ("long.png", "is 9000 x 10 pixels")):
         with pytest.raises(InputError, match=message):
             image_request(pipe, "a boat", {"image": name}, folder, seed=0, row=1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from diptych import InputError, PromptFileError, Row, TextToImage
 from diptych.pipelines.rendering.batch import Again
-from diptych.pipelines.rendering.rows.prompt_source import read_source
+from diptych.pipelines.rendering.rows.prompt_source import read_rows, read_source
 
 
 def test_a_picture_gives_the_row_that_it_was_made_of(
@@ -97,3 +97,35 @@ def test_what_cannot_be_opened_is_a_matter_of_the_prompt_reader(tmp_path: Path) 
     (tmp_path / "empty.jsonl").write_bytes(b"")
     with pytest.raises(PromptFileError):
         list(read_source(str(tmp_path / "empty.jsonl")))
+
+
+STYLES = (
+    'name,prompt,negative_prompt\nFilm,"film still {prompt} . grain","fog, {prompt} text"\nInk,"ink, sharp",\n'
+)
+FOOOCUS_STYLES = (
+    '[{"name": "cinematic", "prompt": "cinematic still {prompt} . moody", "negative_prompt": "anime"}]'
+)
+
+
+def test_a_file_of_styles_is_filled_with_text_and_is_no_prompt_file_by_itself(tmp_path: Path) -> None:
+    styles = tmp_path / "styles.csv"
+    styles.write_text(STYLES)
+    rows = list(read_rows(str(styles), ["a {red|red} boat", "a cat"], seed=0))
+    assert [row.prompt for row in rows] == [
+        "film still a red boat . grain",
+        "a red boat, ink, sharp",
+        "film still a cat . grain",
+        "a cat, ink, sharp",
+    ]
+    assert rows[2].settings == {"negative_prompt": "fog, a cat text"} and rows[2].notes == {"name": "Film"}
+    alone = list(read_rows(str(styles), None, seed=0))
+    assert (
+        alone[0].fault
+        == "{prompt} is where a style takes a prompt: give one with -p beside this file of styles"
+    )
+    (tmp_path / "sdxl_styles.json").write_text(FOOOCUS_STYLES)
+    (row,) = read_rows(str(tmp_path / "sdxl_styles.json"), ["a boat"], seed=0)
+    assert (row.prompt, row.settings) == ("cinematic still a boat . moody", {"negative_prompt": "anime"})
+    (tmp_path / "plain.txt").write_text("a boat\n")
+    with pytest.raises(InputError, match=r"text with -p: .*plain\.txt holds no styles"):
+        list(read_rows(str(tmp_path / "plain.txt"), ["a boat"], seed=0))
