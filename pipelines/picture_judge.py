@@ -83,6 +83,8 @@ class PictureJudge:
     @classmethod
     def of_chain(cls, chain: Chain, memory: DeviceMemory) -> "PictureJudge":
         """The judge at a chain's end, with the planner at its beginning."""
+        if not chain.judges:
+            raise InputError("the recipe has no judge, which this needs: add [stages.judge]")
         return cls(chain.stages[-1], memory, planners=chain.between(Request, Plan))
 
     def caption(self, image: "PIL.Image.Image") -> str:

@@ -22,6 +22,7 @@ from ..engine.values.setting import declared
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
+from .recipes.build import refuse_choice
 from .recipes.environment import Environment, environment_of
 from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
@@ -161,6 +162,8 @@ class TextToImage:
         for name, value in wishes.items():
             (settings if name in declared(Settings) else frame)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
+        if not self.runner.chain.judges:
+            refuse_choice(resolved)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
     def run(self, requests: Iterable[Request], *, watch: Watcher | None = None) -> Iterator[Outcome | Failure]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 from ..engine import loop
-from ..engine.errors import DiptychError
+from ..engine.errors import DiptychError, InputError
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
 from ..engine.values import Candidate, Outcome, Picture, Plan, Request, Verdict
@@ -55,6 +55,16 @@ class Workflow:
         """Carry out one stage on `values`, within the pipe's memory: a result or a reason for each."""
         runner = self.pipe.runner
         return run_stage(stage, values, memory=runner.memory, batching=runner.batching, watch=watch)
+
+    @property
+    def judge(self) -> Stage[Any, Any]:
+        """The stage that judges pictures. Raises `InputError` where the recipe has none."""
+        stages = self.pipe.runner.chain.between(Picture, Verdict)
+        if not stages:
+            raise InputError(
+                f"recipe {self.pipe.recipe.name}: has no judge, which this needs: add [stages.judge]"
+            )
+        return stages[-1]
 
     def done(self, stage: Stage[Any, Any], values: Sequence[Any], watch: Watcher | None = None) -> list[Done]:
         """As `tried`, where nothing may fail. Raises `DiptychError` with the first reason."""

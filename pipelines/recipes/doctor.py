@@ -23,6 +23,7 @@ from ..device import choose_device
 from ..terminal import error_console, out_console
 from .build import build_chain, registry
 from .reader import Recipe, read_recipe
+from .rehearsal import rehearse
 
 _LIBRARIES = (
     "torch",
@@ -72,7 +73,10 @@ def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = 
     read = read_recipe(recipe)
     budget = None if memory is None else parse_bytes(memory)
     device_memory = DeviceMemory(registry(), device=choose_device(device), budget_bytes=budget)
-    checkup = check_up(read, build_chain(read), device_memory, budget_bytes=budget)
+    chain = build_chain(read)
+    checkup = check_up(read, chain, device_memory, budget_bytes=budget)
+    if checkup.plan is not None:
+        checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *rehearse(read, chain)))
     if as_json:
         print(json.dumps(plain(checkup), ensure_ascii=False))
     else:

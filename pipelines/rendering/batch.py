@@ -96,6 +96,7 @@ def render_tasks(
     """
     environment = pipe.environment()
     batch = _Batch(_begun(iter(tasks)), environment, source, again or Again(), on_row, beside)
+    batch.tally.judged = pipe.local.runner.chain.judges
     results = pipe.run(batch.requests(), watch=watch)
     with OutputFolder(out) as folder:
         batch.open(folder)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from ..checkpoint.folder import read_json
+
 
 class PatchLatents(torch.nn.Module):
     """Pictures to latents and back.
@@ -80,7 +82,7 @@ class PatchLatents(torch.nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> "PatchLatents":
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         tensors = load_file(folder / "model.safetensors")
         return cls(
             tensors["mean"], tensors["basis"], patch=config["patch"], residual_scale=config["residual_scale"]

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ...values import Codebook
+from ..checkpoint.folder import read_json
 
 
 class PatchCodebook(torch.nn.Module):
@@ -74,7 +75,7 @@ class PatchCodebook(torch.nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> "PatchCodebook":
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         centroids = load_file(folder / "model.safetensors")["centroids"].float()
         return cls(centroids, patch=config["patch"], grid=tuple(config["grid"]), name=config["name"])
 
