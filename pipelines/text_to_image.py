@@ -22,7 +22,7 @@ from ..engine.values.setting import declared
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .device import choose_device
-from .recipes.build import refuse_choice
+from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.reader import Recipe, read_recipe
 from .render_result import RenderResult as RenderResult
@@ -201,7 +201,9 @@ class TextToImage:
         values = dummy_values(self.request("a picture"), self.runner.chain.stages)
         for stage in self.runner.chain.stages:
             if stage.takes in values:
-                memory.check(stage.uses, stage.workspace([values[stage.takes]]))
+                with told_of_configs(stage):
+                    needed = stage.workspace([values[stage.takes]])
+                memory.check(stage.uses, needed)
 
     def _requests(self, prompts: Iterable[str], seed: int, wishes: Wishes) -> Iterator[Request]:
         for row, prompt in enumerate(prompts, start=1):

@@ -4,17 +4,20 @@ Stages are named in recipes; this table says where each is at home. A module is 
 when a recipe asks for it.
 """
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...engine import extensions
 from ...engine.chain import Chain
-from ...engine.errors import InputError
+from ...engine.errors import CheckpointError, InputError
 from ...engine.extensions import extension
-from ...engine.messages import did_you_mean
+from ...engine.messages import did_you_mean, first_line
 from ...engine.stage import Stage
 from ...engine.values import Plan, Settings
 from ...prompts.planner import read_template
+from ...prompts.row import PromptFileError
 from .arguments import check_settings
 from .reader import Recipe, StageRecipe, refuse_code
 
@@ -92,6 +95,20 @@ def refuse_choice(settings: Settings) -> None:
             )
 
 
+@contextlib.contextmanager
+def told_of_configs(stage: Stage[Any, Any]) -> Iterator[None]:
+    """Whatever becomes of reading configs that are not as they should be, as one line. What a stage says of
+    memory is computed from them, and from nothing else that a user writes."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        names = ", ".join(dict.fromkeys(key.checkpoint for key in stage.uses)) or "no model"
+        reason = first_line(error, named=True)
+        raise CheckpointError(
+            f"{names}: config.json says what stage {stage.name} cannot read ({reason})"
+        ) from error
+
+
 def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
     """The stage that says which part of a picture to repair; `None` if the painter takes no init image."""
     if not any(name in recipe.stages for name in REPAINTERS):
@@ -118,6 +135,8 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     except TypeError as error:  # an argument that it does not take, or lacks
         message = str(error).split("() ", 1)[-1]
         raise InputError(f"{where}: {message}") from None
+    except PromptFileError as error:  # of a template
+        raise InputError(f"{where}: {error}") from None
     return made if isinstance(made, tuple) else (made,)
 
 

@@ -108,7 +108,8 @@ def test_plan_and_judge_may_be_left_out(stages: tuple[str, ...], twin: Twin, tmp
         with pytest.raises(InputError, match=r"has no \[stages.judge\]"):
             _ = outcome.verdict
         pipe = TextToImage.from_recipe(path)
-        for wish in ({"candidates": 2}, {"rounds": 2}, {"repairs": 1}, {"accept": 0.9}):
+        wishes: list[Any] = [{"candidates": 2}, {"rounds": 2}, {"repairs": 1}, {"accept": 0.9}]
+        for wish in wishes:
             with pytest.raises(InputError, match=r"nothing is scored without \[stages.judge\]"):
                 pipe("a red boat", **wish)
 

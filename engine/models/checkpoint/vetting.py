@@ -62,6 +62,7 @@ SIZES = (
 )
 """Names under which configs count what a model is made of: whole numbers from 1 on, lists of them, or none."""
 
+_TABLES = ("text_config", "vision_config", "vq_config", "quantization_config")
 _MAY_BE_NEGATIVE = ("max_position_embeddings", "image_size", "sample_size")  # -1 stands for nothing said
 _LAYERS = re.compile(r"(num|n)_?(\w+_)?layers?|depth|depths|layers")
 
@@ -181,7 +182,7 @@ def _look_at_config(config: dict[str, Any]) -> None:
                 _each(value, name, least, MOST_NUMBER)
             if _LAYERS.fullmatch(name):
                 _each(value, name, -1, MOST_LAYERS, kinds=(int, float, str, bool, dict))
-            if name.endswith("_config") and not isinstance(value, dict | None | bool | str):
+            if name in _TABLES and not isinstance(value, dict | None):
                 raise Unfit(f"{name} must be a table")
             if isinstance(value, int) and abs(value) > 2**63:
                 raise Unfit(f"{name} is a number of {value.bit_length()} bits")

@@ -10,7 +10,6 @@ from diptych.engine.stage import ModelKey
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.pipelines.recipes.build import build_chain, build_stage
 from diptych.pipelines.recipes.reader import NO_MODEL, StageRecipe, read_recipe
-from diptych.prompts.row import PromptFileError
 
 
 def test_the_pocket_recipe_is_a_chain() -> None:
@@ -47,7 +46,7 @@ def test_a_planners_template_is_told_to_it(tmp_path: Path) -> None:
     ):
         stage = build_stage(recipe, dataclasses.replace(plan, settings={"template": template}))
         assert isinstance(stage, PlanStage) and told in stage._chat.keywords["instructions"]
-    with pytest.raises(PromptFileError, match="did you mean 'literal'"):
+    with pytest.raises(InputError, match=r"\[stages.plan\]: .*did you mean 'literal'"):
         build_stage(recipe, dataclasses.replace(plan, settings={"template": "literl"}))
 
 
