@@ -7,7 +7,7 @@
 This file knows prompts, seeds and defaults. What a stage does, and which models do it, it does not.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -44,7 +44,7 @@ class TextToImage:
     @classmethod
     def from_recipe(
         cls,
-        recipe: str | Path | Recipe = "pocket",
+        recipe: str | Path | Mapping[str, Any] | Recipe = "pocket",
         *,
         device: str = "auto",
         memory: str | int | None = None,
@@ -56,7 +56,7 @@ class TextToImage:
         """The pipeline of a recipe. No weights are loaded before the first call.
 
         Args:
-            recipe: a recipe's name (`pocket`), or a `.toml` file.
+            recipe: a recipe's name (`pocket`), a `.toml` file, or the same as a table.
             device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
             memory: what models and their work may take on the device: `"2GiB"`, or bytes; `None` sets no limit.
             deterministic: the same bits whatever else is in the batch.

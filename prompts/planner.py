@@ -7,6 +7,7 @@ plan stage puts the template into the system message of the model's conversation
 from pathlib import Path
 
 from ..engine.messages import did_you_mean
+from ..engine.values.setting import shown
 from .row import PromptFileError
 
 PLANNERS = Path(__file__).parent / "planners"
@@ -30,7 +31,9 @@ def read_template(name: str) -> str:
         if name not in known_templates():
             hint = did_you_mean(name, known_templates())
             known = ", ".join(known_templates())
-            raise PromptFileError(f"no such planner template: {name!r}{hint}: choose one of {known}, or a .txt")
+            raise PromptFileError(
+                f"no such planner template: {shown(name)}{hint}: choose one of {known}, or a .txt"
+            )
     try:
         text = path.read_bytes().decode("utf-8").strip()
     except OSError as error:

@@ -12,6 +12,7 @@ from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..messages import did_you_mean, first_line
 from ..stage import Handle, ModelKey
+from ..values.setting import shown
 from .checkpoint.blocks import streamed_size
 from .checkpoint.bounded import Unfit
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
@@ -266,5 +267,5 @@ def _loader(key: ModelKey[object]) -> Callable[..., object]:
 def _known(what: str, name: str, table: Collection[str]) -> str:
     if name not in table:
         hint = did_you_mean(name, table)
-        raise InputError(f"{what} {name!r} is not known{hint}; known are {', '.join(table)}")
+        raise InputError(f"{what} {shown(name)} is not known{hint}; known are {', '.join(table)}")
     return name

@@ -25,16 +25,19 @@ from typing import Any
 
 from ...engine.errors import InputError
 from ...engine.messages import did_you_mean
+from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number, shown
-from .toml_file import path_of, read_toml
+from .toml_file import MOST_DEPTH, path_of, read_toml
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder
 DTYPES = ("float32", "bfloat16", "float16")
 NO_MODEL = ModelKey("none", "")
+IN_PYTHON = "table.toml"
+"""What stands for the file of a recipe that is none: its name is `table`."""
 _OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
 
 
@@ -88,14 +91,22 @@ def known_recipes() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def read_recipe(name: str | Path) -> Recipe:
-    """The recipe of this name in the package, or in this `.toml` file.
+def read_recipe(name: str | Path | Mapping[str, Any]) -> Recipe:
+    """The recipe of this name in the package, or in this `.toml` file; or that a table says, as TOML would
+    have it, with paths from the folder that this process is in.
 
     Raises:
         InputError: there is none, or it says something that is not understood.
     """
+    if isinstance(name, Mapping):
+        if is_deeper(name, MOST_DEPTH):
+            raise InputError(f"recipe: is nested deeper than {MOST_DEPTH}")
+        return parse_recipe(name, Path.cwd() / IN_PYTHON)
     if not isinstance(name, str | Path):
-        raise InputError(f"recipe {shown(name)}: must be a recipe's name, or a .toml file")
+        raise InputError(
+            f"recipe {shown(name)}: must be a recipe's name, a .toml file, or a table; a model that is in memory"
+            " is named by the folder that its save_pretrained writes"
+        )
     path = Path(name)
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
@@ -208,6 +219,8 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
             others = ", ".join(name for name in table if name != "family")
             raise InputError(f"{where}: family 'none' is no model: leave out {others}")
         return NO_MODEL
+    if isinstance(table.get("checkpoint"), Path):  # in a table made in Python
+        table = {**table, "checkpoint": str(table["checkpoint"].absolute())}
     checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where)
     if "revision" in table:
         revision = _value(table, "revision", str, where)

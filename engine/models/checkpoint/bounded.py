@@ -4,7 +4,7 @@ file is read, for a pipe or a device would be waited for, or read, without end.
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +78,14 @@ def is_deeper(value: Any, most: int) -> bool:
     """Whether lists and tables lie in each other more than so many times."""
     level = [value]
     for _ in range(most + 1):
-        level = [each for item in level if isinstance(item, (dict, list)) for each in children(item)]
+        level = [each for item in level if isinstance(item, (Mapping, list)) for each in children(item)]
         if not level:
             return False
     return True
 
 
-def children(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
+def children(value: Mapping[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else value
 
 
 def tables_in(value: Any) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import CheckpointError
 from ...values.setting import shown
 from .bounded import Unfit, is_file, parse_bounded, read_bounded, tables_in
+from .hub import in_same_repository
 
 MIB = 2**20
 MOST_FILES = 20_000  # in a checkpoint's folder
@@ -68,14 +69,20 @@ _LAYERS = re.compile(r"(num|n)_?(\w+_)?layers?|depth|depths|layers")
 
 
 def vet(folder: Path) -> None:
-    """Look at every small file of a checkpoint that libraries may read.
+    """Look at every small file of a checkpoint that libraries may read. A part of it may be a link to a folder
+    elsewhere, whose files are then that folder's own.
 
     Raises:
         CheckpointError: one is no file, leads elsewhere, is too large or nested too deep, or says what cannot
             be.
     """
     for link in sorted(each for each in folder.iterdir() if each.is_symlink() and each.is_dir()):
-        vet(link.resolve())
+        _vet_files(link.resolve())
+    _vet_files(folder)
+
+
+def _vet_files(folder: Path) -> None:
+    """As `vet`, of what lies in a folder itself, without the folders that links lead to."""
     for path in files_in(folder):
         limit = most_bytes(path.name)
         if limit is None:
@@ -133,17 +140,10 @@ def _refuse_link_out(path: Path, folder: Path) -> None:
         target, home = path.resolve(), folder.resolve()
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: is a link that leads nowhere ({error})") from None
-    if not target.is_relative_to(home) and not _of_same_repository(target, home):
+    if not target.is_relative_to(home) and not in_same_repository(target, home):
         raise CheckpointError(
             f"{path}: is a link that leads out of its checkpoint: copy the file there instead"
         )
-
-
-def _of_same_repository(target: Path, folder: Path) -> bool:
-    """Whether a link of a snapshot leads to where the Hub's cache keeps that repository's files:
-    `models--ORG--NAME/snapshots/REVISION/...` to `models--ORG--NAME/blobs/...`."""
-    snapshots = next((each for each in (folder, *folder.parents) if each.parent.name == "snapshots"), None)
-    return snapshots is not None and target.is_relative_to(snapshots.parent.parent / "blobs")
 
 
 def values_of(name: str) -> int:

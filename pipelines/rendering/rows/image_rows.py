@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import DiptychError, InputError
+from ....engine.models.checkpoint.hub import in_same_repository
 from ....engine.values import Request
 from ....engine.values.start import check_share
 from ....prompts.settings import START_COLUMNS
@@ -82,22 +83,29 @@ def image_request(
 
 
 def beside(name: str, folder: Path) -> Path:
-    """The file of this name in a prompt file's folder, or below.
+    """The file of this name in a prompt file's folder, or below; in the Hub's cache, where a snapshot's files
+    are links, also one that lies where the cache keeps them.
 
     Raises:
         InputError: it is not there, or lies elsewhere.
     """
     path = folder / name
     try:
-        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(folder.resolve())
+        inside = not Path(name).is_absolute() and _leads_into(path, folder)
         found = inside and path.is_file()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # no name of a file, or links in a circle
         inside, found = True, False
     if not inside:
         raise InputError(f"{name!r} lies outside of the prompt file's folder: put it beside the prompt file")
     if not found:
         raise InputError(f"{path}: no such file: paths are relative to the prompt file")
     return path
+
+
+def _leads_into(path: Path, folder: Path) -> bool:
+    target, home = path.resolve(), folder.resolve()
+    kept = ".." not in path.relative_to(folder).parts and in_same_repository(target, home)
+    return kept or target.is_relative_to(home)
 
 
 def _request(

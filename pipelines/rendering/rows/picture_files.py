@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ....engine.errors import InputError
+from ....engine.models.checkpoint.hub import in_same_repository
 from ....engine.values import Request
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
@@ -120,7 +121,7 @@ def _pictures_at(source: Path) -> list[Path]:
             return [source]
         root = source.resolve()
         paths = [path for path in _bounded(source.iterdir()) if _is_picture(path, root)]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{source}: cannot be read ({reason}): check its rights") from None
     if not paths:
@@ -131,7 +132,10 @@ def _pictures_at(source: Path) -> list[Path]:
 def _is_picture(path: Path, root: Path) -> bool:
     if path.suffix.lower() not in KINDS or path.name.startswith(".") or path.name == SHEET:
         return False
-    return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root))
+    if not path.is_symlink():
+        return path.is_file()
+    target = path.resolve()
+    return path.is_file() and (target.is_relative_to(root) or in_same_repository(target, root))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

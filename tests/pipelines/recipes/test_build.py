@@ -50,6 +50,30 @@ def test_a_planners_template_is_told_to_it(tmp_path: Path) -> None:
         build_stage(recipe, dataclasses.replace(plan, settings={"template": "literl"}))
 
 
+@pytest.mark.parametrize(
+    ("stage", "settings", "message"),
+    [
+        ("plan", {"temperature": -1}, "temperature = -1: must lie between 0.0 and 5.0"),
+        ("plan", {"temperature": float("nan")}, "temperature = nan: must be a finite number"),
+        ("plan", {"top_p": 7}, "must lie between"),
+        ("plan", {"prompt_tokens": "many"}, "prompt_tokens = 'many': must be a whole number"),
+        ("plan", {"prompt_tokens": True}, "must be a whole number"),
+        ("plan", {"max_tokens": 0}, "must lie between"),
+        ("plan", {"must_agree": 1}, "must be true or false"),
+        ("plan", {"promt_tokens": 9}, "did you mean 'prompt_tokens'"),
+        ("refine", {"step_cache": "x"}, "step_cache = 'x': must be a number"),
+        ("judge", {"sharpness": float("inf")}, "must be a finite number"),
+        ("judge", {"likelihood": "yes"}, "must be true or false"),
+    ],
+)
+def test_a_setting_is_of_the_kind_that_its_stage_declares(
+    stage: str, settings: dict[str, object], message: str
+) -> None:
+    recipe = read_recipe("pocket")
+    with pytest.raises(InputError, match=rf"\[stages.{stage}\]: .*{message}"):
+        build_stage(recipe, dataclasses.replace(recipe.stages[stage], settings=settings))
+
+
 def test_a_setting_that_a_stage_does_not_take_is_refused() -> None:
     recipe = read_recipe("pocket")
     plan = dataclasses.replace(recipe.stages["plan"], settings={"colour_of_the_sky": 3})

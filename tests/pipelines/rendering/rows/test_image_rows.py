@@ -18,6 +18,7 @@ from diptych.pipelines.rendering.provenance.provenance import picture_bytes, rea
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.provenance.start_text import parse_start, start_text
 from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, image_request
+from diptych.pipelines.rendering.rows.picture_files import pictures_of
 from diptych.pipelines.rendering.rows.prompt_source import read_source
 from diptych.pipelines.rendering.rows.request_makers import OfPipeline, WithoutPipeline
 from diptych.pipelines.rendering.rows.tasks import Task, tasks_of
@@ -95,6 +96,22 @@ def test_a_link_does_not_lead_out_of_the_folder(folder: Path) -> None:
     with pytest.raises(InputError, match="lies outside"):
         beside("link.png", folder)
     assert beside("boat.png", folder) == folder / "boat.png"
+
+
+def test_links_of_a_snapshot_of_the_hub_are_followed(folder: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "datasets--someone--prompts"
+    snapshot, blobs = repository / "snapshots" / "abc" / "boats", repository / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for name in ("mine.csv", "boat.png"):
+        (blobs / name).write_bytes(b"1")
+        (snapshot / name).symlink_to(blobs / name)
+    assert beside("boat.png", snapshot) == snapshot / "boat.png"
+    (snapshot / "other.png").symlink_to(folder / "boat.png")
+    for name in ("other.png", "../../../blobs/boat.png"):
+        with pytest.raises(InputError, match="lies outside"):
+            beside(name, snapshot)
+    assert pictures_of([snapshot]) == [snapshot / "boat.png"]
 
 
 def test_an_enormous_picture_is_refused_before_it_is_read(pipe: TextToImage, folder: Path) -> None:
