@@ -126,7 +126,7 @@ def prune(policy: Policy, drafted: Sequence[Candidate]) -> list[Candidate]:
 def best_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate | None:
     """The finished candidate that is accepted, else good enough, else has the highest score; `None` where none
     was finished. What was right stays right: a repair that breaks something is never the best."""
-    finished = [each for each in trail if each.verdict is not None and not broken_by(each, trail)]
+    finished = [each for each in trail if each.finished and not broken_by(each, trail)]
     return min(
         finished, key=lambda each: (not accepts(policy, each), *_rank(policy, each.verdict)), default=None
     )
@@ -134,7 +134,7 @@ def best_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate |
 
 def winner_of(trail: Sequence[Candidate], policy: Policy = DEFAULT) -> Candidate | None:
     """The candidate that was picked by hand, if it was finished; else the best."""
-    picked = (each for each in trail if each.index == policy.pick and each.verdict is not None)
+    picked = (each for each in trail if each.index == policy.pick and each.finished)
     return next(picked, None) or best_of(trail, policy)
 
 
@@ -160,7 +160,7 @@ def repair_of(
         repairs_done: of the present round.
     """
     best = best_of(trail, policy)
-    if best is None or good_enough(policy, best.verdict):
+    if best is None or best.unjudged or good_enough(policy, best.verdict):
         return None
     if repairs_done >= policy.repairs or seconds >= policy.seconds:
         return None
@@ -179,7 +179,7 @@ def _worst_first(candidate: Candidate) -> tuple[Fact, ...]:
 def another_round(policy: Policy, trail: Sequence[Candidate], *, rounds_done: int, seconds: float) -> bool:
     """Whether to plan again: nothing is good enough yet, and neither rounds nor `seconds` are used up."""
     best = best_of(trail, policy)
-    if best is not None and good_enough(policy, best.verdict):
+    if best is not None and (best.unjudged or good_enough(policy, best.verdict)):
         return False
     return rounds_done < policy.rounds and seconds < policy.seconds
 
@@ -194,7 +194,7 @@ def facts_to_stress(missed_before: Sequence[Fact], trail: Sequence[Candidate]) -
 def explain(policy: Policy, trail: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The trail with a reason for each candidate: why the best won, and why each of the others lost."""
     best, winner = best_of(trail, policy), winner_of(trail, policy)
-    finished = sum(candidate.verdict is not None for candidate in trail)
+    finished = sum(candidate.finished for candidate in trail)
     explained: list[Candidate] = []
     for candidate in trail:
         reason = candidate.reason
@@ -219,6 +219,8 @@ def _reason(
     if candidate is not best:
         return f"lost: {_difference(candidate, best)}"
     place = "the only one" if finished == 1 else f"best of {finished}"
+    if candidate.unjudged:
+        return f"{place}: not judged"
     if not good_enough(policy, candidate.verdict):
         return f"{place}: score {score}, below the {policy.accept:.2f} asked for"
     if not accepts(policy, candidate):

@@ -233,7 +233,7 @@ class _Wave:
     def _look(self, rows: Sequence[Row]) -> None:
         """Caption the init images of requests: a plan keeps what they show wherever the prompt leaves it
         open."""
-        starting = [row for row in rows if shows_unknown(row.value.start)]
+        starting = [row for row in rows if shows_unknown(row.value.start)] if self.chain.judges else []
         looks = [Row(row.state, Picture(pixels=row.value.start.picture)) for row in starting]
         self._carry(self.chain.between(Picture, Verdict), looks, label=LOOK)
         for row, look in zip(starting, looks, strict=True):
@@ -277,6 +277,10 @@ class _Wave:
         return painted
 
     def _judge(self, rows: Sequence[CandidateRow]) -> None:
+        if not self.chain.judges:
+            for row in rows:
+                row.note(unjudged=True)
+            return
         for row in self._carry(self.chain.between(Picture, Verdict), rows):
             row.note(verdict=row.value)
 

@@ -69,7 +69,7 @@ class Interpolate(Workflow):
             place = i * (len(stops) - 1) / (count - 1)
             leg = min(int(place), len(stops) - 2)
             way.append(Between(first=stops[leg], second=stops[leg + 1], share=place - leg))
-        judge = self.pipe.runner.chain.stages[-1]
+        judge = self.judge
         painted = self.done(MorphStage(model=refiner.model), way, watch)
         pictures: list[Picture] = [each.value for each in painted]
         verdicts = self.done(judge, pictures, watch)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.chain import Chain
-from ..engine.errors import DiptychError
+from ..engine.errors import DiptychError, InputError
 from ..engine.memory import DeviceMemory
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
@@ -83,6 +83,8 @@ class PictureJudge:
     @classmethod
     def of_chain(cls, chain: Chain, memory: DeviceMemory) -> "PictureJudge":
         """The judge at a chain's end, with the planner at its beginning."""
+        if not chain.judges:
+            raise InputError("the recipe has no judge, which this needs: add [stages.judge]")
         return cls(chain.stages[-1], memory, planners=chain.between(Request, Plan))
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ This file knows prompts and defaults. What a stage does, and which models do it,
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -26,6 +26,7 @@ from .calls.described import described
 from .calls.keywords import CallOptions, RequestOptions, settings_of
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
+from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
@@ -56,12 +57,12 @@ class TextToImage:
     @classmethod
     @spelled_out
     def from_recipe(
-        cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]
+        cls, recipe: str | Path | Mapping[str, Any] | Recipe = "pocket", **options: Unpack[PipeOptions]
     ) -> "TextToImage":
         """The pipeline of a recipe. No weights are loaded before the first call.
 
         Args:
-            recipe: a recipe's name (`pocket`), or a `.toml` file.
+            recipe: a recipe's name (`pocket`), a `.toml` file, or the same as a table.
             device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, or a `torch.device`.
             memory: what models and their work may take on the device: `"2GiB"`, or bytes; `None` sets no limit.
             deterministic: the same bits whatever else is in the batch.
@@ -155,6 +156,8 @@ class TextToImage:
         for name, value in settings_of(wishes).items():
             (settings if name in declared(Settings) else frame)[name] = value
         resolved = Settings(**settings).over(self.recipe.defaults)
+        if not self.runner.chain.judges:
+            refuse_choice(resolved)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
     def run(
@@ -239,7 +242,9 @@ class TextToImage:
         values = dummy_values(self.request("a picture"), self.runner.chain.stages)
         for stage in self.runner.chain.stages:
             if stage.takes in values:
-                memory.check(stage.uses, stage.workspace([values[stage.takes]]))
+                with told_of_configs(stage):
+                    needed = stage.workspace([values[stage.takes]])
+                memory.check(stage.uses, needed)
 
     def __repr__(self) -> str:
         """Recipe, stages with their models, device and memory."""

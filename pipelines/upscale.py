@@ -58,8 +58,8 @@ class Upscale(Workflow):
 
         Args:
             image: one, or a list of them: a picture of any kind, an outcome or a picture of this engine; one
-                that knows its plan is painted by that. Transparency is put on white (the command `diptych upscale`
-                enlarges it, too).
+                that knows its plan is painted by that. Transparency is put on white (the command `diptych
+                upscale` enlarges it, too).
             scale: 2 or 4.
             prompt: what each shows; the captioner's words, if not given. What is checked is what the recipe's
                 planner finds asked for in it.
@@ -91,7 +91,7 @@ class Upscale(Workflow):
         self, pictures: Sequence[Picture], prompts: Sequence[str | None], *, scale: int, seed: int
     ) -> list[Picture]:
         """The pictures, each with a plan: its own, or one made of the prompt or of what the captioner sees."""
-        judge = self.pipe.runner.chain.stages[-1]
+        judge = self.judge
         unknown = [i for i, p in enumerate(pictures) if p.plan is None and prompts[i] is None]
         seen = zip(unknown, self.tried(judge, [pictures[i] for i in unknown]), strict=True)
         captions = {i: each.value.caption for i, each in seen if isinstance(each, Done)}
@@ -123,7 +123,7 @@ class Upscale(Workflow):
     def _results(
         self, stage: Stage[Any, Any], pictures: list[Picture], watch: Watcher | None
     ) -> list[Outcome | Failure]:
-        judge = self.pipe.runner.chain.stages[-1]
+        judge = self.judge
         larger = self.tried(stage, pictures, watch)
         made = [each.value for each in larger if isinstance(each, Done)]
         verdicts = iter(self.tried(judge, made, watch))

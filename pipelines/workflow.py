@@ -103,6 +103,16 @@ class Workflow:
         except Cancelled as error:
             raise error.__cause__ or error from None  # what a callback raised is the caller's own
 
+    @property
+    def judge(self) -> Stage[Any, Any]:
+        """The stage that judges pictures. Raises `InputError` where the recipe has none."""
+        stages = self.pipe.runner.chain.between(Picture, Verdict)
+        if not stages:
+            raise InputError(
+                f"recipe {self.pipe.recipe.name}: has no judge, which this needs: add [stages.judge]"
+            )
+        return stages[-1]
+
     def done(self, stage: Stage[Any, Any], values: Sequence[Any], watch: Watcher | None = None) -> list[Done]:
         """As `tried`, where nothing may fail. Raises `DiptychError` with the first reason."""
         results = self.tried(stage, values, watch)

@@ -7,6 +7,7 @@ plan stage puts the template into the system message of the model's conversation
 from pathlib import Path
 
 from ..engine.messages import did_you_mean
+from ..engine.values.setting import shown
 from .plain_files import read_plain
 from .row import PromptFileError
 
@@ -31,7 +32,9 @@ def read_template(name: str) -> str:
         if name not in known_templates():
             hint = did_you_mean(name, known_templates())
             known = ", ".join(known_templates())
-            raise PromptFileError(f"no such planner template: {name!r}{hint}: choose one of {known}, or a .txt")
+            raise PromptFileError(
+                f"no such planner template: {shown(name)}{hint}: choose one of {known}, or a .txt"
+            )
     try:
         text = read_plain(path, 8 * MAX_CHARACTERS).decode("utf-8").strip()
     except OSError as error:

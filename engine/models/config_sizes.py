@@ -39,6 +39,7 @@ class Configs:
         folder = folder_of(key.checkpoint)
         if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
             return self._registry.weights(key, streamed=streamed)
+        self._registry.vet(key)
         pieces: dict[str, int] = {}
         for each in _folders(folder, key):
             sizes = {name: BYTES[key.dtype] * n for name, n in parameters(each, key.family).items()}
@@ -71,6 +72,7 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
     """
     import torch
 
+    read_json(folder / "config.json")  # is there one?
     try:
         with torch.device("meta"):
             model = _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)

@@ -1,7 +1,8 @@
 """Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
+import contextlib
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from weakref import WeakValueDictionary
@@ -11,8 +12,12 @@ from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..messages import did_you_mean, first_line
 from ..stage import Handle, ModelKey
+from ..values.setting import shown
 from .checkpoint.blocks import streamed_size
-from .checkpoint.folder import folder_of, loaded_bytes, read_header, weight_files
+from .checkpoint.bounded import Unfit
+from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
+from .checkpoint.roots import short_name
+from .checkpoint.vetting import refuse_absent_layers, vet
 from .diffusion.pipeline_parts import DENOISER, components_of
 from .quiet import quiet
 
@@ -56,6 +61,7 @@ class Registry:
     def __init__(self) -> None:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
+        self._vetted: set[Path] = set()
 
     def weights(self, key: ModelKey[object], *, streamed: bool = False) -> dict[str, int]:
         """Bytes on the device of each of the checkpoint's files, from their headers.
@@ -69,6 +75,7 @@ class Registry:
         """
         _known_family(key.family)
         size = BYTES[_known("dtype", key.dtype, BYTES)]
+        self.vet(key)
         name = _streamed(key) if streamed else ""
         part = _folder(key) / name if name else None
         form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
@@ -84,6 +91,36 @@ class Registry:
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing)
         return pieces
 
+    def vet(self, key: ModelKey[object]) -> None:
+        """Look once at the small files of a checkpoint, before any library reads them; see `vetting`.
+
+        Raises:
+            CheckpointError: one of them says what cannot be.
+        """
+        folder = _folder(key)
+        if folder not in self._vetted and key.family in FAMILIES:
+            vet(folder)
+            _refuse_absent_layers(key)
+        self._vetted.add(folder)
+
+    def outline(self, key: ModelKey[Handle]) -> Handle | None:
+        """The handle as it will be loaded, with all but its weights: built on the meta device, where tensors
+        have shapes and no bytes. Whatever keeps a checkpoint from being loaded is so found out without reading
+        it.
+
+        Returns:
+            `None` of a family that another package brings.
+
+        Raises:
+            CheckpointError: as `load`.
+        """
+        if key.family not in FAMILIES:
+            return None
+        self.vet(key)
+        handle = cast(Handle, _loaded(key, "meta"))
+        self.weights(key)  # their headers: whether the files are whole
+        return handle
+
     def weight_bytes(self, key: ModelKey[object]) -> int:
         """Bytes of the weights on the device; errors as `weights`."""
         return sum(self.weights(key).values())
@@ -98,6 +135,8 @@ class Registry:
             CheckpointError: the checkpoint is missing, damaged or not of its family.
         """
         if key not in self._host_weights:
+            if short_name(_folder(key)) is None:  # what ships in the package fits
+                self.outline(key)
             self._host_weights[key] = _read(key, self._shared)
         return cast(Handle, self._host_weights[key].fill(device, streamed=streamed))
 
@@ -139,6 +178,27 @@ def _files(key: ModelKey[object]) -> list[Path]:
     return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
 
 
+def _refuse_absent_layers(key: ModelKey[object]) -> None:
+    """Raises `CheckpointError` where a config says layers that its weights do not have."""
+    names: dict[Path, list[str]] = {}
+    for path in _files_if_whole(key):
+        names.setdefault(path.with_name("config.json"), []).extend(read_header(path))
+    for config, tensors in names.items():
+        if config.is_file():
+            try:
+                refuse_absent_layers(read_json(config), tensors)
+            except Unfit as error:
+                raise CheckpointError(f"{config}: {error}: copy both files again") from None
+
+
+def _files_if_whole(key: ModelKey[object]) -> list[Path]:
+    """As `_files`; none where one is missing, which others say."""
+    try:
+        return _files(key)
+    except CheckpointError:
+        return []
+
+
 def _streamed(key: ModelKey[object]) -> str:
     """What of the model may be streamed, see `STREAMED`; empty for nothing."""
     if not _in_parts(key):
@@ -147,9 +207,20 @@ def _streamed(key: ModelKey[object]) -> str:
 
 
 def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
-    import torch
-
     from .checkpoint.host_weights import HostWeights
+
+    handle = _loaded(key, "cpu")
+    with _told_of(key):
+        return HostWeights(handle, _files(key), shared, streams=_streamed(key))
+
+
+def _loaded(key: ModelKey[object], device: str) -> object:
+    """What the adapter of a key's family makes of its folder.
+
+    Args:
+        device: `cpu`, or `meta` for an outline.
+    """
+    import torch
 
     folder = _folder(key)
     loader = _loader(key)
@@ -160,19 +231,31 @@ def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
         more["trust_remote_code"] = True
     if key.loras and not _in_parts(key):
         raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
+    with _told_of(key):
+        return loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
+
+
+@contextlib.contextmanager
+def _told_of(key: ModelKey[object]) -> Generator[None]:
+    """Whatever a library makes of files that are not as they should be becomes one line, which names them."""
+    import torch
+
     try:
         with quiet(LIBRARIES.get(key.family, ())):
-            handle = loader(
-                folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device("cpu"), **more
-            )
-        return HostWeights(handle, _files(key), shared, streams=_streamed(key))
-    except (DiptychError, MemoryError, torch.OutOfMemoryError):
+            yield
+    except (DiptychError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as error:  # whatever a library makes of files that are not as they should be
+    except BaseException as error:
         if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
+        if (
+            not isinstance(error, Exception) and type(error).__name__ != "PanicException"
+        ):  # of tokenizers, in Rust
+            raise
         reason = f"{error} is missing" if isinstance(error, KeyError) else first_line(error)
-        raise CheckpointError(f"{folder}: cannot be loaded as {key.family}: {reason}") from error
+        if "ignore_mismatched_sizes" in reason:  # the library's advice, which is for its own callers
+            reason = "config.json and the weights do not fit each other: copy both again"
+        raise CheckpointError(f"{_folder(key)}: cannot be loaded as {key.family}: {reason}") from error
 
 
 def _known_family(name: str) -> None:
@@ -193,5 +276,5 @@ def _loader(key: ModelKey[object]) -> Callable[..., object]:
 def _known(what: str, name: str, table: Collection[str]) -> str:
     if name not in table:
         hint = did_you_mean(name, table)
-        raise InputError(f"{what} {name!r} is not known{hint}; known are {', '.join(table)}")
+        raise InputError(f"{what} {shown(name)} is not known{hint}; known are {', '.join(table)}")
     return name

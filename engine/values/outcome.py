@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
 from .contents import short
 from .draft import Draft
 from .fact import Fact, Span
@@ -21,8 +22,8 @@ class Candidate:
 
     `preview_verdict` is the judgement of the draft's preview, where drafts were judged; `picture` and `verdict`
     are `None` for a draft that was thrown out before painting. A chain without a drafter has no `draft`.
-    `repairs` is the index of the candidate whose picture this one mends, if it is such a repair, and `mends`
-    the facts that the other one misses.
+    `unjudged` says that it was finished in a chain without a judge. `repairs` is the index of the candidate
+    whose picture this one mends, if it is such a repair, and `mends` the facts that the other one misses.
     """
 
     plan: Plan
@@ -31,6 +32,7 @@ class Candidate:
     picture: Picture | None = None
     verdict: Verdict | None = None
     reason: str = ""
+    unjudged: bool = False
     repairs: int | None = None
     mends: tuple[Fact, ...] = ()
 
@@ -38,6 +40,11 @@ class Candidate:
         got = next((name for name in ("picture", "draft") if getattr(self, name) is not None), "plan")
         how = f"score {self.verdict.score:.3f}" if self.verdict else got
         return f"Candidate({self.index}, {how}, {short(self.reason)})"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to the end of its chain."""
+        return self.verdict is not None or self.unjudged
 
     @property
     def index(self) -> int:
@@ -77,8 +84,17 @@ class Outcome:
         return self.best.picture
 
     @property
+    def judged(self) -> bool:
+        """Whether there is a verdict: not so of a recipe without a judge."""
+        return self.best.verdict is not None
+
+    @property
     def verdict(self) -> Verdict:
-        assert self.best.verdict is not None, "an outcome's best candidate has a verdict"
+        """Raises `InputError` where nobody judged the picture; see `judged`."""
+        if self.best.verdict is None:
+            raise InputError(
+                "this picture was not judged, so it has no verdict: its recipe has no [stages.judge]"
+            )
         return self.best.verdict
 
     @property

@@ -67,34 +67,41 @@ def run_check(
     micro_batch: Annotated[int, typer.Option(min=1, help="Rows that a stage works on at once, at most.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Plan memory stage by stage from the models' configs, without weights; says how to get what is missing."""
+    """Plan memory stage by stage from the models' configs; say whether a render would work, and how to get what
+    is missing."""
     from ..recipes.check import check
     from ..recipes.doctor import plain, tables
     from ..terminal import error_console, out_console
 
     read = read_recipe(recipe)
     budget = None if memory is None else parse_bytes(memory)
-    checkup, stood_in, missing = check(read, budget_bytes=budget, micro_batch=micro_batch)
+    found = check(read, budget_bytes=budget, micro_batch=micro_batch)
+    checkup, stood_in, missing, bare = found
     if as_json:
         said = {"licence": read.licence, "use": read.use, "height": read.height, "width": read.width}
-        found = plain(checkup) | said | {"known_configs": list(stood_in), "missing": list(missing)}
+        said |= {"known_configs": list(stood_in), "missing": list(missing), "without_weights": list(bare)}
+        table = plain(checkup) | said | {"ready": found.ready}
         print(
-            json.dumps({name: each for name, each in found.items() if name != "versions"}, ensure_ascii=False)
+            json.dumps({name: each for name, each in table.items() if name != "versions"}, ensure_ascii=False)
         )
     else:
         console = out_console()
-        for part in (*tables(checkup)[1:], *([] if checkup.troubles else ["all is well"])):
+        for part in (*tables(checkup)[1:], *(["all is well"] if found.ready else [])):
             console.print(part, soft_wrap=isinstance(part, str))
     console = error_console()
     for trouble in checkup.troubles:
         console.print(f"diptych: {trouble}", soft_wrap=True)
     for name in stood_in:
         console.print(f"diptych: not on this disk, planned by its known sizes: {_get(name)}", soft_wrap=True)
+    for name in bare:
+        console.print(
+            f"diptych: {name}: its configs are here, and its weights are not: get them, too", soft_wrap=True
+        )
     for name in missing:
         console.print(
             f"diptych: configs are enough for a check: {_get(name)} --include '*.json'", soft_wrap=True
         )
-    if checkup.troubles:
+    if not found.ready:
         raise typer.Exit(1)
 
 

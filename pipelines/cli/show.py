@@ -11,7 +11,7 @@ from rich.text import Text
 from ...engine.loop import Policy
 from ..pictures.texts import texts_of
 from ..rendering.output.lines import FactLine
-from ..rendering.provenance.history import History
+from ..rendering.provenance.history import History, VerdictText
 from ..rendering.provenance.other_tools import said_in_picture
 from ..rendering.provenance.provenance import CHUNK, read_history
 from ..terminal import out_console
@@ -52,10 +52,13 @@ def _lines(history: History) -> list[tuple[str, str]]:
     if template := request.get("template"):
         lines.append(("written as", template))
     lines.append(("plan", history["plan"]["prompt"]))
-    lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(history)}")]
+    if verdict is None:
+        lines.append(("score", "not judged: the recipe has no judge"))
+    else:
+        lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(history, verdict)}")]
     if not_drawn := _not_drawn(history):
         lines.append(("not drawn", not_drawn))
-    lines += _facts(verdict["facts"])
+    lines += _facts(verdict["facts"]) if verdict else []
     lines.append(
         ("seed", f"{request['seed']}, candidate {history['candidate']} of {len(history['candidates'])}")
     )
@@ -68,8 +71,8 @@ def _lines(history: History) -> list[tuple[str, str]]:
     return [*lines, ("versions", _listed(environment["versions"])), ("id", history["id"])]
 
 
-def _word(history: History) -> str:
-    verdict, settings = history["verdict"], history["request"]["settings"]
+def _word(history: History, verdict: VerdictText) -> str:
+    settings = history["request"]["settings"]
     if verdict["accepted"]:
         return "accepted"
     accept = settings.get("accept", Policy().accept)

@@ -118,7 +118,9 @@ def _make(out: Path, page: str, make: "Callable[[Watcher], Story | Sheet]") -> N
     for outcome in result.outcomes:
         name = picture_name(outcome.request.row, outcome.request.prompt)
         write_atomically(out / name, png_bytes(outcome.image))
-        out_console().print(f"{out / name}: {outcome.verdict.caption}", soft_wrap=True)
+        out_console().print(
+            f"{out / name}: {outcome.verdict.caption if outcome.judged else 'not judged'}", soft_wrap=True
+        )
     for failure in result.failures:
         error_console().print(f"diptych: row {failure.request.row}: {failure.reason}", soft_wrap=True)
     write_atomically(out / page, png_bytes(result.page))

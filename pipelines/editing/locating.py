@@ -1,13 +1,11 @@
 """Things in a picture by their names: what the drafter and the captioner of a recipe know of them."""
 
-from typing import Any
-
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.words.inflection import an
 from ...engine.stages.drafting.locate import Found, LocateStage, Sought
-from ...engine.values import Picture, Verdict
+from ...engine.values import Picture
 from ..vocabulary import planner_vocabulary, usual, vocabulary_for
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
@@ -63,11 +61,8 @@ def wording_of(workflow: Workflow, original: SourceImage) -> str:
     """What a picture shows: the plan that it was made by, or else the captioner's words."""
     if original.wording is not None:
         return original.wording.prompt
-    value: Any = Picture(pixels=original.pixels)
-    for stage in workflow.pipe.runner.chain.between(Picture, Verdict):
-        (done,) = workflow.done(stage, [value])
-        value = done.value
-    return value.caption
+    (done,) = workflow.done(workflow.judge, [Picture(pixels=original.pixels)])
+    return done.value.caption
 
 
 def locate_stage(workflow: Workflow) -> LocateStage:

@@ -34,7 +34,8 @@ def explanation(outcome: Outcome, glimpses: "Glimpses") -> "PIL.Image.Image":
     import PIL.Image
     import PIL.ImageDraw
 
-    facts = len(outcome.verdict.answers)
+    verdict = outcome.best.verdict
+    facts = len(verdict.answers) if verdict else 0
     rows = [row for row in _rows(outcome, glimpses) if row[1]]
     top = _GAP + 30 + 4 * _LINE
     height = top + len(rows) * (_HEAD + _CELL + _FOOT) + _HEAD + facts * 24 + 2 * _GAP
@@ -50,7 +51,7 @@ def explanation(outcome: Outcome, glimpses: "Glimpses") -> "PIL.Image.Image":
             sheet.paste(fit(image, _CELL), (x, y))
             draw.text((x + 4, y + _CELL + 1), note, fill=FAINT, font=font(SMALL))
         y += _CELL + _FOOT
-    _write_verdict(draw, outcome.verdict, y + 4)
+    _write_verdict(draw, verdict, y + 4)
     return sheet
 
 
@@ -126,7 +127,10 @@ def _write_head(draw: "PIL.ImageDraw.ImageDraw", outcome: Outcome) -> None:
     write(draw, best, (_GAP, y), width, fill=FAINT)
 
 
-def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict, y: int) -> None:
+def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict | None, y: int) -> None:
+    if verdict is None:
+        write(draw, "not judged: the recipe has no judge", (_GAP, y), WIDTH - 2 * _GAP)
+        return
     seen = f"seen: {verdict.caption} (score {verdict.score:.2f})"
     write(draw, seen, (_GAP, y), WIDTH - 2 * _GAP)
     y += _HEAD + 4

@@ -4,16 +4,21 @@ Stages are named in recipes; this table says where each is at home. A module is 
 when a recipe asks for it.
 """
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...engine import extensions
 from ...engine.chain import Chain
-from ...engine.errors import InputError
+from ...engine.errors import CheckpointError, InputError
 from ...engine.extensions import extension
-from ...engine.messages import did_you_mean
+from ...engine.messages import did_you_mean, first_line
 from ...engine.stage import Stage
+from ...engine.values import Plan, Settings
 from ...prompts.planner import read_template
+from ...prompts.row import PromptFileError
+from .arguments import check_settings
 from .reader import Recipe, StageRecipe, refuse_code
 
 if TYPE_CHECKING:
@@ -54,7 +59,54 @@ def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
     """
     if not trust_remote_code:
         refuse_code(recipe)
-    return Chain([each for stage in recipe.stages.values() for each in build_stages(recipe, stage)])
+    tables = {name: build_stages(recipe, stage) for name, stage in recipe.stages.items()}
+    stages = [each for made in tables.values() for each in made]
+    called = [f"[stages.{name}]" for name, made in tables.items() for _ in made]
+    if stages[0].takes is Plan:  # without a planner the prompt is the plan
+        from ...engine.stages.planning.plan_passthrough import PlanPassthroughStage
+
+        stages.insert(0, PlanPassthroughStage())
+        called.insert(0, "[stages.plan]")
+    try:
+        chain = Chain(stages, called=called)
+    except InputError as error:
+        raise InputError(f"recipe {recipe.name}: {error}") from None
+    if not chain.judges:
+        _refuse_choice(recipe)
+    return chain
+
+
+def _refuse_choice(recipe: Recipe) -> None:
+    """Of a recipe without a judge: raise `InputError` where its defaults need one."""
+    try:
+        refuse_choice(recipe.defaults)
+    except InputError as error:
+        raise InputError(f"recipe {recipe.name}: [defaults]: {error}") from None
+
+
+def refuse_choice(settings: Settings) -> None:
+    """Raise `InputError` where settings ask for what only a judge can do: choose, or say what is good
+    enough."""
+    asked = {name: getattr(settings, name) for name in ("candidates", "keep", "rounds", "repairs", "accept")}
+    for name, value in asked.items():
+        if value is not None and value > (0 if name in ("repairs", "accept") else 1):
+            raise InputError(
+                f"{name} = {value}: nothing is scored without [stages.judge]: add one, or leave it out"
+            )
+
+
+@contextlib.contextmanager
+def told_of_configs(stage: Stage[Any, Any]) -> Iterator[None]:
+    """Whatever becomes of reading configs that are not as they should be, as one line. What a stage says of
+    memory is computed from them, and from nothing else that a user writes."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        names = ", ".join(dict.fromkeys(key.checkpoint for key in stage.uses)) or "no model"
+        reason = first_line(error, named=True)
+        raise CheckpointError(
+            f"{names}: config.json says what stage {stage.name} cannot read ({reason})"
+        ) from error
 
 
 def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
@@ -75,12 +127,16 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     settings; or several, where painting has phases."""
     where = f"recipe {recipe.name}: [stages.{stage.name}]"
     stage_class = _class_of(stage, where)
+    if stage.name in STAGES:
+        check_settings(stage_class, stage.settings, where)
     models = {} if stage.model.family == "none" else {"model": stage.model}
     try:
         made = stage_class(**models, **stage.models, **_settings(stage))
     except TypeError as error:  # an argument that it does not take, or lacks
         message = str(error).split("() ", 1)[-1]
         raise InputError(f"{where}: {message}") from None
+    except PromptFileError as error:  # of a template
+        raise InputError(f"{where}: {error}") from None
     return made if isinstance(made, tuple) else (made,)
 
 

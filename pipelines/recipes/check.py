@@ -1,5 +1,6 @@
 """What a recipe would do on this machine, planned from configs alone; and a table of several recipes."""
 
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import NamedTuple
 from ...engine.errors import DiptychError
 from ...engine.memory import DeviceMemory
 from ...engine.models.checkpoint.folder import folder_of
+from ...engine.models.checkpoint.vetting import files_in
 from ...engine.models.config_sizes import Configs
 from ...engine.stage import ModelKey
 from .build import build_chain
 from .configs import is_known, with_checkpoints, write_configs
 from .doctor import Checkup, check_up, renamed
 from .reader import Recipe
+from .rehearsal import rehearse
 
 GIB = 2**30
 
@@ -24,15 +27,23 @@ class Check(NamedTuple):
     Args:
         known: checkpoints that are not on this disk, planned by their known sizes.
         missing: checkpoints of which nothing is here, nor known.
+        bare: checkpoints of which the configs are here, and no weights.
     """
 
     checkup: Checkup
     known: tuple[str, ...]
     missing: tuple[str, ...]
+    bare: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a render would find all that it needs."""
+        return not (self.checkup.troubles or self.known or self.missing or self.bare)
 
 
 def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int = 16) -> Check:
-    """Plan a recipe's memory, without weights.
+    """Plan a recipe's memory, without weights; and of those checkpoints that are here, whether they can be
+    loaded and do a picture.
 
     Args:
         micro_batch: rows that a stage works on at once, at most.
@@ -50,8 +61,23 @@ def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int =
         checkup = check_up(
             placed, build_chain(placed), memory, budget_bytes=budget_bytes, micro_batch=micro_batch
         )
+        bare = tuple(
+            dict.fromkeys(key.checkpoint for key in keys if key.checkpoint not in absent and _is_bare(key))
+        )
+        if checkup.plan is not None:
+            found = rehearse(placed, build_chain(placed), absent=[*places.values(), *bare])
+            checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *found))
     names = {place: name for name, place in places.items()}
-    return Check(renamed(checkup, names), known, tuple(name for name in absent if name not in known))
+    missing = tuple(name for name in absent if name not in known)
+    return Check(renamed(checkup, names), known, missing, bare)
+
+
+def _is_bare(key: ModelKey) -> bool:
+    """Whether a checkpoint that is here has configs alone."""
+    try:
+        return not any(path.suffix == ".safetensors" for path in files_in(folder_of(key.checkpoint)))
+    except DiptychError:
+        return False
 
 
 def markdown(recipes: Iterable[Recipe]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import rich.box
 from rich.table import Table
 
 from ...engine.chain import Chain
+from ...engine.dummy_values import dummy_values
 from ...engine.errors import DiptychError
 from ...engine.forecast import Forecast, Step, forecast
 from ...engine.loop import Policy
@@ -21,8 +22,9 @@ from ...engine.values import Request
 from ...engine.version import __version__
 from ..device import choose_device
 from ..terminal import error_console, out_console
-from .build import build_chain, registry
+from .build import build_chain, registry, told_of_configs
 from .reader import Recipe, read_recipe
+from .rehearsal import rehearse
 
 _LIBRARIES = (
     "torch",
@@ -72,7 +74,10 @@ def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = 
     read = read_recipe(recipe)
     budget = None if memory is None else parse_bytes(memory)
     device_memory = DeviceMemory(registry(), device=choose_device(device), budget_bytes=budget)
-    checkup = check_up(read, build_chain(read), device_memory, budget_bytes=budget)
+    chain = build_chain(read)
+    checkup = check_up(read, chain, device_memory, budget_bytes=budget)
+    if checkup.plan is not None:
+        checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *rehearse(read, chain)))
     if as_json:
         print(json.dumps(plain(checkup), ensure_ascii=False))
     else:
@@ -102,6 +107,8 @@ def check_up(
             prompt="a picture", height=recipe.height, width=recipe.width, settings=recipe.defaults
         )
         previews = Policy.of(recipe.defaults).prunes
+        if unread := _unread(chain, request):
+            return Checkup(recipe.name, versions, models, budget_bytes, None, (*troubles, *unread))
         plan = forecast(chain, memory, request, micro_batch=micro_batch, previews=previews)
         troubles += dict.fromkeys(step.refusal for step in plan.first if step.refusal)
         if not plan.fits:
@@ -109,6 +116,20 @@ def check_up(
                 f"recipe {recipe.name} needs at least {format_bytes(plan.least_bytes, up=True)} of memory"
             )
     return Checkup(recipe.name, versions, models, budget_bytes, plan, tuple(troubles))
+
+
+def _unread(chain: Chain, request: Request) -> list[str]:
+    """What is said of stages whose configs are so that nothing can be computed from them."""
+    values = dummy_values(request, chain.stages)
+    found: list[str] = []
+    for stage in chain.stages:
+        if stage.takes in values:
+            try:
+                with told_of_configs(stage):
+                    stage.workspace([values[stage.takes]])
+            except DiptychError as error:
+                found.append(str(error))
+    return found
 
 
 def renamed(checkup: Checkup, names: Mapping[str, str]) -> Checkup:

@@ -18,22 +18,26 @@ their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.errors import InputError
 from ...engine.messages import did_you_mean
+from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.stage import ModelKey
-from ...engine.values import Settings
-from ...engine.values.setting import declared, meant
-from .toml_file import read_toml
+from ...engine.values import Request, Settings
+from ...engine.values.setting import declared, meant, number, shown
+from .toml_file import MOST_DEPTH, path_of, read_toml
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder
 DTYPES = ("float32", "bfloat16", "float16")
 NO_MODEL = ModelKey("none", "")
+IN_PYTHON = "table.toml"
+"""What stands for the file of a recipe that is none: its name is `table`."""
 _OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
 
 
@@ -87,19 +91,29 @@ def known_recipes() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def read_recipe(name: str | Path) -> Recipe:
-    """The recipe of this name in the package, or in this `.toml` file.
+def read_recipe(name: str | Path | Mapping[str, Any]) -> Recipe:
+    """The recipe of this name in the package, or in this `.toml` file; or that a table says, as TOML would
+    have it, with paths from the folder that this process is in.
 
     Raises:
         InputError: there is none, or it says something that is not understood.
     """
+    if isinstance(name, Mapping):
+        if is_deeper(name, MOST_DEPTH):
+            raise InputError(f"recipe: is nested deeper than {MOST_DEPTH}")
+        return parse_recipe(name, Path.cwd() / IN_PYTHON)
+    if not isinstance(name, str | Path):
+        raise InputError(
+            f"recipe {shown(name)}: must be a recipe's name, a .toml file, or a table; a model that is in"
+            " memory is named by the folder that its save_pretrained writes"
+        )
     path = Path(name)
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
         if str(name) not in known_recipes():
             known = ", ".join(known_recipes())
             raise InputError(
-                f"recipe {str(name)!r}: not known{did_you_mean(str(name), known_recipes())}: "
+                f"recipe {shown(str(name))}: not known{did_you_mean(str(name), known_recipes())}: "
                 f"choose one of {known}, or name a .toml file"
             )
     return parse_recipe(read_toml(path, "recipe"), path)
@@ -118,16 +132,37 @@ def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:
         raise InputError(f"{where}: has no [stages]: name a family and a checkpoint for each stage")
     picture = _table(table, "picture", where)
     _only(picture, ("height", "width"), f"{where}: [picture]")
+    read = {name: _stage(name, _table(stages, name, where), path) for name in stages}
+    height, width = _size(picture, read, f"{where}: [picture]")
     return Recipe(
         name=path.stem,
         summary=_value(table, "summary", str, where, ""),
-        stages={name: _stage(name, _table(stages, name, where), path) for name in stages},
+        stages=read,
         defaults=_settings(_table(table, "defaults", where), f"{where}: [defaults]"),
-        height=_value(picture, "height", int, f"{where}: [picture]", 256),
-        width=_value(picture, "width", int, f"{where}: [picture]", 256),
+        height=height,
+        width=width,
         use=_value(table, "use", str, where, ""),
         licence=_value(table, "licence", str, where, ""),
     )
+
+
+def _size(picture: Mapping[str, Any], stages: Mapping[str, StageRecipe], where: str) -> tuple[int, int]:
+    """Height and width; where the recipe does not say one, that for which the painter was made."""
+    usual = (256, 256)
+    if not {"height", "width"} <= picture.keys():
+        from .sizes import size_of
+
+        usual = size_of(stages) or usual
+    said = [
+        _value(picture, name, int, where, other) for name, other in zip(("height", "width"), usual, strict=True)
+    ]
+    try:
+        height, width = (
+            declared(Request)[name].check(side) for name, side in zip(("height", "width"), said, strict=True)
+        )
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return height, width
 
 
 def refuse_code(recipe: Recipe) -> None:
@@ -145,17 +180,19 @@ def refuse_code(recipe: Recipe) -> None:
                 )
 
 
-def resolve_checkpoint(checkpoint: str, folder: Path) -> str:
+def resolve_checkpoint(checkpoint: str, folder: Path, where: str) -> str:
     """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are."""
     if rooted := root_of(checkpoint):
         root, name = rooted
         return str(root.folder / name)
     if checkpoint.startswith(("./", "../", "/", "~")):
-        return str((folder / Path(checkpoint).expanduser()).resolve())
+        return str(path_of(checkpoint, folder, f"{where}: checkpoint"))
     return checkpoint
 
 
 def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
+    if not name.isprintable() or len(name) > 100:
+        raise InputError(f"recipe {path}: [stages]: {shown(name)} is no name of a stage")
     where = f"recipe {path}: [stages.{name}]"
     _only(table, (*_OF_A_MODEL, "settings", "models"), where)
     models = _table(table, "models", where)
@@ -163,15 +200,15 @@ def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
         name=name,
         model=_model({k: v for k, v in table.items() if k not in ("settings", "models")}, path, where),
         models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models},
-        settings=_stage_settings(_table(table, "settings", where), path.parent),
+        settings=_stage_settings(_table(table, "settings", where), path.parent, where),
     )
 
 
-def _stage_settings(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def _stage_settings(table: Mapping[str, Any], folder: Path, where: str) -> Mapping[str, Any]:
     """With a planner's template, where it is a file, by its whole path."""
     template = table.get("template")
     if isinstance(template, str) and template.endswith(".txt"):
-        return {**table, "template": str((folder / Path(template).expanduser()).resolve())}
+        return {**table, "template": str(path_of(template, folder, f"{where}: template"))}
     return table
 
 
@@ -182,7 +219,9 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
             others = ", ".join(name for name in table if name != "family")
             raise InputError(f"{where}: family 'none' is no model: leave out {others}")
         return NO_MODEL
-    checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent)
+    if isinstance(table.get("checkpoint"), Path):  # in a table made in Python
+        table = {**table, "checkpoint": str(table["checkpoint"].absolute())}
+    checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where)
     if "revision" in table:
         revision = _value(table, "revision", str, where)
         if Path(checkpoint).is_absolute() or not revision:
@@ -190,7 +229,7 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         checkpoint = f"{checkpoint}@{revision}"
     dtype = _value(table, "dtype", str, where, "float32")
     if dtype not in DTYPES:
-        raise InputError(f"{where}: dtype = {dtype!r}: must be one of {', '.join(DTYPES)}")
+        raise InputError(f"{where}: dtype = {shown(dtype)}: must be one of {', '.join(DTYPES)}")
     return ModelKey(
         family=_value(table, "family", str, where),
         checkpoint=checkpoint,
@@ -205,10 +244,12 @@ def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
     """Its checkpoint and its weight, which is 1 if nothing is said."""
     where = f"{where}: loras"
     if not isinstance(table, Mapping):
-        raise InputError(f"{where}: {table!r}: must be a table of checkpoint and weight")
+        raise InputError(f"{where}: {shown(table)}: must be a table of checkpoint and weight")
     _only(table, ("checkpoint", "weight"), where)
     weight = _value(table, "weight", float, where, 1.0)
-    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent), weight
+    if not math.isfinite(weight):
+        raise InputError(f"{where}: weight = {weight}: must be a number")
+    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where), weight
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:
@@ -216,7 +257,7 @@ def _settings(table: Mapping[str, Any], where: str) -> Settings:
     for name in table:
         if name not in rows:
             hint = f" (did you mean {near!r}?)" if (near := meant(name, rows)) else ""
-            raise InputError(f"{where}: {name!r} is not known{hint}; known are {', '.join(rows)}")
+            raise InputError(f"{where}: {shown(name)} is not known{hint}; known are {', '.join(rows)}")
     values = {name: _value(table, name, rows[name].kind, where) for name in table}
     try:
         return Settings(**values)
@@ -231,16 +272,16 @@ def _value(table: Mapping[str, Any], key: str, kind: type, where: str, default: 
         return default
     value = table[key]
     if kind is float and type(value) is int:
-        value = float(value)
+        value = number(key, value)
     if type(value) is not kind:  # a bool is not taken for a number
-        raise InputError(f"{where}: {key} = {value!r}: must be of kind {kind.__name__}")
+        raise InputError(f"{where}: {key} = {shown(value)}: must be of kind {kind.__name__}")
     return value
 
 
 def _table(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
     value = table.get(key, {})
     if not isinstance(value, Mapping):
-        raise InputError(f"{where}: {key} must be a table, not {value!r}")
+        raise InputError(f"{where}: {key} must be a table, not {shown(value)}")
     return value
 
 
@@ -250,5 +291,5 @@ def _only(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
         if key not in names:
             known_names = ", ".join(names)
             raise InputError(
-                f"{where}: {key!r} is not known{did_you_mean(key, names)}; known are {known_names}"
+                f"{where}: {shown(key)} is not known{did_you_mean(key, names)}; known are {known_names}"
             )

@@ -106,6 +106,7 @@ def render_tasks(
         Cancelled: the watcher said so; what was finished is on disk.
     """
     batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), on_row, beside)
+    batch.tally.judged = pipe.local.runner.chain.judges
     results = pipe.run(batch.requests(), watch=watch, in_order=False)
     with OutputFolder(out) as folder:
         batch.open(folder)

@@ -96,6 +96,21 @@ def smollm(folder: Path) -> None:
     _save(folder, LlamaForCausalLM, LlamaConfig(**_ids(tokenizer), **SIZES), tokenizer)
 
 
+def byte_llama(folder: Path) -> None:
+    """A Llama whose tokenizer knows no more than bytes: its instructions are many hundreds of tokens."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = byte_level(
+        ["<|begin_of_text|>", "<|eot_id|>"],
+        size=258,
+        bos_token="<|begin_of_text|>",
+        eos_token="<|eot_id|>",
+        chat_template=CHATML,
+    )
+    config = LlamaConfig(**_ids(tokenizer), **{**SIZES, "max_position_embeddings": 4096})
+    _save(folder, LlamaForCausalLM, config, tokenizer)
+
+
 def mistral(folder: Path) -> None:
     """Mistral: a SentencePiece-like vocabulary, a sliding window, no system message."""
     from transformers import MistralConfig, MistralForCausalLM

@@ -108,7 +108,7 @@ def change(path: Path, **values: Any) -> None:
             "text",
             "config.json and the weights do not fit each other",
         ),
-        (lambda folder: (folder / "vae/config.json").write_text("{"), "vae", "config.json: cannot be read"),
+        (lambda folder: (folder / "vae/config.json").write_text("{"), "vae", "config.json: is no JSON"),
         (lambda folder: (folder / "vae/config.json").unlink(), "vae", "vae/config.json: no such file"),
         (
             lambda folder: shutil.rmtree(folder / "text_encoder"),

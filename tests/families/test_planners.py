@@ -208,7 +208,8 @@ def test_the_workspace_is_read_from_any_config(twin: Twin) -> None:
     request = Request(prompt="a boat")
     for make in (gpt2, qwen3, thinker):
         plain, thinking = (
-            PlanStage(model=key_of(twin(make)), thinking_tokens=n).workspace([request]) for n in (0, 64)
+            PlanStage(model=key_of(twin(make)), prompt_tokens=80, thinking_tokens=n).workspace([request])
+            for n in (0, 64)
         )
         assert 0 < plain < thinking
 

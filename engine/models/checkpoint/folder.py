@@ -4,19 +4,35 @@ Only safetensors are read: a pickle can run any code when it is opened.
 """
 
 import contextlib
-import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError
+from .bounded import MOST_BYTES, Unfit, is_file, parse_bounded, read_bounded
 from .hub import cached, how_to_get, is_unfinished
 from .roots import ROOTS, root_of
+from .vetting import files_in, most_bytes, values_of
 
 _SAFETENSORS = ".safetensors"
-_INDEX = ".safetensors.index.json"
+_INDEX = re.compile(r".*\.safetensors\.index(\.[\w-]+)?\.json")  # that of a variant has its name in it
 _USUAL = ("model", "diffusion_pytorch_model")
+_MOST_HEADER = 100_000_000  # bytes, as the format's own reader has it
+_MOST_HEADER_VALUES = 8_000_000
+_DTYPE_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+_SINGLE = {
+    _SAFETENSORS: (
+        "is a single file, which is not read yet as a whole model: name a folder; of a Stable Diffusion, SDXL"
+        " or FLUX file, diffusers makes one by from_single_file(...).save_pretrained(...)"
+    ),
+    ".gguf": "is a GGUF file, which is not read: name the folder of the same model with safetensors in it",
+    ".ckpt": "is a pickle, which can run any code when opened: name a folder with safetensors in it",
+}
+"""What is said of a file in the place of a folder, by its ending."""
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -36,16 +52,32 @@ def folder_of(checkpoint: str) -> Path:
         folder = Path(checkpoint)
         with contextlib.suppress(RuntimeError):  # the home of a user that there is not
             folder = folder.expanduser()
-        if not os.path.isdir(folder):
+        if not _is_folder(folder):
             folder = cached(checkpoint) or folder
         found = True
         shipped = "".join(f", or {name}/NAME for one that ships in the package" for name in ROOTS)
         hint = f"give the folder of a checkpoint{shipped}"
         if command := how_to_get(checkpoint):
             hint = f"it is no folder, and not in the Hub's cache: get it with {command}"
-    if not found or ".." in folder.parts or not os.path.isdir(folder):
-        raise CheckpointError(f"{checkpoint}: no such checkpoint: {hint}")
+    if not found or ".." in folder.parts or not _is_folder(folder):
+        if folder.suffix in _SINGLE and is_file(folder):
+            raise CheckpointError(f"{checkpoint}: {_SINGLE[folder.suffix]}")
+        raise CheckpointError(f"{shown_name(checkpoint)}: no such checkpoint: {hint}")
     return folder
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that can be none is no folder."""
+    try:
+        return os.path.isdir(path)
+    except ValueError:  # a NUL in it
+        return False
+
+
+def shown_name(checkpoint: str) -> str:
+    """A checkpoint's name as a message shows it: on one line, and not too long."""
+    name = checkpoint if checkpoint.isprintable() else repr(checkpoint)
+    return name if len(name) <= 300 else f"{name[:297]}..."
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -55,10 +87,11 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         CheckpointError: there are none, or one of several shards is missing.
     """
-    folders = {path.parent for path in folder.rglob(f"*{_SAFETENSORS}*")}
-    files = [path for each in sorted(folders) for path in _loaded_files(each)]
+    found = list(files_in(folder))
+    folders = dict.fromkeys(path.parent for path in found if _SAFETENSORS in path.name)
+    files = [path for each in folders for path in _loaded_files(each)]
     if not files:
-        pickles = [path.name for path in sorted(folder.rglob("*")) if path.suffix in _PICKLES]
+        pickles = [path.name for path in found if path.suffix in _PICKLES]
         if pickles:
             raise CheckpointError(
                 f"{folder}: {pickles[0]} is a pickle, which can run any code when opened:"
@@ -75,7 +108,8 @@ def _loaded_files(folder: Path) -> list[Path]:
     usual = [path for path in found if path.name.removesuffix(_SAFETENSORS) in _USUAL]
     if usual:
         return usual
-    indices = sorted(folder.glob(f"*{_INDEX}"), key=lambda path: (path.name.count("."), path.name))
+    indices = [path for path in folder.iterdir() if _INDEX.fullmatch(path.name)]
+    indices.sort(key=lambda path: (path.name.count("."), path.name))
     if not indices:
         plain = [path for path in found if "." not in path.name.removesuffix(_SAFETENSORS)]
         variants = sorted({path.name.split(".")[1] for path in found if path not in plain})
@@ -107,16 +141,18 @@ def read_header(path: Path) -> dict[str, Any]:
         CheckpointError: the file is cut off or is no safetensors file.
     """
     broken = CheckpointError(f"{path}: is damaged or cut off: copy the checkpoint again")
+    if not is_file(path):
+        raise CheckpointError(f"{path}: is no file: copy the checkpoint again")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if length > size - 8:
+            if length > min(size - 8, _MOST_HEADER):
                 raise broken
-            header = json.loads(file.read(length))
+            header = parse_bounded(file.read(length), values=_MOST_HEADER_VALUES, depth=4)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((_end_of(entry) for entry in tensors.values()), default=0)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise broken from error
     if size != 8 + length + end:
         raise broken
@@ -124,11 +160,16 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def _end_of(entry: dict[str, Any]) -> int:
-    """Where a tensor's data end. Raises if its shape and offsets are no numbers, or are none at all."""
+    """Where a tensor's data end. Raises if its shape and offsets are no numbers, are none at all, or do not go
+    together."""
     start, end = entry["data_offsets"]
     for number in (start, end, *entry["shape"]):
-        if not isinstance(number, int) or number < 0:
+        if type(number) is not int or number < 0:
             raise ValueError(f"{number!r} is no size")
+    if not isinstance(kind := entry["dtype"], str):
+        raise TypeError(f"{kind!r} is no dtype")
+    if kind in _DTYPE_BYTES and end - start != _DTYPE_BYTES[kind] * math.prod(entry["shape"]):
+        raise ValueError("a tensor has not the bytes of its shape")
     return end
 
 
@@ -159,24 +200,47 @@ def whole(loaded: Any, folder: Path) -> Any:
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise CheckpointError(f"{folder}: lacks the weights {missing[0]}{others}: copy the checkpoint again")
+    if unfit := sorted(info.get("mismatched_keys") or ()):
+        name, held, wanted = unfit[0]
+        shapes = f"{tuple(held)}, and config.json says {tuple(wanted)}"
+        raise CheckpointError(f"{folder}: {name} has the shape {shapes}: copy both files again")
     return model
 
 
+def outlined(device: Any) -> dict[str, Any]:
+    """What to tell a library's `from_pretrained` beside the rest: on the meta device, to read no weights."""
+    return {"device_map": "meta"} if device is not None and device.type == "meta" else {}
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """A checkpoint's JSON file.
+    """A checkpoint's JSON file, read within bounds.
 
     Raises:
-        CheckpointError: it is missing or no JSON object.
+        CheckpointError: it is missing, too large, or no JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_bounded(
+            read_bounded(path, most=most_bytes(path.name) or MOST_BYTES), values=values_of(path.name)
+        )
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file: copy the checkpoint again") from None
-    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: no such file: {_other_kind(path)}") from None
+    except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error}): copy the checkpoint again") from None
+    except Unfit as error:
+        raise CheckpointError(f"{path}: {error}: copy the checkpoint again") from None
     if not isinstance(value, dict):
         raise CheckpointError(f"{path}: holds no JSON object: copy the checkpoint again")
     return value
+
+
+def _other_kind(path: Path) -> str:
+    """What to do where one of the two files is missing by which checkpoints are told apart."""
+    pipeline, model = path.with_name("model_index.json"), path.with_name("config.json")
+    if path == model and is_file(pipeline):
+        return "it is a pipeline of diffusers, and one model is wanted here: name another checkpoint"
+    if path == pipeline and is_file(model):
+        return "it is one model, and a pipeline of diffusers is wanted here: name another checkpoint"
+    return "copy the checkpoint again"
 
 
 def read_config(checkpoint: str, *needed: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ the host keeps a copy of what was changed.
 """
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,35 @@ def merge_loras(pipeline: Any, modules: Mapping[str, Any], loras: Loras) -> None
             raise CheckpointError(f"{file}: is not LoRA weights of a {kind} ({line})") from error
         if not any(name in getattr(part, "peft_config", {}) for part in pipeline.components.values()):
             raise CheckpointError(f"{file}: has no LoRA weights for a {kind}: it belongs to another model")
+        _refuse_odd_layers(pipeline, name, file)
+    if any(each.device.type == "meta" for module in modules.values() for each in module.parameters()):
+        return  # an outline: there is nothing to merge them into
     changed = [name for name, module in modules.items() if getattr(module, "peft_config", None)]
     if changed:
         pipeline.set_adapters(names, [weight for _, weight in loras])
         pipeline.fuse_lora(components=changed)
     pipeline.unload_lora_weights()
+
+
+def _refuse_odd_layers(pipeline: Any, adapter: str, file: Path) -> None:
+    """Raises `CheckpointError` where some layers of LoRA weights have no place in the pipeline: the library
+    leaves them out, and what is left is not what its maker meant. A layer of the file may be several of the
+    pipeline's."""
+    said = {_DOWN.sub("", name) for name in read_header(file) if _DOWN.search(name)}
+    placed = sum(
+        adapter in getattr(module, "lora_A", ())
+        for part in pipeline.components.values()
+        if hasattr(part, "named_modules")
+        for _, module in part.named_modules()
+    )
+    if placed < len(said):
+        kind = type(pipeline).__name__
+        found = f"{placed} of its {len(said)} layers have a place in this {kind}"
+        raise CheckpointError(f"{file}: {found}: it belongs to another model")
+
+
+_DOWN = re.compile(r"[._](lora_A|lora_down|lora\.down|down)(\.default)?\.weight$")
+"""What the names of one of the two matrices of a layer end with, in the ways of several tools."""
 
 
 def _file_of(checkpoint: str) -> Path:

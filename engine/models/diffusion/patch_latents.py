@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from ...guards.finite import check_numbers, finite_rows
+from ..checkpoint.folder import read_json
 
 
 class PatchLatents(torch.nn.Module):
@@ -86,7 +87,7 @@ class PatchLatents(torch.nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> "PatchLatents":
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         tensors = load_file(folder / "model.safetensors")
         check_numbers(tensors, folder / "model.safetensors")
         return cls(

@@ -3,6 +3,7 @@
 Weights are made on the meta device and filled from the safetensors files, so that the host holds one copy.
 """
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import did_you_mean, first_line, nearest
-from ..checkpoint.folder import read_json, weight_files, whole
+from ..checkpoint.folder import outlined, read_json, weight_files, whole
+from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
 from .lora import Loras, merge_loras
 from .pipeline import Outline, PipelinePart
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
@@ -32,11 +34,11 @@ def load_part(
     """
     kind = _pipeline_class(folder)
     wanted = components_of(folder, part)
-    modules = {name: _load(folder / name, *wanted[name], dtype).to(device) for name in wanted}
+    modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}
-    for name, entry in read_index(folder).items():
+    for name, entry in read_index(folder).items():  # what is not given is loaded by the library
         if name in modules or not isinstance(entry, list) or name == "scheduler":
             continue
         outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
@@ -45,8 +47,10 @@ def load_part(
             outlined.append(name)
         elif not (name.startswith("tokenizer") and part == TEXT):
             given[name] = None
-        elif entry[1] and entry[1].endswith("Processor"):
-            given[name], tokenizers[name] = None, _tokenizer(folder / name)
+        elif entry[1] and entry[1].endswith("Processor"):  # texts are all that is read with it here
+            given[name], tokenizers[name] = None, load_tokenizer(folder / name)
+        elif entry[0]:
+            require_tokenizer(folder / name)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
@@ -80,6 +84,10 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
             hint = f": did you mean {near}?" if near else ""
             raise InputError(f"scheduler {name!r} is not one of diffusers{hint}")
         kind = getattr(diffusers, name)
+    known = list(inspect.signature(kind.__init__).parameters)[1:]
+    for each in settings or ():
+        if each not in known:
+            raise InputError(f"scheduler_config: {kind.__name__} has no {each!r}{did_you_mean(each, known)}")
     try:
         return kind.from_config(own.config, **(settings or {}))
     except (TypeError, ValueError, ImportError) as error:
@@ -100,7 +108,7 @@ def _pipeline_class(folder: Path) -> Any:
     return kind
 
 
-def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> Any:
+def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, device: torch.device) -> Any:
     """A component's module.
 
     Raises:
@@ -115,6 +123,7 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> An
         "output_loading_info": True,
         "torch_dtype" if library == "diffusers" else "dtype": dtype,
         **_variant(folder),
+        **outlined(device),
     }
     try:
         return whole(kind.from_pretrained(folder, **options), folder).eval().requires_grad_(False)
@@ -125,14 +134,6 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype) -> An
             f"{folder}: cannot be loaded as {class_name} ({first_line(error)}): config.json and the weights do"
             " not fit each other: copy both again"
         ) from error
-
-
-def _tokenizer(folder: Path) -> object:
-    """The tokenizer in a processor's folder: texts are all that is read with it here, and the rest of some
-    processors needs torchvision."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def _on_meta(folder: Path, library: str, class_name: str) -> Any:

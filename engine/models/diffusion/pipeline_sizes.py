@@ -87,3 +87,16 @@ def _first(config: dict[str, Any], *names: str, default: int) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     return default
+
+
+def made_for(folder: Path) -> tuple[int, int]:
+    """Height and width in pixels that a pipeline paints if nothing is said, as its denoiser's config says
+    them; 128 latents on a side where it does not, which is what the library then takes.
+
+    Raises:
+        CheckpointError: a config is missing or damaged.
+    """
+    sides = component_config(folder, next(iter(components_of(folder, DENOISER)))).get("sample_size") or 128
+    height, width = (sides[0], sides[-1]) if isinstance(sides, list) else (sides, sides)
+    scale = vae_scale(folder)
+    return height * scale, width * scale

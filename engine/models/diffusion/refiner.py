@@ -13,7 +13,8 @@ import torch
 from ...diffusion.objective import Objective
 from ...errors import CheckpointError, InputError
 from ...guards.finite import finite_rows
-from ..checkpoint.folder import read_json, whole
+from ..checkpoint.folder import outlined, read_json, whole
+from ..checkpoint.tokenizer import load_tokenizer
 from ..language.causal_lm import text_ids
 from .patch_latents import PatchLatents
 from .vae_latents import VaeLatents, is_vae
@@ -109,7 +110,7 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Prev
         CheckpointError: the folder holds another kind of pipeline, or lacks a part.
     """
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import AutoTokenizer, CLIPTextModel
+    from transformers import CLIPTextModel
 
     index = read_json(folder / "model_index.json")
     if index.get("_class_name") not in CLASS_NAMES:
@@ -122,13 +123,14 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Prev
     except InputError as error:
         raise CheckpointError(f"{folder}/model_index.json: prediction_type: {error}") from None
     local: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+    local |= outlined(device)
     unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
     encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
-    latents = load_latents(folder / "latents", dtype)
+    latents = load_latents(folder / "latents", dtype, device)
     return PreviewRefiner(
         unet=unet.to(device).eval().requires_grad_(False),
         text_encoder=encoder.to(device).eval().requires_grad_(False),
-        tokenizer=AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
+        tokenizer=load_tokenizer(folder / "tokenizer"),
         latents=latents.to(device),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         codebook=index["codebook"],
@@ -138,13 +140,20 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Prev
     )
 
 
-def load_latents(folder: Path, dtype: torch.dtype) -> PatchLatents | VaeLatents:
+def load_latents(
+    folder: Path, dtype: torch.dtype, device: torch.device | None = None
+) -> PatchLatents | VaeLatents:
     """The space in which a refiner paints: an `AutoencoderKL` of diffusers, or one of square patches."""
     if not is_vae(read_json(folder / "config.json")):
         return PatchLatents.from_pretrained(folder)
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     loaded = AutoencoderKL.from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        folder,
+        torch_dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **outlined(device),
     )
     return VaeLatents(whole(loaded, folder).eval().requires_grad_(False))

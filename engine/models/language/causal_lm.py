@@ -16,7 +16,8 @@ from ...errors import CheckpointError, InputError, RowError
 from ...language.closed_vocabulary.known_words import read_words
 from ...language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
 from ...values import Codebook
-from ..checkpoint.folder import folder_of, read_config, whole
+from ..checkpoint.folder import folder_of, outlined, read_config, whole
+from ..checkpoint.tokenizer import load_tokenizer
 from . import chat_template as conversation
 from .lean_decoding import LeanDecoding
 from .lean_layers import is_lean
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 DECODING_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size", "vocab_size")
 """What `decoding_bytes` reads of a `config.json`, at least."""
 
-_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size")
+_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings")
 
 
 def decoder_config(checkpoint: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def decoder_config(checkpoint: str) -> dict[str, Any]:
         CheckpointError: there is no such checkpoint, or it is no language model.
     """
     config = read_config(checkpoint)
-    config |= config.get("text_config") or {}
+    config |= config.get("text_config") or {}  # a table: it was looked at
     if all(name in config for name in DECODING_NEEDS):
         return config
     from transformers import AutoConfig
@@ -283,15 +284,16 @@ def load_image_token_model(folder: Path, dtype: torch.dtype, device: torch.devic
 def _load(
     folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
 ) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     how: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(folder, **how)
+    tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
     loaded = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=dtype,
         use_safetensors=True,
         output_loading_info=True,
+        **outlined(device),
         **how,
     )
     return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import CheckpointError
+from .template_process import TemplateBroken, TemplateRefusal, carry_out
 
 _THE_DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
 """The day that Llama 3 itself takes where there is no clock."""
@@ -66,22 +67,38 @@ def templated(
 
     Some templates write the date (Llama 3, SmolLM 3): theirs is the same every day, for a row must not be
     another one tomorrow.
+
+    Raises:
+        TemplateRefusal: it refuses the conversation.
+        CheckpointError: it cannot be carried out, or goes beyond the limits of `template_process`.
     """
     template = str(tokenizer.get_chat_template(template or None))
     if "strftime_now" in template:
         template = f"{_THE_DAY}{template}"
-    return str(tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, **options))
+    special = {name: _text(token) for name, token in tokenizer.special_tokens_map.items()}
+    try:
+        return carry_out(
+            template, {**special, "messages": messages, "tools": None, "documents": None, **options}
+        )
+    except TemplateRefusal as error:
+        raise TemplateRefusal(_cannot(tokenizer, error)) from None
+    except TemplateBroken as error:
+        raise CheckpointError(_cannot(tokenizer, error)) from None
+
+
+def _text(token: Any) -> Any:
+    """A special token, or several, as text."""
+    return [str(each) for each in token] if isinstance(token, list | tuple) else str(token)
+
+
+def _cannot(tokenizer: Any, reason: object) -> str:
+    return f"{tokenizer.name_or_path}: its chat template cannot be carried out: {' '.join(str(reason).split())}"
 
 
 def _templated(tokenizer: Any, system: str, text: str, thinking: bool) -> str:
-    from jinja2 import TemplateError
-
     together = {"role": "user", "content": f"{system}\n\n{text}"}
     separate = [{"role": "system", "content": system}, {"role": "user", "content": text}]
-    reason = ""
-    for messages in (separate, [together]):
-        try:
-            return templated(tokenizer, messages, add_generation_prompt=True, enable_thinking=thinking)
-        except TemplateError as error:
-            reason = str(error)
-    raise CheckpointError(f"{tokenizer.name_or_path}: its chat template cannot be carried out: {reason}")
+    try:
+        return templated(tokenizer, separate, add_generation_prompt=True, enable_thinking=thinking)
+    except TemplateRefusal:
+        return templated(tokenizer, [together], add_generation_prompt=True, enable_thinking=thinking)

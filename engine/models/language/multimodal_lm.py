@@ -18,7 +18,8 @@ from ...ar.decoding import Decoding
 from ...errors import CheckpointError, InputError, RowError
 from ...guards.finite import finite_rows
 from ...values import Codebook
-from ..checkpoint.folder import read_json, whole
+from ..checkpoint.folder import outlined, read_json, whole
+from ..checkpoint.tokenizer import load_tokenizer
 from .causal_lm import single_id
 from .chat_template import templated
 from .embedded_decoding import EmbeddedDecoding
@@ -268,11 +269,14 @@ def load_drafter(folder: Path, dtype: torch.dtype, device: torch.device) -> Draf
     kind = _kind(folder, read_json(folder / "config.json"))
     beside = folder.parent / "processor"
     words = folder if (folder / "tokenizer_config.json").exists() else beside
-    tokenizer = transformers.AutoTokenizer.from_pretrained(
-        words, local_files_only=True, trust_remote_code=False
-    )
+    tokenizer = load_tokenizer(words)
     loaded = getattr(transformers, KINDS[kind]).from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **outlined(device),
     )
     model = whole(loaded, folder).to(device).eval().requires_grad_(False)
     size = int(model.config.vq_config.num_embeddings)

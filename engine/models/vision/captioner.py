@@ -14,7 +14,10 @@ import torch
 from ...ar.decoding import decode_greedy
 from ...errors import CheckpointError
 from ...values import Fact
-from ..checkpoint.folder import read_json, whole
+from ..checkpoint.bounded import MOST_BYTES, Unfit, is_file, read_bounded
+from ..checkpoint.folder import outlined, read_json, whole
+from ..checkpoint.tokenizer import load_tokenizer
+from ..checkpoint.vetting import most_bytes
 from ..language.causal_lm import single_id
 from .calibration import Calibration, read_calibration
 from .caption_decoder import CaptionDecoder, ImageFeatures
@@ -176,12 +179,19 @@ def answers_facts(folder: Path) -> bool:
         CheckpointError: it does, but of a kind that is no more.
     """
     path = folder / "tokenizer.json"
-    if not path.exists() or '"<caption>"' not in path.read_text(encoding="utf-8"):
+    if not is_file(path) or b'"<caption>"' not in _read(path):
         return False
     config = read_json(folder / "config.json")
     if config.get("model_type") == "blip":
         raise CheckpointError(f"{folder}: was trained by an earlier version of diptych: train it again")
     return config.get("model_type") == "vision-encoder-decoder"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_bounded(path, most=most_bytes(path.name) or MOST_BYTES)
+    except (OSError, Unfit) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}): copy the checkpoint again") from None
 
 
 def load_any_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner | PictureReader:
@@ -193,12 +203,17 @@ def load_any_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -
 def load_captioner(folder: Path, dtype: torch.dtype, device: torch.device) -> Captioner:
     """A captioner of this package's kind from a transformers folder, with `calibration.json` beside its
     weights."""
-    from transformers import AutoTokenizer, BlipImageProcessorPil, VisionEncoderDecoderModel
+    from transformers import BlipImageProcessorPil, VisionEncoderDecoderModel
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(folder)
     processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
     loaded = VisionEncoderDecoderModel.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **outlined(device),
     )
     model = whole(loaded, folder)
     yes, no = (tokenizer.encode(f"<answer> {word}", add_special_tokens=False)[-1] for word in ("yes", "no"))

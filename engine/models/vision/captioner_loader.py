@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from ..checkpoint.folder import whole
+from ..checkpoint.folder import outlined, whole
 from ..language.causal_lm import single_id
 from .picture_reader import CaptionReader, ChatReader, PictureReader, end_of
 
@@ -34,6 +34,7 @@ def load_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> Pictu
         use_safetensors=True,
         trust_remote_code=False,
         output_loading_info=True,
+        **outlined(device),
     )
     model = whole(loaded, folder).to(device).eval().requires_grad_(False)
     template = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template

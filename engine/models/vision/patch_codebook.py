@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from ...guards.finite import check_numbers, finite_rows
 from ...values import Codebook
+from ..checkpoint.folder import read_json
 
 
 class PatchCodebook(torch.nn.Module):
@@ -79,7 +80,7 @@ class PatchCodebook(torch.nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> "PatchCodebook":
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         centroids = load_file(folder / "model.safetensors")["centroids"].float()
         check_numbers({"centroids": centroids}, folder / "model.safetensors")
         return cls(centroids, patch=config["patch"], grid=tuple(config["grid"]), name=config["name"])

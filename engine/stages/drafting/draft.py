@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from ...ar.decoding import READ_AT_ONCE, decode_grid
 from ...ar.sampling import Sampling
 from ...errors import InputError, RowError
@@ -10,7 +12,7 @@ from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decodi
 from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
-from ...values import Draft, Plan, Settings
+from ...values import Codebook, Draft, Plan, Settings
 from .initial_tokens import token_constraints
 
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
@@ -51,8 +53,14 @@ class DraftStage:
             at_once=READ_AT_ONCE if begins else 1,
         )
 
-    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
-        """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
+    def rehearse(self, plan: Plan, models: Models) -> Draft:
+        """A blank draft of models without their weights; errors as `run`."""
+        model, book = self._pair(models)
+        _check_shape(0, plan, model.grid)
+        return blank_draft(plan, book.codebook, model.grid)
+
+    def _pair(self, models: Models) -> tuple[ImageTokenModel, PatchCodebook]:
+        """Drafter and codebook, which go together."""
         model, book = models[self._drafter], models[self._codebook]
         if model.codebook != book.codebook or model.grid != book.grid:
             raise InputError(
@@ -60,6 +68,11 @@ class DraftStage:
                 f" {self._codebook.checkpoint} reads {book.codebook} on {book.grid}:"
                 " name a matching pair in the recipe"
             )
+        return model, book
+
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
+        """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
+        model, book = self._pair(models)
         for i, plan in enumerate(batch):
             _check_shape(i, plan, model.grid)
         settings = [settings_of(plan) for plan in batch]
@@ -92,6 +105,12 @@ class DraftStage:
             Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, initial_tokens=begin)
             for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)
         ]
+
+
+def blank_draft(plan: Plan, codebook: Codebook, grid: tuple[int, int]) -> Draft:
+    """One that says nothing but how large it is, and of which codebook."""
+    preview = torch.zeros(plan.request.height, plan.request.width, 3, dtype=torch.uint8)
+    return Draft(plan=plan, tokens=torch.zeros(grid, dtype=torch.long), codebook=codebook, preview=preview)
 
 
 def settings_of(plan: Plan) -> Settings:

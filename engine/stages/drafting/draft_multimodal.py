@@ -11,7 +11,7 @@ from ...models.registry import BYTES
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Plan
-from .draft import sampling_of, settings_of
+from .draft import blank_draft, sampling_of, settings_of
 
 BYTES_A_PIXEL = 2_000  # of a VQ decoder at work on one picture; Janus-Pro's widest layers, twice 128 channels
 
@@ -47,6 +47,11 @@ class MultimodalDraftStage:
             bytes_each=BYTES[key.dtype],
         )
         return read + BYTES_A_PIXEL * preview
+
+    def rehearse(self, plan: Plan, models: Models) -> Draft:
+        """A blank draft of a model without its weights; errors as `run`."""
+        model = models[self._drafter]
+        return blank_draft(plan, model.codebook, self._grid([plan], model))
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a prompt that is too long."""

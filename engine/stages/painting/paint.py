@@ -12,7 +12,7 @@ the denoiser before the autoencoder:
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 
@@ -26,14 +26,14 @@ from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
-from .pipeline_call import PipelineCall, check_row, in_bytes, init_image, keys_of, within_mask
+from .pipeline_call import CallSettings, PipelineCall, check_row, in_bytes, init_image, keys_of, within_mask
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
 
 
 def paint_stages(
-    *, model: "ModelKey[PipelinePart]", phases: bool = True, **settings: Any
+    *, model: "ModelKey[PipelinePart]", phases: bool = True, **settings: Unpack[CallSettings]
 ) -> tuple[AnyStage, ...]:
     """Plan to Picture.
 
@@ -47,7 +47,7 @@ def paint_stages(
 
 
 def repaint_stages(
-    *, model: "ModelKey[PipelinePart]", strength: float = 0.6, **settings: Any
+    *, model: "ModelKey[PipelinePart]", strength: float = 0.6, **settings: Unpack[CallSettings]
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`.
 
@@ -61,7 +61,7 @@ def repaint_stages(
 
 
 def token_stages(
-    *, model: "ModelKey[PipelinePart]", **settings: Any
+    *, model: "ModelKey[PipelinePart]", **settings: Unpack[CallSettings]
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
     return _stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
@@ -90,15 +90,16 @@ class EncodeStage:
         model = self._encoders
         return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
 
+    def rehearse(self, value: Plan | Draft, models: Models) -> None:
+        """Raise, of a pipeline without its weights, what would keep it from painting this."""
+        part = models[self._encoders]
+        check_row(0, _unconditioned(value), part, self._call)
+        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)
+
     def run(self, batch: Sequence[Plan | Draft], models: Models, context: RunContext) -> list[Conditioned]:
         """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
         part = models[self._encoders]
-        rows = [
-            Conditioned(plan=value.plan, encoded=(), draft=value)
-            if isinstance(value, Draft)
-            else Conditioned(plan=value, encoded=())
-            for value in batch
-        ]
+        rows = [_unconditioned(value) for value in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
         new_scheduler(part, self._call.scheduler, self._call.scheduler_config)  # is there such a one?
@@ -111,6 +112,12 @@ class EncodeStage:
             rows[i] = dataclasses.replace(row, encoded=known[said])
         context.check("text encodings", [row.is_sound for row in rows])
         return rows
+
+
+def _unconditioned(value: Plan | Draft) -> Conditioned:
+    if isinstance(value, Draft):
+        return Conditioned(plan=value.plan, encoded=(), draft=value)
+    return Conditioned(plan=value, encoded=())
 
 
 class DenoiseStage:

@@ -52,6 +52,12 @@ class PaintAtOnceStage:
             decoding_bytes(folder, height=height, width=width, tiled=False, bytes_each=BYTES[vae.dtype]),
         )
 
+    def rehearse(self, plan: Plan, models: Models) -> None:
+        """Raise, of a pipeline without its weights, what would keep it from painting this."""
+        part = models[self.uses[0]]
+        check_row(0, Conditioned(plan=plan, encoded=()), part, self._call)
+        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)
+
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the pipeline does not paint."""
         first, *others = (models[key] for key in self.uses)

@@ -1,22 +1,34 @@
 """How a text-to-image pipeline of diffusers is called for a recipe's stage, and its arguments for each row."""
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import torch
 
 from ...errors import InputError, RowError
+from ...messages import did_you_mean
 from ...models.diffusion.pipeline_families import Family
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
 from ...stage import ModelKey
 from ...values import Plan
+from ...values.setting import Setting
 from .conditioned import Conditioned
 
 if TYPE_CHECKING:
     import PIL.Image
 
     from ...models.diffusion.pipeline import PipelinePart
+
+
+class CallSettings(TypedDict, total=False):
+    """What a recipe may say of how a pipeline is called; see `PipelineCall`."""
+
+    scheduler: str
+    scheduler_config: Mapping[str, object]
+    arguments: Mapping[str, object]
+    tile_above: Annotated[int, Setting("Larger pictures are decoded in tiles.", low=64, high=65536)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,6 +115,16 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
         raise RowError(index, f"{width}x{height} pixels: this {name} paints at most {most} on a side")
     if call.tokens:
         _check_tokens(index, row, part)
+    _check_arguments(part, call)
+
+
+def _check_arguments(part: "PipelinePart", call: PipelineCall) -> None:
+    """Raise `InputError` where a recipe names arguments that the library's call does not take."""
+    known = list(inspect.signature(type(part.pipeline).__call__).parameters)[1:]
+    for name in call.arguments:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise InputError(f"arguments: {type(part.pipeline).__name__} takes no {name!r}{hint}")
 
 
 def _check_tokens(index: int, row: Conditioned, part: "PipelinePart") -> None:

@@ -61,6 +61,10 @@ class RefineStage:
         pixels = sum(draft.plan.request.height * draft.plan.request.width for draft in batch)
         return BYTES_A_PIXEL * branches * pixels
 
+    def rehearse(self, draft: Draft, models: Models) -> None:
+        """Raise, of a model without its weights, what `run` raises of a draft."""
+        _check(0, draft, models[self._refiner])
+
     def run(self, batch: Sequence[Draft], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the model does not paint, or that is not of the draft's shape."""
         model = models[self._refiner]

@@ -12,7 +12,7 @@ from ...ar.grammar import PlanGrammar
 from ...ar.sampling import Sampling
 from ...ar.thinking import ThinkFirst, answer_of
 from ...errors import InputError
-from ...models.language.causal_lm import LanguageModel
+from ...models.language.causal_lm import LanguageModel, position_count
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
 from ...values import Plan, Request
@@ -36,6 +36,7 @@ STARTING = (
 """Added for a request with an init image."""
 _MOST_SHOWN = 300  # characters of that
 TRIES = 3
+_ROOM_FOR_PROMPT = 256  # tokens
 AROUND_THINKING = 3  # tokens that end the reasoning and lead over to the Plan
 
 
@@ -142,6 +143,24 @@ def _prompt_ids(request: Request, chat: Chat) -> list[int]:
         missed = "; ".join(fact.text for fact in request.missed)
         instructions = f"{instructions} Earlier pictures missed these, so stress them: {missed}."
     return chat.model.prompt_ids(instructions, request.prompt, thinking=chat.thinking_tokens > 0)
+
+
+def check_room(request: Request, chat: Chat) -> None:
+    """Raise `InputError` where instructions and prompt have no room, or the model does not think aloud but is
+    to; asks the tokenizer alone."""
+    _thinks_until(chat)
+    count = len(_prompt_ids(request, chat))
+    left = position_count(chat.model.model.config) - chat.new_tokens
+    if count > left:
+        raise InputError(
+            f"the planner has {left + chat.new_tokens} positions: {count} for instructions and prompt leave no"
+            f" room for {chat.new_tokens} tokens of a plan: name another planner, or a shorter template"
+        )
+    if count > chat.prompt_tokens:
+        raise InputError(
+            f"prompt_tokens = {chat.prompt_tokens}: instructions and a short prompt have {count} tokens:"
+            f" raise it to {count + _ROOM_FOR_PROMPT}, say, or leave it out"
+        )
 
 
 def _thinks_until(chat: Chat) -> int | None:

@@ -20,7 +20,9 @@ def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
     table.add_column("caption", ratio=1, overflow="fold")
     table.add_column("score", justify="right")
     for record in records:
-        if record.score is None:
+        if record.unjudged:
+            seen, score = _seen(record), Text("not judged", style="dim")
+        elif record.score is None:
             seen, score = Text(_short(record.error or ""), style="red"), Text("failed", style="red")
         else:
             seen, score = _seen(record), _score(record)

@@ -184,7 +184,7 @@ def _row(record: Record, out: Path) -> dict[str, Any]:
         "plan": cleaned(record.resolved_prompt, _SHORT),
         "caption": cleaned(record.caption, _SHORT),
         "error": cleaned(record.error, _SHORT),
-        "status": "failed" if record.status == "failed" else "accepted" if record.accepted else "rejected",
+        "status": _status(record),
         "score": record.score,
         "seed": str(record.seed),
         "picture": record.picture,
@@ -195,6 +195,15 @@ def _row(record: Record, out: Path) -> dict[str, Any]:
         "only_left_out": record.wants_only_what_was_left_out,
         "seconds": round(sum(record.timings.values()), 2),
     }
+
+
+def _status(record: Record) -> str:
+    """What became of a row; whether a picture is accepted, nobody can say where nobody judged it."""
+    if record.status == "failed":
+        return "failed"
+    if record.unjudged:
+        return "unjudged"
+    return "accepted" if record.accepted else "rejected"
 
 
 def _details(record: Record, out: Path) -> dict[str, Any]:

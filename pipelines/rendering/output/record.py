@@ -99,6 +99,11 @@ class Record:
         return self.score >= (accept if isinstance(accept, (int, float)) else Policy().accept)
 
     @property
+    def unjudged(self) -> bool:
+        """It has its picture, and nobody scored it: the recipe has no judge."""
+        return self.status == "done" and self.score is None
+
+    @property
     def preview(self) -> str | None:
         """File name of the chosen draft's preview in the output folder."""
         drafted = any(candidate["chosen"] and candidate["tokens"] for candidate in self.candidates)
@@ -141,7 +146,7 @@ _KEYS = {field.name for field in dataclasses.fields(Record)}
 
 def done(outcome: Outcome, **place: Any) -> Record:
     """The record of a row that has its picture; `place` is where the row stands and its id."""
-    request, verdict = outcome.request, outcome.verdict
+    request, verdict = outcome.request, outcome.best.verdict
     return Record(
         row=request.row,
         prompt=request.prompt,
@@ -149,10 +154,10 @@ def done(outcome: Outcome, **place: Any) -> Record:
         seed=request.seed,
         status="done",
         picture=picture_name(request.row, request.prompt),
-        caption=verdict.caption,
-        score=round(verdict.score, 6),
+        caption=verdict.caption if verdict else None,
+        score=round(verdict.score, 6) if verdict else None,
         accepted=outcome.accepted,
-        facts=tuple(fact_line(answer) for answer in verdict.answers),
+        facts=tuple(fact_line(answer) for answer in verdict.answers) if verdict else (),
         left_out=tuple(span.text for span in outcome.left_out),
         candidates=candidate_lines(outcome),
         timings={stage: round(seconds, 4) for stage, seconds in outcome.timings.items()},

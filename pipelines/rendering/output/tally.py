@@ -24,6 +24,7 @@ class Tally:
         placed: rows of the folder by their numbers in the source, the first `MOST_PLACED` of them.
         dropped: rows that the source has no more; their lines were taken out of the results.
         stage_seconds: by stage, and for writing.
+        judged: whether pictures are: not so where the recipe has no judge.
         seconds: in all, by a clock that does not jump.
     """
 
@@ -41,6 +42,7 @@ class Tally:
     placed: dict[int, int] = dataclasses.field(default_factory=dict)
     stage_seconds: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
     seconds: float = 0.0
+    judged: bool = True
 
     @property
     def rows(self) -> int:
@@ -78,6 +80,8 @@ class Tally:
         done, failed = self.done + self.done_before, self.failed + self.failed_before
         accepted, partial = self.accepted + self.accepted_before, self.partial + self.partial_before
         of_them = f"{accepted} accepted, {partial} left something out" if partial else f"{accepted} accepted"
+        if not self.judged:
+            of_them = "not judged: the recipe has no judge"
         lines = [f"{_count(self.rows, 'row')}: {done} done ({of_them}), {failed} failed"]
         if self.done_before or self.failed_before:
             lines[0] += f"; {self.done_before} done and {self.failed_before} failed in an earlier run"

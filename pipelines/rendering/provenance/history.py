@@ -124,7 +124,7 @@ class History(TypedDict):
         candidate: the index of the one that was chosen.
         plan: what the planner made of the prompt.
         draft: a hash of the draft's tokens, their grid and their codebook; null without a drafter.
-        verdict: what the captioner thinks of the picture.
+        verdict: what the captioner thinks of the picture; `None` where the recipe has no judge.
         candidates: all that were made, in order.
         origin: recipe, weights, mode, device and versions.
     """
@@ -135,7 +135,7 @@ class History(TypedDict):
     candidate: int
     plan: PlanText
     draft: dict[str, Any] | None
-    verdict: VerdictText
+    verdict: VerdictText | None
     candidates: list[CandidateLine]
     origin: OriginText
 

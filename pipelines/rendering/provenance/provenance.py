@@ -37,7 +37,7 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
     Args:
         template: the prompt as it was written, if it was filled in (wildcards, say).
     """
-    request, draft, verdict = outcome.request, outcome.draft, outcome.verdict
+    request, draft, verdict = outcome.request, outcome.draft, outcome.best.verdict
     history: History = {
         "format": FORMAT,
         "id": identity(request, environment),
@@ -60,7 +60,9 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
             "grid": list(draft.grid),
             "codebook": dataclasses.asdict(draft.codebook),
         },
-        "verdict": {
+        "verdict": None
+        if verdict is None
+        else {
             "caption": verdict.caption,
             "score": round(verdict.score, 6),
             "accepted": outcome.accepted,

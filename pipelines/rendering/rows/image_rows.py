@@ -83,7 +83,8 @@ def image_request(
 
 
 def beside(name: str, folder: Path) -> Path:
-    """The file of this name in a prompt file's folder, or below.
+    """The file of this name in a prompt file's folder, or below; in the Hub's cache, where a snapshot's files
+    are links, also one that lies where the cache keeps them.
 
     Raises:
         InputError: it is not there, or lies elsewhere.

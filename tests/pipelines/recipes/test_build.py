@@ -10,7 +10,6 @@ from diptych.engine.stage import ModelKey
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.pipelines.recipes.build import build_chain, build_stage
 from diptych.pipelines.recipes.reader import NO_MODEL, StageRecipe, read_recipe
-from diptych.prompts.row import PromptFileError
 
 
 def test_the_pocket_recipe_is_a_chain() -> None:
@@ -47,8 +46,32 @@ def test_a_planners_template_is_told_to_it(tmp_path: Path) -> None:
     ):
         stage = build_stage(recipe, dataclasses.replace(plan, settings={"template": template}))
         assert isinstance(stage, PlanStage) and told in stage._chat.keywords["instructions"]
-    with pytest.raises(PromptFileError, match="did you mean 'literal'"):
+    with pytest.raises(InputError, match=r"\[stages.plan\]: .*did you mean 'literal'"):
         build_stage(recipe, dataclasses.replace(plan, settings={"template": "literl"}))
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "message"),
+    [
+        ("plan", {"temperature": -1}, "temperature = -1: must lie between 0.0 and 5.0"),
+        ("plan", {"temperature": float("nan")}, "temperature = nan: must be a finite number"),
+        ("plan", {"top_p": 7}, "must lie between"),
+        ("plan", {"prompt_tokens": "many"}, "prompt_tokens = 'many': must be a whole number"),
+        ("plan", {"prompt_tokens": True}, "must be a whole number"),
+        ("plan", {"max_tokens": 0}, "must lie between"),
+        ("plan", {"must_agree": 1}, "must be true or false"),
+        ("plan", {"promt_tokens": 9}, "did you mean 'prompt_tokens'"),
+        ("refine", {"step_cache": "x"}, "step_cache = 'x': must be a number"),
+        ("judge", {"sharpness": float("inf")}, "must be a finite number"),
+        ("judge", {"likelihood": "yes"}, "must be true or false"),
+    ],
+)
+def test_a_setting_is_of_the_kind_that_its_stage_declares(
+    stage: str, settings: dict[str, object], message: str
+) -> None:
+    recipe = read_recipe("pocket")
+    with pytest.raises(InputError, match=rf"\[stages.{stage}\]: .*{message}"):
+        build_stage(recipe, dataclasses.replace(recipe.stages[stage], settings=settings))
 
 
 def test_a_setting_that_a_stage_does_not_take_is_refused() -> None:

@@ -1,6 +1,9 @@
 """Recipes: what they say, and what is said of those that are wrong."""
 
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,6 +161,55 @@ def test_wrong_loras_are_told(tmp_path: Path, loras: str, message: str) -> None:
 def test_a_recipe_without_stages_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no .stages"):
         read(tmp_path, "")
+
+
+def test_a_table_made_in_python_is_a_recipe(tmp_path: Path) -> None:
+    stage = {"family": "diffusers", "checkpoint": tmp_path / "painter"}
+    recipe = read_recipe({"stages": {"paint": stage}})
+    assert recipe.stages["paint"].model == ModelKey("diffusers", str(tmp_path / "painter"))
+    stages: dict[str, Any] = {}
+    stages["paint"] = {"family": "diffusers", "checkpoint": "./x", "settings": stages}
+    with pytest.raises(InputError, match="nested deeper"):
+        read_recipe({"stages": stages})
+    with pytest.raises(InputError, match="named by the folder that its save_pretrained writes"):
+        read_recipe(object())  # pyright: ignore[reportArgumentType]
+
+
+BARE = '[stages.paint]\nfamily = "diffusers"\ncheckpoint = "a/b"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BARE.replace("a/b", "~nosuchuser/x"), r"\[stages.paint\]: checkpoint: .*can be no path"),
+        (BARE.replace("a/b", "./a\\u0000b"), "can be no path"),
+        ("[" * 100_000, "not valid TOML"),
+        ("a = " + "[" * 100_000, "nested deeper than 32"),
+        ("a = " + "[" * 60 + "]" * 60, "nested deeper than 32"),
+        ("a." * 100_000 + "a = 1", "more than 16 parts"),
+        ("[" + "a . " * 50 + "a]", "more than 16 parts"),
+        ("a = " + "9" * 5000, "not valid TOML: Exceeds the limit"),
+        ("[picture]\nheight = 0x" + "f" * 5000 + "\n" + BARE, "a huge int: must lie between"),
+        ("[picture]\nheight = -5\n" + BARE, "height = -5: must lie between 8 and 4096"),
+        (BARE + "loras = [{ checkpoint = 'x', weight = nan }]", "weight = nan: must be a number"),
+        ("#" * 300_000, "has 300000 bytes, of at most"),
+        (BARE.replace("paint", '"a\\nb"'), "is no name of a stage"),
+    ],
+)
+def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: str, message: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path, text)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    assert time.monotonic() - began < 5
+
+
+def test_a_pipe_or_a_device_is_no_recipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "zero.toml"):
+        with pytest.raises(InputError, match="is no file"):
+            read_recipe(tmp_path / name)
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest(tmp_path: Path) -> None:

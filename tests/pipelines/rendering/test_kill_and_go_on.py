@@ -1,4 +1,4 @@
-"""Runs that are killed, and gone on with (`diptych bench kills`: more often; `crash_points.py`: more points)."""
+"""Runs that are killed, and gone on with (`bench kills`: more often; `crash_points.py`: more points)."""
 
 import json
 import subprocess

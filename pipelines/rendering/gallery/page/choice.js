@@ -38,7 +38,7 @@ function choose(rows, wishes) {
   const text = textTest(wishes.query);
   const score = scoreTest(wishes.low, wishes.high);
   const found = [];
-  const counts = { "": 0, accepted: 0, rejected: 0, failed: 0 };
+  const counts = { "": 0, accepted: 0, rejected: 0, failed: 0, unjudged: 0 };
   for (const row of rows) {
     if (!score(row) || !text(row)) continue;
     counts[row.status] += 1;

@@ -198,6 +198,7 @@ function commonShape(items) {
 function makeCard(item) {
   const label = [`Row ${item.row}: ${item.prompt}`];
   if (item.status === "failed") label.push(`failed: ${item.error}`);
+  else if (item.score === null) label.push(statusWords(item));
   else label.push(`score ${Math.round(100 * item.score)} per cent`, statusWords(item));
   if (item.not_drawn) label.push(`not drawn: ${item.not_drawn}`);
   if (item.choice.rating) label.push(`${item.choice.rating} of ${STARS} stars`);
@@ -217,7 +218,7 @@ function makeCard(item) {
   );
 }
 
-const STATUS_WORDS = { accepted: "accepted", rejected: "not accepted", failed: "failed" };
+const STATUS_WORDS = { accepted: "accepted", rejected: "not accepted", failed: "failed", unjudged: "not judged" };
 
 /** What became of a row; that it is turned down for the words alone that were left out is worth saying. */
 const statusWords = (item) => (item.only_left_out ? "not accepted: something is left out" : STATUS_WORDS[item.status]);

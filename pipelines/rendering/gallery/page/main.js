@@ -47,12 +47,14 @@ function emptyWords(rows) {
 }
 
 function drawSummary(rows) {
-  const done = rows.filter((row) => row.score !== null);
-  const accepted = done.filter((row) => row.status === "accepted").length;
-  const mean = done.reduce((sum, row) => sum + row.score, 0) / done.length;
+  const done = rows.filter((row) => row.status !== "failed");
+  const judged = done.filter((row) => row.score !== null);
+  const accepted = judged.filter((row) => row.status === "accepted").length;
+  const mean = judged.reduce((sum, row) => sum + row.score, 0) / judged.length;
   const pairs = [[whole.format(done.length), done.length === 1 ? "picture" : "pictures"]];
-  if (done.length) pairs.push([`${Math.round((100 * accepted) / done.length)} %`, "accepted"]);
-  if (done.length) pairs.push([`${Math.round(100 * mean)} %`, "mean score"]);
+  if (judged.length) pairs.push([`${Math.round((100 * accepted) / judged.length)} %`, "accepted"]);
+  if (done.length > judged.length) pairs.push([whole.format(done.length - judged.length), "not judged"]);
+  if (judged.length) pairs.push([`${Math.round(100 * mean)} %`, "mean score"]);
   if (rows.length > done.length) pairs.push([whole.format(rows.length - done.length), "failed"]);
   byId("summary").replaceChildren(...(rows.length ? pairs : []).map(([n, name]) => make("div", {}, make("dd", {}, n), make("dt", {}, name))));
 }

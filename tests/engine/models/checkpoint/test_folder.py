@@ -17,6 +17,7 @@ from diptych.engine.models.checkpoint.folder import (
     read_config,
     read_header,
     read_json,
+    shown_name,
     weight_files,
 )
 from diptych.engine.models.checkpoint.roots import ROOTS
@@ -35,7 +36,7 @@ def refusal(checkpoint: str) -> str:
     with pytest.raises(CheckpointError) as caught:
         folder_of(checkpoint)
     message = str(caught.value)
-    assert "\n" not in message and message.startswith(f"{checkpoint}: no such checkpoint")
+    assert "\n" not in message and message.startswith(f"{shown_name(checkpoint)}: no such checkpoint")
     return message
 
 
@@ -164,10 +165,10 @@ def test_json_is_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "no such file"),
-        (b"{", "cannot be read"),
-        (b"", "cannot be read"),
-        (b'"\xff"', "cannot be read"),
-        (b"[" * 100_000, "cannot be read"),
+        (b"{", "is no JSON"),
+        (b"", "is no JSON"),
+        (b'"\xff"', "is no JSON"),
+        (b"[" * 100_000, "is nested deeper"),
         (b"[]", "holds no JSON object"),
         (b"{}", "says nothing of grid"),
     ],

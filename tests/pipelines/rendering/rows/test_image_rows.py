@@ -117,6 +117,22 @@ def test_files_of_a_snapshot_of_the_hub_lie_in_it_though_they_are_links(tmp_path
         beside("out.png", snapshot)
 
 
+def test_links_of_a_snapshot_of_the_hub_are_followed(folder: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "datasets--someone--prompts"
+    snapshot, blobs = repository / "snapshots" / "abc" / "boats", repository / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for name in ("mine.csv", "boat.png"):
+        (blobs / name).write_bytes(b"1")
+        (snapshot / name).symlink_to(blobs / name)
+    assert beside("boat.png", snapshot) == snapshot / "boat.png"
+    (snapshot / "other.png").symlink_to(folder / "boat.png")
+    for name in ("other.png", "../../../blobs/boat.png"):
+        with pytest.raises(InputError, match="lies outside"):
+            beside(name, snapshot)
+    assert pictures_of([snapshot]) == [snapshot / "boat.png"]
+
+
 def test_an_enormous_picture_is_refused_before_it_is_read(pipe: TextToImage, folder: Path) -> None:
     PIL.Image.new("1", (20_000, 20_000)).save(folder / "bomb.png")
     PIL.Image.new("1", (9000, 10)).save(folder / "long.png")

@@ -1,0 +1,50 @@
+"""The size of picture that a recipe's painter was made for, where its checkpoint says so: of a recipe without
+one."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...engine.errors import DiptychError
+from ...engine.models.checkpoint.folder import folder_of, read_json
+from ...engine.models.checkpoint.vetting import vet
+from ...engine.models.diffusion.pipeline_sizes import made_for
+from ...engine.values import Request
+from ...engine.values.setting import declared
+from .configs import is_known, write_configs
+from .reader import StageRecipe
+
+PAINTERS = ("refine", "paint", "repaint", "paint_tokens")
+
+
+def size_of(stages: Mapping[str, StageRecipe]) -> tuple[int, int] | None:
+    """Height and width in pixels; `None` where nothing says them, or what does cannot be read."""
+    painter = next((stage for name, stage in stages.items() if name in PAINTERS), None)
+    if painter is None or painter.model.family != "diffusers":
+        return None
+    try:
+        size = _of_checkpoint(painter.model.checkpoint, refines=painter.name == "refine")
+        limits = declared(Request)
+        return limits["height"].check(size[0]), limits["width"].check(size[1])
+    except (DiptychError, LookupError, TypeError, ValueError):
+        return None  # whoever loads it says what is wrong
+
+
+def _of_checkpoint(checkpoint: str, *, refines: bool) -> tuple[int, int]:
+    try:
+        folder = folder_of(checkpoint)
+    except DiptychError:
+        if not is_known(checkpoint):
+            raise
+        with tempfile.TemporaryDirectory() as place:
+            return made_for(write_configs(checkpoint, Path(place)))
+    vet(folder)
+    return _of_refiner(folder) if refines else made_for(folder)
+
+
+def _of_refiner(folder: Path) -> tuple[int, int]:
+    """Of a refiner of draft tokens: its U-Net's latents, each of which is a patch of pixels."""
+    latents = read_json(folder / "latents" / "config.json")
+    patch = latents["patch"] if "patch" in latents else 2 ** (len(latents["block_out_channels"]) - 1)
+    side = read_json(folder / "unet" / "config.json")["sample_size"] * patch
+    return side, side
