@@ -47,12 +47,20 @@ def preview_name(row: int) -> str:
     return f"previews/{row:04d}.png"
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; whatever was typed, a long text say, is none or one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, a NUL in it, a loop of links
+        return False
+
+
 def refuse_if_not_a_folder(out: Path) -> None:
     """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
     try:
         nearest = next((path for path in (out, *out.parents) if path.exists()), None)
-    except OSError as error:  # a name too long, or a folder that may not be looked into
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # a name too long, or a folder that may not be looked into
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{out}: cannot be used ({reason}): name another folder with -o") from None
     if nearest is not None and not nearest.is_dir():
         raise InputError(f"{nearest}: is a file, not a folder: name another folder with -o")

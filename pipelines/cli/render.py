@@ -21,6 +21,7 @@ from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
+from .notes import UnusedNotes, refuse_what_nothing_takes
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
 
@@ -38,6 +39,7 @@ def run_render(
     reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
+    num_images: int | None = None,
     retry_failed: bool = False,
     fresh: bool = False,
     stats: bool = False,
@@ -52,6 +54,7 @@ def run_render(
         reading: how the source is read, and what becomes of variants in it.
         limit: only so many rows, from the first.
         only: only these rows, e.g. `17,40-60`.
+        num_images: pictures of each row that does not say itself how many.
         retry_failed: render rows that failed once more.
         fresh: render all rows once more; with `only`, those, and the others stay as they are.
         stats: say where time and memory went.
@@ -68,8 +71,11 @@ def run_render(
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
-    rows = itertools.islice(read_rows(source, text, seed=seed, reading=reading), limit)
-    rows = rows if swept is None else swept.rows(rows, seed=seed, alone=len(text or ()) == 1)
+    refuse_what_nothing_takes(wishes or {}, reading, from_text=source is None)
+    rows = itertools.islice(read_rows(source, text, seed=seed, reading=reading, num_images=num_images), limit)
+    rows = (
+        rows if swept is None else swept.rows(rows, seed=seed, alone=len(text or ()) * (num_images or 1) == 1)
+    )
     count = 1 if source == "-" else LOOK_AHEAD
     head = list(itertools.islice(rows, count))
     total = len(head) if len(head) < count else None
@@ -78,9 +84,10 @@ def run_render(
     alone = source is None and total == 1
     makes = OfPipeline(pipe.local)
     tasks = tasks_of(makes, itertools.chain(head, rows), seed=seed, alone=alone, wishes=wishes, only=numbers)
+    unused = UnusedNotes(pipe.local, wishes or {})
     read = Source(name=name, title=_title(name, head, total), total=total, whole=limit is None and only is None)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None)
-    return _Run(pipe, out, read, again, swept).run(tasks, stats=stats, explain=explain)
+    return _Run(pipe, out, read, again, swept).run(tasks, unused, stats=stats, explain=explain)
 
 
 class _Run:
@@ -94,7 +101,7 @@ class _Run:
         self.sweep = sweep
         self.shown: list[Record] = []
 
-    def run(self, tasks: Iterator[Task], *, stats: bool, explain: bool) -> int:
+    def run(self, tasks: Iterator[Task], unused: UnusedNotes, *, stats: bool, explain: bool) -> int:
         """Returns the exit status."""
         console, started, stop = error_console(), time.perf_counter(), Stop()
         try:
@@ -102,7 +109,7 @@ class _Run:
                 onlooker = Explanations(Stoppable(watch, stop)) if explain else None
                 tally = render_tasks(
                     self.pipe,
-                    tasks,
+                    unused.of(tasks, console),
                     self.out,
                     source=self.source,
                     again=self.again,

@@ -134,6 +134,8 @@ def _axis(text: str) -> Axis:
         found = [setting(name, value, called=called) for value in values]
     except FieldError as error:
         raise InputError(f"--sweep {error}") from None
+    if None in found:
+        raise InputError(f"--sweep {called} = -1: is any seed: name those that are to be gone through")
     return Axis(name, called, tuple(dict.fromkeys(found)))
 
 

@@ -11,10 +11,10 @@ The file is walked with a `Cursor`, which holds one entry at a time.
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
-from ...engine.messages import nearest
+from ...engine.messages import nearest, shown
 from ..entry import Place, defaults_of, rows_of
 from ..row import Row
-from ..settings import FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
+from ..settings import FieldError, Fields, has_prompt, plain_name, refuse_misspelt
 
 _LISTS = ("rows", "prompts", "items", "data")
 _DEFAULTS = "defaults"

@@ -25,6 +25,7 @@ class DraftStage:
     """
 
     name = "draft"
+    reads = ("temperature", "top_k", "top_p", "draft_guidance_scale")
     takes = Plan
     gives = Draft
 

@@ -25,6 +25,7 @@ class MultimodalDraftStage:
     """
 
     name = "draft"
+    reads = ("temperature", "top_k", "top_p", "draft_guidance_scale")
     takes = Plan
     gives = Draft
 

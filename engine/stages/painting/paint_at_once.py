@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...models.checkpoint.folder import folder_of
-from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
 from .conditioned import Conditioned
-from .pipeline_call import PipelineCall, check_row, in_bytes
+from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -27,6 +26,7 @@ class PaintAtOnceStage:
         text, denoiser, vae: the parts of a pipeline.
     """
 
+    reads = PIPELINE_SETTINGS
     takes = Plan
     gives = Picture
 
@@ -64,7 +64,7 @@ class PaintAtOnceStage:
             shades = part.paint(
                 self._call.call(part.family, [row]),
                 generator=generator,
-                scheduler=new_scheduler(part, self._call.scheduler, self._call.scheduler_config),
+                scheduler=self._call.new_scheduler(part, row.plan),
                 on_step=context.step,
             )
             pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
+from ....engine.messages import shown
 from ....engine.randomness import derive_seed
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
+from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, resolve
+from ...files import is_file
 from ..output.record import LaterVersionError, Record
 from ..provenance.provenance import CHUNK, START_CHUNK, read_chunks, read_history
 from ..schema import MAX_CHARACTERS, SchemaError, bounded_lines
@@ -48,13 +51,19 @@ class ReadOptions:
 
 
 def read_rows(
-    source: str | None, texts: Sequence[str] | None, *, seed: int, reading: ReadOptions | None = None
+    source: str | None,
+    texts: Sequence[str] | None,
+    *,
+    seed: int,
+    reading: ReadOptions | None = None,
+    num_images: int | None = None,
 ) -> Iterator[Row]:
     """The rows of a source, or of texts given with -p, with their variants chosen; read as they are asked for.
 
     Args:
         source: a prompt file, a folder, a picture, `results.jsonl`, or `-`.
         seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone.
+        num_images: how often each row stands there, that does not say so itself; see `copies_of`.
 
     Raises:
         InputError, PromptFileError: neither or both are given; the source cannot be read.
@@ -62,10 +71,15 @@ def read_rows(
     reading = reading or ReadOptions()
     if (source is None) == (not texts):
         raise InputError("give either a prompt file (- for standard input) or text with -p")
+    if source is None and reading.format is not None:
+        raise InputError(
+            f"--format {shown(reading.format)}: is for files, not for text given with -p: leave it out"
+        )
     rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)
+    rows = copies_of(rows, num_images)
     if reading.literal:
         return rows
-    alone = source is None and len(texts or ()) == 1 and not reading.combinatorial
+    alone = source is None and len(texts or ()) == 1 and not reading.combinatorial and (num_images or 1) == 1
     return resolve(
         rows,
         wildcards=reading.wildcards or _wildcards_beside(source),
@@ -73,6 +87,16 @@ def read_rows(
         most=reading.max_variants,
         seed_of=(lambda _: seed) if alone else functools.partial(derive_seed, seed),
     )
+
+
+def copies_of(rows: Iterator[Row], count: int | None) -> Iterator[Row]:
+    """Each row `count` times, as if it stood there so often: a seed that it sets goes up by one each time.
+
+    A row whose entry says itself how often it is to be rendered is left as it is.
+    """
+    for row in rows:
+        for copy in range(count or 1 if row.copies is None else 1):
+            yield dataclasses.replace(row, settings=copy_seed(row.settings, copy)) if copy else row
 
 
 def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
@@ -86,9 +110,11 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
         InputError: it is a picture that does not say what it was made of.
     """
     if source == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed: name a prompt file, or give text with -p")
         return read_prompts(sys.stdin.buffer, format=format)
     path = Path(source)
-    if format is not None or not path.is_file():
+    if format is not None or not is_file(path):
         return read_prompts(path, format=format)
     try:
         with path.open("rb") as file:

@@ -13,6 +13,7 @@ from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
 from ..schema import MAX_DEPTH
+from .image_rows import FIELDS, with_wishes
 from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
@@ -28,6 +29,7 @@ class Task:
         seed: the row's own, or one made of the batch's seed and the row's number.
         request: `None` for a row that is no valid request.
         fault: why there is no request.
+        started_from: what its request was made of beside the prompt, by the names of columns.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Task:
     seed: int
     request: Request | None = None
     fault: str = ""
+    started_from: frozenset[str] = frozenset()
 
     @property
     def template(self) -> str | None:
@@ -74,7 +77,7 @@ def tasks_of(
 
 
 def _task(makes: RequestMaker, number: int, row: Row, seed: int, wishes: Mapping[str, Any]) -> Task:
-    settings = {**wishes, **row.settings}
+    settings = with_wishes(wishes, row.settings)
     own_seed = settings.pop("seed", seed)
     try:
         if row.fault is not None:
@@ -83,7 +86,8 @@ def _task(makes: RequestMaker, number: int, row: Row, seed: int, wishes: Mapping
     except InputError as error:
         shown_seed = own_seed if type(own_seed) is int else seed
         return Task(number=number, row=row, seed=shown_seed, fault=f"{row.place}: {error}")
-    return Task(number=number, row=row, seed=request.seed, request=request)
+    start = frozenset(name for name in settings if name in FIELDS)
+    return Task(number=number, row=row, seed=request.seed, request=request, started_from=start)
 
 
 class Numbers:
