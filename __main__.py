@@ -2,23 +2,31 @@
 
 import os
 import sys
+from typing import Any
 
-__all__ = ["main"]
+__all__ = ["main", "whole_app"]
 
 
 def main() -> None:
     """The `diptych` command. Nothing is imported before it runs, so that Ctrl-C is one line from the start."""
     _speak_utf8()
     try:
-        from .benchmarks.harness.cli import bench
-        from .pipelines.cli.main import app, main
-
-        if bench not in (command.callback for command in app.registered_commands):
-            app.command()(bench)
+        whole_app()
+        from .pipelines.cli.main import main
     except KeyboardInterrupt:
         print("diptych: stopped", file=sys.stderr)
         sys.exit(130)
     main()
+
+
+def whole_app() -> Any:
+    """The command line, with the benchmarks in it."""
+    from .benchmarks.harness.cli import bench
+    from .pipelines.cli.main import app
+
+    if bench not in (command.callback for command in app.registered_commands):
+        app.command()(bench)
+    return app
 
 
 def _speak_utf8() -> None:

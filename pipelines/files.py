@@ -55,6 +55,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """As `is_file`, of a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def refuse_if_not_a_folder(out: Path) -> None:
     """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
     try:

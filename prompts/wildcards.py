@@ -7,7 +7,7 @@ import fnmatch
 import os
 from pathlib import Path
 
-from ..engine.messages import nearest
+from ..engine.messages import nearest, shown
 from .row import PromptFileError
 from .template import Node, TemplateError, parse
 from .text import Text
@@ -92,9 +92,13 @@ def _parse(line: str, place: str) -> Node:
 
 def _listing(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    if not folder.is_dir():
-        raise PromptFileError(f"{folder}: is no folder: name one that holds wildcards as .txt files")
-    root = folder.resolve()
+    try:
+        found, root = folder.is_dir(), folder.resolve()
+    except (OSError, ValueError):  # a name too long, or a NUL in it
+        found, root = False, folder
+    if not found:
+        said = shown(str(folder), quoted=False, most=100)
+        raise PromptFileError(f"{said}: is no folder: name one that holds wildcards as .txt files")
     for at, folders, names in os.walk(folder):  # does not follow links to folders
         folders[:] = sorted(name for name in folders if _is_named(name))
         for name in sorted(filter(_is_named, names)):

@@ -21,6 +21,7 @@ from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
+from .front.streams import OutputLostError, forget_output
 from .notes import UnusedNotes, refuse_what_nothing_takes
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
@@ -126,7 +127,13 @@ class _Run:
         if stats:
             seconds = time.perf_counter() - started
             console.print(stats_table(self.pipe.log, seconds, tally.done))
-        self._report(tally)
+        grids = self.sweep.write_grids(self.out) if self.sweep else ()
+        try:
+            self._report(tally, grids)
+        except OutputLostError as error:
+            if not error.unread:
+                raise
+            forget_output()  # the pictures are made, and whoever read the table has seen enough
         if tally.all_done:
             return 0
         failed = f"{tally.failed + tally.failed_before} of {tally.rows} rows failed"
@@ -145,7 +152,7 @@ class _Run:
             return f"what was finished is in {self.out}; {command} goes on from there"
         return f"no row was finished yet; {command} begins again"
 
-    def _report(self, tally: Tally) -> None:
+    def _report(self, tally: Tally, grids: Sequence[str]) -> None:
         results = out_console()
         if self.shown:
             rows = sorted(self.shown, key=lambda record: record.row)
@@ -154,7 +161,7 @@ class _Run:
             results.print(line, soft_wrap=True)
         if (self.out / SHEET).exists():
             results.print(f"contact sheet: {self.out / SHEET}", soft_wrap=True)
-        for name in self.sweep.write_grids(self.out) if self.sweep else ():
+        for name in grids:
             results.print(f"sweep:         {self.out / name}", soft_wrap=True)
         results.print(f"gallery:       {self.out / GALLERY}", soft_wrap=True)
 

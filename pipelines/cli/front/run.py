@@ -75,7 +75,8 @@ def _invoke(app: typer.Typer, arguments: list[str]) -> int:
     """Runs the command itself, without typer's frame around it, which has several lines for what is wrong."""
     command = command_of(app)
     try:
-        with command.make_context("diptych", arguments or ["--help"]) as context:
+        asked = list(arguments) or (["--help"] if hasattr(command, "commands") else [])  # a copy: it is used up
+        with command.make_context("diptych", asked) as context:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

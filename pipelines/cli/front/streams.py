@@ -89,10 +89,9 @@ def guarded_streams() -> Iterator[None]:
 
 
 def forget_output() -> None:
-    """What is still to be written to the streams is not, so that the interpreter's end says nothing of it."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """What is still to be written to standard output is dropped: the interpreter's end says nothing of it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_missing() -> None:

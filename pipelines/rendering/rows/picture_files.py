@@ -15,7 +15,7 @@ from ....engine.values import Request
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.settings import plain_name
-from ...files import SHEET
+from ...files import SHEET, is_folder
 
 MAX_PICTURES = 100_000  # of a command
 KINDS = (".png", ".jpg", ".jpeg", ".webp")  # of a folder's files
@@ -65,7 +65,7 @@ def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[Pi
     """
     found: list[PictureFile] = []
     for source in sources:
-        if source.suffix.lower() in TABLES and not source.is_dir():
+        if source.suffix.lower() in TABLES and not is_folder(source):
             found += _bounded(_of_table(source, prompt))
         else:
             found += (PictureFile(path=path, prompt=prompt) for path in pictures_of([source]))
