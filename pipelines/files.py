@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import re
@@ -24,6 +25,7 @@ SHEET = "contact_sheet.png"
 PREVIEW_SIDE = 256  # pixels
 _ASIDE = re.compile(r"\..+\.\d+\.part")
 _SLUG_CHARACTERS = 48
+MOST_BYTES_OF_NAME = 255  # of a file, on most file systems
 
 
 def slug(prompt: str) -> str:
@@ -37,6 +39,22 @@ def slug(prompt: str) -> str:
             break
         name = longer
     return name or "picture"
+
+
+def fitting_name(stem: str, ending: str) -> str:
+    """A file's name that the system takes: of a long stem the beginning, and a mark of the whole.
+
+    Args:
+        ending: is kept, e.g. `-x2.png`.
+    """
+    name = f"{stem}{ending}"
+    if len(os.fsencode(name)) <= MOST_BYTES_OF_NAME:
+        return name
+    mark = hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
+    room = MOST_BYTES_OF_NAME - len(os.fsencode(f"-{mark}{ending}"))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}-{mark}{ending}"
 
 
 def picture_name(row: int, prompt: str) -> str:
@@ -110,7 +128,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     see `write_atomically`."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(fitting_name(f".{path.name}", f".{os.getpid()}.part"))
     try:
         with aside.open("wb") as file:
             yield file

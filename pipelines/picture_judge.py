@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 8192  # pixels
 WAVE = 64  # pictures in memory at a time, at most,
-WAVE_PIXELS = 2**26  # but for one that is larger by itself
+WAVE_PIXELS = 2**25  # but for one that is larger by itself
+JUDGED_SIDE = 2048  # pixels; larger pictures are judged by a smaller copy: captioners look at far fewer
+_STRIP = 32  # rows of a smaller copy that are made at a time
 MAX_PLANS = 10_000  # that are kept, should their prompts come again
 
 
@@ -208,8 +210,11 @@ def _with_likelihood(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=stages)
 
 
-def open_picture(path: Path) -> "PIL.Image.Image":
+def open_picture(path: Path, *, most: int | None = None) -> "PIL.Image.Image":
     """The picture in a file, upright, in RGB, transparency on white.
+
+    Args:
+        most: of a larger one, in pixels a side, a smaller copy will do; it takes far less memory.
 
     Raises:
         InputError: it cannot be read, is no picture, or is larger than `MAX_SIDE` on a side.
@@ -222,6 +227,8 @@ def open_picture(path: Path) -> "PIL.Image.Image":
             if max(image.size) > MAX_SIDE:
                 size = f"{image.width} x {image.height}"
                 raise InputError(f"{path}: is {size} pixels: at most {MAX_SIDE} a side are read")
+            if most is not None and max(image.size) > most:
+                return PIL.ImageOps.exif_transpose(_reduced(image, most))
             upright = PIL.ImageOps.exif_transpose(image)
             return _opaque(upright)
     except FileNotFoundError:
@@ -230,6 +237,24 @@ def open_picture(path: Path) -> "PIL.Image.Image":
         raise InputError(f"{path}: is no picture of a kind that is read: use PNG, JPEG or WebP") from None
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be read ({error}): use a sound PNG, JPEG or WebP file") from None
+
+
+def _reduced(image: "PIL.Image.Image", most: int) -> "PIL.Image.Image":
+    """A copy with at most so many pixels a side, opaque: each of its pixels is the mean of a square of the
+    picture's. Made strip by strip, so that beside the decoded picture hardly anything is in memory."""
+    import PIL.Image
+
+    image.draft("RGB", (most, most))  # JPEG files are decoded at a half, a quarter or an eighth of their size
+    factor = -(-max(image.size) // most)
+    width, height = (-(-side // factor) for side in image.size)
+    small = PIL.Image.new("RGB", (width, height))
+    for top in range(0, height, _STRIP):
+        rows = (top * factor, min((top + _STRIP) * factor, image.height))
+        strip = _opaque(image.crop((0, rows[0], image.width, rows[1])))
+        small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top))
+    if exif := image.info.get("exif"):
+        small.info["exif"] = exif  # which says what is up
+    return small
 
 
 def _opaque(image: "PIL.Image.Image") -> "PIL.Image.Image":
@@ -251,4 +276,4 @@ def pixels_of(image: "PIL.Image.Image") -> Any:
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.array(image.convert("RGB")))
+    return torch.from_numpy(np.array(image if image.mode == "RGB" else image.convert("RGB")))

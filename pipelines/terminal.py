@@ -39,6 +39,17 @@ def progress(console: Console, rows: int | None) -> Iterator["Bars | Lines"]:
         yield Bars(bars, rows)
 
 
+@contextlib.contextmanager
+def progress_of_several(count: int) -> Iterator["Bars | Lines | None"]:
+    """As `progress` on standard error, but nothing where there is one thing to do, or nobody at a terminal."""
+    console = error_console()
+    if count < 2 or not console.is_terminal:
+        yield None
+        return
+    with progress(console, count) as watch:
+        yield watch
+
+
 class Bars(Quiet):
     """A bar for the batch and one for each stage of the wave at hand."""
 
