@@ -140,9 +140,12 @@ AnyStage = Stage[Any, Any]
 """A stage whose values are known when it runs: a chain checks that neighbours fit by `takes` and `gives`."""
 
 
+_ENGINE = f"{__name__.rpartition('.')[0]}."
+
+
 def settings_read_by(stage: AnyStage) -> frozenset[str] | None:
     """The settings of requests that a stage looks at; `None` where nobody knows, for it comes from another
     package and does not say."""
     if (reads := getattr(stage, "reads", None)) is not None:
         return frozenset(reads)
-    return frozenset() if type(stage).__module__.startswith(__package__) else None
+    return frozenset() if type(stage).__module__.startswith(_ENGINE) else None

@@ -9,7 +9,6 @@ from ...engine.errors import InputError
 from ...engine.messages import shown
 from ...prompts.settings import COLUMNS, START_COLUMNS
 from ..rendering.rows.image_rows import has_image_input
-from ..rendering.rows.prompt_source import ReadOptions
 from ..rendering.rows.tasks import Task
 from ..text_to_image import TextToImage
 from ..unused_settings import unread_by, unused
@@ -23,9 +22,7 @@ def option_of(name: str) -> str:
     return f"--{(*row.short, name)[0].replace('_', '-')}"
 
 
-def refuse_what_nothing_takes(
-    wishes: Mapping[str, Any], reading: ReadOptions | None, *, from_text: bool
-) -> None:
+def refuse_what_nothing_takes(wishes: Mapping[str, Any], *, from_text: bool) -> None:
     """Raise InputError for options that cannot mean anything beside the others.
 
     Args:
@@ -36,12 +33,6 @@ def refuse_what_nothing_takes(
         option = option_of(start[0])
         bases = "--image or --sketch" if start[0] == "strength" else "--image"
         raise InputError(f"{option} is for a picture to start from: name that with {bases}, or leave it out")
-    if reading is not None and reading.literal:
-        for given, option in ((reading.combinatorial, "--combinatorial"), (reading.wildcards, "--wildcards")):
-            if given:
-                raise InputError(
-                    f"{option} is for variants, which --literal takes as they stand: leave out one"
-                )
 
 
 class UnusedNotes:

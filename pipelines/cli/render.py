@@ -72,7 +72,7 @@ def run_render(
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
-    refuse_what_nothing_takes(wishes or {}, reading, from_text=source is None)
+    refuse_what_nothing_takes(wishes or {}, from_text=source is None)
     rows = itertools.islice(read_rows(source, text, seed=seed, reading=reading, num_images=num_images), limit)
     rows = (
         rows if swept is None else swept.rows(rows, seed=seed, alone=len(text or ()) * (num_images or 1) == 1)

@@ -58,8 +58,7 @@ def run_training(
         threads: of the CPU.
         seed: in place of the config's.
         beginning: a folder of shipped weights to start from, or "pocket" for the package's own.
-        base: of `lora`: the folder of the diffusers pipeline to fine-tune.
-        rank: of `lora`, in place of what the config says.
+        base, rank: of `lora`: the folder of the diffusers pipeline to fine-tune; in place of the config's.
         into: where `ship` puts the models; the package's own weights, if not given.
         minutes: of each model, in place of any number of steps.
         workers: processes that make batches ready, for each model; 0 for none beside the training itself.

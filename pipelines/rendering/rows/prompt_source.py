@@ -71,6 +71,7 @@ def read_rows(
     reading = reading or ReadOptions()
     if (source is None) == (not texts):
         raise InputError("give either a prompt file (- for standard input) or text with -p")
+    _refuse_idle(reading)
     if source is None and reading.format is not None:
         raise InputError(
             f"--format {shown(reading.format)}: is for files, not for text given with -p: leave it out"
@@ -87,6 +88,15 @@ def read_rows(
         most=reading.max_variants,
         seed_of=(lambda _: seed) if alone else functools.partial(derive_seed, seed),
     )
+
+
+def _refuse_idle(reading: ReadOptions) -> None:
+    """Raise InputError for options that mean nothing beside the others."""
+    for given, option in ((reading.combinatorial, "--combinatorial"), (reading.wildcards, "--wildcards")):
+        if given and reading.literal:
+            raise InputError(f"{option} is for variants, which --literal takes as they stand: leave out one")
+    if reading.max_variants != MAX_VARIANTS and not reading.combinatorial:
+        raise InputError("--max-variants is for --combinatorial: add that, or leave it out")
 
 
 def copies_of(rows: Iterator[Row], count: int | None) -> Iterator[Row]:

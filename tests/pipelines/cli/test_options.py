@@ -86,6 +86,8 @@ def test_width_and_height_win_over_the_size(run: Run, out: Path) -> None:
         (["--image", "none.png"], "--image none.png: no such file"),
         (["--format", "xml"], "--format 'xml': is for files, not for text given with -p"),
         (["--literal", "--combinatorial"], "--combinatorial is for variants, which --literal takes"),
+        (["--literal", "--wildcards", "."], "--wildcards is for variants, which --literal takes"),
+        (["--max-variants", "5"], "--max-variants is for --combinatorial"),
         (["--workers", "2"], "--workers is for --ray"),
         (["--sweep", "seed=1,-1"], "--sweep seed = -1: is any seed: name those that are to be gone through"),
         (["--seed", "1.23457E+18"], "invalid value for '--seed'"),
