@@ -1,14 +1,17 @@
-"""What messages have in common: a hint at the name that was meant, and what an error says on its first line.
+"""What messages have in common: a hint at the name that was meant, values as they are shown, and what an error
+says on its first line.
 
 Imports nothing of the package, so that every room can import it.
 """
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 LIKENESS = 0.6
 """From 0 to 1: how like a name must be to be hinted at, as `difflib` measures it."""
 _MOST_CHARACTERS = 100  # of a name that is compared: time grows with the square
+_MOST_SHOWN = 60  # characters of a value
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str | None:
@@ -25,6 +28,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint to put behind an unknown name: ` (did you mean 'draft'?)`; empty where none is like it."""
     found = nearest(name, known)
     return f" (did you mean {found!r}?)" if found else ""
+
+
+def shown(value: Any, *, quoted: bool = True, most: int = _MOST_SHOWN) -> str:
+    """The value as a message shows it: on one line, and not too long.
+
+    Args:
+        quoted: text stands in quotes.
+        most: characters, at most.
+    """
+    try:
+        text = repr(value[: most + 1] if isinstance(value, str) else value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
+        text = f"a huge {type(value).__name__}"
+    if isinstance(value, str) and not quoted:
+        text = text[1:-1]
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def first_line(error: BaseException, *, named: bool = False) -> str:

@@ -352,7 +352,7 @@ def _preview(draft: Draft) -> Picture:
 
 def shape_of(value: Any) -> Hashable:
     """What rows must share to go into one micro-batch: the size of their tensors, steps, guidance (which
-    decides how many branches run), and what they start from."""
+    decides how many branches run), the scheduler, and what they start from."""
     match value:
         case Picture():
             return tuple(value.pixels.shape)
@@ -367,6 +367,7 @@ def shape_of(value: Any) -> Hashable:
                 value.width,
                 settings.num_inference_steps,
                 settings.guidance_scale,
+                settings.scheduler,
                 settings.draft_guidance_scale,
                 value.start and value.start.likeness,
             )

@@ -170,7 +170,10 @@ def no_numbers(what: str, by: "Sequence[ModelKey[Any]]") -> str:
 
 
 class Stage(Protocol[In, Out]):
-    """One step of the chain. `run` returns one value for each it was given, in the same order."""
+    """One step of the chain. `run` returns one value for each it was given, in the same order.
+
+    A stage may have `reads`, too: the names of the settings of requests that it looks at (`settings_read_by`).
+    """
 
     @property
     def name(self) -> str: ...
@@ -199,3 +202,14 @@ class Stage(Protocol[In, Out]):
 
 AnyStage = Stage[Any, Any]
 """A stage whose values are known when it runs: a chain checks that neighbours fit by `takes` and `gives`."""
+
+
+_ENGINE = f"{__name__.rpartition('.')[0]}."
+
+
+def settings_read_by(stage: AnyStage) -> frozenset[str] | None:
+    """The settings of requests that a stage looks at; `None` where nobody knows, for it comes from another
+    package and does not say."""
+    if (reads := getattr(stage, "reads", None)) is not None:
+        return frozenset(reads)
+    return frozenset() if type(stage).__module__.startswith(_ENGINE) else None

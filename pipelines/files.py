@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import re
@@ -25,6 +26,7 @@ SHEET = "contact_sheet.png"
 PREVIEW_SIDE = 256  # pixels
 _ASIDE = re.compile(r"\..+\.\d+\.part")
 _SLUG_CHARACTERS = 48
+MOST_BYTES_OF_NAME = 255  # of a file, on most file systems
 
 
 def slug(prompt: str) -> str:
@@ -40,6 +42,22 @@ def slug(prompt: str) -> str:
     return name or "picture"
 
 
+def fitting_name(stem: str, ending: str) -> str:
+    """A file's name that the system takes: of a long stem the beginning, and a mark of the whole.
+
+    Args:
+        ending: is kept, e.g. `-x2.png`.
+    """
+    name = f"{stem}{ending}"
+    if len(os.fsencode(name)) <= MOST_BYTES_OF_NAME:
+        return name
+    mark = hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
+    room = MOST_BYTES_OF_NAME - len(os.fsencode(f"-{mark}{ending}"))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}-{mark}{ending}"
+
+
 def picture_name(row: int, prompt: str) -> str:
     return f"{row:04d}-{slug(prompt)}.png"
 
@@ -48,12 +66,28 @@ def preview_name(row: int) -> str:
     return f"previews/{row:04d}.png"
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; whatever was typed, a long text say, is none or one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, a NUL in it, a loop of links
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """As `is_file`, of a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def refuse_if_not_a_folder(out: Path) -> None:
     """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
     try:
         nearest = next((path for path in (out, *out.parents) if path.exists()), None)
-    except OSError as error:  # a name too long, or a folder that may not be looked into
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # a name too long, or a folder that may not be looked into
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{out}: cannot be used ({reason}): name another folder with -o") from None
     if nearest is not None and not nearest.is_dir():
         raise InputError(f"{nearest}: is a file, not a folder: name another folder with -o")
@@ -95,7 +129,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     see `write_atomically`."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(fitting_name(f".{path.name}", f".{os.getpid()}.part"))
     try:
         with created(aside) as file:
             yield file

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import PIL.Image
 
 WAVE = 64  # pictures in memory at a time, at most,
-WAVE_PIXELS = 2**26  # but for one that is larger by itself
+WAVE_PIXELS = 2**25  # but for one that is larger by itself
+JUDGED_SIDE = 2048  # pixels; larger pictures are judged by a smaller copy: captioners look at far fewer
 MAX_PLANS = 10_000  # that are kept, should their prompts come again
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
 from ..engine.language.words.content import content_words
+from ..engine.messages import shown
 from ..engine.values import Fact, Plan, Request, Span, Wishes
 from ..engine.values.fact import once
-from ..engine.values.setting import shown
 from ..engine.values.start import Start, Wording
 from .calls.call import Call, prompts_of
 from .calls.keywords import FrameOptions

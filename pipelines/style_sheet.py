@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ..engine.errors import InputError
-from ..engine.values.setting import shown
+from ..engine.messages import shown
 from .calls.call import Call, prompts_of
 from .calls.keywords import FrameOptions
 from .calls.signature import spelled_out

@@ -1,12 +1,9 @@
 """What people see in a terminal: progress while a batch runs, and what came of it. Decides nothing."""
 
 import contextlib
-import io
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -15,69 +12,6 @@ from ..engine.watch import Quiet
 
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
 _LINE_EVERY_S = 2.0
-
-
-class Lasting(io.TextIOBase):
-    """A stream that work does not depend on: what cannot be written any more is left out, and nothing is
-    raised.
-
-    Whoever reads a command's output may go (`| head -1`) long before the work is done.
-
-    Attributes:
-        trouble: why something was left out; `None` where all was written.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.trouble: OSError | ValueError | None = None
-
-    @property
-    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self._stream.encoding or "utf-8"
-
-    def write(self, text: str, /) -> int:
-        if self.trouble is None:
-            try:
-                return self._stream.write(text)
-            except (OSError, ValueError) as error:  # a closed file is a ValueError
-                self.trouble = error
-        return len(text)
-
-    def flush(self) -> None:
-        if self.trouble is None:
-            try:
-                self._stream.flush()
-            except (OSError, ValueError) as error:
-                self.trouble = error
-
-    def isatty(self) -> bool:
-        return self.trouble is None and self._stream.isatty()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def writable(self) -> bool:
-        return True
-
-
-def lasting_streams() -> None:
-    """From now on nothing that is said on standard output or standard error can stop the work."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is not None and not isinstance(stream, Lasting):
-            setattr(sys, name, Lasting(stream))
-
-
-def output_trouble() -> str:
-    """Why not all of standard output could be written, in words; empty where it was, and where nobody reads it
-    any more."""
-    stream = sys.stdout
-    if not isinstance(stream, Lasting):
-        return ""
-    stream.flush()
-    if stream.trouble is None or isinstance(stream.trouble, BrokenPipeError):
-        return ""
-    return getattr(stream.trouble, "strerror", None) or str(stream.trouble)
 
 
 def out_console() -> Console:
@@ -103,6 +37,17 @@ def progress(console: Console, rows: int | None) -> Iterator["Bars | Lines"]:
     columns = (TextColumn("{task.description:>8}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         yield Bars(bars, rows)
+
+
+@contextlib.contextmanager
+def progress_of_several(count: int) -> Iterator["Bars | Lines | None"]:
+    """As `progress` on standard error, but nothing where there is one thing to do, or nobody at a terminal."""
+    console = error_console()
+    if count < 2 or not console.is_terminal:
+        yield None
+        return
+    with progress(console, count) as watch:
+        yield watch
 
 
 class Bars(Quiet):

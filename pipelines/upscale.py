@@ -83,7 +83,7 @@ class Upscale(Workflow):
             raise InputError(f"{len(prompts)} prompts for {len(images)} pictures: give one for each, or one")
         pictures = [_picture(each) for each in images]
         for row, picture in enumerate(pictures, start=1):
-            _check_size(row, picture, scale)
+            check_size(f"picture {row}", *picture.pixels.shape[:2], scale)
         planned = self._planned(pictures, prompts, scale=scale, seed=said.one_seed)
         return gathered(self._results(stage, planned, said.watch), output_type=said.output_type)
 
@@ -212,10 +212,10 @@ def _entry(recipe: Recipe, settings: dict[str, Any]) -> StageRecipe:
     return dataclasses.replace(entry, settings={**entry.settings, **settings})
 
 
-def _check_size(row: int, picture: Picture, scale: int) -> None:
-    height, width = picture.pixels.shape[:2]
+def check_size(what: str, height: int, width: int, scale: int) -> None:
+    """Raise InputError where a picture is too large, or too small, to be enlarged so much; `what` names it."""
     if max(height, width) * scale > MAX_SIDE:
-        size = f"picture {row}: {width}x{height} pixels, {scale} times as large"
+        size = f"{what}: {width}x{height} pixels, {scale} times as large"
         raise InputError(f"{size}: at most {MAX_SIDE} a side can be made")
     if min(height, width) * scale < 8:
-        raise InputError(f"picture {row}: {width}x{height} pixels are too few to enlarge: at least 4 a side")
+        raise InputError(f"{what}: {width}x{height} pixels are too few to enlarge: at least 4 a side")

@@ -81,6 +81,17 @@ def planner_vocabulary(recipe: Recipe) -> closed.Vocabulary | None:
     return None if folder is None else _read(folder, _changed(folder))
 
 
+def ways_by_category(vocabulary: closed.Vocabulary) -> dict[str, dict[str, list[str]]]:
+    """All words of a planner: by what they say (`kind`, `colour`, …) the usual phrases, each with the other
+    ways to say it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for phrase, term in vocabulary.terms.items():
+        ways = found.setdefault(term.category, {}).setdefault(term.value, [])
+        if (said := " ".join(phrase)) != term.value:
+            ways.append(said)
+    return found
+
+
 def _planner_folder(recipe: Recipe) -> Path | None:
     """Where the recipe's planner lies, if it is one that comes with a vocabulary."""
     from ..engine.models.checkpoint.folder import folder_of

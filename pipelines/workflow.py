@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..engine import loop
 from ..engine.errors import Cancelled, DiptychError, InputError
+from ..engine.messages import shown
 from ..engine.microbatch import Done, Failed, run_stage
 from ..engine.stage import Stage
 from ..engine.values import Candidate, Outcome, Picture, Plan, Request, Verdict
-from ..engine.values.setting import shown
 from ..engine.watch import Watcher
 from .calls.building import PipeOptions
 from .calls.call import Call

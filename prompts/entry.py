@@ -53,15 +53,16 @@ def rows_of(fields: Mapping[str, object], place: Place, *, defaults: Fields | No
     except FieldError as error:
         yield place.fault(str(error), prompt_of(fields))
         return
-    copies = own.copies if own.copies != 1 else defaults.copies
+    asked = own.copies if own.copies is not None else defaults.copies
     settings = {**defaults.settings, **own.settings}
     faults = {name: fault for name, fault in defaults.faults.items() if name not in own.settings} | {
         **own.faults
     }
-    for copy in range(copies):  # as many that fail, too, so that the rows behind them keep their numbers
+    for copy in range(asked or 1):  # as many that fail, too, so that the rows behind them keep their numbers
         more: dict[str, Any] = {
             "notes": own.notes,
             "template": own.template,
+            "copies": asked,
             "fault": next(iter(faults.values()), None),
         }
         yield place.row(prompt, settings=copy_seed(settings, copy), **more)

@@ -6,8 +6,7 @@ plan stage puts the template into the system message of the model's conversation
 
 from pathlib import Path
 
-from ..engine.messages import did_you_mean
-from ..engine.values.setting import shown
+from ..engine.messages import did_you_mean, shown
 from .plain_files import read_plain
 from .row import PromptFileError
 

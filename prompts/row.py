@@ -26,6 +26,7 @@ class Row:
         notes: what else the row says, as the file has it: a category, a tag.
         template: the text that `prompt` was made of by choosing variants; `None` where none were looked for.
         fault: why the row cannot be carried out, in one line that does not name the place.
+        copies: how many rows its entry asked for, this one among them; `None` where it did not say.
     """
 
     prompt: str
@@ -35,6 +36,7 @@ class Row:
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     template: str | None = None
     fault: str | None = None
+    copies: int | None = dataclasses.field(default=None, compare=False)
 
     @property
     def place(self) -> str:

@@ -13,16 +13,20 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..engine.messages import nearest
+from ..engine.messages import nearest, shown
 from ..engine.values import SETTINGS, Setting
 
 START_COLUMNS: dict[str, Setting] = {
     row.name: row
     for row in (
         Setting("A picture to start from.", name="image", aliases=("init_image", "start_image")),
-        Setting("Where it is painted anew: a file, a box or a thing.", name="mask_image", aliases=("mask",)),
-        Setting("How much of it may go.", name="strength", kind=float, low=0, high=1),
-        Setting("How far it is continued on each side.", name="margins", aliases=("outpaint",)),
+        Setting("Where it is painted anew: a file, a box or a thing.", name="mask_image", short=("mask",)),
+        Setting("How much of the picture may go.", name="strength", kind=float, low=0, high=1),
+        Setting(
+            "Pixels it is continued by: left,top,right,bottom, or one number.",
+            name="margins",
+            aliases=("outpaint",),
+        ),
         Setting("How far a variation may be from it.", name="variation", kind=float, low=0, high=1),
         Setting("What is to be changed in it.", name="edit", aliases=("instruction",)),
         Setting("A drawing to start from.", name="sketch"),
@@ -39,14 +43,13 @@ PROMPT_NAMES = (  # the first of them that a row has is its prompt
     *("prompt", "prompts", "positive_prompt", "positive", "prompt_text"),
     *("text", "txt", "caption", "description", "sentence"),
 )
-SIZE_NAMES = ("size", "resolution")  # 512x768: width, then height
+SIZE_NAMES = ("size", "resolution")  # 512x768: width, then height; 512, both
 COPIES_NAMES = (  # their product says how often a row is to be rendered
     *("n_iter", "batch_count", "batch_size", "num_images", "num_images_per_prompt", "n_samples", "copies"),
 )
 TEMPLATE_NAME = "template"
 MAX_COPIES = 1000
 _SLIP = 0.8  # how alike a misspelt name is to the right one
-_ROUNDED = 10**11  # from here on spreadsheets write whole numbers with an exponent
 _MOST_NAMES = 100  # of a row that are looked at for slips
 _NUMBER = re.compile(
     r"\s*[+-]?(?=\.?[0-9])[0-9]*(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][+-]?[0-9]+)?\s*", re.ASCII
@@ -69,13 +72,13 @@ class Fields:
 
     Args:
         prompt: `None` where it has none.
-        copies: how often it is to be rendered, 1 to `MAX_COPIES`.
+        copies: how often it is to be rendered, 1 to `MAX_COPIES`; `None` where it does not say.
         faults: of settings out of range, by name, why: they are not among the `settings`.
     """
 
     prompt: str | None = None
     template: str | None = None
-    copies: int = 1
+    copies: int | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     faults: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -127,10 +130,14 @@ def sort_fields(fields: Mapping[str, object]) -> Fields:
     prompts = [known.pop(name) for name in _PROMPTS if name in known]
     notes |= dict(prompts[1:])
     template = check_text(*known.pop(TEMPLATE_NAME)) if TEMPLATE_NAME in known else None
-    copies = math.prod(_copies(*known.pop(name)) for name in list(known) if name in _COPIES)
-    if copies > MAX_COPIES:
+    said = [_copies(*known.pop(name)) for name in list(known) if name in _COPIES]
+    copies = math.prod(said) if said else None
+    if copies is not None and copies > MAX_COPIES:
         raise FieldError(f"asks for {copies} pictures: at most {MAX_COPIES} may be asked for")
-    size = _size([known.pop(name)[1] for name in list(known) if name in _SIZES])
+    sizes = [known.pop(name)[1] for name in list(known) if name in _SIZES]
+    if len(sizes) > 1:
+        raise FieldError("the size is set twice: keep one of them")
+    size = size_of(sizes[0]) if sizes else {}
     settings: dict[str, object] = {}
     faults: dict[str, str] = {}
     for name, (called, value) in known.items():
@@ -172,15 +179,34 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
     if row.kind is bool:
         return _switch(called, value)
     number = _whole(called, value) if row.kind is int else _number(called, value)
-    if name == "seed" and isinstance(value, str) and "e" in value.lower() and number >= _ROUNDED:
-        raise FieldError(f"{_equals(called, value)}: was rounded by a spreadsheet: make its column text there")
-    if name == "seed" and number == -1:
-        return None
+    if name == "seed":
+        _refuse_rounded(called, value)
+        if number == -1:
+            return None
     if not row.low <= number <= row.high:
         raise RangeError(f"{_equals(called, value)}: {row.must}")
-    if number >= 2**63:  # where the range has no end
+    if number >= 2**64:  # where the range has no end
         raise RangeError(f"{_equals(called, value)}: is too large")
     return number if row.kind is int else float(number)
+
+
+def size_of(value: object, *, called: str = "size") -> dict[str, Any]:
+    """Width and height of a size: `512x768`, or one number, for a square.
+
+    Args:
+        called: its name, for messages.
+
+    Raises:
+        FieldError: it is no size.
+        RangeError: it is out of range.
+    """
+    if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
+        return {"width": setting("width", int(found[1])), "height": setting("height", int(found[2]))}
+    try:
+        side = _whole(called, value)
+    except FieldError:
+        raise FieldError(f"{_equals(called, value)}: write width x height, e.g. 512x768, or 512") from None
+    return {"width": setting("width", side), "height": setting("height", side)}
 
 
 def check_text(name: str, value: object) -> str:
@@ -219,18 +245,6 @@ def refuse_misspelt(names: Iterable[str]) -> None:
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
 
 
-def shown(value: object, *, quoted: bool = True) -> str:
-    """A value as messages show it: on one line, and short."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
-        text = f"a huge {type(value).__name__}"
-    if isinstance(value, str) and not quoted:
-        text = text[1:-1]
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _equals(name: str, value: object) -> str:
     return f"{shown(name, quoted=False)} = {shown(value)}"
 
@@ -258,6 +272,16 @@ def _whole(name: str, value: object) -> int:
     return int(number)
 
 
+def _refuse_rounded(name: str, value: object) -> None:
+    """Refuse a seed of which a spreadsheet has kept some digits alone: `1.23457E+18`."""
+    exponent = isinstance(value, str) and "e" in value.lower()
+    if exponent or (isinstance(value, float) and abs(value) >= 2**53):
+        raise FieldError(
+            f"{_equals(name, value)}: was rounded, as spreadsheets do with long numbers: write all its digits"
+            " (format the column as text)"
+        )
+
+
 def _switch(name: str, value: object) -> bool:
     """On or off, as it is or as people write it; tables know numbers and text alone."""
     said = value.strip().casefold() if isinstance(value, str) else value
@@ -277,12 +301,3 @@ def _number(name: str, value: object, what: str = "a number") -> int | float:
     if isinstance(number, float) and not math.isfinite(number):
         raise FieldError(f"{_equals(name, value)}: must be a finite number")
     return number
-
-
-def _size(values: list[object]) -> dict[str, object]:
-    if not values:
-        return {}
-    found = _SIZE.fullmatch(values[0]) if isinstance(values[0], str) and len(values) == 1 else None
-    if found is None:
-        raise FieldError(f"size = {shown(values[0])}: write width x height, once, e.g. 512x768")
-    return {"width": setting("width", int(found[1])), "height": setting("height", int(found[2]))}

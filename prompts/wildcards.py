@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..engine.messages import first_line, nearest
+from ..engine.messages import first_line, nearest, shown
 from .formats.yaml_file import yaml_values
 from .plain_files import lies_in, open_plain, read_plain
 from .row import PromptFileError
@@ -192,8 +192,13 @@ def _parse(line: str, place: str) -> Node:
 
 def _listing(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    if not folder.is_dir():
-        raise PromptFileError(f"{folder}: is no folder: name one that holds wildcards as .txt files")
+    try:
+        found = folder.is_dir()
+    except (OSError, ValueError):  # a name too long, or a NUL in it
+        found = False
+    if not found:
+        said = shown(str(folder), quoted=False, most=100)
+        raise PromptFileError(f"{said}: is no folder: name one that holds wildcards as .txt files")
     for at, folders, names in os.walk(folder):  # does not follow links to folders
         folders[:] = sorted(name for name in folders if _is_named(name))
         for name in sorted(filter(_is_named, names)):

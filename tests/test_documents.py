@@ -14,7 +14,9 @@ from diptych.engine.models.registry import FAMILIES
 from diptych.pipelines.recipes.build import STAGES
 from diptych.pipelines.recipes.check import markdown
 from diptych.pipelines.recipes.reader import known_recipes
+from diptych.pipelines.vocabulary import planner_vocabulary
 from diptych.prompts.formats.known import FORMATS
+from diptych.prompts.settings import COLUMNS, COPIES_NAMES, PROMPT_NAMES, SIZE_NAMES, TEMPLATE_NAME
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -89,6 +91,37 @@ def test_every_setting_stage_and_family_is_documented() -> None:
     assert [name for name in settings if f"`{name}`" not in prompt_files] == []
     formats = prompt_files.lower().replace("json lines", "jsonl")
     assert [name for name in FORMATS if name not in formats] == []
+
+
+def test_the_table_of_columns_is_that_of_the_code() -> None:
+    text = (ROOT / "docs" / "prompt_files.md").read_text(encoding="utf-8")
+    table = text[text.index("| column |") :].split("\n\n")[0]
+    said = {}
+    for line in table.splitlines()[2:]:
+        name, others, option, _ = (cell.strip().strip("`") for cell in line.strip("|").split("|"))
+        said[name] = (set(others.split("`, `")) - {""}, option)
+    meant = {
+        row.name: (set(row.names[1:]), f"--{(*row.short, row.name)[0].replace('_', '-')}")
+        for row in COLUMNS.values()
+    }
+    meant["seed"] = (meant["seed"][0], "--seed")
+    for names, option in ((PROMPT_NAMES, "-p"), (SIZE_NAMES, "--size"), (COPIES_NAMES, "-n")):
+        meant[names[0]] = (set(names[1:]), option)
+    assert said.pop(TEMPLATE_NAME)
+    assert said == meant
+
+
+def test_the_words_of_the_pocket_models_are_those_of_their_vocabulary() -> None:
+    vocabulary = planner_vocabulary(read_recipe("pocket"))
+    assert vocabulary is not None
+    text = (ROOT / "docs" / "prompt_files.md").read_text(encoding="utf-8")
+    for name in ("kinds", "colours", "sizes", "settings", "styles"):
+        (listed,) = re.findall(rf"^- \*\*{name}:\*\* (.*(?:\n  .*)*)", text, re.MULTILINE)
+        assert " ".join(listed.split()).split(", ") == list(getattr(vocabulary, name))
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{len(vocabulary.colours)} colours ({', '.join(vocabulary.colours)})" in readme
+    for kind in vocabulary.kinds:
+        assert re.search(rf"\b{kind}\b", readme)
 
 
 def test_the_table_of_recipes_is_what_the_command_prints() -> None:

@@ -10,9 +10,8 @@ from weakref import WeakValueDictionary
 from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
-from ..messages import did_you_mean, first_line
+from ..messages import did_you_mean, first_line, shown
 from ..stage import Handle, ModelKey
-from ..values.setting import shown
 from .checkpoint.blocks import streamed_size
 from .checkpoint.bounded import Unfit
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files

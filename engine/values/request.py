@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from ..errors import InputError
+from ..messages import shown
 from .contents import short
 from .fact import Fact
-from .setting import Setting, declared, meant, shown, whole_number
+from .setting import MAX_PROMPT_CHARACTERS, Setting, declared, meant, whole_number
 from .settings import NO_SETTINGS, Settings
 from .start import Start
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**64 - 1  # as other tools have it
 MAX_SIDE = 4096  # pixels; larger pictures are made by tiling, not in one go
-MAX_PROMPT_CHARACTERS = 20_000
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # and half surrogate pairs
 
@@ -26,7 +26,7 @@ class Request:
 
     Args:
         prompt: what the picture should show, in words.
-        seed: 0 to 2**63 - 1; with `candidate` it decides every random draw (see `randomness`).
+        seed: 0 to 2**64 - 1; with `candidate` it decides every random draw (see `randomness`).
         height, width: of the finished picture, in pixels.
         settings: resolved settings; what is `None` here was left to the stages' own defaults.
         row: where the request stands in its prompt file, from 1; 0 if it has no place there.
@@ -48,7 +48,9 @@ class Request:
     width: Annotated[int, Setting("Of the finished picture.", low=8, high=MAX_SIDE, unit="pixels")] = 256
     negative_prompt: Annotated[
         str,
-        Setting("What the picture should not show, in words.", aliases=("negative", "neg_prompt", "uc")),
+        Setting(
+            "What the picture should not show, in words.", short=("negative",), aliases=("neg_prompt", "uc")
+        ),
     ] = ""
     settings: Settings = NO_SETTINGS
     row: int = 0

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputError
-from ..messages import nearest
+from ..messages import nearest, shown
+
+MAX_PROMPT_CHARACTERS = 20_000
 
 Kind = type[int] | type[float] | type[bool] | type[str]
 
@@ -71,7 +73,8 @@ class Setting:
         return f"{help.removesuffix('.')} ({f'{span} {self.unit}'.rstrip()})."
 
     def check(self, value: object, *, called: str = "") -> Any:
-        """The value as it is kept: of the setting's own kind, and within its range. Text is not looked into.
+        """The value as it is kept: of the setting's own kind, and within its range. Text is not looked into,
+        but for its length.
 
         Args:
             called: the name that whoever set it has for it, for messages.
@@ -81,7 +84,7 @@ class Setting:
         """
         called = called or self.name
         if self.kind is str:
-            return value
+            return words(called, value)
         if self.kind is bool:
             return truth(called, value)
         value = whole_number(called, value) if self.kind is int else number(called, value)
@@ -118,6 +121,15 @@ def meant(name: str, rows: Mapping[str, Setting]) -> str | None:
     return None if near is None else names[near]
 
 
+def words(name: str, value: Any) -> str:
+    """The value, which must be text."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} = {shown(value)}: must be text")
+    if len(value) > MAX_PROMPT_CHARACTERS:
+        raise InputError(f"the {name} has {len(value)} characters: at most {MAX_PROMPT_CHARACTERS} are read")
+    return value
+
+
 def truth(name: str, value: Any) -> bool:
     """The value as a bool, whoever made it (numpy, say), but a number is none."""
     is_array_bool = str(getattr(value, "dtype", "")) == "bool" and getattr(value, "shape", None) == ()
@@ -144,15 +156,6 @@ def number(name: str, value: Any) -> float:
         return float(value)
     except (OverflowError, RuntimeError, TypeError, ValueError):  # RuntimeError: a tensor of several
         raise InputError(f"{name} = {shown(value)}: must be a number") from None
-
-
-def shown(value: Any) -> str:
-    """The value as a message shows it: on one line, and not too long."""
-    try:
-        text = " ".join(repr(value).split())
-    except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
-        return f"a huge {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _kind_of(hint: Any) -> Kind:

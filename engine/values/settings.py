@@ -40,6 +40,10 @@ class Settings:
             aliases=("cfg_scale",),
         ),
     ] = None
+    scheduler: Annotated[
+        str | None,
+        Setting("A scheduler class of diffusers, such as EulerDiscrete, for painters that take one."),
+    ] = None
     temperature: Annotated[
         float | None, Setting("Of the draft's tokens; 0 takes the likeliest.", low=0.0, high=5.0)
     ] = None
@@ -127,6 +131,7 @@ class Wishes(TypedDict, total=False):
     negative_prompt: str
     num_inference_steps: int | None
     guidance_scale: float | None
+    scheduler: str | None
     temperature: float | None
     top_k: int | None
     top_p: float | None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from ...engine.errors import InputError
 from ...engine.guards.watchdog import PATIENCE_S
 from ...engine.memory import parse_bytes
+from ...engine.messages import shown
 from ...engine.stage import ModelKey
-from ...engine.values.setting import number, shown, truth, whole_number
+from ...engine.values.setting import number, truth, whole_number
 from ..device import choose_device
 from ..recipes.reader import DTYPES, NO_MODEL, Recipe, StageRecipe, read_recipe
 from .unknown import refuse_option

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ...engine.errors import InputError
-from ...engine.messages import did_you_mean
-from ...engine.values.setting import shown
+from ...engine.messages import did_you_mean, shown
 from ...engine.watch import Watcher
 from .keywords import COPIES, OUTPUT_TYPES, OnStepEnd, copies_of, is_copies, settings_of
 from .seeds import given_seeds, seeds_for

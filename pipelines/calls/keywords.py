@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.values import SETTINGS, Wishes
-from ...engine.values.setting import shown, whole_number
+from ...engine.values.setting import whole_number
 from ...engine.watch import Watcher
 from ...prompts.settings import COPIES_NAMES, MAX_COPIES, SIZE_NAMES, FieldError, sort_fields
 from .unknown import refuse_keyword

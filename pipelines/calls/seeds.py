@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.randomness import derive_seed
 from ...engine.values import MAX_SEED, SETTINGS
-from ...engine.values.setting import shown
 
 if TYPE_CHECKING:
     import torch

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from ...engine.errors import InputError
-from ...engine.messages import nearest
+from ...engine.messages import nearest, shown
 from ...engine.values import SETTINGS
-from ...engine.values.setting import shown
 
 _SLIP = 0.7  # how alike a misspelt keyword is to the right one
 _MEMORY = "memory='8GiB', say, when the pipeline is made: models take turns within that by themselves"

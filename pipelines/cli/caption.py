@@ -12,7 +12,10 @@ from .options import DeviceOption, MemoryOption, RecipeOption
 
 
 def caption(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures (PNG, JPEG, WebP), or folders of them.")],
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures (PNG, JPEG, WebP), folders of them, or patterns as *.png."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
@@ -20,22 +23,33 @@ def caption(
 ) -> None:
     """Say what pictures show: of one its caption, of several each behind its picture's name."""
     from ...engine.microbatch import Failed
-    from ..picture_judge import PictureJudge
+    from ..picture_judge import JUDGED_SIDE, PictureJudge
     from ..pictures.pixels import rgb_of
     from ..rendering.rows.picture_files import one_by_one, pictures_of
+    from ..terminal import progress_of_several
     from .score import Refusals
 
     files = pictures_of(pictures)
     judge = PictureJudge.from_recipe(recipe, device=device, memory=memory)
     refused = Refusals(alone=len(files) == 1)
-    for path, result in one_by_one(files, rgb_of, judge.captions, refused):
-        if isinstance(result, Failed):
-            refused(InputError(f"{path}: {judge.stage.name}: {result.reason}"))
-        elif as_json:
-            print(json.dumps({"picture": str(path), "caption": result}))
-        else:
-            print(result if len(files) == 1 else f"{_one_line(path)}: {result}")
-        sys.stdout.flush()
+    with progress_of_several(len(files)) as watch:
+        looked = one_by_one(
+            files,
+            lambda path: rgb_of(path, most=JUDGED_SIDE),
+            lambda images: judge.captions(images, watch=watch),
+            refused,
+        )
+        for path, result in looked:
+            if isinstance(result, Failed):
+                refused(InputError(f"{path}: {judge.stage.name}: {result.reason}"))
+            elif as_json:
+                print(json.dumps({"picture": str(path), "caption": result}))
+            else:
+                print(result if len(files) == 1 else f"{_one_line(path)}: {result}")
+            sys.stdout.flush()
+            if watch is not None:
+                watch.on_row()
+    refused.sum_up(len(files))
     raise typer.Exit(1 if refused.count else 0)
 
 

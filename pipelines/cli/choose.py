@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...engine.errors import Cancelled, InputError
-from ...engine.values.setting import shown
+from ...engine.messages import shown
 
 if TYPE_CHECKING:
     from ..rendering.choose import Chosen

@@ -1,12 +1,10 @@
 """The command line: parses, calls, prints.
 
 Results go to standard output, everything else to standard error. Exit status: 0; 1 where some rows failed; 2
-where the input was wrong (one line says what, where, and what to do); 130 where it was stopped by Ctrl-C, 143
-by SIGTERM.
+where the input was wrong (one line says what, where, and what to do); 70 for a fault of the program's own; 130
+where it was stopped by Ctrl-C, 143 by SIGTERM.
 """
 
-import contextlib
-import io
 import os
 import sys
 import warnings
@@ -15,13 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ...engine.errors import DiptychError, InputError
+from ...engine.errors import InputError
 from ...engine.values import Wishes
-from ...prompts.row import PromptFileError
-from ..terminal import lasting_streams, output_trouble
+from ..files import GALLERY
 from .caption import caption as caption_command
 from .choose import choose
 from .evaluate import evaluate
+from .front.run import run_app
 from .options import (
     ArtOptions,
     DeviceOption,
@@ -31,14 +29,21 @@ from .options import (
     RecipeOption,
     RowOptions,
     RunOptions,
+    SettingsFileOption,
+    SizeOption,
+    StartWishes,
+    TextOption,
     grouped,
     setting_option,
+    size_wishes,
+    start_wishes,
 )
 from .ray_option import with_ray_address
 from .recipes import recipes
 from .score import score as score_command
 from .story import interpolate, storyboard, style_sheet
 from .upscale import upscale as upscale_command
+from .versions import show_versions
 
 app = typer.Typer(
     name="diptych",
@@ -58,7 +63,16 @@ SweepOption = Annotated[
     list[str] | None,
     typer.Option("--sweep", help="A setting's values, as guidance=1,2,4; gives a labelled grid."),
 ]
-TextOption = Annotated[list[str] | None, typer.Option("--prompt", "-p", help="A prompt, not a file.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the gallery in a browser at the end.")]
+
+
+@app.callback()
+def whole(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show versions and exit.", is_eager=True, callback=show_versions)
+    ] = False,
+) -> None:
+    """Pictures made by two panels: language models plan, draft and judge; diffusion paints."""
 
 
 @app.command()
@@ -73,16 +87,21 @@ def render(
         int | None,
         setting_option("seed", help="Decides every draw; 0 for files, a new one for -p, if not given."),
     ] = None,
+    size: SizeOption = None,
     wishes: Wishes,
+    start: StartWishes,
     rows: RowOptions,
     reading: ReadingOptions,
     machine: MachineOptions,
     upscale: UpscaleOption = None,
     sweep: SweepOption = None,
     run: RunOptions,
+    open_gallery: OpenOption = False,
+    settings: SettingsFileOption = None,
 ) -> None:
     """Render prompts into a folder: pictures, results.jsonl, index.html. Stopped, the same command goes on."""
     from ..rendering.rows.prompt_source import ReadOptions
+    from .front.browser import show_page
     from .render import run_render
 
     options = _pipeline_options(machine, explain=run.explain)
@@ -92,12 +111,14 @@ def render(
         text=text,
         out=out,
         seed=seed,
-        wishes=wishes,
+        wishes={**size_wishes(size), **wishes, **start_wishes(start)},
         reading=ReadOptions(**vars(reading)),
         sweep=sweep or (),
         **vars(rows),
         **vars(run),
     )
+    if open_gallery:
+        show_page(out / GALLERY)
     raise typer.Exit(status)
 
 
@@ -111,11 +132,24 @@ def prompts(
     seed: Annotated[int, setting_option("seed", help="Decides what is chosen of variants.")] = 0,
     rows: RowOptions,
     reading: ReadingOptions,
+    words: Annotated[
+        bool, typer.Option("--words", help="List the words that the recipe's planner knows, and no rows.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="With --words: a recipe's name, or a .toml file.")
+    ] = "pocket",
 ) -> None:
-    """Show the rows of a source as render would carry them out, without rendering."""
+    """Show the rows of a source as render would carry them out, without rendering; or the words it may hold."""
     from ..rendering.rows.prompt_source import ReadOptions
-    from .prompts import run_prompts
+    from .prompts import run_prompts, run_words
 
+    if words:
+        if source is not None or text:
+            raise InputError(
+                "--words lists all words, whatever the prompts are: leave out the one or the other"
+            )
+        run_words(recipe, as_json=as_json)
+        return
     status = run_prompts(
         source, text, seed=seed, reading=ReadOptions(**vars(reading)), as_json=as_json, **vars(rows)
     )
@@ -239,31 +273,7 @@ def train(
 def main() -> None:
     """The `diptych` command."""
     _quiet()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
-    lasting_streams()
-    try:
-        app(with_ray_address(sys.argv[1:]))  # exits by itself; wrong options are its business
-    except (DiptychError, PromptFileError) as error:
-        _stop(str(error), 2)
-    except SystemExit as end:
-        if end.code in (0, None) and (reason := output_trouble()):
-            _stop(f"standard output cannot be written ({reason}): make room, or send it elsewhere", 1)
-        raise
-    finally:
-        _let_go()
-
-
-def _let_go() -> None:
-    """What is left in the streams' buffers and cannot be written is no reason for a message at the very end."""
-    for stream, descriptor in ((sys.__stdout__, 1), (sys.__stderr__, 2)):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    run_app(app, with_ray_address(sys.argv[1:]))
 
 
 def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, Any]:
@@ -317,8 +327,3 @@ def _quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-
-
-def _stop(message: str, status: int) -> None:
-    print(f"diptych: {message}", file=sys.stderr)
-    sys.exit(status)

@@ -1,29 +1,46 @@
 """Options that several commands take, each defined once; those of settings are made from the table of settings.
 
 A command takes many options that belong together as one parameter: a frozen dataclass whose fields are options,
-or `Wishes`, which is all settings of a request but the seed. `grouped` makes of it a command as typer knows
-them. Imports nothing heavy.
+or `Wishes`, which is all settings of a request but the seed, or `StartWishes`, which is all that a picture may
+start from. `grouped` makes of it a command as typer knows them. Imports nothing heavy.
 """
 
+import copy
 import dataclasses
 import functools
 import inspect
+import secrets
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 import typer.models
 
+from ...engine.errors import InputError
 from ...engine.values import SETTINGS, Setting, Wishes
+from ...prompts.settings import COLUMNS, MAX_COPIES, START_COLUMNS, FieldError, check_text, size_of
 from ...prompts.variants import MAX_VARIANTS
+from ..files import is_file
+from .front.settings_file import take_settings
 
 RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What models and their work may take on the device, e.g. 2GiB.")
 ]
+
+
+class StartWishes(TypedDict, total=False):
+    pass  # its names are those of the table `START_COLUMNS`
+
+
+"""What a picture may start from beside its prompt, by options of the command line."""
+
+_FILES = ("image", "sketch", "starts_from")
+_START = "Start from a picture"
 
 
 def _option_name(name: str) -> str:
@@ -33,13 +50,42 @@ def _option_name(name: str) -> str:
 def _check_of(row: Setting) -> Callable[[Any], Any]:
     """Checks the value that was given; of an option that may be given often, each of them."""
 
+    called = _option_name((*row.short, row.name)[0])
+
     def check(value: Any) -> Any:
-        for each in value if isinstance(value, (list, tuple)) else [value]:
-            if each is not None:
-                row.check(each, called=_option_name((*row.short, row.name)[0]))
-        return value
+        if isinstance(value, (list, tuple)):
+            return [check(each) for each in value]
+        if row.name == "seed" and value == -1:
+            return _any_seed()
+        if isinstance(value, str):
+            _check_text(called, value)
+        return value if value is None or isinstance(value, Path) else row.check(value, called=called)
 
     return check
+
+
+def _check_text(called: str, text: str) -> None:
+    try:
+        check_text(called, text)
+    except FieldError as error:
+        raise InputError(str(error)) from None
+
+
+def _any_seed() -> int:
+    """What people mean by -1: any seed. It is shown, so that the picture can be made again."""
+    seed = secrets.randbelow(2**32)  # short enough to be typed
+    print(f"diptych: --seed -1 is any: this time {seed}", file=sys.stderr)
+    return seed
+
+
+def _size(value: str | None) -> str | None:
+    """Checks a size that was given."""
+    if value is not None:
+        try:
+            size_of(value, called="--size")
+        except FieldError as error:
+            raise InputError(str(error)) from None
+    return value
 
 
 def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
@@ -50,7 +96,7 @@ def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
 
     Its value is checked against the table; one that is out of range raises InputError.
     """
-    row = SETTINGS[name]
+    row = COLUMNS[name]
     names = [_option_name(each) for each in (*row.short, row.name)]
     if row.kind is bool:
         names = [f"{each}/--no-{each.removeprefix('--')}" for each in names]
@@ -59,12 +105,33 @@ def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
         *names,
         help=said if name == "seed" else row.described(said),
         callback=_check_of(row),
-        rich_help_panel=None if name == "seed" else "Settings",
+        rich_help_panel=None if name == "seed" else _START if name in START_COLUMNS else "Settings",
     )
 
 
 SeedOption = Annotated[int, setting_option("seed")]
 StepsOption = Annotated[int | None, setting_option("num_inference_steps")]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size", callback=_size, help="Width x height, as 512x768, or one number.", rich_help_panel="Settings"
+    ),
+]
+
+
+SettingsFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        is_eager=True,
+        callback=take_settings,
+        help="A .toml file of options, as steps = 8; options on the line win.",
+    ),
+]
+TextOption = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", "-p", help="A prompt, not a file; may be given often."),
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +140,12 @@ class RowOptions:
 
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows of the file.")] = None
     only: Annotated[str | None, typer.Option(help="Only these rows, e.g. 17,40-60.")] = None
+    num_images: Annotated[
+        int | None,
+        typer.Option(
+            "--num-images", "-n", min=1, max=MAX_COPIES, help="Pictures of each prompt; a row's own wins."
+        ),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,6 +199,31 @@ class RunOptions:
     explain: Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")] = False
 
 
+def size_wishes(size: str | None) -> dict[str, Any]:
+    """Width and height, where a size was given."""
+    return {} if size is None else size_of(size, called="--size")
+
+
+def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
+    """What a picture is to start from, by the options that were given: files as paths, which lie where the
+    user says.
+
+    Raises:
+        InputError: one of the files is not there.
+    """
+    from ..editing.inpaint import SUFFIXES
+
+    wishes = dict(start)
+    mask = wishes.get("mask_image", "")
+    if mask.lower().endswith(SUFFIXES):
+        wishes["mask_image"] = Path(mask)
+    for name, value in wishes.items():
+        if isinstance(value, Path) and not is_file(value):
+            option = _option_name((*START_COLUMNS[name].short, name)[0])
+            raise InputError(f"{option} {value}: no such file: check the path")
+    return wishes
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ArtOptions:
     """Where the drawings come from that models are trained on: `training.data.art_data.ArtSource`."""
@@ -140,6 +238,15 @@ class ArtOptions:
     folder: Annotated[
         list[Path] | None, typer.Option("--folder", help="art: drawings of your own, too; may be given often.")
     ] = None
+
+
+PANELS: Mapping[Any, str] = {
+    RowOptions: "Which rows",
+    ReadingOptions: "How a file is read",
+    MachineOptions: "Machine",
+    RunOptions: "This run",
+}
+"""Where the options of a group stand in the help."""
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -172,10 +279,31 @@ def _options_of(hint: Any) -> list[inspect.Parameter] | None:
     if hint is Wishes:
         rows = [row for name, row in SETTINGS.items() if name != "seed"]
         return [_option(row.name, Annotated[row.kind | None, setting_option(row.name)], None) for row in rows]
+    if hint is StartWishes:
+        return [
+            _option(name, Annotated[_start_kind(row) | None, setting_option(name)], None)
+            for name, row in START_COLUMNS.items()
+        ]
     if not dataclasses.is_dataclass(hint):
         return None
     hints = typing.get_type_hints(hint, include_extras=True)
-    return [_option(field.name, hints[field.name], field.default) for field in dataclasses.fields(hint)]
+    panel = PANELS.get(hint)
+    return [
+        _option(field.name, _in_panel(hints[field.name], panel), field.default)
+        for field in dataclasses.fields(hint)
+    ]
+
+
+def _in_panel(hint: Any, panel: str | None) -> Any:
+    """The option, shown in this panel of the help."""
+    kind, info = typing.get_args(hint)
+    info = copy.copy(info)
+    info.rich_help_panel = panel
+    return Annotated[kind, info]
+
+
+def _start_kind(row: Setting) -> Any:
+    return Path if row.name in _FILES else row.kind
 
 
 def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
@@ -183,6 +311,6 @@ def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
 
 
 def _together(hint: Any, values: Mapping[str, Any]) -> Any:
-    if hint is Wishes:
+    if hint in (Wishes, StartWishes):
         return {name: value for name, value in values.items() if value is not None}
     return hint(**values)

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from ...prompts.other_tools.said import not_carried_over
 from ...prompts.template import is_template
+from ..recipes.reader import read_recipe
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import WithoutPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..terminal import error_console, out_console
+from ..vocabulary import planner_vocabulary, ways_by_category
 from .tables.results import MAX_TABLE_ROWS
 
 
@@ -27,6 +29,7 @@ def run_prompts(
     reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
+    num_images: int | None = None,
     as_json: bool = False,
 ) -> int:
     """Print the rows: a table, or an object a line, which is a prompt file again.
@@ -37,7 +40,7 @@ def run_prompts(
     Raises:
         InputError, PromptFileError: the source or an option is wrong.
     """
-    rows = itertools.islice(read_rows(source, texts, seed=seed, reading=reading), limit)
+    rows = itertools.islice(read_rows(source, texts, seed=seed, reading=reading, num_images=num_images), limit)
     numbers = None if only is None else Numbers(only)
     head = list(itertools.islice(rows, 2))
     alone = source is None and len(head) == 1
@@ -46,6 +49,26 @@ def run_prompts(
     if faulty:
         error_console().print(f"diptych: {faulty} of {total} rows cannot be rendered", soft_wrap=True)
     return 1 if faulty else 0
+
+
+def run_words(recipe: str, *, as_json: bool = False) -> None:
+    """Print the words that a recipe's planner knows, by what they say: the usual one, and other ways to say it.
+
+    Raises:
+        InputError, CheckpointError: there is no such recipe, or its planner cannot be read.
+    """
+    vocabulary = planner_vocabulary(read_recipe(recipe))
+    if vocabulary is None:
+        print(json.dumps({}) if as_json else f"recipe {recipe}: its planner takes any words")
+        return
+    said = ways_by_category(vocabulary)
+    if as_json:
+        print(json.dumps(said, ensure_ascii=False))
+        return
+    for category, phrases in said.items():
+        print(f"{category}:")
+        for phrase, ways in phrases.items():
+            print(f"  {phrase}" + (f" ({', '.join(ways)})" if ways else ""))
 
 
 def _print_json(tasks: Iterable[Task]) -> tuple[int, int]:

@@ -1,16 +1,13 @@
 """`diptych recipes`: which recipes there are, what one says, and whether this machine could carry it out."""
 
-import dataclasses
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ...engine.memory import parse_bytes
-from ...engine.stage import ModelKey
-from ...engine.values import Settings
-from ..recipes.reader import NO_MODEL, known_recipes, read_recipe
-from ..recipes.writer import checkpoint_name
+from ..recipes.reader import known_recipes, read_recipe
+from ..recipes.writer import recipe_text
 
 recipes = typer.Typer(
     help="List the recipes of the package; show one, or check it.", invoke_without_command=True
@@ -29,8 +26,9 @@ def run_list(context: typer.Context) -> None:
 def _list() -> None:
     for name in known_recipes():
         recipe = read_recipe(name)
-        print(f"{name:20}{recipe.summary}")
-        print(f"{'':20}{recipe.use}")
+        for head, text in ((name, recipe.summary), ("", recipe.use)):
+            if text or head:
+                print(f"{head:20}{text}".rstrip())
         print(f"{'':20}{' -> '.join(recipe.stages)}")
 
 
@@ -42,20 +40,13 @@ def run_list_by_name() -> None:
 
 @recipes.command("show")
 def run_show(recipe: RecipeArgument) -> None:
-    """Show what a recipe says: its models, their licences, its settings; loads nothing."""
+    """Show a recipe as a file that can be changed and read again: models, licences, settings; loads nothing."""
     read = read_recipe(recipe)
-    print(f"{read.name}: {read.summary}")
-    for what, text in (("good for", read.use), ("licence", read.licence)):
-        print(f"{what + ':':10}{text or 'not said'}")
-    print(f"{'size:':10}{read.width}x{read.height}")
-    print(f"{'settings:':10}{_said(settings_said(read.defaults))}")
-    for stage in read.stages.values():
-        print(f"\n[{stage.name}]")
-        models = {"model": stage.model, **stage.models}
-        for role, key in models.items():
-            print(f"  {role}: {_model(key)}")
-        if stage.settings:
-            print(f"  settings: {_said(stage.settings)}")
+    print(f"# Recipe {read.name}, {read.width}x{read.height} pixels: {' -> '.join(read.stages)}.")
+    if not read.licence:
+        print("# It does not say the licence of the weights.")
+    print(f"# To change it: diptych recipes show {recipe} > mine.toml; diptych recipes check mine.toml")
+    print(recipe_text(read), end="")
 
 
 @recipes.command("check")
@@ -114,21 +105,5 @@ def run_table() -> None:
         print(line)
 
 
-def settings_said(settings: Settings) -> dict[str, Any]:
-    """The settings that say something."""
-    return {name: value for name, value in dataclasses.asdict(settings).items() if value is not None}
-
-
 def _get(name: str) -> str:
     return f"hf download {name.replace('@', ' --revision ')}"
-
-
-def _model(key: ModelKey) -> str:
-    if key == NO_MODEL:
-        return "none"
-    part = f", part {key.part}" if key.part else ""
-    return f"{checkpoint_name(key.checkpoint)}{part} ({key.family}, {key.dtype})"
-
-
-def _said(values: Any) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in values.items())

@@ -24,6 +24,8 @@ from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
+from .front.streams import OutputLostError, forget_output
+from .notes import UnusedNotes, refuse_what_nothing_takes
 from .tables.results import MAX_TABLE_ROWS, results_table
 from .tables.stats import stats_table
 
@@ -42,6 +44,7 @@ def run_render(
     reading: ReadOptions | None = None,
     limit: int | None = None,
     only: str | None = None,
+    num_images: int | None = None,
     retry_failed: bool = False,
     fresh: bool = False,
     verify: bool = False,
@@ -58,6 +61,7 @@ def run_render(
         reading: how the source is read, and what becomes of variants in it.
         limit: only so many rows, from the first.
         only: only these rows, e.g. `17,40-60`.
+        num_images: pictures of each row that does not say itself how many.
         retry_failed: render rows that failed once more.
         fresh: render all rows once more; with `only`, those, and the others stay as they are.
         verify: read every file of the rows that are done whole, before it is relied on.
@@ -77,11 +81,14 @@ def run_render(
     swept = Sweep.parse(sweep) if sweep else None
     chosen = _seed(seed, source)
     anew = source is None and seed is None and not retry_failed
+    refuse_what_nothing_takes(wishes or {}, from_text=source is None)
     if source is None and retry_failed and seed is None:
         rows: Iterator[Row] = iter(failed_rows(out, text or ()))
     else:
-        rows = itertools.islice(read_rows(source, text, seed=chosen, reading=reading), limit)
-        rows = rows if swept is None else swept.rows(rows, seed=chosen, alone=len(text or ()) == 1)
+        read_so = read_rows(source, text, seed=chosen, reading=reading, num_images=num_images)
+        rows = itertools.islice(read_so, limit)
+        single = len(text or ()) * (num_images or 1) == 1
+        rows = rows if swept is None else swept.rows(rows, seed=chosen, alone=single)
     head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
     for line in filter(None, map(not_carried_over, head[:MOST_SAID])):
         error_console().print(f"diptych: {line}", soft_wrap=True)
@@ -92,7 +99,7 @@ def run_render(
     tasks = tasks_of(makes, rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
     run = _Run(pipe, out, read, again, swept, new_seed=chosen if anew else None)
-    return run.run(tasks, stats=stats, explain=explain)
+    return run.run(tasks, UnusedNotes(pipe.local, wishes or {}), stats=stats, explain=explain)
 
 
 def _source_of(source: str | None, head: Sequence[Row], out: Path, *, whole: bool) -> Source:
@@ -136,7 +143,7 @@ class _Run:
         self.shown: list[Record] = []
         self.new_seed = new_seed  # that was chosen for this run, and is to be shown
 
-    def run(self, tasks: Iterator[Task], *, stats: bool, explain: bool) -> int:
+    def run(self, tasks: Iterator[Task], unused: UnusedNotes, *, stats: bool, explain: bool) -> int:
         """Returns the exit status."""
         console, started, stop = error_console(), time.perf_counter(), Stop()
         try:
@@ -144,7 +151,7 @@ class _Run:
                 onlooker = Explanations(Stoppable(watch, stop)) if explain else None
                 tally = render_tasks(
                     self.pipe,
-                    tasks,
+                    unused.of(tasks, console),
                     self.out,
                     source=self.source,
                     again=self.again,
@@ -161,7 +168,13 @@ class _Run:
         if stats:
             seconds = time.perf_counter() - started
             console.print(stats_table(self.pipe.log, seconds, tally.done))
-        self._report(tally)
+        grids = self.sweep.write_grids(self.out, tally.placed) if self.sweep else ()
+        try:
+            self._report(tally, grids)
+        except OutputLostError as error:
+            if not error.unread:
+                raise
+            forget_output()  # the pictures are made, and whoever read the table has seen enough
         if tally.all_done:
             return 0
         failed = f"{tally.failed + tally.failed_before} of {tally.rows} rows failed"
@@ -182,7 +195,7 @@ class _Run:
             return f"what was finished is in {self.out}; {command} goes on from there"
         return f"no row was finished yet; {command} begins again"
 
-    def _report(self, tally: Tally) -> None:
+    def _report(self, tally: Tally, grids: Sequence[str]) -> None:
         results = out_console()
         if self.shown:
             rows = sorted(self.shown, key=lambda record: record.row)
@@ -193,7 +206,7 @@ class _Run:
             results.print(f"seed:          {self.new_seed} (with --seed, the same again)", soft_wrap=True)
         if (self.out / SHEET).exists():
             results.print(f"contact sheet: {self.out / SHEET}", soft_wrap=True)
-        for name in self.sweep.write_grids(self.out, tally.placed) if self.sweep else ():
+        for name in grids:
             results.print(f"sweep:         {self.out / name}", soft_wrap=True)
         results.print(f"gallery:       {self.out / GALLERY}", soft_wrap=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...engine.errors import Cancelled, InputError
-from ..files import write_atomically
+from ..files import is_file, write_atomically
 from ..rendering.provenance.rerender import History, PipeMaker, pipe_of, rerender
 from ..rendering.stop import Stop, Stoppable
 from ..terminal import error_console, out_console, progress
@@ -58,7 +58,7 @@ def _targets(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
     if len(set(targets.values())) < len(targets):
         raise InputError(f"{out}: two of the pictures have the same name: make them again one by one")
     for path, target in targets.items():
-        if target.exists() and path.exists() and target.samefile(path):
+        if is_file(target) and is_file(path) and target.samefile(path):
             raise InputError(f"{target}: is the picture itself: name another folder with -o")
     return targets
 

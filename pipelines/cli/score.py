@@ -28,7 +28,8 @@ Line = dict[str, Any]
 
 def score(
     pictures: Annotated[
-        list[Path], typer.Argument(help="Pictures, folders of them, or a .csv or .tsv of pictures and prompts.")
+        list[Path],
+        typer.Argument(help="Pictures, folders, patterns as *.png; a .csv or .tsv of pictures and prompts."),
     ],
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", help="What they should show, if the files do not say.")
@@ -99,6 +100,7 @@ def run_score(
             raise InputError(result.reason)
         else:
             refused(InputError(f"{file.path}: {result.stage}: {result.reason}"))
+    refused.sum_up(len(files))
     return 1 if refused.count else 0
 
 
@@ -117,6 +119,13 @@ class Refusals:
         self.count += 1
         line = "".join(character if character.isprintable() else "?" for character in str(error))
         error_console().print(f"diptych: {line}", soft_wrap=True)
+
+    def sum_up(self, total: int) -> None:
+        """Says how many there were, if any."""
+        from ..terminal import error_console
+
+        if self.count:
+            error_console().print(f"diptych: {self.count} of {total} pictures failed", soft_wrap=True)
 
 
 def line_of(path: Path, judged: "Judged", policy: "Policy") -> Line:
@@ -140,12 +149,13 @@ def line_of(path: Path, judged: "Judged", policy: "Policy") -> Line:
 
 
 def _opened(file: "PictureFile") -> "tuple[PIL.Image.Image, str]":
+    from ..picture_judge import JUDGED_SIDE
     from ..pictures.pixels import rgb_of
     from ..rendering.rows.picture_files import prompt_in
 
     if file.fault is not None:
         raise InputError(file.fault)
-    image = rgb_of(file.path)
+    image = rgb_of(file.path, most=JUDGED_SIDE)
     return image, file.prompt or prompt_in(file.path)
 
 

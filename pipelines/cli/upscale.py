@@ -1,13 +1,17 @@
 """`diptych upscale`: finished pictures, enlarged into a folder. Imports nothing heavy."""
 
+import collections
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...engine.errors import InputError
+from ...engine.errors import Cancelled, DiptychError, InputError
 from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption
+from .score import Refusals
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -19,7 +23,10 @@ CHUNK = "diptych-upscale"
 
 
 def upscale(
-    images: Annotated[list[Path], typer.Argument(help="Pictures: PNG, JPEG, WebP.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures (PNG, JPEG, WebP), folders of them, or patterns as *.png."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the enlarged pictures.")] = Path(
         "upscaled"
     ),
@@ -30,40 +37,95 @@ def upscale(
     strength: Annotated[
         float | None, typer.Option(help="How much is repainted, 0 (plain) to 1; default: as the recipe says.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     seed: SeedOption = 0,
     recipe: RecipeOption = "pocket",
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:
-    """Enlarge pictures two or four times, tile by tile, checked by the captioner."""
-    from ..files import prepare_folder, write_atomically
-    from ..pictures.pixels import alpha_of, upright
-    from ..terminal import error_console, out_console, progress
-    from ..upscale import Upscale
+    """Enlarge pictures two or four times, tile by tile, checked by the captioner; one after the other."""
+    from ...engine.values import Request
+    from ..files import prepare_folder
+    from ..pictures.pixels import alpha_of
+    from ..rendering.rows.picture_files import pictures_of
+    from ..terminal import error_console, progress
+    from ..upscale import Upscale, upscale_stage
 
-    names = [out / f"{path.stem}-x{scale}.png" for path in images]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{name}: two pictures would get this name: enlarge them into two folders")
-    opened = [upright(path) for path in images]
-    prepare_folder(out)
+    if prompt is not None:
+        Request(prompt=prompt)  # raises for one that nothing can be painted of
+    files = pictures_of(images)
+    names = _names(files, out, scale)
+    if len(files) == 1:
+        _opened(files[0], scale)  # a slip is found before models are loaded
     pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
-    pictures = [
-        _known(pipe, path, image, seed=seed) if prompt is None else image
-        for path, image in zip(images, opened, strict=True)
-    ]
-    failed = 0
-    with progress(error_console(), len(images)) as watch:
-        for path, name, picture, image in zip(images, names, pictures, opened, strict=True):
-            result = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
-            for outcome in result.outcomes:
-                write_atomically(name, _png(outcome, path, scale, alpha_of(image)))
-                out_console().print(f"{name}: {_line(outcome)}", soft_wrap=True)
-            for failure in result.failures:
-                failed += 1
-                error_console().print(f"diptych: {path}: {failure.stage}: {failure.reason}", soft_wrap=True)
+    upscale_stage(pipe, {"scale": scale} | ({} if strength is None else {"strength": strength}))
+    prepare_folder(out)
+    refused = Refusals(alone=len(files) == 1)
+    with progress(error_console(), len(files)) as watch:
+        for path, name in zip(files, names, strict=True):
+            try:
+                image = _opened(path, scale)
+                picture = _known(pipe, path, image, seed=seed) if prompt is None else image
+                made = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
+                _write(made.outcomes[0], path, name, scale, alpha=alpha_of(image), as_json=as_json)
+            except Cancelled:
+                raise
+            except (DiptychError, OSError) as error:
+                refused(InputError(_with_name(path, error)))
             watch.on_row()
-    raise typer.Exit(1 if failed else 0)
+    refused.sum_up(len(files))
+    raise typer.Exit(1 if refused.count else 0)
+
+
+def _names(files: Sequence[Path], out: Path, scale: int) -> list[Path]:
+    """What the enlarged pictures are called."""
+    from ..files import fitting_name
+
+    names = [out / fitting_name(path.stem, f"-x{scale}.png") for path in files]
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            raise InputError(f"{name}: two pictures would get this name: enlarge them into two folders")
+    return names
+
+
+def _opened(path: Path, scale: int) -> "PIL.Image.Image":
+    from ..pictures.pixels import upright
+    from ..upscale import check_size
+
+    image = upright(path)
+    check_size(str(path), image.height, image.width, scale)
+    return image
+
+
+def _with_name(path: Path, error: Exception) -> str:
+    """What is wrong, with the picture's name, if it is not said."""
+    said = (
+        f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    )
+    return said if str(path) in said else f"{path}: {said}"
+
+
+def _write(
+    outcome: "Outcome",
+    path: Path,
+    name: Path,
+    scale: int,
+    *,
+    alpha: "PIL.Image.Image | None",
+    as_json: bool,
+) -> None:
+    """Write a picture, as transparent as its source was, and say so."""
+    from ..files import write_atomically
+    from ..terminal import out_console
+
+    said = _said(outcome, path, scale)
+    write_atomically(name, _png(outcome, said, alpha))
+    if as_json:
+        size = {"width": outcome.image.width, "height": outcome.image.height}
+        print(json.dumps({"picture": str(path), "enlarged": str(name), **size, **said}))
+        sys.stdout.flush()
+    else:
+        out_console().print(f"{name}: {_line(outcome)}", soft_wrap=True)
 
 
 def _known(pipe: "Upscale", path: Path, image: "PIL.Image.Image", *, seed: int) -> "Picture | PIL.Image.Image":
@@ -91,17 +153,13 @@ def _line(outcome: "Outcome") -> str:
     return f"{line}, not drawn: {said(outcome.left_out)}" if outcome.left_out else line
 
 
-def _png(outcome: "Outcome", source: Path, scale: int, alpha: "PIL.Image.Image | None") -> bytes:
-    """The picture as a PNG file that says what it was made of, as transparent as its source was."""
+def _said(outcome: "Outcome", source: Path, scale: int) -> dict[str, Any]:
+    """What the picture was made of and what the captioner says to it: plain values."""
     import hashlib
 
-    import PIL.PngImagePlugin
-
-    from ..files import png_bytes
-    from ..pictures.pixels import see_through
     from ..rendering.output.record import fact_line
 
-    said = {
+    return {
         "source": source.name,
         "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
         "scale": scale,
@@ -113,6 +171,15 @@ def _png(outcome: "Outcome", source: Path, scale: int, alpha: "PIL.Image.Image |
         "facts": [fact_line(answer) for answer in outcome.verdict.answers],
         "left_out": [span.text for span in outcome.left_out],
     }
+
+
+def _png(outcome: "Outcome", said: dict[str, Any], alpha: "PIL.Image.Image | None") -> bytes:
+    """The picture as a PNG file that says what it was made of."""
+    import PIL.PngImagePlugin
+
+    from ..files import png_bytes
+    from ..pictures.pixels import see_through
+
     chunks = PIL.PngImagePlugin.PngInfo()
     chunks.add_text(CHUNK, json.dumps(said))
     image = outcome.image if alpha is None else see_through(outcome.image, alpha)

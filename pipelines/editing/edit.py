@@ -17,9 +17,9 @@ from ...engine.language.closed_vocabulary.known_words import read_words
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts
 from ...engine.language.words.content import plain_words
+from ...engine.messages import shown
 from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
-from ...engine.values.setting import shown
 from ...engine.values.start import Start, Wording
 from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out

@@ -4,8 +4,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.values import Outcome
-from ...engine.values.setting import shown, whole_number
+from ...engine.values.setting import whole_number
 from ...engine.values.start import Start, Wording
 from ..pictures.pixels import AnyPicture, mask_of, rgb_of
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.randomness import RowKey, derive_seed, random_subset
 from ...engine.values import Outcome, Request
-from ...engine.values.setting import shown
 from ...engine.values.start import check_share
 from ..calls.call import Call
 from ..calls.keywords import CallOptions, RequestOptions

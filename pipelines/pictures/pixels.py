@@ -22,16 +22,47 @@ if TYPE_CHECKING:
 
 AnyPicture: TypeAlias = Union["PIL.Image.Image", "np.ndarray", "torch.Tensor", str, Path, bytes]
 _ORIENTATION = 0x0112  # of EXIF
+_STRIP = 32  # rows of a smaller copy that are made at a time
 _UNKNOWN_WHITE = {"I": "32-bit whole numbers", "F": "numbers with a point"}
 
 
-def rgb_of(given: AnyPicture) -> "PIL.Image.Image":
+def rgb_of(given: AnyPicture, *, most: int | None = None) -> "PIL.Image.Image":
     """The picture in RGB, upright, 8 bits a colour, transparency on white.
+
+    Args:
+        most: of a larger file, in pixels a side, a smaller copy will do; it takes far less memory.
 
     Raises:
         InputError: it cannot be read, is no picture, or is larger than `MAX_SIDE` on a side.
     """
+    if most is not None and isinstance(given, str | Path):
+        with opened(Path(given)) as image:
+            if max(image.size) > most:
+                return _reduced(image, most, str(given))
     return _on_white(upright(given))
+
+
+def _reduced(image: "PIL.Image.Image", most: int, name: str) -> "PIL.Image.Image":
+    """A copy with at most so many pixels a side: each of its pixels is the mean of a square of the picture's.
+    Made strip by strip, so that beside the decoded picture hardly anything is in memory."""
+    import PIL.Image
+    import PIL.ImageOps
+
+    image.draft("RGB", (most, most))  # JPEG files are decoded at a half, a quarter or an eighth of their size
+    _refuse_unknown_white(image, name)
+    turn = image.getexif()
+    factor = -(-max(image.size) // most)
+    width, height = (-(-side // factor) for side in image.size)
+    small = PIL.Image.new("RGB", (width, height))
+    for top in range(0, height, _STRIP):
+        rows = (top * factor, min((top + _STRIP) * factor, image.height))
+        strip = image.crop((0, rows[0], image.width, rows[1]))
+        strip = _on_white(_eight_bits(strip) if strip.mode.startswith("I;16") else strip)
+        small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top))
+    if _ORIENTATION in turn:
+        small.info["exif"] = turn.tobytes()  # which says what is up
+        small = PIL.ImageOps.exif_transpose(small)
+    return small
 
 
 def mask_of(given: AnyPicture) -> "PIL.Image.Image":
@@ -98,13 +129,17 @@ def upright(given: AnyPicture) -> "PIL.Image.Image":
 def _turned(image: "PIL.Image.Image", name: str) -> "PIL.Image.Image":
     import PIL.ImageOps
 
-    if image.mode in _UNKNOWN_WHITE:
-        what = f"{name}: is of {_UNKNOWN_WHITE[image.mode]} (mode {image.mode})"
-        raise InputError(f"{what}, which do not say what white is: convert it to RGB first")
+    _refuse_unknown_white(image, name)
     image.load()
     image = _eight_bits(image) if image.mode.startswith("I;16") else image
     turn = image.getexif().get(_ORIENTATION, 1)
     return image if turn == 1 else PIL.ImageOps.exif_transpose(image)
+
+
+def _refuse_unknown_white(image: "PIL.Image.Image", name: str) -> None:
+    if image.mode in _UNKNOWN_WHITE:
+        what = f"{name}: is of {_UNKNOWN_WHITE[image.mode]} (mode {image.mode})"
+        raise InputError(f"{what}, which do not say what white is: convert it to RGB first")
 
 
 def _eight_bits(image: "PIL.Image.Image") -> "PIL.Image.Image":

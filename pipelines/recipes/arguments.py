@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from ...engine.errors import InputError
-from ...engine.messages import did_you_mean
-from ...engine.values.setting import Setting, shown
+from ...engine.messages import did_you_mean, shown
+from ...engine.values.setting import Setting
 
 _WORDS: dict[Any, str] = {
     int: "a whole number",

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import InputError
-from ...engine.messages import did_you_mean
+from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
-from ...engine.values.setting import declared, meant, number, shown
+from ...engine.values.setting import declared, meant, number
 from .toml_file import MOST_DEPTH, path_of, read_toml
 
 RECIPES = Path(__file__).parent

@@ -22,6 +22,14 @@ def recipe_table(recipe: Recipe) -> dict[str, Any]:
     }
 
 
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe as a TOML file that can be read again, and changed."""
+    import tomli_w
+
+    table = {name: value for name, value in recipe_table(recipe).items() if value not in ("", {})}
+    return tomli_w.dumps(table)
+
+
 def checkpoint_name(checkpoint: str) -> str:
     """How a recipe names a checkpoint that `reader.resolve_checkpoint` found."""
     return short_name(Path(checkpoint)) or checkpoint

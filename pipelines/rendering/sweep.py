@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.randomness import derive_seed
 from ...prompts.row import Row
-from ...prompts.settings import COLUMNS, FieldError, plain_name, setting, shown
+from ...prompts.settings import COLUMNS, FieldError, plain_name, setting
 from ..files import RESULTS, opened, write_atomically
 from ..pictures.pixels import rgb_of
 from ..sheets.grid import Labels, grid
@@ -153,6 +154,8 @@ def _axis(text: str) -> Axis:
         found = [setting(name, value, called=called) for value in values]
     except FieldError as error:
         raise InputError(f"--sweep {error}") from None
+    if None in found:
+        raise InputError(f"--sweep {called} = -1: is any seed: name those that are to be gone through")
     return Axis(name, called, tuple(dict.fromkeys(found)))
 
 

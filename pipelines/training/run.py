@@ -58,8 +58,7 @@ def run_training(
         threads: of the CPU.
         seed: in place of the config's.
         beginning: a folder of shipped weights to start from, or "pocket" for the package's own.
-        base: of `lora`: the folder of the diffusers pipeline to fine-tune.
-        rank: of `lora`, in place of what the config says.
+        base, rank: of `lora`: the folder of the diffusers pipeline to fine-tune; in place of the config's.
         into: where `ship` puts the models; the package's own weights, if not given.
         minutes: of each model, in place of any number of steps.
         workers: processes that make batches ready, for each model; 0 for none beside the training itself.
@@ -77,6 +76,7 @@ def run_training(
     lasting = Lasting(steps=steps, minutes=minutes, workers=workers)
     _check(what, data=data, beginning=beginning, base=base, rank=rank, into=into, together=together)
     _check_how(what, lasting, data=data, cache=cache, art=art)
+    _check_used(what, lasting, config=config, threads=threads, seed=seed, start_from=beginning, cache=cache)
     quiet_libraries()
     if what == "art":
         return _make_art_ready(out, art)
@@ -210,6 +210,16 @@ def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool, art: ArtS
         raise InputError(f"train {what}: a folder's pictures are kept in any case: leave --cache out")
     if cache and what in WITHOUT_KEPT_PICTURES:
         raise InputError(f"train {what}: takes none of the pictures that --cache keeps: leave it out")
+
+
+def _check_used(what: str, lasting: Lasting, **options: object) -> None:
+    """Raises `InputError` for an option that would be passed over, for nothing is trained."""
+    if what not in ("art", "ship"):
+        return
+    given = {name: value for name, value in {**vars(lasting), **options}.items() if value}
+    used = ("config", "seed") if what == "ship" else ()
+    if unused := [f"--{name.replace('_', '-')}" for name in given if name not in used]:
+        raise InputError(f"train {what}: has no use for {', '.join(unused)}: leave that out")
 
 
 def _beginning(name: str | None, what: str) -> Path | None:

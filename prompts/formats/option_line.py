@@ -11,9 +11,10 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from ...engine.messages import shown
 from ..entry import Place, rows_of
 from ..row import Row
-from ..settings import KNOWN_NAMES, FieldError, nearest_name, plain_name, shown
+from ..settings import KNOWN_NAMES, FieldError, nearest_name, plain_name
 
 _OTHERS = (
     *(

@@ -12,12 +12,12 @@ The file is walked with a `Cursor`, which holds one entry at a time.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol
 
-from ...engine.messages import nearest
+from ...engine.messages import nearest, shown
 from ..entry import Place, defaults_of, rows_of
 from ..other_tools.known import SWARM, said_in_file
 from ..other_tools.said import ToolError
 from ..row import Row
-from ..settings import KNOWN_NAMES, FieldError, Fields, has_prompt, plain_name, refuse_misspelt, shown
+from ..settings import KNOWN_NAMES, FieldError, Fields, has_prompt, plain_name, refuse_misspelt
 
 _ABOUT = frozenset(  # names of text that is about a file, not a row of it
     plain_name(name)

@@ -16,9 +16,9 @@ from typing import Literal
 
 import yaml
 
+from ...engine.messages import shown
 from ..entry import Place
 from ..row import PromptFileError, Row
-from ..settings import shown
 from ..text import Text
 from .structure import read_structure
 

@@ -15,7 +15,7 @@ from diptych.engine.models.registry import Registry
 from diptych.engine.runner import shape_of
 from diptych.engine.stage import ModelKey, NoProgress, RunContext
 from diptych.engine.stages.painting.paint import paint_stages, token_stages
-from diptych.engine.values import Draft, Picture
+from diptych.engine.values import Draft, Picture, Plan
 
 from .painting import (
     CALLS,
@@ -225,6 +225,25 @@ def test_a_scheduler_is_chosen_by_name(twin: Twin) -> None:
     (reason,) = painted(paint_stages(model=key(folder), scheduler="EulerDiscreteSheduler"), [plan("SD 1.5")])
     near = "did you mean EulerDiscreteScheduler?"
     assert reason == f"scheduler 'EulerDiscreteSheduler' is not one of diffusers: {near}"
+
+
+def test_a_request_names_a_scheduler_of_its_own_and_a_wrong_one_fails_alone(twin: Twin) -> None:
+    folder = twin(stable_diffusion)
+    (wanted,) = pictures(
+        paint_stages(model=key(folder), scheduler="DPMSolverMultistepScheduler"), [plan("SD 1.5")]
+    )
+    names = ["DPMSolverMultistep", None, "Eulre", "FlowMatchEulerDiscreteScheduler"]
+    rows = [with_scheduler(plan("SD 1.5"), name) for name in names]
+    chosen, own, misspelt, unfit = painted(paint_stages(model=key(folder)), rows)
+    assert (chosen.pixels - wanted.float()).abs().max() <= 1
+    assert (own.pixels.float() - wanted).abs().max() > 1
+    assert "scheduler 'Eulre' is not one of diffusers" in misspelt
+    assert "FlowMatchEulerDiscreteScheduler does not fit this checkpoint: choose one of" in unfit
+
+
+def with_scheduler(plan: Plan, name: str | None) -> Plan:
+    settings = dataclasses.replace(plan.request.settings, scheduler=name)
+    return dataclasses.replace(plan, request=dataclasses.replace(plan.request, settings=settings))
 
 
 def test_arguments_of_the_librarys_call_can_be_set(twin: Twin) -> None:

@@ -86,3 +86,14 @@ def test_a_preview_is_enlarged_pixel_by_pixel() -> None:
     data = output.preview_bytes(PIL.Image.new("RGB", (48, 24), "red"))
     with PIL.Image.open(io.BytesIO(data)) as image:
         assert image.size == (256, 128)
+
+
+def test_names_fit_and_long_ones_stay_apart(tmp_path: Path) -> None:
+    assert output.fitting_name("boat", "-x2.png") == "boat-x2.png"
+    long = [output.fitting_name("\u00fc" * 300 + end, "-x2.png") for end in "ab"]
+    assert len(set(long)) == 2
+    for name in long:
+        assert len(name.encode()) <= 255 and name.endswith("-x2.png")
+        output.write_atomically(tmp_path / name, b"x")
+        assert (tmp_path / name).read_bytes() == b"x"
+    assert len(list(tmp_path.iterdir())) == 2

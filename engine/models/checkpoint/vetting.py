@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError
-from ...values.setting import shown
+from ...messages import shown
 from .bounded import Unfit, is_file, parse_bounded, read_bounded, tables_in
 from .hub import in_same_repository
 

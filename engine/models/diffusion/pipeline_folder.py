@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
-from ...messages import did_you_mean, first_line, nearest
+from ...messages import did_you_mean, first_line, nearest, shown
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
 from .lora import Loras, merge_loras
@@ -67,23 +67,14 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
     """A scheduler of its own for each call, which keeps the state of a run.
 
     Args:
-        name: of the library's class; the checkpoint's own, if empty.
+        name: of the library's class, with or without `Scheduler` at its end; the checkpoint's own, if empty.
         settings: what differs from the checkpoint's configuration of its scheduler.
 
     Raises:
         InputError: there is no such scheduler, or it takes no such setting.
     """
-    import diffusers
-
     own = part.pipeline.scheduler
-    kind = type(own)
-    if name:
-        known = [each for each in dir(diffusers) if each.endswith("Scheduler")]
-        if name not in known:
-            near = nearest(name, known)
-            hint = f": did you mean {near}?" if near else ""
-            raise InputError(f"scheduler {name!r} is not one of diffusers{hint}")
-        kind = getattr(diffusers, name)
+    kind = _scheduler_class(name, own) if name else type(own)
     known = list(inspect.signature(kind.__init__).parameters)[1:]
     for each in settings or ():
         if each not in known:
@@ -92,6 +83,26 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
         return kind.from_config(own.config, **(settings or {}))
     except (TypeError, ValueError, ImportError) as error:
         raise InputError(f"scheduler {kind.__name__}: {first_line(error)}") from None
+
+
+def _scheduler_class(name: str, own: Any) -> Any:
+    """The class of this name, if the checkpoint's own scheduler can give way to it.
+
+    Raises:
+        InputError: it cannot, or there is none.
+    """
+    import diffusers
+
+    names = {each.lower(): each for each in dir(diffusers) if each.endswith("Scheduler")}
+    found = names.get(name.lower()) or names.get(f"{name.lower()}scheduler")
+    if found is None:
+        near = nearest(name, names.values())
+        hint = f": did you mean {near}?" if near else ""
+        raise InputError(f"scheduler {shown(name)} is not one of diffusers{hint}")
+    fitting = sorted({each.__name__ for each in own.compatibles} | {type(own).__name__})
+    if len(fitting) > 1 and found not in fitting:
+        raise InputError(f"scheduler {found} does not fit this checkpoint: choose one of {', '.join(fitting)}")
+    return getattr(diffusers, found)
 
 
 def _pipeline_class(folder: Path) -> Any:

@@ -27,6 +27,7 @@ class DraftStage:
     """
 
     name = "draft"
+    reads = ("temperature", "top_k", "top_p", "draft_guidance_scale")
     takes = Plan
     gives = Draft
     token_by_token = True  # its steps are short, see `guards.threads`

@@ -19,14 +19,22 @@ import torch
 from ...errors import InputError
 from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
-from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
-from .pipeline_call import CallSettings, PipelineCall, check_row, in_bytes, init_image, keys_of, within_mask
+from .pipeline_call import (
+    PIPELINE_SETTINGS,
+    CallSettings,
+    PipelineCall,
+    check_row,
+    in_bytes,
+    init_image,
+    keys_of,
+    within_mask,
+)
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -78,6 +86,7 @@ class EncodeStage:
     """Plan or Draft to Conditioned: each row alone, so that no row is padded to the length of others."""
 
     name = "encode"
+    reads = PIPELINE_SETTINGS
     gives = Conditioned
 
     def __init__(self, model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type) -> None:
@@ -94,7 +103,6 @@ class EncodeStage:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
         part = models[self._encoders]
         check_row(0, _unconditioned(value), part, self._call)
-        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)
 
     def run(self, batch: Sequence[Plan | Draft], models: Models, context: RunContext) -> list[Conditioned]:
         """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
@@ -102,7 +110,6 @@ class EncodeStage:
         rows = [_unconditioned(value) for value in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
-        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)  # is there such a one?
         known: dict[tuple[str, str], tuple[object, ...]] = {}
         for i, row in enumerate(rows):
             said = (row.plan.prompt, row.plan.request.negative_prompt)
@@ -160,7 +167,7 @@ class DenoiseStage:
             [row.encoded for row in batch],
             call.call(part.family, batch),
             generators=generators(keys, self.name),
-            scheduler=new_scheduler(part, call.scheduler, call.scheduler_config),
+            scheduler=call.new_scheduler(part, batch[0].plan),
             on_step=context.step,
             start=start,
         )

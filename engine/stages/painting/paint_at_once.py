@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
-from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
 from .conditioned import Conditioned
-from .pipeline_call import PipelineCall, check_row, in_bytes
+from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -28,6 +27,7 @@ class PaintAtOnceStage:
         text, denoiser, vae: the parts of a pipeline.
     """
 
+    reads = PIPELINE_SETTINGS
     takes = Plan
     gives = Picture
 
@@ -56,7 +56,6 @@ class PaintAtOnceStage:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
         part = models[self.uses[0]]
         check_row(0, Conditioned(plan=plan, encoded=()), part, self._call)
-        new_scheduler(part, self._call.scheduler, self._call.scheduler_config)
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the pipeline does not paint."""
@@ -71,7 +70,7 @@ class PaintAtOnceStage:
             shades = part.paint(
                 self._call.call(part.family, [row]),
                 generator=generator,
-                scheduler=new_scheduler(part, self._call.scheduler, self._call.scheduler_config),
+                scheduler=self._call.new_scheduler(part, row.plan),
                 on_step=context.step,
             )
             context.of_rows([i]).check("pixels", finite_rows(shades[None]).tolist())

@@ -3,13 +3,14 @@
 import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import torch
 
 from ...errors import InputError, RowError
 from ...messages import did_you_mean
 from ...models.diffusion.pipeline_families import Family
+from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
 from ...stage import ModelKey
 from ...values import Plan
@@ -31,13 +32,17 @@ class CallSettings(TypedDict, total=False):
     tile_above: Annotated[int, Setting("Larger pictures are decoded in tiles.", low=64, high=65536)]
 
 
+PIPELINE_SETTINGS = ("num_inference_steps", "guidance_scale", "negative_prompt", "scheduler")
+"""Settings of requests that a pipeline is called with."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineCall:
     """How a pipeline is called.
 
     Args:
         name: of the stage that denoises.
-        scheduler: a scheduler class of diffusers; the checkpoint's own, if empty.
+        scheduler: a scheduler class of diffusers, for requests that name none; the checkpoint's own, if empty.
         scheduler_config: what differs from the checkpoint's configuration of its scheduler.
         arguments: of the library's call, for what requests say nothing of (`max_sequence_length`, …).
         strength: of repainting, 0 to 1; `None` where nothing is repainted.
@@ -60,6 +65,16 @@ class PipelineCall:
         if self.strength is None or start is None or start.picture is None:
             return self.strength
         return start.strength
+
+    def new_scheduler(self, part: "PipelinePart", plan: Plan) -> Any:
+        """A scheduler of this call's own: the request's, the recipe's or the checkpoint's.
+
+        Raises:
+            InputError: there is no such one, or it does not fit the checkpoint.
+        """
+        if wished := plan.request.settings.scheduler:
+            return new_scheduler(part, wished)
+        return new_scheduler(part, self.scheduler, self.scheduler_config)
 
     def call(self, family: Family, rows: Sequence[Conditioned]) -> dict[str, object]:
         """Arguments of the library's call for rows of one size, steps and guidance."""
@@ -113,6 +128,10 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
         )
     if most and max(height, width) > most:
         raise RowError(index, f"{width}x{height} pixels: this {name} paints at most {most} on a side")
+    try:
+        call.new_scheduler(part, row.plan)
+    except InputError as error:
+        raise RowError(index, str(error)) from None
     if call.tokens:
         _check_tokens(index, row, part)
     _check_arguments(part, call)

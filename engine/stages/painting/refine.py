@@ -8,6 +8,7 @@ import torch
 from ...diffusion.denoising import denoise, even_sigmas, guidance_interval, guided
 from ...diffusion.step_cache import StepCache
 from ...errors import InputError, RowError
+from ...messages import shown
 from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
@@ -34,6 +35,7 @@ class RefineStage:
     """
 
     name = "refine"
+    reads = ("num_inference_steps", "guidance_scale", "negative_prompt")
     takes = Draft
     gives = Picture
 
@@ -173,7 +175,17 @@ def _check(index: int, draft: Draft, model: PreviewRefiner) -> None:
         )
     height, width = draft.plan.request.height, draft.plan.request.width
     if (height, width) != (model.side, model.side):
-        raise RowError(index, f"{width}x{height} pixels: this refiner paints {model.side}x{model.side}")
+        raise RowError(
+            index,
+            f"{width}x{height} pixels: this refiner paints {model.side}x{model.side} and no other size: leave"
+            " the size out, and enlarge what comes of it (upscale)",
+        )
+    if draft.plan.request.settings.scheduler:
+        raise RowError(
+            index,
+            f"scheduler = {shown(draft.plan.request.settings.scheduler)}: this refiner has one of its own and"
+            " takes no other: leave it out",
+        )
     rows, columns = draft.grid
     if rows * width != columns * height:
         raise RowError(

@@ -18,6 +18,8 @@ from ...language.closed_vocabulary.wish import Said, Thing, Wish
 from ...language.closed_vocabulary.wish_reader import wish_of
 from ...language.closed_vocabulary.wording import asked_wording, facts_of, only_wording
 from ...language.closed_vocabulary.wording import wordings as wordings_of
+from ...language.words.content import plain_words
+from ...messages import nearest, shown
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -26,6 +28,8 @@ from ...values import Plan, Request
 STAGE = "plan"  # of the draws
 WORDING_TOKENS = 96  # of the longest wording, and what stands around it
 _SHOWN = 60  # characters of a prompt in a message
+_WORDS_COMPARED = 50  # of a prompt that names nothing
+_SLIP = 0.7  # how alike a word must be to be a hint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,9 +133,19 @@ def _plain_kind(wish: Wish, vocabulary: Vocabulary) -> str:
 
 def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
     """Why nothing can be drawn of a prompt, and what can be drawn."""
-    short = prompt if len(prompt) <= _SHOWN else f"{prompt[: _SHOWN - 3]}..."
+    said = shown(prompt, most=_SHOWN)
     return (
-        f"{short!r} names nothing that this planner knows. Things: {', '.join(vocabulary.kinds)};"
+        f"{said} names nothing that this planner knows{_near(prompt, vocabulary)}."
+        f" Things: {', '.join(vocabulary.kinds)};"
         f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
-        f" styles: {', '.join(vocabulary.styles)}"
+        f" styles: {', '.join(vocabulary.styles)}. `diptych prompts --words` lists all words"
     )
+
+
+def _near(prompt: str, vocabulary: Vocabulary) -> str:
+    """A hint at the thing that a prompt may have meant: the one whose name is most like one of its words."""
+    things = [word for word, term in vocabulary.single_words.items() if term.category == "kind"]
+    for word in plain_words(prompt)[:_WORDS_COMPARED]:
+        if word not in things and (near := nearest(word, things, cutoff=_SLIP)):
+            return f" ({shown(word)}: did you mean {near!r}?)"
+    return ""

@@ -9,6 +9,8 @@ from rich.text import Text
 from ...rendering.output.record import Record
 
 MAX_TABLE_ROWS = 200
+FEW = 10  # rows, of which errors are shown whole
+MOST_OF_ERROR, MOST_OF_TEXT = 800, 200  # characters
 
 
 def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
@@ -23,7 +25,8 @@ def results_table(records: Sequence[Record], *, more: int = 0) -> Table:
         if record.unjudged:
             seen, score = _seen(record), Text("not judged", style="dim")
         elif record.score is None:
-            seen, score = Text(_short(record.error or ""), style="red"), Text("failed", style="red")
+            most = MOST_OF_ERROR if len(records) <= FEW else MOST_OF_TEXT
+            seen, score = Text(_short(record.error or "", most), style="red"), Text("failed", style="red")
         else:
             seen, score = _seen(record), _score(record)
         table.add_row(str(record.row), Text(_short(record.prompt)), seen, score)
@@ -44,6 +47,6 @@ def _score(record: Record) -> Text:
     return Text(f"{record.score:.2f}", style="green" if record.accepted else "yellow")
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = MOST_OF_TEXT) -> str:
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return plain if len(plain) <= 200 else plain[:197] + "..."
+    return plain if len(plain) <= most else f"{plain[: most - 3]}..."

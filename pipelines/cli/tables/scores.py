@@ -8,7 +8,7 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from ...terminal import error_console, out_console, progress
+from ...terminal import out_console, progress_of_several
 from .results import MAX_TABLE_ROWS
 
 
@@ -27,9 +27,7 @@ class ScoreTable:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        console = error_console()
-        if console.is_terminal and self._total > 1:
-            self.watch = self._stack.enter_context(progress(console, self._total))
+        self.watch = self._stack.enter_context(progress_of_several(self._total))
         return self
 
     def __exit__(

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from ....engine.loop import Policy
+from ....engine.messages import shown
 from ....engine.values import Failure, Outcome, Request
-from ....engine.values.setting import shown
 from ...files import picture_name, preview_name
 from ..schema import SchemaError, fit, parse_json
 from .lines import CandidateLine, FactLine, candidate_lines, fact_line

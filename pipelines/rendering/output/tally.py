@@ -3,7 +3,7 @@
 import dataclasses
 from collections import defaultdict
 
-from ....engine.values.setting import shown
+from ....engine.messages import shown
 from .record import Record
 
 _MOST_THERE = 5

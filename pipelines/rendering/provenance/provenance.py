@@ -12,8 +12,8 @@ from typing import cast
 import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
+from ....engine.messages import shown
 from ....engine.values import Outcome, Plan, Request
-from ....engine.values.setting import shown
 from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import PIL.Image
 
 from ....engine.errors import InputError
-from ....engine.messages import first_line
+from ....engine.messages import first_line, shown
 from ....engine.values.fact import Fact, FactKind, Span
 from ....engine.values.request import MAX_SIDE
-from ....engine.values.setting import shown
 from ....engine.values.start import Start, Wording
 from ...pictures.opening import opened
 from ..schema import SchemaError, fit, parse_json

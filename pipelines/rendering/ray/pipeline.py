@@ -23,9 +23,8 @@ from typing import Any, Self, Unpack
 
 from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputError
 from ....engine.memory import EventLog
-from ....engine.messages import first_line
+from ....engine.messages import first_line, shown
 from ....engine.values import Failure, Outcome, Request
-from ....engine.values.setting import shown
 from ....engine.watch import Quiet, Watcher
 from ...recipes.environment import Environment
 from ...recipes.reader import Recipe

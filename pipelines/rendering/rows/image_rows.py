@@ -8,7 +8,7 @@
     sketch                    a drawing as the draft
     starts_from               what that picture started from, which this engine made
 
-Files are looked for beside the prompt file and below, nowhere else.
+Files that a row names are looked for beside the prompt file and below, nowhere else.
 """
 
 import dataclasses
@@ -41,11 +41,29 @@ def has_image_input(names: Iterable[str]) -> bool:
     return not START_COLUMNS.keys().isdisjoint(names)
 
 
+def with_wishes(wishes: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a command under those of a row, which come first. What the command wishes of a picture
+    to start from is left out where the row starts from none, or from something that it does not go with."""
+    fields = {name for name in own if name in FIELDS}
+    start = {name for name in wishes if name in FIELDS}
+    if fields:
+        for name in sorted(start - fields, key=FIELDS.index):
+            if _goes(fields | {name}):
+                fields.add(name)
+    elif any(way[0] in start for way in _WAYS):
+        fields = start
+    return {name: value for name, value in wishes.items() if name not in FIELDS or name in fields} | dict(own)
+
+
+def _goes(fields: set[str]) -> bool:
+    return any(way[0] in fields and fields <= set(way) for way in _WAYS)
+
+
 def check_fields(settings: Mapping[str, Any], folder: Path) -> None:
     """Raises InputError where the fields of a row do not go together, name a file that is not there, or a share
     that is none."""
     fields = [name for name in FIELDS if name in settings]
-    if not any(way[0] in fields and set(fields) <= set(way) for way in _WAYS):
+    if not _goes(set(fields)):
         ways = "; ".join(", ".join(way) for way in _WAYS)
         fault = "do not go together" if len(fields) > 1 else "cannot stand alone"
         raise InputError(f"{', '.join(fields)} {fault}: a row may have {ways}")
@@ -82,13 +100,16 @@ def image_request(
     return dataclasses.replace(request, prompt=prompt)
 
 
-def beside(name: str, folder: Path) -> Path:
+def beside(name: str | Path, folder: Path) -> Path:
     """The file of this name in a prompt file's folder, or below; in the Hub's cache, where a snapshot's files
-    are links, also one that lies where the cache keeps them.
+    are links, also one that lies where the cache keeps them. A `Path` is the command's own, and lies wherever
+    the user says.
 
     Raises:
         InputError: it is not there, or lies elsewhere.
     """
+    if isinstance(name, Path):
+        return name
     path = folder / name
     try:
         broken = path.is_symlink() and not path.exists()
@@ -129,7 +150,7 @@ def _request(
     if "mask_image" not in fields:
         return ImageToImage.from_pipe(pipe).request(prompt, image=image, **more, **wishes)
     mask: Any = fields["mask_image"]
-    if mask.lower().endswith(SUFFIXES):
+    if isinstance(mask, Path) or mask.lower().endswith(SUFFIXES):
         mask = beside(mask, folder)
     elif "," in mask:
         mask = _numbers("mask_image", mask)

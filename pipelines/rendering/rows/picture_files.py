@@ -4,6 +4,7 @@ This file knows names, and what stands beside them. It opens no picture, but for
 """
 
 import dataclasses
+import glob
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +15,9 @@ from ....engine.errors import InputError
 from ....engine.values import Request
 from ....prompts.plain_files import lies_in
 from ....prompts.reader import read_prompts
-from ....prompts.row import Row
+from ....prompts.row import PromptFileError, Row
 from ....prompts.settings import plain_name
-from ...files import SHEET
+from ...files import SHEET, is_file, is_folder
 
 MAX_PICTURES = 100_000  # of a command
 KINDS = (".png", ".jpg", ".jpeg", ".webp")  # of a folder's files
@@ -52,7 +53,8 @@ def pictures_of(sources: Sequence[Path]) -> list[Path]:
     Raises:
         InputError: a folder cannot be read or holds no picture, or there are more than `MAX_PICTURES`.
     """
-    return [path for source in sources for path in _bounded(_pictures_at(source))]
+    found = _expanded(sources)
+    return list(_bounded(path for source in found for path in _pictures_at(source, alone=len(found) == 1)))
 
 
 def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[PictureFile]:
@@ -64,13 +66,38 @@ def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[Pi
     Raises:
         InputError, PromptFileError: as `pictures_of`; a table cannot be read, or names no pictures.
     """
-    found: list[PictureFile] = []
+    found = _expanded(sources)
+    return list(_bounded(file for source in found for file in _files_at(source, prompt, alone=len(found) == 1)))
+
+
+def _expanded(sources: Sequence[Path]) -> list[Path]:
+    """With the files in place of a pattern such as `*.png`, where the shell left that to us."""
+    expanded: list[Path] = []
     for source in sources:
-        if source.suffix.lower() in TABLES and not source.is_dir():
-            found += _bounded(_of_table(source, prompt))
-        else:
-            found += (PictureFile(path=path, prompt=prompt) for path in pictures_of([source]))
-    return list(_bounded(found))
+        found = sorted(glob.glob(str(source), recursive=True), key=_natural) if _is_pattern(source) else []
+        expanded += map(Path, found) if found else [source]
+    return expanded
+
+
+def _is_pattern(source: Path) -> bool:
+    return (
+        glob.has_magic(str(source))
+        and "\0" not in str(source)
+        and not is_file(source)
+        and not is_folder(source)
+    )
+
+
+def _files_at(source: Path, prompt: str | None, *, alone: bool) -> Iterator[PictureFile]:
+    if source.suffix.lower() not in TABLES or is_folder(source):
+        yield from (PictureFile(path=path, prompt=prompt) for path in _pictures_at(source, alone=alone))
+        return
+    try:
+        yield from _of_table(source, prompt)
+    except (InputError, PromptFileError) as error:
+        if alone:
+            raise
+        yield PictureFile(path=source, fault=str(error))
 
 
 def prompt_in(path: Path) -> str:
@@ -122,7 +149,18 @@ def one_by_one(
         yield waiting.popleft(), result
 
 
-def _pictures_at(source: Path) -> list[Path]:
+def _pictures_at(source: Path, *, alone: bool) -> list[Path]:
+    """The pictures of a folder, or the file itself. A folder that has none is an error where nothing else was
+    named; else it is its own, that is no picture."""
+    try:
+        return _listed(source)
+    except InputError:
+        if alone:
+            raise
+        return [source]
+
+
+def _listed(source: Path) -> list[Path]:
     try:
         if not source.is_dir():
             return [source]

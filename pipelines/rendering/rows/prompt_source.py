@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....engine.errors import InputError
+from ....engine.messages import shown
 from ....engine.randomness import derive_seed
 from ....prompts.entry import Place
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
+from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
-from ...files import opened
+from ...files import is_file, opened
 from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
@@ -55,7 +57,12 @@ class ReadOptions:
 
 
 def read_rows(
-    source: str | None, texts: Sequence[str] | None, *, seed: int, reading: ReadOptions | None = None
+    source: str | None,
+    texts: Sequence[str] | None,
+    *,
+    seed: int,
+    reading: ReadOptions | None = None,
+    num_images: int | None = None,
 ) -> Iterator[Row]:
     """The rows of a source, or of texts given with -p, with their variants chosen; read as they are asked for.
 
@@ -63,6 +70,7 @@ def read_rows(
         source: a prompt file, a folder, a picture, `results.jsonl`, or `-`.
         texts: without a source, prompts; with one, which then must hold styles, what these are filled with.
         seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone.
+        num_images: how often each row stands there, that does not say so itself; see `copies_of`.
 
     Raises:
         InputError, PromptFileError: neither is given, or both without styles; the source cannot be read.
@@ -70,12 +78,18 @@ def read_rows(
     reading = reading or ReadOptions()
     if source is None and not texts:
         raise InputError("give either a prompt file (- for standard input) or text with -p")
+    _refuse_idle(reading)
+    if source is None and reading.format is not None:
+        raise InputError(
+            f"--format {shown(reading.format)}: is for files, not for text given with -p: leave it out"
+        )
     rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)
     if source is not None and texts:
         rows = iter(_styled(source, rows, texts))
+    rows = copies_of(rows, num_images)
     if reading.literal:
         return rows
-    alone = source is None and len(texts or ()) == 1 and not reading.combinatorial
+    alone = source is None and len(texts or ()) == 1 and not reading.combinatorial and (num_images or 1) == 1
     return resolve(
         rows,
         wildcards=reading.wildcards or _wildcards_beside(source),
@@ -83,6 +97,25 @@ def read_rows(
         most=reading.max_variants,
         seed_of=(lambda _: seed) if alone else functools.partial(derive_seed, seed),
     )
+
+
+def _refuse_idle(reading: ReadOptions) -> None:
+    """Raise InputError for options that mean nothing beside the others."""
+    for given, option in ((reading.combinatorial, "--combinatorial"), (reading.wildcards, "--wildcards")):
+        if given and reading.literal:
+            raise InputError(f"{option} is for variants, which --literal takes as they stand: leave out one")
+    if reading.max_variants != MAX_VARIANTS and not reading.combinatorial:
+        raise InputError("--max-variants is for --combinatorial: add that, or leave it out")
+
+
+def copies_of(rows: Iterator[Row], count: int | None) -> Iterator[Row]:
+    """Each row `count` times, as if it stood there so often: a seed that it sets goes up by one each time.
+
+    A row whose entry says itself how often it is to be rendered is left as it is.
+    """
+    for row in rows:
+        for copy in range(count or 1 if row.copies is None else 1):
+            yield dataclasses.replace(row, settings=copy_seed(row.settings, copy)) if copy else row
 
 
 def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
@@ -100,9 +133,9 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
             raise InputError("standard input is closed: name a prompt file, or give text with -p")
         return read_prompts(sys.stdin.buffer, format=format)
     path = Path(source)
+    if format is not None or not is_file(path):
+        return read_prompts(path, format=format)
     try:
-        if format is not None or not path.is_file():
-            return read_prompts(path, format=format)
         with opened(path) as file:
             head = file.read(16)
             results = path.suffix == ".jsonl" and _holds_records(file)

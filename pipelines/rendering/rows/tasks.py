@@ -16,7 +16,7 @@ from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
 from ..schema import MAX_DEPTH
-from .image_rows import has_image_input
+from .image_rows import FIELDS, has_image_input, with_wishes
 from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
@@ -56,6 +56,11 @@ class Task:
         if isinstance(self._made, Request):
             return self._made.seed
         return self.given_seed if type(self.given_seed) is int else 0
+
+    @property
+    def started_from(self) -> frozenset[str]:
+        """What its request is made of beside the prompt, by the names of columns."""
+        return frozenset(name for name in self.settings if name in FIELDS)
 
     @property
     def template(self) -> str | None:
@@ -122,7 +127,7 @@ def tasks_of(
             if number >= only.last:
                 return
             continue
-        settings = {**wishes, **row.settings} if wishes else {**row.settings}
+        settings = with_wishes(wishes, row.settings) if wishes else {**row.settings}
         own = settings.pop("seed", None)
         if own is None:
             own = seed if alone else derive_seed(seed, number)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from diptych.pipelines.cli import main as cli
+from diptych.__main__ import main
 
 Run = Callable[..., SimpleNamespace]
 
@@ -19,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def call(*arguments: Any) -> SimpleNamespace:
         monkeypatch.setattr(sys, "argv", ["diptych", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         out, err = capsys.readouterr()
         return SimpleNamespace(status=ended.value.code or 0, out=out, err=err)
 

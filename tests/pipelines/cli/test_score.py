@@ -1,6 +1,7 @@
 """`diptych score` and `diptych caption`: of one picture, of many, and of those that cannot be looked at."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from diptych.pipelines import terminal
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli import score as score_command
 from diptych.pipelines.cli.tables import scores as score_table
+from diptych.pipelines.picture_judge import open_picture
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes
 from diptych.pipelines.rendering.rows.picture_files import PictureFile
 
@@ -90,6 +92,7 @@ def test_a_folder_gives_a_line_each_and_what_is_no_picture_stops_no_other(run: R
     assert [Path(line["picture"]).name for line in lines(result.out)] == ["dark.png", "light.jpg"]
     assert result.err == (
         f"diptych: {folder / 'none.png'}: is no picture of a kind that is read: use PNG, JPEG or WebP\n"
+        "diptych: 1 of 3 pictures failed\n"
     )
 
 
@@ -99,7 +102,7 @@ def test_a_table_asks_each_picture_its_own(run: Run, folder: Path, reads: list[s
     result = run("score", folder / "pairs.csv")
     assert result.status == 1
     assert [line["prompt"] for line in lines(result.out)] == ["boat", "cat", "boat"]
-    gone, unread = result.err.splitlines()
+    gone, unread, _ = result.err.splitlines()
     assert gone.startswith(f"diptych: {folder / 'pairs.csv'}:5: ") and "no such file" in gone
     assert unread == f"diptych: {folder / 'dark.png'}: plan: knows no word of it"
     assert set(reads) == {"boat", "cat", "gibberish"}
@@ -112,7 +115,7 @@ def test_a_picture_of_ours_says_itself_what_it_should_show(run: Run, pipe: TextT
     assert line["prompt"] == "boat"
     result = run("score", folder / "ours.png", folder / "dark.png")
     assert result.status == 1 and len(lines(result.out)) == 1
-    assert result.err.endswith("dark.png: does not say what it should show: give a prompt with -p\n")
+    assert "dark.png: does not say what it should show: give a prompt with -p\n" in result.err
 
 
 @pytest.mark.parametrize(
@@ -179,9 +182,57 @@ def test_captions_of_several_pictures_stand_behind_their_names(run: Run, folder:
         f"{folder / 'dark.png'}: a picture of grey 51",
         f"{folder / 'light.jpg'}: a picture of grey 204",
     ]
-    assert result.err.count("\n") == 1 and "none.png: is no picture" in result.err
+    assert result.err.count("\n") == 2 and "none.png: is no picture" in result.err
+    assert "1 of 4 pictures failed" in result.err
 
 
 def test_captions_are_objects_where_that_is_asked_for(run: Run, folder: Path) -> None:
     (line,) = lines(run("caption", folder / "dark.png", "--json").out)
     assert line == {"picture": str(folder / "dark.png"), "caption": "a picture of grey 51"}
+
+
+def test_patterns_bad_folders_and_bad_tables_stop_no_other(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no.csv").write_bytes(b"\xff\xfe")
+    sources = [folder / "*.png", tmp_path / "empty", folder / "light.jpg", tmp_path / "gone.png"]
+    result = run("caption", *sources, "--json")
+    assert result.status == 1
+    assert [Path(line["picture"]).name for line in lines(result.out)] == ["dark.png", "light.jpg"]
+    for said in ("none.png: is no picture", "empty: ", "gone.png: no such file", "3 of 5 pictures failed"):
+        assert said in result.err
+    result = run("score", tmp_path / "no.csv", tmp_path / "gone.csv", folder / "dark.png", "-p", "boat")
+    assert result.status == 1 and len(lines(result.out)) == 1 and result.err.count("\n") == 3
+    wrong = run("caption", tmp_path / "empty")
+    assert wrong.status == 2 and "is a folder without pictures" in wrong.err
+
+
+def test_a_large_picture_is_judged_by_a_smaller_copy_upright_and_on_white(tmp_path: Path) -> None:
+    image = PIL.Image.new("RGBA", (300, 200), (200, 0, 0, 0))
+    image.paste((0, 0, 250, 255), (0, 0, 150, 200))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turned to the right
+    image.save(tmp_path / "a.png", exif=exif)
+    whole, small = open_picture(tmp_path / "a.png"), open_picture(tmp_path / "a.png", most=100)
+    assert (whole.size, small.size) == ((200, 300), (67, 100))
+    for place in ((10, 10), (60, 10), (10, 90), (60, 90)):
+        assert small.getpixel(place) == whole.getpixel((3 * place[0], 3 * place[1]))
+    PIL.Image.new("L", (64, 48), 77).save(tmp_path / "b.jpg")
+    assert open_picture(tmp_path / "b.jpg", most=16).size == (16, 12)
+    PIL.Image.new("I;16", (40, 20), 257 * 40).save(tmp_path / "c.png")
+    assert open_picture(tmp_path / "c.png", most=10).getpixel((0, 0)) == (40, 40, 40)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kilobytes are those of Linux")
+def test_a_picture_of_8192_pixels_a_side_takes_little_memory(tmp_path: Path) -> None:
+    PIL.Image.new("RGBA", (8192, 8192), (200, 30, 30, 128)).save(tmp_path / "big.png", compress_level=1)
+    code = f"""
+import resource
+from pathlib import Path
+from diptych.pipelines.picture_judge import JUDGED_SIDE, open_picture, pixels_of
+import torch
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pixels_of(open_picture(Path({str(tmp_path / "big.png")!r}), most=JUDGED_SIDE))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 350, "MiB: the decoded picture takes 256"

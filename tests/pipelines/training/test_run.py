@@ -72,8 +72,8 @@ def test_a_users_folder_teaches_models_that_render(run, picture_folder: Path, tm
     with pytest.raises(InputError, match=r"was started with data = mine, 20 pictures.*which is now world"):
         run("drafter")
     with pytest.raises(InputError, match="was trained on mine, 20 pictures"):
-        run("ship", into=tmp_path / "package")
-    run("ship", into=tmp_path / "package", data=str(picture_folder))
+        run("ship", steps=None, into=tmp_path / "package")
+    run("ship", steps=None, into=tmp_path / "package", data=str(picture_folder))
     assert (tmp_path / "package" / "captioner" / "calibration.json").exists()
 
 
@@ -149,6 +149,8 @@ def test_a_prediction_that_is_not_of_the_path_is_refused(run, tmp_path: Path, ti
         ("planner", {"cache": True}, "none of the pictures that --cache keeps"),
         ("inspector", {"cache": True}, "none of the pictures that --cache keeps"),
         ("ship", {"cache": True}, "none of the pictures that --cache keeps"),
+        ("art", {"steps": 5, "seed": 1}, "train art: has no use for --steps, --seed"),
+        ("ship", {"minutes": 5.0, "beginning": "pocket"}, "train ship: has no use for --minutes, --start-from"),
     ],
 )
 def test_wrong_wishes_are_refused_before_anything_is_written(

@@ -104,6 +104,19 @@ def test_a_prompt_of_unknown_words_is_refused(run: Run, prompt: str) -> None:
     assert repr(prompt) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_refusal_names_the_nearest_thing_and_where_all_words_are_listed(run: Run) -> None:
+    with pytest.raises(RowError) as caught:
+        run(requests_of(["a lamb"]))
+    for part in (
+        "('lamb': did you mean 'lamp'?)",
+        "colours: red, ",
+        "settings: ",
+        "styles: ",
+        "prompts --words",
+    ):
+        assert part in str(caught.value)
+
+
 def test_known_words_are_known_in_any_case_and_beside_any_mark(run: Run) -> None:
     for prompt in ("BOAT!", "'boat'", "(boat),"):
         run(requests_of([prompt]), max_tokens=1)

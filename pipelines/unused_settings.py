@@ -1,0 +1,71 @@
+"""Settings that were asked for and change nothing, each with the reason: whoever set one should hear of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..engine.chain import Chain
+from ..engine.loop import Policy
+from ..engine.stage import settings_read_by
+from ..engine.values import Draft, Request
+from ..engine.values.setting import declared
+from ..engine.values.settings import Settings
+from .text_to_image import TextToImage
+
+_OF_THE_LOOP = ("candidates", "keep", "rounds", "accept", "seconds", "repairs", "ignore_left_out")
+
+
+def unread_by(chain: Chain) -> Mapping[str, str]:
+    """The settings that no stage of a chain looks at, and why; none, if a stage does not say what it reads."""
+    read: set[str] = set(_OF_THE_LOOP)
+    for stage in chain.stages:
+        if (names := settings_read_by(stage)) is None:
+            return {}
+        read |= names
+    drafts = any(stage.gives is Draft for stage in chain.stages)
+    why = "none of its stages looks at it" if drafts else "it drafts no tokens"
+    whys = {
+        "scheduler": "its painter takes none",
+        **dict.fromkeys(("temperature", "top_k", "top_p", "draft_guidance_scale"), why),
+    }
+    unread = [name for name in ("negative_prompt", *declared(Settings)) if name not in read]
+    return {name: whys.get(name, "none of its stages looks at it") for name in unread}
+
+
+def unused(pipe: TextToImage, request: Request, names: Iterable[str]) -> dict[str, str]:
+    """Which of the settings that somebody asked for change nothing in this request, and why.
+
+    Args:
+        names: of the settings that were asked for; the request has others by default.
+    """
+    unread = unread_by(pipe.runner.chain)
+    of_recipe = {name: f"recipe {pipe.recipe.name} does not use it: {why}" for name, why in unread.items()}
+    found = {**of_recipe, **_without_effect(pipe, request)}
+    return {name: found[name] for name in names if name in found}
+
+
+def _without_effect(pipe: TextToImage, request: Request) -> dict[str, str]:
+    """Settings that other settings make meaningless."""
+    settings, policy, found = request.settings, Policy.of(request.settings), dict[str, str]()
+    if request.negative_prompt and _unguided(pipe.runner.chain, settings.guidance_scale):
+        said = f"guidance_scale is {_plain(settings.guidance_scale)}, at which it has no effect"
+        found["negative_prompt"] = f"{said}: set a guidance above 1, such as 2"
+    if settings.temperature == 0:
+        found |= dict.fromkeys(("top_k", "top_p"), "temperature is 0, which takes the likeliest token anyway")
+    if not policy.prunes:
+        found["keep"] = (
+            f"all drafts are painted: ask for more candidates than the {policy.candidates} there are"
+        )
+    if policy.repairs and pipe.runner.aim is None:
+        found["repairs"] = f"the painter of recipe {pipe.recipe.name} cannot paint over a part of a picture"
+    return found
+
+
+def _unguided(chain: Chain, scale: float | None) -> bool:
+    """Whether a painter asks for one prediction alone: at 1, and pipelines of diffusers also below."""
+    if scale is None or scale >= 1:
+        return scale == 1
+    return "scheduler" not in unread_by(chain)
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
