@@ -8,7 +8,7 @@ tokens that are about as likely for the new plan as for that wording are kept.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL.Image
@@ -22,6 +22,7 @@ from ...models.vision.patch_codebook import PatchCodebook
 from ...stage import RunContext
 from ...values import Plan
 from ...values.start import Start
+from .seams import seams_of
 
 AS_LIKELY = 1.0  # nats: by so much less likely may a token be that stays
 Cells = tuple[int, int]
@@ -51,7 +52,23 @@ def token_constraints(
     )
     standing.weigh_shares(batch, model, context)
     standing.weigh_former([start.former if start else "" for start in starts], model, context)
-    return TokenConstraints(tokens=standing.tokens, kept=standing.kept, min_log_prob=standing.min_log_prob)
+    return TokenConstraints(
+        tokens=standing.tokens,
+        kept=standing.kept,
+        min_log_prob=standing.min_log_prob,
+        weights=_weights(starts, tokens, standing.kept.reshape(tokens.shape), book),
+    )
+
+
+def _weights(
+    starts: Sequence[Start | None], tokens: torch.Tensor, kept: torch.Tensor, book: PatchCodebook
+) -> Callable[[int], torch.Tensor] | None:
+    """What is drawn anew fits what stands around it, in rows that blend."""
+    fits = [start is not None and start.blend for start in starts]
+    lean = [start.lean if start else 0.0 for start in starts]
+    if not any(fits) and not any(lean):
+        return None
+    return seams_of(book, tokens, kept, lean=lean, fits=fits).weights
 
 
 @dataclasses.dataclass(frozen=True)
