@@ -1,4 +1,4 @@
-"""Pixels with room around them that goes on as they end: what the drafter begins with, and keeps near to."""
+"""The ground of a picture goes on where there is none: in room around it, and where a thing was."""
 
 from typing import TYPE_CHECKING
 
@@ -46,3 +46,22 @@ def _mirrored(pixels: "np.ndarray", count: int) -> "np.ndarray":
     ground = np.where((apart <= ALIKE)[..., None], strip, usual).astype(np.uint8)
     room = np.pad(ground, ((0, 0), (count, 0), (0, 0)), mode="symmetric")
     return room[:, :count]
+
+
+def without(pixels: "np.ndarray", gone: "np.ndarray", others: "np.ndarray") -> "np.ndarray":
+    """uint8 (h, w, 3) with the ground in the place of what is `gone`: at each height what is on one side of it
+    goes over into what is on the other.
+
+    Args:
+        gone, others: bool (h, w); `others` are things that are no ground, either.
+    """
+    import numpy as np
+
+    ground, known = pixels.copy(), ~(gone | others)
+    seen = np.flatnonzero(known.any(1))
+    for y in np.flatnonzero(gone.any(1)):
+        near = y if known[y].any() or not len(seen) else seen[np.abs(seen - y).argmin()]
+        at = np.flatnonzero(known[near]) if known[near].any() else np.arange(pixels.shape[1])
+        for channel in range(3):
+            ground[y, gone[y], channel] = np.interp(np.flatnonzero(gone[y]), at, pixels[near, at, channel])
+    return ground
