@@ -16,7 +16,7 @@ from ...engine.values.start import Wording
 from .scene import Claim, Scene, named_of, place_fact, said_as, scene_of
 
 _ADD = (
-    r"(?:(?:add|include|insert|draw|put|place|paint|give it|give me|i want|plus|with|and|also)(?: in)?\s+)"
+    r"(?:(?:add|include|insert|draw|put|place|paint|give it|give me|i want|plus|with|also)(?: in)?\s+)"
     r"(?P<what>(?!the\b|it\b).+)",
     r"(?P<what>(?:another|one more|a second|a third|a fourth)\s.+)",
 )

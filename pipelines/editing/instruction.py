@@ -43,7 +43,7 @@ _IS = r"(?P<old>.+?)\s+(?:is|should be|must be|becomes)\s+(?P<how>.+)"
 _MORE = {"bigger": "big", "larger": "big", "smaller": "small", "tinier": "small"}
 
 
-_STRONG = r"\s*(?:[,;.!]|\band then\b|\bthen\b|\bbut\b)\s*"
+_STRONG = r"\s*(?:[,;.!]|\band then\b|\bthen\b|\bbut\b)\s*(?:(?:and|then|also|plus|but)\b\s*)*"
 _WEAK = rf"{_STRONG}|\s+(?:and|also|plus)\s+"
 """What parts the clauses of an instruction for sure, and what may part them."""
 _VERBS = r"(?:make|paint|colou?r|turn|add|remove|delete|erase|put|draw|move|place|include|insert|take away)\b"
