@@ -11,7 +11,7 @@ from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Plan, Settings
-from .initial_tokens import token_constraints
+from .initial_tokens import token_constraints, whole_or_none
 
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
@@ -81,6 +81,8 @@ class DraftStage:
                 context=context,
                 given=given,
             )
+        if given is not None:
+            tokens = whole_or_none(tokens, given.tokens, batch)
         tokens = tokens.reshape(-1, *model.grid)
         begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
         previews = book.decode(tokens.to(book.centroids.device)).cpu()
