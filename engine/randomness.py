@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 
+PATCH = 5  # cells across which `random_patches` smooths
+
+
 class RowKey(NamedTuple):
     """What a row's draws depend on, beside stage and step."""
 
@@ -65,17 +68,22 @@ def _seed_of(key: RowKey, stage: str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def random_subset(key: RowKey, stage: str, count: int, *, share: float) -> "torch.Tensor":
-    """A random share of `count` places. A larger share contains all the places of a smaller one.
+def random_patches(key: RowKey, stage: str, grid: tuple[int, int], *, share: float) -> "torch.Tensor":
+    """A random share of the cells of a grid, in patches some cells across. A larger share contains all the
+    cells of a smaller one.
 
     Returns:
-        bool (count,).
+        bool (h, w).
     """
     import torch
+    from torch.nn.functional import avg_pool2d
 
-    chosen = torch.zeros(count, dtype=torch.bool)
-    chosen[uniforms([key], stage, count)[0].argsort()[: round(share * count)]] = True
-    return chosen
+    field = normals([key], stage, grid)  # (1, h, w), smoothed twice
+    for _ in range(2):
+        field = avg_pool2d(field, PATCH, 1, PATCH // 2, count_include_pad=False) * PATCH
+    chosen = torch.zeros(field.numel(), dtype=torch.bool)
+    chosen[field.flatten().argsort(descending=True, stable=True)[: round(share * field.numel())]] = True
+    return chosen.reshape(grid)
 
 
 def derive_seed(seed: int, index: int) -> int:

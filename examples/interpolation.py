@@ -3,7 +3,7 @@
     python examples/interpolation.py [OUT]    # out/examples, if not given
 
 What comes out: OUT/interpolation.gif, 16 frames there and 14 back, and a strip of them in
-OUT/interpolation.png. Tokens turn one after the other, and the noise goes along with them.
+OUT/interpolation.png. The drafts go over into each other everywhere at once, and the noise goes along.
 """
 
 import sys

@@ -8,7 +8,7 @@ What comes out: OUT/sprites.png, six sprites of 64 x 64 pixels with an alpha cha
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from diptych import TextToImage
 
@@ -16,17 +16,20 @@ THINGS = ["red apple", "yellow fish", "green turtle", "purple balloon", "orange 
 
 
 def cut_out(image: Image.Image) -> Image.Image:
-    """The thing alone: from the edges inwards, what is near the colour there becomes transparent."""
+    """The thing alone: from the edges inwards, what is near the colour there becomes transparent; and so does
+    all that does not hang together with what is in the middle."""
     sprite = image.resize((64, 64), Image.Resampling.BOX).convert("RGBA")
-    for place in [edge for i in range(0, 64, 3) for edge in ((i, 0), (i, 63), (0, i), (63, i))]:
+    for place in [edge for i in range(0, 64, 2) for edge in ((i, 0), (i, 63), (0, i), (63, i))]:
         ImageDraw.floodfill(sprite, place, (0, 0, 0, 0), thresh=90)
-    sprite.putalpha(sprite.getchannel("A").filter(ImageFilter.MedianFilter(5)))  # without specks
+    alpha = sprite.getchannel("A")
+    ImageDraw.floodfill(alpha, (32, 34), 128)
+    sprite.putalpha(alpha.point([255 if value == 128 else 0 for value in range(256)]))
     return sprite
 
 
 def main(out: Path, *, steps: int | None = None, few: bool = False) -> None:
     """Render into `out`; `steps` of denoising, or as many as the recipe says; `few` sprites only."""
-    prompts = [f"a big {thing} in the middle, under water, as pixel art" for thing in THINGS]
+    prompts = [f"a big {thing} in the middle, in the snow, as pixel art" for thing in THINGS]
     result = TextToImage.from_recipe("pocket")(prompts[: 2 if few else 6], seed=2, num_inference_steps=steps)
     sheet = Image.new("RGBA", (64 * len(result.images), 64))
     for i, image in enumerate(result.images):

@@ -6,7 +6,7 @@ they do not know. The state of a call is in its `Decoding`, never on the model.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -68,13 +68,15 @@ class TokenConstraints:
     Args:
         tokens: int64 (b, n); places where none is kept may have any value.
         kept: bool (b, n).
-        bar: float32 (b, n): a token is kept, too, where it is at least as likely as this, after those before it
-            as they are now; a log-probability, infinite where nothing is likely enough.
+        min_log_prob: float32 (b, n): a token is kept, too, where it is at least as likely as this, after those
+            before it as they are now; a log-probability, infinite where nothing is likely enough.
+        weights: of a place, log-weights (b, v) of what is drawn there, beside what the model says.
     """
 
     tokens: torch.Tensor
     kept: torch.Tensor
     min_log_prob: torch.Tensor | None = None
+    weights: Callable[[int], torch.Tensor] | None = None
 
 
 def guided(logits: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
@@ -129,7 +131,10 @@ def decode_grid(
         if standing is not None and stop > start + 1:
             tokens[:, start:stop] = standing.tokens[:, start:stop]
         else:
-            drawn = sampler.draw(guided(logits.float(), scale), draws[:, start])
+            said = guided(logits.float(), scale)
+            if given is not None and given.weights is not None:
+                said = said + given.weights(start)
+            drawn = sampler.draw(said, draws[:, start])
             broken |= drawn < 0
             drawn = drawn.clamp_min(0)
             tokens[:, start] = drawn if standing is None else standing.over(drawn, logits, start)

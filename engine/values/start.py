@@ -7,6 +7,7 @@ turns a picture into tokens; the refine stage paints over a picture.
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,10 @@ class Start(Contents):
         wording: the plan; the planner is then not called.
         shows: what the picture shows, in words, if that is known. The plan keeps from it what the prompt leaves
             open.
+        blend: whether tokens that are drafted again are to fit, edge to edge, those around them that stay.
+        lean: how closely tokens that are drafted again keep to the initial ones, 0 (not at all) or more: by so
+            many nats a patch is less likely that differs from the initial one by all there is, beside tokens
+            that stay; by less further off.
 
     Raises:
         InputError: neither a picture nor tokens nor a wording; a number outside of its range; tensors whose
@@ -68,11 +73,15 @@ class Start(Contents):
     former: str = ""
     wording: Wording | None = None
     shows: str = ""
+    blend: bool = False
+    lean: float = 0.0
 
     def __post_init__(self) -> None:
         if self.picture is None and self.tokens is None and self.wording is None:
             raise InputError("there is nothing to start from: give a picture, tokens or a plan")
         object.__setattr__(self, "strength", check_share("strength", self.strength))
+        if not 0 <= self.lean < math.inf:
+            raise InputError(f"lean = {self.lean!r}: must be 0 or more")
         if isinstance(self.redraw, (int, float)):
             object.__setattr__(self, "redraw", check_share("redraw", self.redraw))
         elif self.tokens is not None and self.redraw.shape != self.tokens.shape:
@@ -125,7 +134,8 @@ class Start(Contents):
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that name all that it holds."""
-        parts = (self.strength, self.former, self.wording, *([self.shows] if self.shows else []))
+        more = [each for each in (self.shows, self.blend, self.lean) if each]
+        parts = (self.strength, self.former, self.wording, *more)
         whole = hashlib.sha256(repr(parts).encode())
         for part in (self.picture, self.mask, self.tokens, self.redraw):
             if part is None or isinstance(part, (int, float)):

@@ -25,14 +25,17 @@ from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out
 from ..render_result import RenderResult
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
+from .continued import without
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
-from .locating import find_phrase, wording_of
+from .locating import around, find_phrase, in_place, wording_of
+from .phrases import phrases_in
 from .source_image import SourceImage
 
 if TYPE_CHECKING:
     from .image_input import Images, Source
 
+GRID = 16  # rows and columns in which places are told, where the draft's own are not known
 STRENGTH = 0.5  # of what is kept in another setting
 INSTRUCTIONS = (
     "You are given the description of a picture, and a change that is wanted. Write the description of the"
@@ -42,9 +45,10 @@ INSTRUCTIONS = (
 
 
 class Edit(ImageInputPipeline):
-    """Where a thing changes, its tokens are drawn anew, and nothing else changes, byte for byte. Where the
-    setting does, the tokens are kept that are as likely as they were, those of things for the most part. Where
-    the style does, all are drawn anew, after the same plan."""
+    """Where a thing changes, its tokens are drawn anew, and nothing else changes, byte for byte. So it is where
+    one is taken away, and the ground goes on; and where one is added, if there is room for it: beside a thing
+    that stands on the other side. Where the setting changes, or things must make room, the tokens are kept that
+    are as likely as they were. Where the style does, all are drawn anew, after the same plan."""
 
     @spelled_out
     def __call__(
@@ -89,11 +93,17 @@ class Edit(ImageInputPipeline):
             raise InputError(f"shows = {shown(shows)}: must be text")
         original = self.source_image(image, **wishes)
         wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
-        change = changed(wording, prompt, vocabulary_for(self.pipe.recipe)) or self._asked(wording, prompt)
+        recipe = self.pipe.recipe
+        change = changed(wording, prompt, vocabulary_for(recipe), known=planner_vocabulary(recipe))
+        if change is None or change.unread:
+            change = self._asked(wording, prompt) or change
         if change is None:
+            known = planner_vocabulary(recipe)
+            things = f"; things that can be drawn: {', '.join(known.kinds)}" if known else ""
             raise InputError(
                 f"{prompt!r} changes nothing that is understood in {wording.prompt!r}: try 'make the THING"
-                " COLOUR', 'put a THING instead of the THING', 'at night', 'in ink'"
+                " COLOUR', 'add a THING on the left', 'remove the THING', 'move the THING to the right', 'put a"
+                f" THING instead of the THING', 'at night', 'in ink'{things}"
             )
         start = self._start(original, wording, change)
         return self.pipe.request(change.wording.prompt, seed=seed, row=row, start=start, **wishes)
@@ -143,12 +153,38 @@ class Edit(ImageInputPipeline):
         return Change(wording=new, where="around things")
 
     def _start(self, original: SourceImage, wording: Wording, change: Change) -> Start:
+        import torch
+
         if change.where == "around things":
             return original.start(former=wording.prompt, strength=STRENGTH, wording=change.wording)
-        if change.thing is None:
+        if change.where == "everywhere":
             return original.start(wording=change.wording)
-        cells = find_phrase(self, original, wording.prompt, change.thing).box
-        return original.start(redraw=cells, mask=original.cells(cells), wording=change.wording)
+        boxes = {
+            phrase: find_phrase(self, original, wording.prompt, phrase).box
+            for phrase in phrases_in(wording.prompt, vocabulary_for(self.pipe.recipe))
+            if change.stacked or phrase in change.things + change.gone
+        }
+        others = [box for phrase, box in boxes.items() if phrase not in change.gone]
+        grid = (GRID, GRID) if original.tokens is None else original.tokens.shape
+        nowhere = torch.zeros(grid, dtype=torch.bool)
+        anew = torch.stack([nowhere, *(boxes[each] for each in change.things)]).any(0)
+        gone = torch.stack([nowhere, *(around(boxes[each]) for each in change.gone)]).any(0)
+        for place in change.places:
+            anew[:, in_place(place, anew.shape[1])] = True
+        if not change.stacked:
+            anew |= gone
+            return original.start(redraw=anew, mask=original.cells(anew), blend=True, wording=change.wording)
+        kept = torch.stack([nowhere, *others]).any(0)
+        bare = original.cells(gone & ~kept)
+        ground = without(original.pixels.numpy(), bare.numpy(), original.cells(kept).numpy())
+        return original.start(
+            picture=torch.from_numpy(ground),
+            tokens=None,
+            redraw=anew,
+            mask=bare | original.cells(anew),
+            blend=True,
+            wording=change.wording,
+        )
 
 
 def _asked_or_as_it_was(fact: Fact, before: Wording, start: int) -> Fact:

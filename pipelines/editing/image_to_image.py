@@ -60,7 +60,8 @@ class ImageToImage(ImageInputPipeline):
 
         Args:
             strength: 0 to 1: the share of tokens that are drawn anew, and the noise that the rest is painted
-                from. 0 gives the picture back, 1 leaves nothing of it.
+                from. 0 gives the picture back, 1 leaves nothing of it. Below 0.5 what the prompt changes is
+                drawn anew as a whole, if that is at most twice the share, and else not at all.
         """
         start = self.source_image(image, **wishes).start(strength=strength, redraw=strength)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)

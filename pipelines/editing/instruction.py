@@ -1,29 +1,34 @@
 """An instruction in words ("make the boat red") and a wording; what the wording becomes by it, and where.
 
-Rules over what the wording says of things, of the setting and of the style, in the words of a vocabulary.
-What the instruction changes is asked for, all else as it was before; what it says beyond that is left out, and
-so is what was left out before, but for what was said of a thing that there is no more.
+Rules over what the wording says of things, of the setting and of the style, in the words of a vocabulary; the
+clauses of an instruction are carried out one after the other. What it changes is asked for, all else as it was
+before; what it says beyond that is left out, and so is what was left out before, but for what was said of a
+thing that there is no more.
 """
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, get_args
 
+from ...engine.errors import InputError
+from ...engine.language.closed_vocabulary import vocabulary as closed
 from ...engine.language.words.common_words import NEGATIONS, words
 from ...engine.language.words.content import content_words, joined, plain, plain_words
 from ...engine.values.fact import Span
 from ...engine.values.start import Wording
 from ..vocabulary import Vocabulary, Words, meaning
+from .arranging import arranged
 from .phrases import Phrase, phrase_of, phrases_in
 from .rewording import with_other_thing, with_setting, with_style
+from .scene import named_of
 
 Where = Literal["thing", "around things", "everywhere"]
 INSTRUCTING = words(
     """
     now make makes change changes turn transform convert move moves put set place places use bring take keep
     switch swap replace exchange substitute dye redraw redo render background everything whole instead time
-    becomes become look looks much more bit
+    becomes become look looks much more bit add include insert also plus then another shift slide
     """
 )
 """Words that tell to change something, and not what."""
@@ -38,19 +43,46 @@ _IS = r"(?P<old>.+?)\s+(?:is|should be|must be|becomes)\s+(?P<how>.+)"
 _MORE = {"bigger": "big", "larger": "big", "smaller": "small", "tinier": "small"}
 
 
+_STRONG = r"\s*(?:[,;.!]|\band then\b|\bthen\b|\bbut\b)\s*(?:(?:and|then|also|plus|but)\b\s*)*"
+_WEAK = rf"{_STRONG}|\s+(?:and|also|plus)\s+"
+"""What parts the clauses of an instruction for sure, and what may part them."""
+_VERBS = r"(?:make|paint|colou?r|turn|add|remove|delete|erase|put|draw|move|place|include|insert|take away)\b"
+_PRONOUNS = r"\b(?:it|them)\b"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
     """What an instruction comes to.
 
     Args:
         wording: what the picture is to show; what is left out has no place in it.
-        where: what of it is to be drawn anew.
-        thing: what the old wording says of the one thing that changes, where one does.
+        where: what of it is to be drawn anew: things and places; what is not as likely as before; everything.
+        things: what the old wording says of things that change.
+        gone: and of those that are taken away.
+        stacked: whether those that are taken away stood above or below others: then the ground goes on to both
+            sides of them, and no drafter is asked, which would put there what stays.
+        places: where in the picture others come.
+        unread: whether the instruction asks for more than this.
     """
 
     wording: Wording
-    where: Where
-    thing: Phrase | None = None
+    where: Where = "thing"
+    things: tuple[Phrase, ...] = ()
+    gone: tuple[Phrase, ...] = ()
+    stacked: bool = False
+    places: tuple[str, ...] = ()
+    unread: bool = False
+
+    def after(self, before: "Change") -> "Change":
+        """This change, of what `before` made of the wording."""
+        return dataclasses.replace(
+            self,
+            where=max(before.where, self.where, key=get_args(Where).index),
+            things=(*before.things, *self.things),
+            gone=(*before.gone, *self.gone),
+            stacked=before.stacked or self.stacked,
+            places=(*before.places, *self.places),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,20 +95,148 @@ class _Understood:
     gone: Collection[Span] = ()
 
 
-def changed(wording: Wording, instruction: str, vocabulary: Vocabulary) -> Change | None:
-    """The change that an instruction asks for; `None` where it is not understood, or says nothing of these."""
+def changed(
+    wording: Wording, instruction: str, vocabulary: Vocabulary, *, known: closed.Vocabulary | None = None
+) -> Change | None:
+    """The change that an instruction asks for; `None` where it is not understood, or says nothing of these.
+
+    Args:
+        known: what the planner knows, if not any words; then things are added, taken away and moved, too.
+
+    Raises:
+        InputError: it is understood, and cannot be carried out.
+    """
     text = re.sub(r"^(?:please|now)\s+", "", " ".join(instruction.lower().split())).strip(" .!,")
-    if NEGATIONS.intersection(plain_words(text)):
-        return None
-    rules = (_becomes, _instead, _elsewhere)
-    found = next(filter(None, (rule(wording, text, vocabulary) for rule in rules)), None)
-    if found is None:
-        return None
-    left_out = left_out_after(
-        unread(instruction, found.words), [each for each in wording.left_out if each not in found.gone]
-    )
-    new = dataclasses.replace(found.change.wording, left_out=left_out)
-    return dataclasses.replace(found.change, wording=new)
+    best: tuple[Change, tuple[Span, ...]] | None = None
+    refusal: InputError | None = None
+    for clauses in _readings(text):
+        try:
+            found = _carried_out(wording, clauses, vocabulary, known)
+        except InputError as error:
+            refusal = refusal or error
+            continue
+        if found is None:
+            continue
+        rest = unread(instruction, found.words)
+        if best is None or len(rest) < len(best[1]):
+            kept = [each for each in found.change.wording.left_out if each not in found.gone]
+            new = dataclasses.replace(found.change.wording, left_out=left_out_after(rest, kept))
+            best = dataclasses.replace(found.change, wording=new, unread=bool(rest)), rest
+    if refusal is not None and (best is None or best[1]):
+        raise refusal
+    return best and best[0]
+
+
+def _readings(text: str) -> list[tuple[str, ...]]:
+    """Ways to part an instruction into clauses: not at all, at commas, and wherever it may be."""
+    ways = [(text,), *(re.split(pattern, text) for pattern in (_STRONG, _WEAK))]
+    parted = [tuple(filter(None, way)) for way in ways]
+    return list(dict.fromkeys([*parted, parted[-1][::-1]]))  # the last: a thing may come before another goes
+
+
+def _carried_out(
+    wording: Wording, clauses: Sequence[str], vocabulary: Vocabulary, known: closed.Vocabulary | None
+) -> _Understood | None:
+    """All clauses that are understood, one after the other; `None` where none is."""
+    total = Change(wording=wording)
+    words: set[str] = set()
+    gone: set[Span] = set()
+    verb, subject, understood = "", "", False
+    for clause in clauses:
+        subject = _subject(clause, vocabulary) or subject or _only_thing(total.wording, vocabulary)
+        for way in _ways(clause, verb, subject):
+            found = _step(wording, total.wording, way, vocabulary, known)
+            if found is not None:
+                left_out = found.change.wording.left_out or total.wording.left_out
+                kept = dataclasses.replace(found.change.wording, left_out=left_out)
+                total = dataclasses.replace(found.change, wording=kept).after(total)
+                words.update(found.words)
+                gone.update(found.gone)
+                understood = True
+                break
+        said = re.match(_VERBS, clause)
+        verb = said[0] if said else verb
+    return _Understood(total, words, gone) if understood else None
+
+
+def _ways(clause: str, verb: str, subject: str) -> Iterator[str]:
+    """A clause as it stands, and with what it leaves to the one before: its verb, and what it speaks of."""
+    whole = re.sub(_PRONOUNS, f"the {subject}", clause) if subject else clause
+    yield whole
+    if verb and not re.match(_VERBS, clause):
+        yield f"{verb} {whole}"
+        if subject:
+            yield f"{verb} the {subject} {whole}"
+
+
+def _subject(clause: str, vocabulary: Vocabulary) -> str:
+    """The first thing that a clause names."""
+    (first, *_) = phrases_in(clause, vocabulary) or [None]
+    return " ".join(filter(None, (first.size, first.colour, first.noun))) if first else ""
+
+
+def _only_thing(wording: Wording, vocabulary: Vocabulary) -> str:
+    named = phrases_in(wording.prompt, vocabulary)
+    return named[0].noun if len(named) == 1 else ""
+
+
+def _step(
+    original: Wording,
+    wording: Wording,
+    clause: str,
+    vocabulary: Vocabulary,
+    known: closed.Vocabulary | None,
+) -> _Understood | None:
+    """What one clause changes: a thing or where things are, and the setting and the style."""
+    rest, elsewhere = clause, None
+    if not NEGATIONS.intersection(plain_words(clause)):
+        elsewhere = _elsewhere(wording, clause, vocabulary)
+        rest = _without(clause, elsewhere.words) if elsewhere else clause
+        rules = (_becomes, _instead)
+        found = next(filter(None, (rule(wording, rest, vocabulary) for rule in rules)), None)
+        if found is not None:
+            things = [_in_original(original, phrase, vocabulary) for phrase in found.change.things]
+            change = dataclasses.replace(found.change, things=tuple(filter(None, things)))
+            return _with_elsewhere(_Understood(change, found.words, found.gone), elsewhere, clause, vocabulary)
+    if known is not None and (arrangement := arranged(wording, rest, known)):
+        gone = [phrase_of(named_of(thing), original.prompt, vocabulary) for thing in arrangement.gone]
+        change = Change(
+            wording=arrangement.wording,
+            where="around things" if arrangement.moved else "thing",
+            gone=tuple(filter(None, gone)),
+            stacked=arrangement.stacked,
+            places=arrangement.places,
+        )
+        return _with_elsewhere(_Understood(change, arrangement.read), elsewhere, clause, vocabulary)
+    return elsewhere
+
+
+def _with_elsewhere(
+    found: _Understood, elsewhere: _Understood | None, clause: str, vocabulary: Vocabulary
+) -> _Understood:
+    """A change of things, and what the same clause says of the setting and the style."""
+    if elsewhere is None:
+        return found
+    again = _elsewhere(found.change.wording, clause, vocabulary)
+    assert again is not None, "what was named once is named again"
+    wording = dataclasses.replace(again.change.wording, left_out=found.change.wording.left_out)
+    change = dataclasses.replace(again.change, wording=wording).after(found.change)
+    return _Understood(change, {*found.words, *again.words}, found.gone)
+
+
+def _without(clause: str, said: Collection[str]) -> str:
+    """A clause without the words that say a setting or a style, and the preposition before them."""
+    for word in said:
+        clause = re.sub(rf"\b{re.escape(word)}\b", " ", clause, count=1)
+    return re.sub(r"\s+(?:to|into|in|at|on|as)$", "", " ".join(clause.split()))
+
+
+def _in_original(original: Wording, phrase: Phrase, vocabulary: Vocabulary) -> Phrase | None:
+    """What the first wording says of a thing: clauses before may have changed its colour."""
+    known = phrases_in(original.prompt, vocabulary)
+    alike = [each for each in known if each.kind == phrase.kind]
+    same = [each for each in alike if (each.colour, each.size) == (phrase.colour, phrase.size)]
+    return next(iter([*same, *alike]), None)
 
 
 def left_out_after(unread: Iterable[Span], before: Iterable[Span]) -> tuple[Span, ...]:
@@ -106,24 +266,26 @@ def _said_of(wording: Wording, thing: Phrase, vocabulary: Vocabulary) -> list[Sp
 
 
 def _becomes(wording: Wording, text: str, vocabulary: Vocabulary) -> _Understood | None:
-    """'make the boat red', 'the boat should be bigger'."""
+    """'make the boat red', 'the boat should be bigger', 'make the boat and the tree blue'."""
     for said, how in _things_and_hows(text):
-        old = _one_thing(said, wording.prompt, vocabulary)
+        olds = [_one_thing(each, wording.prompt, vocabulary) for each in re.split(r"(?:,| and)\s+", said)]
         said_how: list[str] = re.findall(r"[\w-]+", how)
         ways = {word: _MORE.get(word, word) for word in said_how}
         colour = next((way for way in ways.values() if meaning(vocabulary, "colour", way)), "")
         size = next((way for way in ways.values() if meaning(vocabulary, "size", way)), "")
-        if old is not None and (colour or size):
+        if all(olds) and (colour or size):
             read = [word for word, way in ways.items() if way in (colour, size)]
             usual_size = meaning(vocabulary, "size", size)
-            new = with_other_thing(
-                wording,
-                old,
-                vocabulary,
-                colour=meaning(vocabulary, "colour", colour),
-                size=size if usual_size == vocabulary.plain_size else usual_size,
-            )
-            change = Change(wording=new, where="thing", thing=old)
+            new = wording
+            for old in sorted(filter(None, olds), key=lambda phrase: phrase.start, reverse=True):
+                new = with_other_thing(
+                    new,
+                    old,
+                    vocabulary,
+                    colour=meaning(vocabulary, "colour", colour),
+                    size=size if usual_size == vocabulary.plain_size else usual_size,
+                )
+            change = Change(wording=new, things=tuple(filter(None, olds)))
             return _Understood(change, plain_words(" ".join((said, *read))))
     return None
 
@@ -141,7 +303,7 @@ def _things_and_hows(text: str) -> Iterator[tuple[str, str]]:
 def _one_thing(said: str, prompt: str, vocabulary: Vocabulary) -> Phrase | None:
     """What the prompt says of a thing, if `said` is the name of one, and of one only."""
     things = phrases_in(said, vocabulary)
-    if things and (things[-1].end != len(said) or (len(things) > 1 and " and " in said)):
+    if things and (things[-1].end != len(said) or (len(things) > 1 and re.search(_WEAK, said))):
         return None
     return phrase_of(said, prompt, vocabulary)
 
@@ -152,11 +314,13 @@ def _instead(wording: Wording, text: str, vocabulary: Vocabulary) -> _Understood
         if match := re.fullmatch(pattern, text):
             old = _one_thing(match["old"], wording.prompt, vocabulary)
             (new, *_) = phrases_in(match["new"], vocabulary) or [None]
+            if match["new"].startswith("the ") and phrase_of(match["new"], wording.prompt, vocabulary):
+                continue  # both are in the picture
             if old is not None and new is not None:
                 other = with_other_thing(
                     wording, old, vocabulary, kind=new.kind, colour=new.colour, size=new.size
                 )
-                change = Change(wording=other, where="thing", thing=old)
+                change = Change(wording=other, things=(old,))
                 number = "one" if new.number == "one" and not old.several else ""
                 read = (match["old"], new.noun, new.colour, new.size, number)
                 return _Understood(change, plain_words(" ".join(read)), _said_of(wording, old, vocabulary))

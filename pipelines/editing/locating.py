@@ -1,7 +1,9 @@
 """Things in a picture by their names: what the drafter and the captioner of a recipe know of them."""
 
+from typing import TYPE_CHECKING
+
 from ...engine.errors import InputError
-from ...engine.language.closed_vocabulary.composition import composition_of
+from ...engine.language.closed_vocabulary.composition import LEFT, RIGHT, composition_of
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.words.inflection import an
 from ...engine.stages.drafting.locate import Found, LocateStage, Sought
@@ -10,6 +12,9 @@ from ..vocabulary import planner_vocabulary, usual, vocabulary_for
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
 from .source_image import SourceImage
+
+if TYPE_CHECKING:
+    import torch
 
 
 def find(workflow: Workflow, original: SourceImage, name: str) -> Found:
@@ -55,6 +60,21 @@ def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase:
     )
     (done,) = workflow.done(locate_stage(workflow), [sought])
     return done.value
+
+
+def around(cells: "torch.Tensor") -> "torch.Tensor":
+    """The cells of a grid, bool (h, w), and those around them: a thing's outline, say, and its shadow."""
+    from torch.nn.functional import max_pool2d
+
+    return max_pool2d(cells[None].float(), 3, 1, 1)[0] > 0
+
+
+def in_place(place: str, columns: int) -> slice:
+    """The columns of a grid in which a thing stands that is there."""
+    half, quarter = columns // 2, columns // 4
+    return {LEFT: slice(0, half), RIGHT: slice(columns - half, columns)}.get(
+        place, slice(quarter, columns - quarter)
+    )
 
 
 def wording_of(workflow: Workflow, original: SourceImage) -> str:

@@ -1,4 +1,5 @@
-"""Outpaint: a picture gets room around it, which is filled to fit; the picture itself is only made smaller.
+"""Outpaint: a picture gets room around it, which is filled to fit; the picture itself is only made smaller,
+and redrawn along the seam.
 
     paint = Outpaint.from_recipe("pocket")
     paint("a small red boat in the middle at sunset", image="boat.png", margins=64).images[0].save("sea.png")
@@ -7,23 +8,31 @@ Pictures of it: `examples/README.md`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ...engine.values import Request
 from ...engine.values.setting import whole_number
 from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out
 from ..render_result import RenderResult
+from ..vocabulary import vocabulary_for
 from .image_input import ImageInputPipeline
+from .locating import wording_of
+from .phrases import phrases_in
 from .source_image import Box, box_of, extended
 
 if TYPE_CHECKING:
     from .image_input import Image, Images
 
 
+GOES_ON = 1e6  # see `Start.lean`: the room goes on as the picture ends
+HOLDS_MORE = 300.0  # the room may hold things that are not in the picture
+
+
 class Outpaint(ImageInputPipeline):
-    """The models paint one size: the picture is scaled so that it and its margins have that. Nothing else
-    happens to it: its scaled pixels stay byte for byte."""
+    """The models paint one size: the picture is scaled so that it and its margins have that. A rim of it, a
+    twentieth of its shorter side, is redrawn with the margin beside it, so that no seam is seen; inside of that
+    its scaled pixels stay byte for byte."""
 
     @spelled_out
     def __call__(
@@ -68,4 +77,15 @@ class Outpaint(ImageInputPipeline):
         sides = box_of("margins", (whole_number("margins", margins),) * 4 if is_one else margins)
         height, width = self.frame(wishes)
         original, mask = extended(image, sides, height=height, width=width)
-        return self.pipe.request(prompt, seed=seed, row=row, start=original.start(mask=mask), **wishes)
+        lean = HOLDS_MORE if self._names_more(prompt, image, **wishes) else GOES_ON
+        start = original.start(mask=mask, blend=True, lean=lean)
+        return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
+
+    def _names_more(self, prompt: str, image: Any, **wishes: Any) -> bool:
+        """Whether the prompt names things that the picture does not show."""
+        vocabulary = vocabulary_for(self.pipe.recipe)
+        named = {phrase.kind for phrase in phrases_in(prompt, vocabulary)}
+        if not named:
+            return False
+        shown = wording_of(self, self.source_image(image, **wishes))
+        return not named <= {phrase.kind for phrase in phrases_in(shown, vocabulary)}

@@ -9,6 +9,7 @@ from ...engine.values import Outcome
 from ...engine.values.setting import whole_number
 from ...engine.values.start import Start, Wording
 from ..pictures.pixels import AnyPicture, mask_of, rgb_of
+from .continued import continued
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the picture as it was given."""
+RIM = 1 / 20
+"""Of the shorter side of a picture that gets room around it: so much is redrawn, so that no seam is seen."""
 
 
 def box_of(name: str, value: object) -> Box:
@@ -67,12 +70,19 @@ class SourceImage:
         """What begins with this picture, and with its tokens where they are known."""
         return Start(**{"picture": self.pixels, "tokens": self.tokens, **more})
 
-    def cells(self, grid: "torch.Tensor") -> "torch.Tensor":
-        """bool (height, width): the pixels of those cells of a grid, bool (h, w), that are true."""
+    def cells(self, grid: "torch.Tensor", *, rim: float = 0.0) -> "torch.Tensor":
+        """bool (height, width): the pixels of those cells of a grid, bool (h, w), that are true.
+
+        Args:
+            rim: how far around them pixels count, too, as a share of the picture's shorter side.
+        """
         import PIL.Image
+        from torch.nn.functional import max_pool2d
 
         drawn = PIL.Image.fromarray(grid.byte().numpy() * 255)
-        return _tensor(drawn.resize((self.width, self.height), PIL.Image.Resampling.NEAREST)) > 127
+        cells = _tensor(drawn.resize((self.width, self.height), PIL.Image.Resampling.NEAREST)) > 127
+        around = round(rim * min(self.width, self.height))
+        return max_pool2d(cells[None].float(), 2 * around + 1, 1, around)[0] > 0
 
     def mask(self, image: AnyPicture) -> "torch.Tensor":
         """bool (height, width): where a mask image of the picture's own size is lighter than mid-grey; or more
@@ -128,7 +138,8 @@ def source_image_of(image: "AnyPicture | Outcome", *, height: int, width: int) -
 def extended(
     image: "AnyPicture | Outcome", margins: Box, *, height: int, width: int
 ) -> "tuple[SourceImage, torch.Tensor]":
-    """The picture with room around it, scaled to `height` and `width`; and where that room is, bool (h, w).
+    """The picture with room around it, scaled to `height` and `width`; and what of it is to be drawn, bool
+    (h, w): the room, and a rim of the picture beside it.
 
     Args:
         margins: left, top, right, bottom, in pixels of the picture as it was given.
@@ -155,11 +166,14 @@ def extended(
     scale = width / whole[0]
     x, y = round(left * scale), round(top * scale)
     inner = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
-    small = np.array(_fitted(opened, *inner))
-    around = ((y, height - y - inner[1]), (x, width - x - inner[0]), (0, 0))
+    rim = round(RIM * min(inner))
+    x0, y0, x1, y1 = (rim if margin else 0 for margin in margins)
+    kept = np.array(_fitted(opened, *inner))[y0 : inner[1] - y1, x0 : inner[0] - x1]
+    rows, columns = (y + y0, y + y0 + kept.shape[0]), (x + x0, x + x0 + kept.shape[1])
     mask = torch.ones(height, width, dtype=torch.bool)
-    mask[y : y + inner[1], x : x + inner[0]] = False
-    return SourceImage(pixels=torch.from_numpy(np.pad(small, around, mode="edge")), size=whole), mask
+    mask[slice(*rows), slice(*columns)] = False
+    pixels = continued(kept, (rows[0], height - rows[1]), (columns[0], width - columns[1]))
+    return SourceImage(pixels=torch.from_numpy(pixels), size=whole), mask
 
 
 def _fitted(image: "PIL.Image.Image", width: int, height: int) -> "PIL.Image.Image":

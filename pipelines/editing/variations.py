@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...engine.errors import InputError
 from ...engine.messages import shown
-from ...engine.randomness import RowKey, derive_seed, random_subset
+from ...engine.randomness import RowKey, derive_seed, random_patches
 from ...engine.values import Outcome, Request
 from ...engine.values.start import check_share
 from ..calls.call import Call
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from .image_input import Images, Source
 
 VARIATION = 0.4
+RIM = 1 / 32  # of the picture's shorter side: so far what is painted goes over into what stays
 CELLS = 12  # rows and columns in which places are drawn at random, where the draft's own are not known
 
 
 class Variations(ImageInputPipeline):
-    """Which tokens are drawn again is a random subset, by the seed. Where tokens stay, so do their pixels, byte
-    for byte: a variation of 0 has the original's bytes, one of 1 has none of it."""
+    """Patches of tokens are drawn again, at random places, by the seed; they fit those around them. Where
+    tokens stay, so do their pixels, byte for byte, but for a rim around each patch: a variation of 0 has the
+    original's bytes, one of 1 has none of it."""
 
     @spelled_out
     def __call__(
@@ -72,10 +74,11 @@ class Variations(ImageInputPipeline):
         original = self.source_image(image, **wishes)
         rows, columns = (CELLS, CELLS) if original.tokens is None else original.tokens.shape
         share = check_share("variation", variation)
-        redraw = random_subset(RowKey(seed), "variation", rows * columns, share=share).reshape(rows, columns)
+        redraw = random_patches(RowKey(seed), "variation", (rows, columns), share=share)
         made_by = original.outcome and original.outcome.request.prompt
         wording = original.wording if prompt == made_by else None
-        start = original.start(redraw=redraw, mask=original.cells(redraw), wording=wording)
+        mask = original.cells(redraw, rim=RIM)
+        start = original.start(redraw=redraw, mask=mask, blend=True, wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
     @spelled_out

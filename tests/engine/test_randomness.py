@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diptych.engine.randomness import RowKey, derive_seed, generators, normals, random_subset, uniforms
+from diptych.engine.randomness import RowKey, derive_seed, generators, normals, random_patches, uniforms
 from diptych.engine.values import MAX_SEED
 
 KEYS = st.builds(RowKey, st.integers(0, MAX_SEED), st.integers(0, 4096))
@@ -68,10 +68,18 @@ def test_seeds_of_a_file_are_its_own_and_legal() -> None:
 
 
 def test_a_larger_lot_holds_the_smaller_one() -> None:
-    lots = [random_subset(RowKey(3), "variation", 144, share=share / 8) for share in range(9)]
+    lots = [random_patches(RowKey(3), "variation", (12, 12), share=share / 8) for share in range(9)]
     assert [int(each.sum()) for each in lots] == [18 * eighths for eighths in range(9)]
     assert all(bool((small <= large).all()) for small, large in itertools.pairwise(lots))
-    assert not torch.equal(lots[4], random_subset(RowKey(4), "variation", 144, share=0.5))
+    assert not torch.equal(lots[4], random_patches(RowKey(4), "variation", (12, 12), share=0.5))
+
+
+def test_cells_that_are_drawn_lie_together() -> None:
+    """Of cells that were drawn one by one, about half of all neighbours would differ."""
+    for seed in range(8):
+        cells = random_patches(RowKey(seed), "variation", (16, 16), share=0.4)
+        borders = [(cells[1:] != cells[:-1]).float().mean(), (cells[:, 1:] != cells[:, :-1]).float().mean()]
+        assert float(sum(borders)) / 2 < 0.2
 
 
 def test_generators_of_rows_depend_on_seed_candidate_and_stage_alone() -> None:

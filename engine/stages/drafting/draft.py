@@ -13,7 +13,7 @@ from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
-from .initial_tokens import token_constraints
+from .initial_tokens import token_constraints, whole_or_none
 
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
@@ -97,7 +97,10 @@ class DraftStage:
                 given=given,
             )
         context.check("logits", (tokens >= 0).all(1).tolist(), by=self._drafter)
-        tokens = tokens.clamp_min(0).reshape(-1, *model.grid)
+        tokens = tokens.clamp_min(0)
+        if given is not None:
+            tokens = whole_or_none(tokens, given.tokens, batch)
+        tokens = tokens.reshape(-1, *model.grid)
         begins = [None] * len(batch) if given is None else given.tokens.reshape(-1, *model.grid)
         shown, sound = book.shown(tokens.to(book.centroids.device))
         previews = shown.cpu()

@@ -2,13 +2,14 @@
 
 The tokens are those of the start, or of its picture, in the drafter's codebook. A mask, a list or a share says
 which of them are drafted again. With a share, the tokens that are least likely for the plan go first, as in
-Chang et al. 2022 ("MaskGIT", section 3.2), then those that no longer fit the new ones. With a former wording,
-tokens that are about as likely for the new plan as for that wording are kept.
+Chang et al. 2022 ("MaskGIT", section 3.2), then those that no longer fit the new ones; a small share is drafted
+again as a whole, or not at all. With a former wording, tokens that are about as likely for the new plan as for
+that wording are kept.
 """
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL.Image
@@ -22,7 +23,10 @@ from ...models.vision.patch_codebook import PatchCodebook
 from ...stage import RunContext
 from ...values import Plan
 from ...values.start import Start
+from .seams import seams_of
 
+SMALL = 0.5  # a smaller share is drafted again as a whole, or not at all
+WHOLE = 2  # times the share to be drafted again: if more would change, nothing does
 AS_LIKELY = 1.0  # nats: by so much less likely may a token be that stays
 Cells = tuple[int, int]
 """Rows and columns of a grid."""
@@ -50,8 +54,24 @@ def token_constraints(
         min_log_prob=torch.full((len(batch), tokens[0].numel()), torch.inf),
     )
     standing.weigh_shares(batch, model, context)
-    standing.weigh_former([start.former if start else "" for start in starts], model, context)
-    return TokenConstraints(tokens=standing.tokens, kept=standing.kept, min_log_prob=standing.min_log_prob)
+    standing.weigh_former([former_of(start) for start in starts], model, context)
+    return TokenConstraints(
+        tokens=standing.tokens,
+        kept=standing.kept,
+        min_log_prob=standing.min_log_prob,
+        weights=_weights(starts, tokens, standing.kept.reshape(tokens.shape), book),
+    )
+
+
+def _weights(
+    starts: Sequence[Start | None], tokens: torch.Tensor, kept: torch.Tensor, book: PatchCodebook
+) -> Callable[[int], torch.Tensor] | None:
+    """What is drawn anew fits what stands around it, in rows that blend."""
+    fits = [start is not None and start.blend for start in starts]
+    lean = [start.lean if start else 0.0 for start in starts]
+    if not any(fits) and not any(lean):
+        return None
+    return seams_of(book, tokens, kept, lean=lean, fits=fits).weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +90,12 @@ class _Standing:
         now."""
         shares = [start.redraw if (start := plan.request.start) else 1.0 for plan in batch]
         doubtful = {
-            i: s for i, s in enumerate(shares) if isinstance(s, float) and s < 1 and not self.kept[i].all()
+            i: s
+            for i, s in enumerate(shares)
+            if isinstance(s, float)
+            and s < 1
+            and not self.kept[i].all()
+            and not _is_small(batch[i].request.start)
         }
         for i, share in doubtful.items():
             self.kept[i] |= share == 0.0
@@ -95,6 +120,31 @@ class _Standing:
         likely = token_log_probs(decoding, self.tokens, context)
         rows = [i for i, each in enumerate(former) if each]
         self.min_log_prob[rows] = likely[rows] - AS_LIKELY
+
+
+def former_of(start: Start | None) -> str:
+    """What the tokens show, in words, where those stay that are as likely for the plan as for these."""
+    if start is None or start.former:
+        return start.former if start else ""
+    return start.shows if _is_small(start) else ""
+
+
+def _is_small(start: Start | None) -> bool:
+    """Whether the share to be drafted again is so small that a change is made as a whole, or not at all."""
+    return (
+        start is not None and isinstance(start.redraw, float) and 0 < start.redraw < SMALL and bool(start.shows)
+    )
+
+
+def whole_or_none(tokens: torch.Tensor, initial: torch.Tensor, batch: Sequence[Plan]) -> torch.Tensor:
+    """Drafts int64 (b, n) whose share to be drafted again was small: where far more changed than that, the plan
+    asks for another picture, and the initial tokens stay; half a change would be neither."""
+    small = torch.tensor([_is_small(plan.request.start) for plan in batch])
+    shares = torch.tensor(
+        [float(s.redraw) if _is_small(s := plan.request.start) and s else 1.0 for plan in batch]
+    )
+    too_much = small & ((tokens != initial).float().mean(1) > WHOLE * shares)
+    return torch.where(too_much[:, None], initial, tokens)
 
 
 def _begins(start: Start | None) -> Start | None:

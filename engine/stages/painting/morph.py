@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from ...diffusion.denoising import Predict, denoise, even_sigmas, guided
 from ...errors import InputError
 from ...models.diffusion.refiner import PreviewRefiner
-from ...randomness import RowKey, normals, uniforms
+from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .refine import BYTES_A_PIXEL, DEFAULTS, RefineStage
-
-SOFTNESS = 0.6  # of the way: how long one token takes to become the other
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,9 +40,10 @@ class Between:
 class MorphStage:
     """Between to Picture; a whole batch has one size and one number of steps.
 
-    Tokens change one after the other in a random order, neighbours at about the same time. Noise is
-    interpolated along the great circle (as in Shoemake 1985), so that it stays noise; text encodings are
-    interpolated linearly. At both ends it paints what `refine` paints.
+    The drafts' previews go over into each other everywhere at once, and what is painted of them with them: no
+    part is ahead of its neighbours. Noise is interpolated along the great circle (as in Shoemake 1985), so that
+    it stays noise; text encodings are interpolated linearly. At both ends it paints what `refine` paints. The
+    tokens are those of the nearer draft.
 
     Args:
         model: a refiner of draft tokens, family `diffusers`.
@@ -71,8 +70,7 @@ class MorphStage:
                 f" {batch[0].first.codebook.name}: name a matching pair in the recipe"
             )
         request = batch[0].first.plan.request
-        turned = [tokens_turned(value) for value in batch]
-        previews = torch.stack([_preview(value, each) for value, each in zip(batch, turned, strict=True)])
+        previews = torch.stack([_preview(value) for value in batch])
         condition = model.encode_previews(previews, request.height, request.width)
         shares = torch.tensor([value.share for value in batch], device=condition.device)
         shape = tuple(condition.shape[1:])
@@ -87,22 +85,10 @@ class MorphStage:
             context.step(i + 1, steps)
         pixels, sound = model.painted(painted, condition)
         context.check("pixels", sound.tolist())
-        drafts = [_draft(value, each, p) for value, each, p in zip(batch, turned, previews, strict=True)]
+        drafts = [dataclasses.replace(each.nearer, preview=p) for each, p in zip(batch, previews, strict=True)]
         return [
             Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, drafts, strict=True)
         ]
-
-
-def tokens_turned(value: Between) -> torch.Tensor:
-    """float32 (h, w): how far each token has turned, 0 to 1; one after the other as the share grows."""
-    request = value.first.plan.request
-    rows, columns = value.first.grid
-    lots = uniforms([RowKey(request.seed, request.candidate)], MorphStage.name, rows * columns)
-    lots = lots.reshape(1, rows, columns)  # smoothed, so that neighbours turn at about one time
-    field = F.avg_pool2d(lots, 3, 1, 1, count_include_pad=False).flatten()
-    place = field.argsort().argsort().float() / (len(field) - 1 or 1)  # in the order, 0 to 1
-    way = ((value.share * (1 + SOFTNESS) - place) / SOFTNESS).clamp(0, 1)
-    return (way * way * (3 - 2 * way)).reshape(rows, columns)
 
 
 def slerp(first: torch.Tensor, second: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
@@ -143,16 +129,10 @@ def _noise(drafts: Sequence[Draft], shape: tuple[int, ...]) -> torch.Tensor:
     return normals(keys, RefineStage.name, shape)
 
 
-def _preview(value: Between, turned: torch.Tensor) -> torch.Tensor:
-    """uint8 (h', w', 3): each token's patch as far between the two as it has turned."""
-    first, second = value.first.preview.float(), value.second.preview.float()
-    weight = F.interpolate(turned[None, None], first.shape[:2], mode="nearest")[0, 0, :, :, None]
-    return (first + weight * (second - first)).round().to(torch.uint8)
-
-
-def _draft(value: Between, turned: torch.Tensor, preview: torch.Tensor) -> Draft:
-    tokens = torch.where(turned >= 0.5, value.second.tokens, value.first.tokens)
-    return dataclasses.replace(value.nearer, tokens=tokens, preview=preview)
+def _preview(value: Between) -> torch.Tensor:
+    """uint8 (h', w', 3): as far between the two as the place on the way, slowly at its ends."""
+    way = value.share * value.share * (3 - 2 * value.share)
+    return torch.lerp(value.first.preview.float(), value.second.preview.float(), way).round().to(torch.uint8)
 
 
 def _settings(draft: Draft) -> Settings:

@@ -151,6 +151,8 @@ class StartText(TypedDict):
         redraw: the share of the tokens that were drawn anew, 0 to 1; or for each token whether it was, 0 or 1.
         former: what the tokens show, in words.
         shows: what the picture shows, in words. Since format 2.
+        blend: whether what was drawn anew fits what stayed, edge to edge; else it is not there.
+        lean: how closely what was drawn anew keeps to the initial tokens; not there where not at all.
         wording: the plan, which was then not asked of the planner; else null.
     """
 
@@ -161,4 +163,6 @@ class StartText(TypedDict):
     redraw: Share | list[list[Annotated[int, msgspec.Meta(ge=0, le=1)]]]
     former: str
     shows: NotRequired[str]
+    blend: NotRequired[bool]
+    lean: NotRequired[Annotated[float, msgspec.Meta(ge=0)]]
     wording: PlanText | None

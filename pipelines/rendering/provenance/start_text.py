@@ -35,6 +35,10 @@ def start_text(start: Start) -> str:
         "shows": start.shows,
         "wording": None if start.wording is None else cast(PlanText, dataclasses.asdict(start.wording)),
     }
+    if start.blend:
+        values["blend"] = True
+    if start.lean:
+        values["lean"] = start.lean
     return json.dumps(values, allow_nan=False)
 
 
@@ -63,6 +67,8 @@ def _start(values: StartText) -> Start:
         redraw=torch.tensor(redraw, dtype=torch.bool) if isinstance(redraw, list) else redraw,
         former=values["former"],
         shows=values.get("shows", ""),
+        blend=values.get("blend", False),
+        lean=values.get("lean", 0.0),
         wording=None if values["wording"] is None else parse_wording(values["wording"]),
     )
 

@@ -27,6 +27,28 @@ def test_strength_says_how_much_of_the_picture_is_left(pocket_pipe: TextToImage)
     assert torch.equal(made[2].picture.pixels, fresh.picture.pixels)
 
 
+def test_a_small_change_is_made_as_a_whole_or_not_at_all(pocket_pipe: TextToImage) -> None:
+    """A third of the boat was green, and the rest red."""
+    boats = pocket_pipe(["a big red boat in the middle, at sunset"] * 3, seed=7, num_inference_steps=2).outcomes
+    paint = ImageToImage.from_pipe(pocket_pipe)
+    prompts = ["a big green boat in the middle, at sunset"] * 2 + ["a big red boat in the middle, at night"]
+    requests = [
+        paint.request(prompt, image=boat, strength=0.2, seed=5, row=row, num_inference_steps=2)
+        for row, (prompt, boat) in enumerate(zip(prompts, boats, strict=True), start=1)
+    ]
+    *green, night = paint.outcomes(requests)
+    for made in green:
+        r, g, b = made.picture.pixels.int().unbind(-1)
+        red, changed = (
+            int(((r > 170) & (g < 80) & (b < 80)).sum()),
+            int(((g > 110) & (r < 90) & (b < 110)).sum()),
+        )
+        assert min(red, changed) < 0.1 * max(red, changed)
+    assert night.draft is not None and night.draft.initial_tokens is not None
+    assert torch.equal(night.draft.tokens, night.draft.initial_tokens)  # the whole sky is too much
+    assert apart(night.picture.pixels, boats[2].picture.pixels) < 5
+
+
 @pytest.fixture(scope="module")
 def city(pocket_pipe: TextToImage) -> Outcome:
     prompt = "a small red boat on the left, in the city, in watercolour"

@@ -61,7 +61,7 @@ def test_fields_say_what_is_started_from(pipe: TextToImage, folder: Path) -> Non
     varied = start_of(pipe, folder, image="boat.png", variation=0.5)
     assert isinstance(varied.redraw, torch.Tensor) and varied.redraw.float().mean() == 0.5
     wide = start_of(pipe, folder, image="boat.png", margins="24,16,24,16")
-    assert wide.mask is not None and wide.mask.float().mean() == 0.75
+    assert wide.mask is not None and 0.75 < wide.mask.float().mean() < 0.81  # with the rim
     edited = start_of(pipe, folder, image="boat.png", edit="at night")
     assert edited.wording is not None and edited.wording.prompt == "a boat, at night"
     drawn = start_of(pipe, folder, sketch="boat.png")
@@ -169,6 +169,8 @@ WHOLE = Start(
         left_out=(Span(start=14, end=17, text="hat"), Span.elsewhere("furry")),
     ),
     shows="a blue boat",
+    blend=True,
+    lean=2.5,
 )
 
 
