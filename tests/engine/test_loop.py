@@ -289,3 +289,13 @@ def test_of_equal_scores_the_better_fit_to_the_whole_plan_wins() -> None:
     assert loop.best_of([one, other]) is other
     lost, _ = loop.explain(Policy(), [one, other])
     assert lost.reason == "lost: score 0.99 like candidate 1, which fits the whole plan better"
+
+
+def test_without_a_judge_a_finished_picture_wins_and_is_neither_accepted_nor_tried_again() -> None:
+    made = dataclasses.replace(candidate(0), unjudged=True)
+    policy = Policy(rounds=3, repairs=2)
+    assert loop.best_of([made], policy) is made and made.finished
+    assert not loop.accepts(policy, made)
+    assert loop.repair_of(policy, [made], repairs_done=0, seconds=0) is None
+    assert not loop.another_round(policy, [made], rounds_done=1, seconds=0)
+    assert loop.explain(policy, [made])[0].reason == "the only one: not judged"
