@@ -104,8 +104,8 @@ def read_recipe(name: str | Path | Mapping[str, Any]) -> Recipe:
         return parse_recipe(name, Path.cwd() / IN_PYTHON)
     if not isinstance(name, str | Path):
         raise InputError(
-            f"recipe {shown(name)}: must be a recipe's name, a .toml file, or a table; a model that is in"
-            " memory is named by the folder that its save_pretrained writes"
+            f"recipe {shown(name)}: must be a recipe's name, a .toml file, or a table; a model in memory is"
+            " named by the folder that its save_pretrained writes"
         )
     path = Path(name)
     if path.suffix != ".toml":
@@ -196,6 +196,9 @@ def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
     where = f"recipe {path}: [stages.{name}]"
     _only(table, (*_OF_A_MODEL, "settings", "models"), where)
     models = _table(table, "models", where)
+    for role in models:
+        if not role.isidentifier() or len(role) > 100:
+            raise InputError(f"{where}: models: {shown(role)} is no name of a role")
     return StageRecipe(
         name=name,
         model=_model({k: v for k, v in table.items() if k not in ("settings", "models")}, path, where),

@@ -308,3 +308,13 @@ def test_a_draft_picked_by_hand_is_painted_beside_those_that_are_kept() -> None:
     drafted = [candidate(i, preview=score) for i, score in enumerate([0.2, 0.9, 0.1, 0.5])]
     pruned = loop.prune(Policy(candidates=4, keep=2, pick=2), drafted)
     assert [c.index for c in pruned if not c.reason] == [1, 2, 3]
+
+
+def test_without_a_judge_a_finished_picture_wins_and_is_neither_accepted_nor_tried_again() -> None:
+    made = dataclasses.replace(candidate(0), unjudged=True)
+    policy = Policy(rounds=3, repairs=2)
+    assert loop.best_of([made], policy) is made and made.finished
+    assert not loop.accepts(policy, made)
+    assert loop.repair_of(policy, [made], repairs_done=0, seconds=0) is None
+    assert not loop.another_round(policy, [made], rounds_done=1, seconds=0)
+    assert loop.explain(policy, [made])[0].reason == "the only one: not judged"

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from diptych import DiptychError, InputError, TextToImage
+from diptych.pipelines.cli.main import app
 from diptych.pipelines.recipes.check import check
 from diptych.pipelines.recipes.reader import read_recipe
 
@@ -299,3 +301,19 @@ def _checked(path: Path) -> list[str]:
     except DiptychError as error:
         return [str(error)]
     return [*found.checkup.troubles, *found.missing, *found.known, *found.bare]
+
+
+def test_the_results_of_a_recipe_without_a_judge_say_so_everywhere(twin: Twin, tmp_path: Path) -> None:
+    path = written(tmp_path, tables(twin)["paint"])
+    out = tmp_path / "out"
+    said = ["render", "-p", "a red boat", "--steps", "2", "--recipe", str(path), "-o", str(out)]
+    for _ in range(2):  # made, and found done
+        result = CliRunner().invoke(app, said)
+        assert result.exit_code == 0, result.output
+        assert "1 done (not judged: the recipe has no judge), 0 failed" in result.output
+    (line,) = (out / "results.jsonl").read_text().splitlines()
+    row = json.loads(line)
+    assert (row["status"], row["score"], row["caption"], row["accepted"]) == ("done", None, None, False)
+    assert '"unjudged"' in "".join(page.read_text() for page in out.rglob("*.js"))
+    shown = CliRunner().invoke(app, ["show", str(out / row["picture"])])
+    assert shown.exit_code == 0 and "not judged: the recipe has no judge" in shown.output

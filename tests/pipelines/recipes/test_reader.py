@@ -194,6 +194,7 @@ BARE = '[stages.paint]\nfamily = "diffusers"\ncheckpoint = "a/b"\n'
         (BARE + "loras = [{ checkpoint = 'x', weight = nan }]", "weight = nan: must be a number"),
         ("#" * 300_000, "has 300000 bytes, of at most"),
         (BARE.replace("paint", '"a\\nb"'), "is no name of a stage"),
+        (BARE + f"models.{'a' * 5000} = 1", "is no name of a role"),
     ],
 )
 def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: str, message: str) -> None:

@@ -42,3 +42,9 @@ def test_hours_are_hours_and_nothing_is_nothing() -> None:
     assert "1000 pictures in 2 h 07 min: 7.9 a minute" in tally.lines()
     assert tally.lines()[-1].startswith("1 row that the source has no more")
     assert Tally().lines() == ["0 rows: 0 done (0 accepted), 0 failed"]
+
+
+def test_pictures_that_nobody_judged_are_not_called_rejected() -> None:
+    tally = Tally(judged=False)
+    tally.add(Record(row=1, prompt="a", seed=1, status="done"))
+    assert tally.lines()[0] == "1 row: 1 done (not judged: the recipe has no judge), 0 failed"
