@@ -40,7 +40,7 @@ def measure(options: Options) -> Report:
     engine.run(prompts[:2])  # loads what there is to load
     runs: dict[int, Paired] = {}
     for count in dict.fromkeys((1, len(prompts))):
-        options.say(f"{count} pictures at a time, without neighbours, with one and with two")
+        options.say(f"pictures at a time: {count}; without neighbours, with one and with two")
         runs[count] = _paired(engine, prompts[:count], options.repeats)
     figures: dict[str, float] = {}
     shown = table("pictures", *(f"{word.replace('_', ' ')}, s" for word in WORDS), "times as long")

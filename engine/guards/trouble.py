@@ -31,8 +31,9 @@ def diagnosed(error: BaseException, rows: int) -> Trouble:
     """What an exception means for a micro-batch of so many rows."""
     if isinstance(error, RowError):
         said = first_line(error)
-        known = isinstance(error.index, int) and error.index >= 0
-        return Trouble(said, row=min(error.index, rows - 1) if known else None)  # padding copies the last one
+        index: object = error.index  # whatever a stage of another package says
+        known = isinstance(index, int) and index >= 0
+        return Trouble(said, row=min(index, rows - 1) if known else None)  # padding copies the last one
     said = first_line(error, named=not isinstance(error, DiptychError))
     if isinstance(error, SystemExit):
         return Trouble(f"a model or stage wanted to end the program ({said}): only this row is ended")

@@ -60,7 +60,7 @@ def own_ids(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return sorted(found)
 
 
-def check(stage: Any, values: Sequence[Any], sound: Models, broken: Models, what: str, by: str) -> None:
+def check(stage: Any, values: Sequence[Any], sound: Any, broken: Any, what: str, by: str) -> None:
     """The bad row fails, and says what is no number; the others are as they are where nothing is wrong."""
     expected = run_stage(stage, values, memory=DeviceMemory(Given(sound)))
     found = run_stage(stage, values, memory=DeviceMemory(Given(broken)))
@@ -114,7 +114,7 @@ def test_a_drafter(
     def poison(model: Any) -> None:
         model.get_input_embeddings().weight[ids] = number
 
-    broken = {**dict(models), drafter: with_own(models[drafter], "model", poison)}
+    broken = {**{key: models[key] for key in models}, drafter: with_own(models[drafter], "model", poison)}
     plans = [make_plan(prompt, seed=i) for i, prompt in enumerate(PROMPTS)]
     check(DraftStage(model=drafter, codebook=codebook), plans, models, broken, "logits", "pocket/drafter")
 
@@ -130,7 +130,14 @@ def test_a_codebook(
     own = next(token for token in drafts[BAD].tokens.flatten().tolist() if token not in others)
     book = copy.deepcopy(models[codebook])
     book.centroids[own, 5] = torch.nan
-    check(stage, plans, models, {**dict(models), codebook: book}, "pixels", "pocket/tokenizer")
+    check(
+        stage,
+        plans,
+        models,
+        {**{key: models[key] for key in models}, codebook: book},
+        "pixels",
+        "pocket/tokenizer",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +214,7 @@ def test_an_enlargement_that_cannot_be_judged_fails_too(
     def poison(model: Any) -> None:
         model.encoder.get_parameter(next(name for name, _ in model.encoder.named_parameters())).fill_(torch.nan)
 
-    broken = {**dict(models), captioner: with_own(models[captioner], "model", poison)}
+    broken = {**{key: models[key] for key in models}, captioner: with_own(models[captioner], "model", poison)}
     stage = UpscaleStage(model=refiner, captioner=captioner)
     pictures = [Picture(pixels=draft.preview, plan=draft.plan) for draft in drafts[:2]]
     results = run_stage(stage, pictures, memory=DeviceMemory(Given(broken)))

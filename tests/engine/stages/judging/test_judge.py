@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from diptych.engine.errors import RowError
 from diptych.engine.models.vision.calibration import Calibration
 from diptych.engine.models.vision.caption_decoder import ImageFeatures
 from diptych.engine.models.vision.captioner import Captioner
@@ -170,7 +171,7 @@ def test_where_nothing_was_asked_the_caption_is_scored(
     assert run([asked])[0].score == pytest.approx(verdicts[4].score, abs=1e-5)
 
 
-def test_what_is_not_a_number_counts_as_no(
+def test_what_is_not_a_number_is_no_verdict(
     run: Run, models: Models, captioner: ModelKey, pictures: list[Picture]
 ) -> None:
     class Lost(Captioner):
@@ -183,9 +184,8 @@ def test_what_is_not_a_number_counts_as_no(
             return [[math.nan] * len(each) for each in facts]
 
     fields = {field.name: getattr(models[captioner], field.name) for field in dataclasses.fields(Captioner)}
-    for verdict in run(pictures, {captioner: Lost(**fields)}):
-        assert verdict.score < 0.05
-        assert all(answer.probability == 0 and not answer.shown for answer in verdict.answers)
+    with pytest.raises(RowError, match="gave answers that are no numbers"):
+        run(pictures, {captioner: Lost(**fields)})
 
 
 def test_many_facts_are_asked_in_parts(
