@@ -93,9 +93,9 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
             raise InputError("standard input is closed: name a prompt file, or give text with -p")
         return read_prompts(sys.stdin.buffer, format=format)
     path = Path(source)
+    if format is not None:
+        return read_prompts(path, format=format)
     try:
-        if format is not None or not path.is_file():
-            return read_prompts(path, format=format)
         with opened(path) as file:
             head = file.read(16)
             results = path.suffix == ".jsonl" and _holds_records(file)
