@@ -24,7 +24,7 @@ from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
-from ...files import is_file, opened
+from ...files import opened
 from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
@@ -133,7 +133,7 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
             raise InputError("standard input is closed: name a prompt file, or give text with -p")
         return read_prompts(sys.stdin.buffer, format=format)
     path = Path(source)
-    if format is not None or not is_file(path):
+    if format is not None:
         return read_prompts(path, format=format)
     try:
         with opened(path) as file:

@@ -1,4 +1,4 @@
-"""Runs that are killed, and gone on with (`bench kills`: more often; `crash_points.py`: more points)."""
+"""Runs that are killed, and gone on with. `diptych bench kills` and `crash_points.py` do it more often."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ def test_killed_at_every_deed_done_to_the_disk() -> None:
 
 
 def test_killed_at_random_moments_with_the_pocket_models() -> None:
-    command = [sys.executable, "-m", "diptych", "bench", "kills", "--kills", "5", "--prompts", "8", "--json"]
+    command = [sys.executable, "-m", "diptych", "bench", "kills", "--kills", "5", "--prompts", "6", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
