@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ...engine.kernels.library import library
 from ...engine.runner import Runner
 from ...engine.version import __version__
 from .reader import Recipe
@@ -98,7 +99,8 @@ def _hardware(device: str) -> str:
     if device.startswith("cuda"):
         return f"cuda, {torch.cuda.get_device_name(device)}"
     if device == "cpu":
-        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+        kernels = ", own kernels" if library() is not None else ""
+        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}{kernels}"
     return device
 
 
