@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ...engine.kernels.library import library
+from ...engine.kernels.library import library as kernels
 from ...engine.runner import Runner
 from ...engine.version import __version__
 from .reader import Recipe
@@ -99,8 +99,8 @@ def _hardware(device: str) -> str:
     if device.startswith("cuda"):
         return f"cuda, {torch.cuda.get_device_name(device)}"
     if device == "cpu":
-        kernels = ", own kernels" if library() is not None else ""
-        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}{kernels}"
+        own = "" if kernels() is None else ", own kernels"
+        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}{own}"
     return device
 
 
