@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("benchmarks", "engine", "pipelines", "prompts")
 
 FLOORS = [
-    "engine.errors engine.messages engine.randomness engine.version engine.watch",
+    "engine.errors engine.kernels engine.messages engine.randomness engine.version engine.watch",
     "engine.values engine.guards engine.stage",
     "prompts.plain_files prompts.row prompts.settings prompts.template",
     "prompts.entry prompts.planner prompts.text",

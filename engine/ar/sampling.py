@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import torch
 
+from ..kernels.library import Library, library
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -34,7 +36,9 @@ class Sampler:
     """
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device | str) -> None:
-        self._temperature = torch.tensor([row.temperature for row in rows], device=device)[:, None]
+        self._temperature = torch.tensor([row.temperature for row in rows], dtype=torch.float64, device=device)[
+            :, None
+        ]
         self._top_k = torch.tensor([row.top_k for row in rows], device=device)[:, None]
         self._top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=device)[:, None]
         self._filters = any(row.top_k > 0 or row.top_p < 1 for row in rows)
@@ -51,6 +55,8 @@ class Sampler:
         Returns:
             int64 (b,); -1 for a row whose logits are no numbers, so that nothing need be waited for to know.
         """
+        if logits.device.type == "cpu" and logits.dtype == torch.float32 and (code := library()) is not None:
+            return self._drawn_natively(logits, uniform, code)
         scaled = logits.double() / self._temperature.clamp_min(1e-6)
         p = scaled.softmax(-1)  # (b, v)
         if self._filters:
@@ -64,6 +70,25 @@ class Sampler:
         )  # rounding must not lead past the last legal one
         token = torch.where(self._greedy, logits.argmax(-1), torch.minimum(drawn, last))
         return torch.where(whole[:, 0].isnan(), -1, token)
+
+    def _drawn_natively(self, logits: torch.Tensor, uniform: torch.Tensor, code: Library) -> torch.Tensor:
+        """The same by machine code."""
+        rows, count = logits.shape
+        logits, uniform = logits.contiguous(), uniform.contiguous()
+        scratch = torch.empty(2 * count, dtype=torch.float64)
+        drawn = torch.empty(rows, dtype=torch.long)
+        code.draw(
+            logits.data_ptr(),
+            rows,
+            count,
+            temperature=self._temperature.data_ptr(),
+            top_k=self._top_k.data_ptr(),
+            top_p=self._top_p.data_ptr(),
+            uniform=uniform.data_ptr(),
+            scratch=scratch.data_ptr(),
+            to=drawn.data_ptr(),
+        )
+        return drawn
 
     def _filtered(self, logits: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
         """p (b, v) with 0 for what `top_k` and `top_p` leave out."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...engine import extensions
+from ...engine.kernels.library import library as kernels
 from ...engine.runner import Runner
 from ...engine.version import __version__
 from .reader import Recipe
@@ -109,7 +110,8 @@ def _hardware(device: str) -> str:
     if device.startswith("cuda"):
         return f"cuda, {torch.cuda.get_device_name(device)}"
     if device == "cpu":
-        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+        own = "" if kernels() is None else ", own kernels"
+        return f"cpu, {platform.machine()} {torch.backends.cpu.get_cpu_capability()}{own}"
     return device
 
 

@@ -22,6 +22,7 @@ from . import chat_template as conversation
 from .lean_decoding import LeanDecoding
 from .lean_layers import is_lean
 from .library_decoding import CachedDecoding
+from .native_decoding import MAX_BYTES, NativeDecoding, is_native
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
@@ -66,7 +67,7 @@ def decoding_bytes(
 ) -> int:
     """Bytes that `rows` sequences need, at most, from a checkpoint's `config.json`: keys and values of all
     their tokens, one layer's activations of the prefixes, and the logits of a step, which are drawn from in
-    double precision.
+    double precision; and the weights of a small model, packed for a CPU.
 
     Args:
         at_once: new tokens that are read together, at most, and whose logits are looked at.
@@ -75,9 +76,12 @@ def decoding_bytes(
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
     size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
+    packed = 4 * config["num_hidden_layers"] * size * (2 * size + 2 * heads * head_size + 3 * inner)
+    packed += 4 * config["vocab_size"] * size
+    packed = packed if packed <= MAX_BYTES else 0  # only small models are packed
     reading = max(prefix, at_once) * (4 * size + 4 * inner) * bytes_each
     logits = max(6 * 8, at_once * 3 * 4) * config["vocab_size"]
-    return rows * (cache + reading + logits)
+    return rows * (cache + reading + logits) + packed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,7 +200,8 @@ def begin(
     prefix_tokens: int = 0,
     batch_invariant: bool = False,
 ) -> Decoding:
-    """Read prefixes with a causal LM: lean where its architecture is known, by the library otherwise.
+    """Read prefixes with a causal LM: by machine code where it is small and on a CPU, lean where its
+    architecture is known, by the library otherwise.
 
     Args:
         model: of transformers.
@@ -204,7 +209,7 @@ def begin(
         prefix_tokens: of a prefix, at most; 0 where all have one length.
         batch_invariant: the shapes that run depend on the number of prefixes and on `prefix_tokens` alone.
     """
-    kind = LeanDecoding if is_lean(model) else CachedDecoding
+    kind = NativeDecoding if is_native(model) else LeanDecoding if is_lean(model) else CachedDecoding
     return kind(
         model,
         prefixes,

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diptych.engine.ar import sampling as sampling_room
 from diptych.engine.ar.sampling import Sampler, Sampling
+from diptych.engine.kernels.library import library
 
 ALMOST_ONE = 1 - 2**-53  # the largest uniform number there is
 LOGITS = torch.tensor([0.4, -0.3, 2.0, -1.2, 1.1, 0.0, -4.0, 1.9])
@@ -25,6 +27,47 @@ def even_numbers(count: int) -> torch.Tensor:
 def shares(logits: torch.Tensor, sampling: Sampling, count: int = 20_000) -> torch.Tensor:
     tokens = draw(logits, sampling, even_numbers(count))
     return torch.bincount(tokens, minlength=len(logits)).double() / count
+
+
+SAMPLING = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.0, 0.3, 1.0, 4.0]),
+    top_k=st.sampled_from([0, 1, 5, 64, 3000]),
+    top_p=st.sampled_from([0.0, 0.11, 0.53, 0.95, 1.0]),
+)
+
+
+@pytest.mark.skipif(library() is None, reason="the machine code was not built")
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(SAMPLING, min_size=1, max_size=4),
+    count=st.sampled_from([1, 2, 7, 9, 64, 300]),
+    spread=st.sampled_from([0.1, 1.0, 5.0, 40.0]),
+    masked=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_machine_code_draws_the_same_tokens(
+    rows: list[Sampling], count: int, spread: float, masked: bool, seed: int
+) -> None:
+    by_chance = torch.Generator().manual_seed(seed)
+    logits = spread * torch.randn(len(rows), count, generator=by_chance)
+    if masked:
+        logits[:, 1:] = logits[:, 1:].masked_fill(torch.rand(count - 1, generator=by_chance) < 0.5, -torch.inf)
+    uniform = torch.rand(len(rows), dtype=torch.float64, generator=by_chance)
+    sampler = Sampler(rows, "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = sampler.draw(logits, uniform)
+        patch.setattr(sampling_room, "library", lambda: None)
+        assert sampler.draw(logits, uniform).tolist() == drawn.tolist()
+
+
+@pytest.mark.skipif(library() is None, reason="the machine code was not built")
+@pytest.mark.parametrize("bad", [[0.0, float("nan")], [float("inf"), 0.0], [-float("inf")] * 2])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_machine_code_knows_logits_that_are_no_numbers(bad: list[float], temperature: float) -> None:
+    logits = torch.tensor([[1.0, 2.0], bad])
+    sampler = Sampler([Sampling(temperature=temperature)] * 2, "cpu")
+    assert sampler.draw(logits, torch.full((2,), 0.5, dtype=torch.float64)).tolist()[1] == -1
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])

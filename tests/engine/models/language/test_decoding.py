@@ -24,10 +24,12 @@ from transformers import (
 
 from diptych.engine.ar.decoding import Decoding, Reading, decode_grid
 from diptych.engine.ar.sampling import Sampling
+from diptych.engine.kernels.library import Library, library
 from diptych.engine.models.language.causal_lm import begin
 from diptych.engine.models.language.lean_decoding import LeanDecoding
 from diptych.engine.models.language.lean_layers import is_lean
 from diptych.engine.models.language.library_decoding import CachedDecoding
+from diptych.engine.models.language.native_decoding import NativeDecoding
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import RunContext
 
@@ -102,7 +104,12 @@ class Subject:
 
 
 LEAN = [llama, stretched_llama, mistral, qwen2, qwen3, gemma3]
-PAIRS = [*((make, LeanDecoding) for make in LEAN), *((make, CachedDecoding) for make in (llama, gemma3, gpt2))]
+NATIVE = [(make, NativeDecoding) for make in LEAN] if library() is not None else []
+PAIRS = [
+    *((make, LeanDecoding) for make in LEAN),
+    *NATIVE,
+    *((make, CachedDecoding) for make in (llama, gemma3, gpt2)),
+]
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: f"{pair[0].__name__}-{pair[1].__name__}")
@@ -264,8 +271,32 @@ def test_in_half_precision_the_lean_way_stays_near_the_librarys(subject: Subject
 
 @pytest.mark.parametrize("make", LEAN, ids=lambda make: make.__name__)
 def test_the_architectures_that_are_known_run_lean(make: Callable[[], Any]) -> None:
-    model = make()
-    assert isinstance(begin(model.eval(), [[1, 2]], new_tokens=1), LeanDecoding)
+    model = make().eval()
+    kind = LeanDecoding if library() is None else NativeDecoding
+    assert isinstance(begin(model, [[1, 2]], new_tokens=1), kind)
+    assert isinstance(begin(model.bfloat16(), [[1, 2]], new_tokens=1), LeanDecoding)
+
+
+@pytest.mark.skipif(library() is None, reason="the machine code was not built")
+def test_a_row_has_the_same_bits_alone_and_in_a_batch_and_by_any_instruction_set() -> None:
+    torch.manual_seed(0)
+    model = llama().eval().requires_grad_(False)
+    rows = prefixes([5, 9, 9, 2, 7] * 3)
+    tokens = torch.randint(0, VOCABULARY, (15, 6))
+    best = library()
+    assert best is not None
+
+    def logits(code: Library, chosen: Sequence[int]) -> torch.Tensor:
+        decoding = NativeDecoding(model, [rows[i] for i in chosen], new_tokens=12, code=code)
+        run = decoding.extend(tokens[chosen, :3])
+        return torch.cat([run, *(decoding.step(tokens[chosen, i])[:, None] for i in range(3, 6))], 1)
+
+    together = logits(best, range(15))
+    for level in range(1, best.level + 1):
+        code = best.at_level(level)
+        assert torch.equal(logits(code, range(15)), together)
+        for i in range(5):
+            assert torch.equal(logits(code, [i])[0], together[i])
 
 
 def test_what_is_not_known_to_the_last_operation_runs_by_the_library() -> None:
