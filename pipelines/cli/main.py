@@ -20,6 +20,7 @@ from .caption import caption as caption_command
 from .choose import choose
 from .evaluate import evaluate
 from .front.run import run_app
+from .front.versions import show_versions
 from .options import (
     ArtOptions,
     DeviceOption,
@@ -43,7 +44,6 @@ from .recipes import recipes
 from .score import score as score_command
 from .story import interpolate, storyboard, style_sheet
 from .upscale import upscale as upscale_command
-from .versions import show_versions
 
 app = typer.Typer(
     name="diptych",

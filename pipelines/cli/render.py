@@ -71,35 +71,39 @@ def run_render(
 
     Returns:
         The exit status: 0; 1 where some rows failed, or nothing can be written any more; 130 where Ctrl-C
-        stopped it, 143 where SIGTERM did.
-
-    Raises:
-        InputError, PromptFileError: the source, an option or the folder is wrong.
+        stopped it, 143 where SIGTERM did. Raises InputError, PromptFileError: the source, an option or the
+        folder is wrong.
     """
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
     chosen = _seed(seed, source)
-    anew = source is None and seed is None and not retry_failed
     refuse_what_nothing_takes(wishes or {}, from_text=source is None)
     if source is None and retry_failed and seed is None:
         rows: Iterator[Row] = iter(failed_rows(out, text or ()))
     else:
         read_so = read_rows(source, text, seed=chosen, reading=reading, num_images=num_images)
-        rows = itertools.islice(read_so, limit)
-        single = len(text or ()) * (num_images or 1) == 1
-        rows = rows if swept is None else swept.rows(rows, seed=chosen, alone=single)
+        rows = _swept(itertools.islice(read_so, limit), swept, chosen, len(text or ()) * (num_images or 1))
     head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
+    _say_what_is_lost(head)
+    read = _source_of(source, head, out, whole=limit is None and only is None)
+    pipe, rows = make_pipe(), itertools.chain(head, rows)
+    alone = source is None and read.total == 1
+    tasks = tasks_of(OfPipeline(pipe.local), rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
+    again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
+    run = _Run(pipe, out, read, again, swept, new_seed=chosen if _is_anew(source, seed, again) else None)
+    return run.run(tasks, UnusedNotes(pipe.local, wishes or {}), stats=stats, explain=explain)
+
+
+def _swept(rows: Iterator[Row], sweep: Sweep | None, seed: int, texts: int) -> Iterator[Row]:
+    """The rows with every combination of a sweep; `texts` is how many prompts were given by -p."""
+    return rows if sweep is None else sweep.rows(rows, seed=seed, alone=texts == 1)
+
+
+def _say_what_is_lost(head: Sequence[Row]) -> None:
+    """What other tools said of the first rows' pictures, and is not carried over."""
     for line in filter(None, map(not_carried_over, head[:MOST_SAID])):
         error_console().print(f"diptych: {line}", soft_wrap=True)
-    read = _source_of(source, head, out, whole=limit is None and only is None)
-    pipe = make_pipe()
-    alone, rows = source is None and read.total == 1, itertools.chain(head, rows)
-    makes = OfPipeline(pipe.local)
-    tasks = tasks_of(makes, rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
-    again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
-    run = _Run(pipe, out, read, again, swept, new_seed=chosen if anew else None)
-    return run.run(tasks, UnusedNotes(pipe.local, wishes or {}), stats=stats, explain=explain)
 
 
 def _source_of(source: str | None, head: Sequence[Row], out: Path, *, whole: bool) -> Source:
@@ -120,6 +124,11 @@ def _seed(given: int | None, source: str | None) -> int:
     if given is not None:
         return given
     return secrets.randbelow(2**32) if source is None else 0
+
+
+def _is_anew(source: str | None, seed: int | None, again: Again) -> bool:
+    """Whether the seed was chosen for this run, and is to be shown."""
+    return source is None and seed is None and not again.failed
 
 
 class _Run:

@@ -106,7 +106,6 @@ def render_tasks(
         Cancelled: the watcher said so; what was finished is on disk.
     """
     batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), on_row, beside)
-    batch.tally.judged = pipe.local.runner.chain.judges
     results = pipe.run(batch.requests(), watch=watch, in_order=False)
     with OutputFolder(out) as folder:
         batch.open(folder)
@@ -153,7 +152,7 @@ class _Batch:
         on_row: Callable[[Record | None], None],
         beside: Callable[[Outcome], Mapping[str, bytes]],
     ) -> None:
-        self.tally = Tally()
+        self.tally = Tally(judged=pipe.local.runner.chain.judges)
         self.broken_off: PromptFileError | None = None
         self._tasks = tasks
         self._environment = pipe.environment()

@@ -5,7 +5,7 @@ import platform
 
 import typer
 
-from ...engine.version import __version__
+from ....engine.version import __version__
 
 LIBRARIES = ("torch", "transformers", "diffusers")
 
