@@ -19,7 +19,7 @@ from ..engine.values.fact import said
 if TYPE_CHECKING:
     import PIL.Image
 
-    Images = list[PIL.Image.Image | Any] | Any
+    Images = Any  # list[PIL.Image.Image | None], or arrays: as `output_type` says
 
 _SHOWN = 12  # rows of a repr, pictures of a notebook
 _CHARACTERS = 48  # of a prompt or reason that is shown

@@ -83,7 +83,7 @@ class Upscale(Workflow):
             raise InputError(f"{len(prompts)} prompts for {len(images)} pictures: give one for each, or one")
         pictures = [_picture(each) for each in images]
         for row, picture in enumerate(pictures, start=1):
-            check_size(f"picture {row}", *picture.pixels.shape[:2], scale)
+            check_size(f"picture {row}", picture.pixels.shape[0], picture.pixels.shape[1], scale)
         planned = self._planned(pictures, prompts, scale=scale, seed=said.one_seed)
         return gathered(self._results(stage, planned, said.watch), output_type=said.output_type)
 

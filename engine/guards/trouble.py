@@ -1,6 +1,7 @@
 """What went wrong with some rows: whose fault it is, and how it is said in one line."""
 
 import dataclasses
+from typing import Any
 
 from ..errors import DiptychError, RowError
 from ..messages import first_line
@@ -27,13 +28,16 @@ class Trouble:
     out_of_memory: bool = False
 
 
+def _row_of(index: Any, rows: int) -> int | None:
+    """The row that a stage of any package says; padding copies the last one."""
+    return min(index, rows - 1) if isinstance(index, int) and index >= 0 else None
+
+
 def diagnosed(error: BaseException, rows: int) -> Trouble:
     """What an exception means for a micro-batch of so many rows."""
     if isinstance(error, RowError):
         said = first_line(error)
-        index: object = error.index  # whatever a stage of another package says
-        known = isinstance(index, int) and index >= 0
-        return Trouble(said, row=min(index, rows - 1) if known else None)  # padding copies the last one
+        return Trouble(said, row=_row_of(error.index, rows))
     said = first_line(error, named=not isinstance(error, DiptychError))
     if isinstance(error, SystemExit):
         return Trouble(f"a model or stage wanted to end the program ({said}): only this row is ended")

@@ -46,8 +46,9 @@ def rehearse(recipe: Recipe, chain: Chain, *, absent: Collection[str] = ()) -> l
             continue
         try:
             outlines = [models[key] for key in stage.uses]
-            if None not in outlines and hasattr(stage, "rehearse") and stage.takes in values:
-                values[stage.gives] = stage.rehearse(values[stage.takes], models) or values.get(stage.gives)
+            rehearse = getattr(stage, "rehearse", None)
+            if None not in outlines and rehearse is not None and stage.takes in values:
+                values[stage.gives] = rehearse(values[stage.takes], models) or values.get(stage.gives)
         except DiptychError as error:
             troubles.append(str(error))
         except Exception as error:  # what a library makes of a file, when it is first used

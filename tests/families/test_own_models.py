@@ -150,7 +150,7 @@ def test_a_chain_that_does_not_fit_is_told_in_the_recipes_own_names(
 
 # check's verdict is render's
 
-Break = Callable[[Path, dict[str, Path]], tuple[str, str] | None]
+Break = Callable[[Path, dict[str, Path]], object]
 """Given a folder to write to and copies of the checkpoints: spoils one, or says what to replace in the
 recipe."""
 

@@ -200,7 +200,8 @@ def whole(loaded: Any, folder: Path) -> Any:
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise CheckpointError(f"{folder}: lacks the weights {missing[0]}{others}: copy the checkpoint again")
-    if unfit := sorted(info.get("mismatched_keys") or ()):
+    unfit: list[Any] = sorted(info.get("mismatched_keys") or ())
+    if unfit:
         name, held, wanted = unfit[0]
         shapes = f"{tuple(held)}, and config.json says {tuple(wanted)}"
         raise CheckpointError(f"{folder}: {name} has the shape {shapes}: copy both files again")

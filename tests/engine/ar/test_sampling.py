@@ -38,7 +38,7 @@ SAMPLING = st.builds(
 
 
 @pytest.mark.skipif(library() is None, reason="the machine code was not built")
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(SAMPLING, min_size=1, max_size=4),
     count=st.sampled_from([1, 2, 7, 9, 64, 300]),

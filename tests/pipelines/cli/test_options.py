@@ -11,7 +11,6 @@ import pytest
 
 from diptych import TextToImage
 from diptych.pipelines.cli import main as cli
-from diptych.pipelines.cli.front import browser
 from diptych.pipelines.rendering.rows import request_makers
 from diptych.prompts.settings import START_COLUMNS
 
@@ -187,7 +186,7 @@ def test_the_gallery_is_opened_or_that_it_is_not_is_said(
     run: Run, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(browser.webbrowser, "open", lambda page: opened.append(page) or len(opened) == 1)
+    monkeypatch.setattr("webbrowser.open", lambda page: opened.append(page) or len(opened) == 1)
     assert "browser" not in run("render", "-p", "a boat", "-o", out, "--open").err
     assert "no browser to open" in run("render", "-p", "a boat", "-o", out, "--open").err
     assert opened == [(out / "index.html").as_uri()] * 2

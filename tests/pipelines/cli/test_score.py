@@ -18,7 +18,7 @@ from diptych.pipelines import terminal
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli import score as score_command
 from diptych.pipelines.cli.tables import scores as score_table
-from diptych.pipelines.picture_judge import open_picture
+from diptych.pipelines.pictures.pixels import rgb_of
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes
 from diptych.pipelines.rendering.rows.picture_files import PictureFile
 
@@ -212,14 +212,14 @@ def test_a_large_picture_is_judged_by_a_smaller_copy_upright_and_on_white(tmp_pa
     exif = PIL.Image.Exif()
     exif[0x0112] = 6  # turned to the right
     image.save(tmp_path / "a.png", exif=exif)
-    whole, small = open_picture(tmp_path / "a.png"), open_picture(tmp_path / "a.png", most=100)
+    whole, small = rgb_of(tmp_path / "a.png"), rgb_of(tmp_path / "a.png", most=100)
     assert (whole.size, small.size) == ((200, 300), (67, 100))
     for place in ((10, 10), (60, 10), (10, 90), (60, 90)):
         assert small.getpixel(place) == whole.getpixel((3 * place[0], 3 * place[1]))
     PIL.Image.new("L", (64, 48), 77).save(tmp_path / "b.jpg")
-    assert open_picture(tmp_path / "b.jpg", most=16).size == (16, 12)
+    assert rgb_of(tmp_path / "b.jpg", most=16).size == (16, 12)
     PIL.Image.new("I;16", (40, 20), 257 * 40).save(tmp_path / "c.png")
-    assert open_picture(tmp_path / "c.png", most=10).getpixel((0, 0)) == (40, 40, 40)
+    assert rgb_of(tmp_path / "c.png", most=10).getpixel((0, 0)) == (40, 40, 40)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kilobytes are those of Linux")
@@ -228,10 +228,11 @@ def test_a_picture_of_8192_pixels_a_side_takes_little_memory(tmp_path: Path) -> 
     code = f"""
 import resource
 from pathlib import Path
-from diptych.pipelines.picture_judge import JUDGED_SIDE, open_picture, pixels_of
+from diptych.pipelines.picture_judge import JUDGED_SIDE
+from diptych.pipelines.pictures.pixels import rgb_of
 import torch
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-pixels_of(open_picture(Path({str(tmp_path / "big.png")!r}), most=JUDGED_SIDE))
+rgb_of(Path({str(tmp_path / "big.png")!r}), most=JUDGED_SIDE)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

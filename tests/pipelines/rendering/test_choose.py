@@ -47,7 +47,7 @@ def test_every_candidate_can_be_taken_and_is_the_one_that_was_seen(out: Path, ex
             assert (chosen.choice.pick, chosen.choice.picture) == (None, None)
             continue
         assert chosen.choice.picture == f"0002-a-cat.pick-{candidate['index']}.png"
-        history = read_history(out / chosen.choice.picture)
+        history = read_history(out / f"0002-a-cat.pick-{candidate['index']}.png")
         assert history["candidate"] == candidate["index"]
         assert history["draft"] is not None and history["draft"]["tokens"] == candidate["tokens"]
         reasons = [each["reason"] for each in history["candidates"] if each["chosen"]]

@@ -36,7 +36,7 @@ def test_its_results_are_read_and_written_again_but_for_the_version() -> None:
         record = Record.from_json(line)
         assert record.version == 2 and not record.older
         unsaid = {"version": None, "number": None}
-    assert {**json.loads(record.to_json()), **unsaid} == {**json.loads(line), **unsaid}
+        assert {**json.loads(record.to_json()), **unsaid} == {**json.loads(line), **unsaid}
 
 
 def test_its_results_are_rows_to_render() -> None:
