@@ -41,7 +41,9 @@ def shown(value: Any, *, quoted: bool = True, most: int = _MOST_SHOWN) -> str:
         text = repr(value[: most + 1] if isinstance(value, str) else value)
     except (ValueError, RecursionError):  # a number of thousands of digits, a structure without end
         text = f"a huge {type(value).__name__}"
-    if isinstance(value, str) and not quoted:
+    if not isinstance(value, str):
+        text = " ".join(text.split())
+    elif not quoted:
         text = text[1:-1]
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= most else f"{text[: most - 3]}..."

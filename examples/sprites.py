@@ -1,7 +1,6 @@
 """Sprites for a game: things on a plain ground, which is made transparent, side by side on one sheet.
 
     python examples/sprites.py [OUT]    # out/examples, if not given
-
 What comes out: OUT/sprites.png, six sprites of 64 x 64 pixels with an alpha channel, ready for a game.
 """
 
@@ -16,8 +15,7 @@ THINGS = ["red apple", "yellow fish", "green turtle", "purple balloon", "orange 
 
 
 def cut_out(image: Image.Image) -> Image.Image:
-    """The thing alone: from the edges inwards, what is near the colour there becomes transparent; and so does
-    all that does not hang together with what is in the middle."""
+    """The thing in the middle alone: all that does not hang together with it becomes transparent."""
     sprite = image.resize((64, 64), Image.Resampling.BOX).convert("RGBA")
     for place in [edge for i in range(0, 64, 2) for edge in ((i, 0), (i, 63), (0, i), (63, i))]:
         ImageDraw.floodfill(sprite, place, (0, 0, 0, 0), thresh=90)

@@ -11,7 +11,7 @@ from ..engine.values.setting import declared
 from ..engine.values.settings import Settings
 from .text_to_image import TextToImage
 
-_OF_THE_LOOP = ("candidates", "keep", "rounds", "accept", "seconds", "repairs", "ignore_left_out")
+_OF_THE_LOOP = ("candidates", "keep", "rounds", "accept", "seconds", "repairs", "ignore_left_out", "pick")
 
 
 def unread_by(chain: Chain) -> Mapping[str, str]:

@@ -46,14 +46,16 @@ def read_plain(path: Path, most_bytes: int) -> bytes:
 def lies_in(path: Path, folder: Path) -> bool:
     """Whether a file lies in a folder or below, once links are followed.
 
-    In a snapshot of the Hugging Face cache all files are links to its `blobs`: those lie in the snapshot.
+    In a snapshot of the Hugging Face cache all files are links to its `blobs`: those lie in the snapshot, if
+    they are named in it.
     """
     try:
         real = path.resolve()
         if real.is_relative_to(folder.resolve()):
             return True
         blobs = _blobs_of(folder)
-        return blobs is not None and real.parent == blobs
+        named_in = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+        return blobs is not None and real.parent == blobs and named_in
     except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL in its name
         return False
 

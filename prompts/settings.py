@@ -55,6 +55,7 @@ _NUMBER = re.compile(
     r"\s*[+-]?(?=\.?[0-9])[0-9]*(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][+-]?[0-9]+)?\s*", re.ASCII
 )
 _SWITCHES = {True: (True, "true", "yes", "on", "1"), False: (False, "false", "no", "off", "0")}
+_LONG = 10**11  # from here on spreadsheets write whole numbers with an exponent
 _SIZE = re.compile(r"\s*([0-9]{1,9})\s*[xX\u00d7]\s*([0-9]{1,9})\s*", re.ASCII)
 
 
@@ -180,7 +181,7 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
         return _switch(called, value)
     number = _whole(called, value) if row.kind is int else _number(called, value)
     if name == "seed":
-        _refuse_rounded(called, value)
+        _refuse_rounded(called, value, number)
         if number == -1:
             return None
     if not row.low <= number <= row.high:
@@ -272,9 +273,9 @@ def _whole(name: str, value: object) -> int:
     return int(number)
 
 
-def _refuse_rounded(name: str, value: object) -> None:
+def _refuse_rounded(name: str, value: object, number: int | float) -> None:
     """Refuse a seed of which a spreadsheet has kept some digits alone: `1.23457E+18`."""
-    exponent = isinstance(value, str) and "e" in value.lower()
+    exponent = isinstance(value, str) and "e" in value.lower() and number >= _LONG
     if exponent or (isinstance(value, float) and abs(value) >= 2**53):
         raise FieldError(
             f"{_equals(name, value)}: was rounded, as spreadsheets do with long numbers: write all its digits"

@@ -33,6 +33,7 @@ class RequestOptions(Wishes, total=False):
     guidance: float | None
     cfg: float | None
     draft_guidance: float | None
+    negative: str
     size: "str | tuple[int, int] | None"
 
 

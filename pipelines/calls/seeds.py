@@ -61,7 +61,7 @@ def seed_of(generator: "torch.Generator") -> int:
     own = generator.initial_seed()
     fresh = torch.Generator(device=generator.device).manual_seed(own)
     is_fresh = torch.equal(fresh.get_state(), generator.get_state())
-    drawn = torch.randint(MAX_SEED, (), generator=generator, device=generator.device)
+    drawn = torch.randint(2**63 - 1, (), generator=generator, device=generator.device)
     return own & MAX_SEED if is_fresh else int(drawn)
 
 

@@ -172,5 +172,5 @@ def test_an_outcome_without_a_picture_says_so() -> None:
     outcome = Outcome(request=REQUEST, best=bare, accepted=False, trail=(bare,), timings={})
     with pytest.raises(AssertionError, match="has a picture"):
         _ = outcome.picture
-    with pytest.raises(AssertionError, match="has a verdict"):
+    with pytest.raises(InputError, match="was not judged, so it has no verdict"):
         _ = outcome.verdict

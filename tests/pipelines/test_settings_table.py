@@ -27,6 +27,7 @@ ANOTHER = """
 LOOK = """
 import io, json, sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 import typer.testing
 from diptych import TextToImage, read_prompts
@@ -35,7 +36,7 @@ from diptych.pipelines.recipes.reader import parse_recipe
 from diptych.pipelines.rendering.sweep import Sweep
 
 recipe = parse_recipe({"stages": {"plan": {"family": "none"}}, "defaults": {"sparkle": 2}}, Path("r.toml"))
-pipe = TextToImage(None, recipe)
+pipe = TextToImage(SimpleNamespace(chain=SimpleNamespace(judges=True)), recipe)
 rows = list(read_prompts(io.BytesIO(b"prompt,Glitter\\na boat,7\\na cat,70\\na dog,much\\n"), format="table"))
 wishes = {}
 render.run_render = lambda make, **options: wishes.update(options["wishes"]) or 0

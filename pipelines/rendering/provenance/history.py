@@ -4,12 +4,20 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
+from ....engine.values.start import Start
 from ..output.lines import CandidateLine, FactLine, Place
 
-FORMAT = 2  # 1 did not tell what was asked from what was added; it is read, too
+FORMAT = 3
+"""The latest. 1 did not tell what was asked from what was added; 3 is of pictures whose start has `blend` or
+`lean`, which earlier versions would draw differently; all others are of format 2."""
 
 Token = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+def format_of(start: Start | None) -> int:
+    """Of the history of a picture that started so."""
+    return 3 if start is not None and (start.blend or start.lean) else 2
 
 
 class SpanText(TypedDict):
@@ -118,7 +126,7 @@ class History(TypedDict):
     """A picture's history: the text chunk `diptych`.
 
     Args:
-        format: 2; 1 for pictures of the first version.
+        format: 2, or 3 where what it started from says `blend` or `lean`; 1 for pictures of the first version.
         id: names all that the picture depends on, as in `results.jsonl`.
         request: what was asked for.
         candidate: the index of the one that was chosen.
@@ -151,8 +159,9 @@ class StartText(TypedDict):
         redraw: the share of the tokens that were drawn anew, 0 to 1; or for each token whether it was, 0 or 1.
         former: what the tokens show, in words.
         shows: what the picture shows, in words. Since format 2.
-        blend: whether what was drawn anew fits what stayed, edge to edge; else it is not there.
-        lean: how closely what was drawn anew keeps to the initial tokens; not there where not at all.
+        blend: whether what was drawn anew fits what stayed, edge to edge; else it is not there. Since format 3.
+        lean: how closely what was drawn anew keeps to the initial tokens; not there where not at all. Since
+            format 3.
         wording: the plan, which was then not asked of the planner; else null.
     """
 

@@ -21,7 +21,7 @@ from ...recipes.environment import Environment
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
-from .history import FORMAT, History, OriginText, PlanFact, SpanText
+from .history import FORMAT, History, OriginText, PlanFact, SpanText, format_of
 from .identity import identity
 from .infotext import infotext
 from .start_text import parse_start, parse_wording, start_summary, start_text
@@ -39,7 +39,7 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
     """
     request, draft, verdict = outcome.request, outcome.draft, outcome.best.verdict
     history: History = {
-        "format": FORMAT,
+        "format": format_of(request.start),
         "id": identity(request, environment),
         "request": {
             "prompt": request.prompt,

@@ -19,7 +19,7 @@ from ...pictures.pixels import rgb_of
 from ...recipes.environment import Environment
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
-from .history import FORMAT, History, OriginText
+from .history import History, OriginText, format_of
 from .provenance import picture_bytes, read_history, starts_from
 
 PipeMaker = Callable[[History], TextToImage]
@@ -92,8 +92,9 @@ def _rerender_group(
     pipe = make_pipe(group[0][1])
     now = pipe.environment()
     first = group[0][1]
-    changes = (*_change("format of the file", first["format"], FORMAT), *changes_since(first["origin"], now))
     requests = [request_of(pipe, path, history, row) for row, (path, history) in enumerate(group, start=1)]
+    latest = _change("format of the file", first["format"], format_of(requests[0].start))
+    changes = (*latest, *changes_since(first["origin"], now))
     runs = [repeatable(request, history) for request, (_, history) in zip(requests, group, strict=True)]
     for result in pipe.run(runs, watch=watch):
         row = result.request.row - 1

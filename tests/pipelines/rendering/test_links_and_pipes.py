@@ -96,7 +96,7 @@ def a_pipe(folder: Path, name: str) -> Path:
     ],
 )
 def test_a_source_without_end_is_refused_at_once(tmp_path: Path, make: Callable[[Path], Path]) -> None:
-    with pytest.raises(PromptFileError, match="name - and send it to standard input") as caught:
+    with pytest.raises(PromptFileError, match="give - and let it be standard input") as caught:
         list(read_source(str(make(tmp_path))))
     assert "\n" not in str(caught.value)
 

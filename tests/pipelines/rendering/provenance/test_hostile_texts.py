@@ -109,7 +109,7 @@ def test_a_history_of_a_later_format_is_refused_by_that_name(tmp_path: Path) -> 
     info = PIL.PngImagePlugin.PngInfo()
     info.add_text("diptych", json.dumps({**HISTORY, "format": 9, "plan": 7}))
     PIL.Image.new("RGB", (4, 4)).save(path, pnginfo=info)
-    with pytest.raises(InputError, match="is of format 9, and 2 is the latest known here: update diptych"):
+    with pytest.raises(InputError, match="is of format 9, and 3 is the latest known here: update diptych"):
         read_history(path)
 
 
