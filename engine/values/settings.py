@@ -112,8 +112,8 @@ class Settings:
 
     def over(self, defaults: "Settings") -> "Settings":
         """These settings where they say something, `defaults` where they do not."""
-        mine = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        return dataclasses.replace(defaults, **mine)
+        said = ((name, getattr(self, name)) for name in declared(type(self)))
+        return dataclasses.replace(defaults, **{name: value for name, value in said if value is not None})
 
 
 Settings.__doc__ = (Settings.__doc__ or "").replace("\n    Raises:", f"{argument_lines(Settings)}\n    Raises:")

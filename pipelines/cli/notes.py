@@ -54,13 +54,14 @@ class UnusedNotes:
         self._told: set[str] = set()
 
     def of(self, tasks: Iterator[Task], console: Console) -> Iterator[Task]:
-        """The same tasks, looked at as they pass."""
+        """The same tasks; those are looked at of which somebody wanted the request, once they have passed: one
+        that is done already costs nothing."""
         for task in tasks:
-            for name, why in self._unused(task).items():
+            yield task
+            for name, why in self._unused(task).items() if task.is_made else ():
                 if name not in self._told:
                     self._told.add(name)
                     console.print(f"diptych: {self._place(name, task)} is not used: {why}", soft_wrap=True)
-            yield task
 
     def _unused(self, task: Task) -> dict[str, str]:
         request, own = task.request, task.row.settings

@@ -41,6 +41,11 @@ class Task:
     given_seed: Any
 
     @property
+    def is_made(self) -> bool:
+        """Whether its request was asked for."""
+        return "_made" in vars(self)
+
+    @property
     def request(self) -> Request | None:
         """`None` for a row that is no valid request."""
         return self._made if isinstance(self._made, Request) else None
