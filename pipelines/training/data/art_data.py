@@ -21,11 +21,13 @@ from ....engine.errors import InputError
 from ....engine.language.words.content import plain_words
 from ...pocket.art import HANDS, Art, ArtScene, prepare
 from ...pocket.art.languages import tongues
+from ...pocket.art.scene import SETTINGS
 from ...pocket.art.words import RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
 from ...pocket.world import COLOURS, KINDS, PLACES, SIZES, STYLES, WORDS, Fact, Scene, SceneError, is_held_out
 from ...pocket.world.words import COLOUR_WORDS, STYLE_WORDS
 from .drawn import Drawing, DrawnPictures
 from .source import (
+    PHRASES,
     PICTURE_SIDE,
     SEVERAL,
     Batch,
@@ -112,6 +114,10 @@ class ArtData:
         }
 
     @property
+    def settings(self) -> tuple[str, ...]:
+        return SETTINGS
+
+    @property
     def styles(self) -> tuple[str, ...]:
         return (*STYLES, *self.art.hands)
 
@@ -142,7 +148,11 @@ class ArtData:
         return self._art_scene(index, several if rng.random() < SEVERAL else None)
 
     def prompt_of(self, scene: Scene | ArtScene) -> str:
-        return self._world.prompt_of(scene) if isinstance(scene, Scene) else self.art.prompt_of(scene)
+        """Each style is said but the usual hand's: a flat drawing is called one, unlike in the world alone."""
+        if isinstance(scene, Scene):
+            flat = f", {STYLE_WORDS['flat'][0]}" if scene.style == "flat" else ""
+            return f"{self._world.prompt_of(scene)}{flat}"
+        return self.art.prompt_of(scene).removesuffix(f", {style_words(USUAL_STYLE)[0]}")
 
     def caption_of(self, scene: Scene | ArtScene, rng: random.Random) -> str:
         """One of its wordings, in any language; stickers of the world's kinds alone are called stickers."""
@@ -184,7 +194,7 @@ class ArtData:
         return label_patches(batch, cells, attributes=self.attributes, styles=self.styles)
 
     def names(self) -> dict[str, tuple[int, int]]:
-        """Single words for kinds and colours in all languages, but for words that name two of them."""
+        """Words for kinds and colours in all languages, but for those that name two of them."""
         fields = list(self.attributes)
         meant: dict[str, set[tuple[int, int]]] = {}
         for field, said in (("kind", self._kind_words), ("colour", _colour_words())):
@@ -195,7 +205,7 @@ class ArtData:
         return self._world.names() | {
             word: labels.pop()
             for word, labels in meant.items()
-            if word and " " not in word and len(labels) == 1 and word not in self._world.names()
+            if word and len(labels) == 1 and word not in self._world.names()
         }
 
     def meanings(self) -> Mapping[str, Any] | None:
@@ -218,6 +228,12 @@ class ArtData:
         phrases += [way for style in self.art.hands for way in (style, *style_words(style))]
         phrases += [text for tongue in tongues().values() for text in _texts_in(tongue.words)]
         return phrases
+
+    def phrases(self) -> tuple[str, ...]:
+        kinds = (word for name, kind in self.art.kinds.items() for word in (name, kind.plural))
+        ways = (ways[0] for table in (SETTING_WORDS, RELATION_WORDS) for ways in table.values())
+        styles = (style_words(style)[0] for style in (*HANDS, *self.art.hands))
+        return tuple(dict.fromkeys([*PHRASES, *kinds, *ways, *styles]))
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         return {plain: (*others, *self._said_by_hands) for plain, others in self._world.untold().items()}

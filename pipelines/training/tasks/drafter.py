@@ -41,6 +41,8 @@ class DrafterTask:
     Args:
         thing_weight: by how much more a token weighs that shows a thing.
         label_smoothing: of the cross-entropy.
+        plain: share of texts that are the full wording, as a planner writes it; others are any wording.
+        drop: share of rows without a text.
         hidden_size, layers, heads: of the model.
     """
 
@@ -57,12 +59,15 @@ class DrafterTask:
         heads: int = 6,
         thing_weight: float = 2.0,
         label_smoothing: float = 0.0,
+        plain: float = 0.7,
+        drop: float = 0.1,
         seed: int = 0,
     ) -> None:
         from transformers import LlamaConfig, LlamaForCausalLM
 
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.thing_weight, self.label_smoothing, self.seed = thing_weight, label_smoothing, seed
+        self.plain, self.drop = plain, drop
         self.offset = len(tokenizer)
         torch.manual_seed(seed)
         config = LlamaConfig(
@@ -89,7 +94,10 @@ class DrafterTask:
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         batch = self.data.take(indices, DRAFT_SIDE)
         rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
-        texts = [wording_of(self.data, scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
+        texts = [
+            wording_of(self.data, scene, rng, plain=self.plain, drop=self.drop)
+            for scene, rng in zip(batch.scenes, rngs, strict=True)
+        ]
         start = id_of(self.tokenizer, "<image>")
         rows = [[*ids, start] for ids in padded(self.tokenizer, texts, TEXT_LENGTH)]
         weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.grid[0]).flatten(1)

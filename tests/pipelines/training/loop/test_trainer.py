@@ -137,6 +137,7 @@ def test_a_precision_that_the_machine_lacks_is_refused(
     tmp_path: Path, line_task: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     with pytest.raises(InputError, match="needs a GPU"):
         train(line_task(), dataclasses.replace(SETTINGS, precision="bfloat16"), tmp_path, say=quiet)
     assert train(line_task(), SETTINGS, tmp_path, say=quiet)  # auto: float32 here
