@@ -206,7 +206,7 @@ def _boxes(mask: Image.Image, count: int) -> tuple[Box, ...]:
 
 
 def _cast_shadow(picture: Image.Image, drawn: Image.Image, left: int, top: int) -> None:
-    """Darken `picture` under a drawing (RGBA) that is laid at (left, top), so that it stands and does not float."""
+    """Darken `picture` under a drawing (RGBA) that is laid at (left, top): it stands, and does not float."""
     opaque = np.asarray(drawn)[..., 3] >= 128
     rows = np.flatnonzero(opaque.any(1))
     if not len(rows):
