@@ -167,7 +167,11 @@ class ArtData:
         return self.art.prompt_of(scene)
 
     def facts_of(self, scene: Scene | ArtScene) -> tuple[Fact, ...]:
-        return self._world.facts_of(scene) if isinstance(scene, Scene) else self.art.facts_of(scene)
+        """Of flat drawings their style, too, unlike in the world alone."""
+        if not isinstance(scene, Scene):
+            return self.art.facts_of(scene)
+        facts = self._world.facts_of(scene)
+        return facts if scene.style != "flat" else (*facts, ("style", STYLE_WORDS["flat"][0]))
 
     def false_facts_of(self, scene: Scene | ArtScene, rng: random.Random) -> list[Fact]:
         """Likewise of each kind; a false style is at times one that the other of the two has."""
@@ -236,7 +240,9 @@ class ArtData:
         return tuple(dict.fromkeys([*PHRASES, *kinds, *ways, *styles]))
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
-        return {plain: (*others, *self._said_by_hands) for plain, others in self._world.untold().items()}
+        styles = (*(ways[0] for ways in STYLE_WORDS.values()), *self._said_by_hands)
+        usual = style_words(USUAL_STYLE)[0]
+        return {usual: tuple(style for style in styles if style != usual)} if usual in styles else {}
 
     @cached_property
     def _world(self) -> WorldData:
