@@ -32,7 +32,7 @@ FLOORS = [
     "engine.stages.painting",
     "pipelines.device pipelines.everyday_words pipelines.files pipelines.terminal pipelines.render_result",
     "pipelines.rendering.schema",
-    "pipelines.pocket.world pipelines.catalogue pipelines.sheets",
+    "pipelines.pocket.world pipelines.catalogue pipelines.sheets pipelines.pocket.art.fetching",
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.pocket.art pipelines.rendering.gallery",
     "pipelines.recipes",

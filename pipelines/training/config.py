@@ -105,6 +105,8 @@ def _checked(key: str, value: Any, shipped: Any, where: str) -> Any:
         value = float(value)
     if type(value) is not type(shipped):  # a bool is not taken for a number
         raise InputError(f"{where}: {key} = {value!r}: must be of kind {type(shipped).__name__}")
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
         if value not in _CHOICES[key]:
             raise InputError(f"{where}: {key} = {value!r}: must be one of {', '.join(_CHOICES[key])}")

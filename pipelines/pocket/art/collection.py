@@ -12,9 +12,9 @@ from ..world import Fact, Rendered
 from .captions import caption_of
 from .drawing import render
 from .facts import facts_of, false_facts_of, prompt_of
+from .fetching.packages import PACKAGES, read_package
 from .folder import draw_folder, read_kinds
 from .hands import Hand, draw_icons, write_hand
-from .packages import PACKAGES, read_package
 from .scene import ArtScene, sample_scene
 from .things import Kind, Kinds, known_kinds
 from .words import HANDS, USUAL_STYLE

@@ -22,6 +22,7 @@ from ....engine.language.words.content import plain_words
 from ...pocket.art import HANDS, Art, ArtScene, prepare
 from ...pocket.art.languages import tongues
 from ...pocket.art.scene import SETTINGS
+from ...pocket.art.vocabulary import vocabulary_table
 from ...pocket.art.words import RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
 from ...pocket.world import COLOURS, KINDS, PLACES, SIZES, STYLES, WORDS, Fact, Scene, SceneError, is_held_out
 from ...pocket.world.words import COLOUR_WORDS, STYLE_WORDS
@@ -213,7 +214,8 @@ class ArtData:
         }
 
     def meanings(self) -> Mapping[str, Any] | None:
-        return None  # a planner that learns wordings in many languages knows words, not what each means
+        """A user's own kinds have English words alone."""
+        return vocabulary_table(self.art.kinds, self.art.hands)
 
     def words(self) -> frozenset[str]:
         """Of all languages."""
