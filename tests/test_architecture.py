@@ -45,7 +45,7 @@ FLOORS = [
     "pipelines.training.tasks",
     "pipelines.training",
     "pipelines.evaluation",
-    "pipelines.evaluation.typed_prompts",
+    "pipelines.evaluation.typed_prompts pipelines.evaluation.art",
     "pipelines.cli.tables",
     "pipelines.cli",
     "benchmarks.baseline benchmarks.harness",

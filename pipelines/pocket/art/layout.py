@@ -13,7 +13,8 @@ from .scene import ArtScene, ArtThing
 CELLS = 16  # on the frame's side
 SMALL, MEDIUM, BIG = 5, 7, 10  # of a thing's longer side, its rim included
 _SIDES = {"small": SMALL, "medium": MEDIUM, "big": BIG}
-_ALONE_XS = {"left": 4.5, "middle": 8.0, "right": 11.5}
+_ALONE_XS = {"left": (3.5, 4.5, 5.5), "middle": (7.5, 8.5), "right": (10.5, 11.5, 12.5)}
+_BIG_XS = {"left": (5.5,), "middle": (8.0,), "right": (10.5,)}
 _PAIR_XS = {"left": (3.5, 4.5), "right": (12.5,)}
 _ROW_XS = (2.5, 8.0, 13.5)
 _FOUR_XS = (4.5, 11.5)
@@ -66,8 +67,7 @@ def places_of(scene: ArtScene) -> list[Place]:
 
 
 def _alone(thing: ArtThing) -> Place:
-    x, slip = _ALONE_XS[thing.place], 0 if thing.size == "big" else 1
-    return Place(side=_SIDES[thing.size], xs=(x - slip, x, x + slip))
+    return Place(side=_SIDES[thing.size], xs=(_BIG_XS if thing.size == "big" else _ALONE_XS)[thing.place])
 
 
 def _group(count: int) -> list[Place]:
