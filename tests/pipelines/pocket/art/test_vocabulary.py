@@ -1,6 +1,7 @@
 """What the planner of the art reads: eight languages, full wordings, and words that mean two things."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def said(composition: Composition) -> tuple[object, ...]:
     return composition.arrangement, composition.count, tuple(things), setting, style
 
 
-def asks_for(asked: tuple[object, ...], whole: tuple[object, ...]) -> bool:
+def asks_for(asked: Any, whole: Any) -> bool:
     """Whether what is asked is some of the whole."""
     if isinstance(asked, tuple) and isinstance(whole, tuple):
         return len(asked) == len(whole) and all(map(asks_for, asked, whole))
