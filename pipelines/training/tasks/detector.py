@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -159,7 +160,8 @@ class Detector(nn.Module):
             CheckpointError: a file is missing or damaged, or it tells nothing apart that this version knows.
         """
         config = read_json(folder / "config.json")
-        words, side = config.get("words"), config.get("side")
+        words: Any = config.get("words")
+        side: Any = config.get("side")
         if config.get("model_type") != MODEL_TYPE or not _tells_the_world_apart(words) or side is None:
             raise CheckpointError(
                 f"{folder}: was not trained on this version's world: train it again: diptych train inspector"
