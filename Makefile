@@ -8,6 +8,8 @@
 #   make bench      measure speed and memory, into benchmarks/results/   (make bench BENCH="chain --prompts 16")
 #   make train      train the pocket models anew, into runs/pocket/   (minutes on a large GPU with
 #                   TRAIN="--together --workers 4 --cache", days on a CPU; resumes where it was stopped)
+#   make atlas      train models of 780 kinds that people drew, into runs/atlas/   (ten minutes on a large GPU; on a CPU
+#                   see examples/train_atlas.toml. The drawings come by npm, or from FOLDER with ATLAS_FROM=FOLDER)
 #   make clean      remove what building left behind; `make distclean` the environment and out/, too
 #
 # PYTHON chooses the interpreter that .venv is made with: make demo PYTHON=python3.12
@@ -18,6 +20,9 @@ OUT    ?= out/demo
 RUN    ?= runs/pocket
 TESTS  ?=
 TRAIN  ?=
+ATLAS  ?= runs/atlas
+ATLAS_FROM  ?=
+ATLAS_TRAIN ?= --together --workers 4 --cache --minutes 8.6
 JOBS   ?= 2
 BENCH  ?=
 BIN    := $(VENV)/bin
@@ -31,7 +36,7 @@ PACKAGE := benchmarks engine pipelines prompts
 SOURCES := __init__.py __main__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
 FOLDERS := $(shell find $(PACKAGE) -type d -not -name __pycache__)
 
-.PHONY: venv install demo test check examples bench train clean distclean
+.PHONY: venv install demo test check examples bench train atlas clean distclean
 .DEFAULT_GOAL := demo
 
 venv: $(VENV)/.torch
@@ -85,6 +90,13 @@ bench: $(VENV)/.installed
 
 train: $(VENV)/.installed
 	$(BIN)/diptych train all --out $(RUN) $(TRAIN)
+
+atlas: $(VENV)/.installed
+	$(PIP) install -c constraints.txt --no-build-isolation '.[art]'
+	rm -rf $(LEFTOVERS)
+	$(BIN)/diptych train art --out $(ATLAS)-art $(if $(ATLAS_FROM),--from $(ATLAS_FROM))
+	$(BIN)/diptych train all --data art --art $(ATLAS)-art --start-from pocket --config examples/train_atlas.toml \
+		--out $(ATLAS) $(ATLAS_TRAIN)
 
 clean:
 	rm -rf $(LEFTOVERS) dist .pytest_cache .ruff_cache .hypothesis

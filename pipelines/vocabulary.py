@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..engine.language.closed_vocabulary import vocabulary as closed
-from ..engine.language.words.content import plain_words
+from ..engine.language.closed_vocabulary.vocabulary import plain_words
 from . import everyday_words
 from .recipes.reader import Recipe
 
@@ -19,7 +19,7 @@ Category = Literal["kind", "plural", "colour", "size", "number", "setting", "sty
 """What a phrase says. `kind` is one thing, `plural` several of a kind."""
 
 Words = tuple[str, ...]
-"""A phrase, as `content.plain_words` has it."""
+"""A phrase, as `plain_words` has it."""
 
 PLANNER = "causal-lm"
 """The family of planners that may come with a vocabulary."""

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...engine.values import Outcome
 from ...engine.watch import Watcher
 from ..pocket.world import STYLES, Scene, prompt_of, sample_scene
+from ..pocket.world.words import STYLE_WORDS
+from ..recipes.reader import Recipe
 from ..text_to_image import TextToImage
+from ..vocabulary import planner_vocabulary
 from .figures import Figure, Share
 from .inspector import Sighting
 from .matching import ALL_RIGHT, CATEGORIES, answers
@@ -93,7 +96,7 @@ def render_scenes(
         steps: of the refiner, in place of the recipe's.
     """
     judged = [Judged(scene=scene, error="was not rendered") for scene in scenes]
-    prompts = [prompt_of(scene) for scene in scenes]
+    prompts = [full_wording(scene, pipe.recipe) for scene in scenes]
     plain: dict[str, Any] = {"candidates": 1, "rounds": 1, "repairs": 0, "num_inference_steps": steps}
     results = pipe.stream(prompts, seed=seed, watch=watch, **plain)
     for result in results:
@@ -103,6 +106,14 @@ def render_scenes(
         else:
             judged[place] = Judged(scene=scenes[place], error=f"{result.stage}: {result.reason}")
     return judged
+
+
+def full_wording(scene: Scene, recipe: Recipe) -> str:
+    """The full wording, as the recipe's planner understands it: where others are usual, flat drawings are asked
+    for."""
+    vocabulary, flat = planner_vocabulary(recipe), STYLE_WORDS["flat"][0]
+    said = scene.style != "flat" or vocabulary is None or vocabulary.plain_style == flat
+    return prompt_of(scene) if said else f"{prompt_of(scene)}, {flat}"
 
 
 def alignment_of(rows: Iterable[tuple[Sighting | None, Scene]]) -> dict[str, Figure]:

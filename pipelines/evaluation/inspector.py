@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from ...engine.models.checkpoint.folder import folder_of, parameter_count
-from ..pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene
+from ..pocket.world import Scene
 from ..pocket.world.words import number_of
-from ..training.tasks.detector import CELLS, Maps, pixel_values
+from ..training.tasks.detector import SIDE, WORDS, Maps, Words, pixel_values
 from ..training.tasks.inspector import load_inspector
 
 CHECKPOINT = "pocket/inspector"
@@ -60,12 +60,21 @@ class Inspector:
     """Looks at pictures. `from_checkpoint` is the usual way to one.
 
     Args:
-        model: pixel values (b, 3, 96, 96) to what the detector says of them.
+        model: pixel values (b, 3, side, side) to what the detector says of them.
+        words: what it tells apart.
+        side: pixels of what it looks at.
         batch_size: pictures that are looked at in one go.
     """
 
-    def __init__(self, model: Callable[[torch.Tensor], Maps], *, batch_size: int = 64) -> None:
-        self._model = model
+    def __init__(
+        self,
+        model: Callable[[torch.Tensor], Maps],
+        *,
+        words: Words = WORDS,
+        side: int = SIDE,
+        batch_size: int = 64,
+    ) -> None:
+        self._model, self._words, self._side = model, words, side
         self._batch_size = batch_size
 
     @classmethod
@@ -77,11 +86,12 @@ class Inspector:
         """
         folder = folder_of(str(checkpoint))
         parameter_count(folder)
-        return cls(load_inspector(folder))
+        detector = load_inspector(folder)
+        return cls(detector, words=detector.words, side=detector.side)
 
     def look(self, pixels: torch.Tensor) -> list[Sighting]:
         """What pictures show: uint8 (b, h, w, 3), of any size."""
-        return [sighting for maps in self._maps(pixels) for sighting in sightings_of(maps)]
+        return [sighting for maps in self._maps(pixels) for sighting in sightings_of(maps, self._words)]
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """What pictures are like, to measure distances between them: uint8 (b, h, w, 3) to float64 (b, d)."""
@@ -90,10 +100,10 @@ class Inspector:
     @torch.inference_mode()
     def _maps(self, pixels: torch.Tensor) -> Iterator[Maps]:
         for part in pixels.split(self._batch_size):
-            yield self._model(pixel_values(part))
+            yield self._model(pixel_values(part, self._side))
 
 
-def sightings_of(maps: Maps) -> Iterator[Sighting]:
+def sightings_of(maps: Maps, words: Words = WORDS) -> Iterator[Sighting]:
     """Read each picture's maps: peaks among the eight neighbours are things (Zhou et al. 2019, section 4.1)."""
     centre = maps.centre.float().sigmoid()
     peak = F.max_pool2d(centre[:, None], 3, stride=1, padding=1)[:, 0] == centre
@@ -102,17 +112,17 @@ def sightings_of(maps: Maps) -> Iterator[Sighting]:
         cells = (sure[i] >= SURE).nonzero().tolist()
         cells.sort(key=lambda cell: -float(sure[i, cell[0], cell[1]]))
         yield Sighting(
-            things=tuple(_seen_at(maps, i, y, x) for y, x in cells),
-            setting=SETTINGS[int(maps.setting[i].argmax())],
-            style=STYLES[int(maps.style[i].argmax())],
+            things=tuple(_seen_at(maps, i, y, x, words) for y, x in cells),
+            setting=words["setting"][int(maps.setting[i].argmax())],
+            style=words["style"][int(maps.style[i].argmax())],
         )
 
 
-def _seen_at(maps: Maps, i: int, y: int, x: int) -> Seen:
+def _seen_at(maps: Maps, i: int, y: int, x: int, words: Words) -> Seen:
     down, right = maps.offset[i, y, x].float().clamp(0, 1).tolist()
     return Seen(
-        kind=KINDS[int(maps.kind[i, y, x].argmax())],
-        colour=list(COLOURS)[int(maps.colour[i, y, x].argmax())],
-        x=(x + right) / CELLS,
-        y=(y + down) / CELLS,
+        kind=words["kind"][int(maps.kind[i, y, x].argmax())],
+        colour=words["colour"][int(maps.colour[i, y, x].argmax())],
+        x=(x + right) / maps.centre.shape[2],
+        y=(y + down) / maps.centre.shape[1],
     )

@@ -26,6 +26,7 @@ _SHARES = (
     "drop",
     "ema",
     "label_smoothing",
+    "plain",
     "previews",
     "corrupted",
     "corrupted_rows",
@@ -39,6 +40,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "sigmas": SPREADS,
     "error": ERRORS,
     "precision": PRECISIONS,
+    "pieces": ("learnt", "phrases"),
 }
 _FROM_ZERO = ("checkpoint_minutes", "divergence", "lr", "matrix_lr", "minutes", "temperature", "thing_weight")
 
@@ -103,6 +105,8 @@ def _checked(key: str, value: Any, shipped: Any, where: str) -> Any:
         value = float(value)
     if type(value) is not type(shipped):  # a bool is not taken for a number
         raise InputError(f"{where}: {key} = {value!r}: must be of kind {type(shipped).__name__}")
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
         if value not in _CHOICES[key]:
             raise InputError(f"{where}: {key} = {value!r}: must be one of {', '.join(_CHOICES[key])}")
@@ -117,7 +121,7 @@ def _range(key: str, *, whole: bool) -> tuple[float, float]:
     if key == "seed":
         return 0, MAX_TRAIN_SEED
     if whole:
-        return 1, 10**9
+        return 0 if key == "iterations" else 1, 10**9
     if key in _SHARES:
         return 0.0, 1.0
     assert key in _FROM_ZERO, f"{key} has no range: give it one here"

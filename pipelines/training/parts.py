@@ -138,8 +138,10 @@ class Parts:
         self._made_with.check(name, begun_with)
         from huggingface_hub.errors import StrictDataclassError  # how transformers' configs say no
 
-        if TRAINERS[name].world_only and not isinstance(self.data, WorldData):
-            raise InputError(f"train {name}: is trained on the world alone: leave --data out")
+        if TRAINERS[name].needs_masks and not isinstance(self.data, WorldData | ArtData):
+            raise InputError(
+                f"train {name}: is trained on the world or on art alone: leave --data out, or say art"
+            )
         try:
             needed = [self._needed(need) for need in TRAINERS[name].needs]
             task = make_task(name, needed, {**sizes, "seed": self.config["seed"]})

@@ -12,8 +12,8 @@ from ...engine.messages import did_you_mean
 from ..files import refuse_if_not_a_folder
 from ..recipes.reader import POCKET_WEIGHTS
 from .config import Table, read_config
-from .data.art_data import FROM_NPM, ArtSource, open_art
-from .data.source import PICTURE_SIDE
+from .data.art_data import FROM_NPM, ArtData, ArtSource, open_art
+from .data.source import PICTURE_SIDE, WorldData
 from .loop.batches import CAN_FORK
 from .loop.weights import quiet_libraries
 from .made_with import check_data
@@ -23,7 +23,7 @@ from .shipping import ship, with_another, write_recipe
 from .tasks.lora import check_base
 from .tasks.preference import keys_of
 from .together import train_together
-from .trainers import MODELS, TRAINERS, WORLD_ONLY
+from .trainers import MODELS, TRAINERS, WITH_MASKS
 
 WHAT = ("tokenizer", *MODELS, "all", *(name for name in TRAINERS if name not in MODELS), "ship", "art")
 WITHOUT_KEPT_PICTURES = (*(name for name, trainer in TRAINERS.items() if not trainer.looks), "ship", "art")
@@ -52,7 +52,7 @@ def run_training(
 
     Args:
         what: one of `WHAT`; of "art", what it is made of is made ready in `out`.
-        data: "world", "art" or a folder of pictures with captions; the inspector is trained on the world alone.
+        data: "world", "art" or a folder of pictures with captions; the inspector is not trained on a folder.
         config: a file of sizes and steps in place of the shipped ones.
         steps: of each model, in place of what the config says.
         threads: of the CPU.
@@ -118,7 +118,7 @@ def _trained(what: str, opened: Callable[[], Parts], lasting: Lasting, *, togeth
         if not train_one(what, parts, lasting, say=say):
             return None
         return _beside_the_others(parts) if what == "preference" else parts.out / what / "model"
-    names = [name for name in MODELS if parts.data.name == "world" or name not in WORLD_ONLY]
+    names = [name for name in MODELS if isinstance(parts.data, WorldData | ArtData) or name not in WITH_MASKS]
     if together:
         done = train_together(names, parts, opened, lasting)
     else:
@@ -171,8 +171,8 @@ def _check(
         raise InputError(f"train {what}: --together goes with all alone")
     if into is not None and what != "ship":
         raise InputError(f"train {what}: --into goes with ship alone: train first, then ship")
-    if data != "world" and what in WORLD_ONLY:
-        raise InputError(f"train {what}: is trained on the world alone: leave --data out")
+    if data not in ("world", "art") and what in WITH_MASKS:
+        raise InputError(f"train {what}: is trained on the world or on art alone: leave --data out, or say art")
     if data != "world" and what == "ship" and into is None:
         raise InputError(
             "train ship: what other data than the world taught does not go into the package: name a folder with"

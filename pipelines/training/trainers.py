@@ -25,7 +25,7 @@ class Trainer:
         needs: parts.
         sizes: a function of the module that makes of the config's table what the class takes; none if empty.
         of_all: `train all` trains it.
-        world_only: it needs to know where each thing of a picture is, which the illustrated world alone says.
+        needs_masks: it needs to know where each thing of a picture is, which the world and the art alone say.
         looks: it looks at pictures of the world again and again, so that it is quicker where they are kept.
     """
 
@@ -34,7 +34,7 @@ class Trainer:
     needs: tuple[Need, ...]
     sizes: str = ""
     of_all: bool = True
-    world_only: bool = False
+    needs_masks: bool = False
     looks: bool = True
 
 
@@ -49,7 +49,7 @@ TRAINERS: dict[str, Trainer] = {
     ),
     "captioner": Trainer(module="captioner", task="CaptionerTask", needs=("data", "codebook", "words")),
     "inspector": Trainer(
-        module="inspector", task="InspectorTask", needs=("data",), world_only=True, looks=False
+        module="inspector", task="InspectorTask", needs=("data",), needs_masks=True, looks=False
     ),
     "preference": Trainer(
         module="preference", task="PreferenceTask", needs=("data", "beginning"), of_all=False, looks=False
@@ -59,7 +59,7 @@ TRAINERS: dict[str, Trainer] = {
 """By the name of the model, in the order in which `train all` trains them."""
 
 MODELS = tuple(name for name, trainer in TRAINERS.items() if trainer.of_all)
-WORLD_ONLY = tuple(name for name, trainer in TRAINERS.items() if trainer.world_only)
+WITH_MASKS = tuple(name for name, trainer in TRAINERS.items() if trainer.needs_masks)
 
 
 def make_task(name: str, parts: list[Any], sizes: Table) -> Task:

@@ -1,8 +1,8 @@
 """What of a wish can be drawn together: how its things are arranged, and what must be left out for that.
 
-One thing, on the left, in the middle or on the right; two things, beside or above each other; three in a row;
-or two to four alike. So the pocket models were trained (`pipelines.pocket.world.scene`); of colours and kinds
-any go together. What a wish asks for beyond that is left out by name.
+One thing, on the left, in the middle or on the right; two things, beside, above, before or on each other; three
+in a row; or two to four alike. So the pocket models were trained (`pipelines.pocket.world.scene`). Any kinds go
+together. What a wish asks for beyond that is left out by name.
 """
 
 import dataclasses
@@ -13,18 +13,32 @@ from ...values.fact import Span
 from ..words.content import joined
 from .wish import BETWEEN, Relation, Said, Thing, Wish
 
-Arrangement = Literal["alone", "side by side", "stacked", "in a row", "group"]
+Arrangement = Literal["alone", "side by side", "stacked", "in a row", "group", "in front", "on"]
 
 MOST_THINGS = 3
 MOST_ALIKE = 4
 LEFT, MIDDLE, RIGHT = "on the left", "in the middle", "on the right"
 LEFT_OF, RIGHT_OF, ABOVE, BELOW = "to the left of", "to the right of", "above", "below"
+IN_FRONT, BEHIND, ON, CARRYING = "in front of", "behind", "on", "carrying"
+_OF_TWO: dict[str, tuple[Arrangement, bool]] = {
+    LEFT_OF: ("side by side", True),
+    RIGHT_OF: ("side by side", False),
+    ABOVE: ("stacked", True),
+    BELOW: ("stacked", False),
+    IN_FRONT: ("in front", True),
+    BEHIND: ("in front", False),
+    ON: ("on", True),
+    CARRYING: ("on", False),
+}
+"""How two things stand of which one is said to stand so to the other, and whether in this order."""
 PLACES: dict[Arrangement, tuple[str, ...]] = {
     "alone": (LEFT, MIDDLE, RIGHT),
     "side by side": (LEFT, RIGHT),
     "in a row": (LEFT, MIDDLE, RIGHT),
     "stacked": (),
     "group": (),
+    "in front": (),
+    "on": (),
 }
 """Of the things of an arrangement, in their order; of a thing alone, any of them."""
 _SIZES: dict[Arrangement, tuple[str, ...]] = {
@@ -33,6 +47,8 @@ _SIZES: dict[Arrangement, tuple[str, ...]] = {
     "in a row": ("medium",),
     "stacked": ("medium",),
     "group": ("medium",),
+    "in front": ("medium",),
+    "on": ("medium",),
 }
 
 
@@ -90,8 +106,8 @@ def _arrangement(things: Sequence[Thing], relations: Sequence[Relation]) -> tupl
     everything = list(range(len(things)))
     for relation in relations:
         if sorted(relation.things) == everything:
-            upright = relation.said.value in (ABOVE, BELOW)
-            return ("in a row" if len(things) == 3 else "stacked" if upright else "side by side"), relation
+            how: Arrangement = "in a row" if len(things) == 3 else _OF_TWO[relation.said.value][0]
+            return how, relation
     return ("in a row" if len(things) == 3 else "side by side"), None
 
 
@@ -103,7 +119,7 @@ def _order(things: Sequence[Thing], relation: Relation | None) -> list[int]:
         middle, left, right = relation.things
         return [left, middle, right]
     first, second = relation.things
-    return [first, second] if relation.said.value in (LEFT_OF, ABOVE) else [second, first]
+    return [first, second] if _OF_TWO[relation.said.value][1] else [second, first]
 
 
 def _by_places(things: Sequence[Thing]) -> list[int]:

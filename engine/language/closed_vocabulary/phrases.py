@@ -17,7 +17,7 @@ from ..words.prompt_syntax import marked
 from .vocabulary import Term, Vocabulary
 
 Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
-_BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c")
+_BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c\u0964")
 _HYPHENS = frozenset(["-", "\u2010", "\u2011"])
 _UNDOING = frozenset(["non", "un", "not", "anti"])
 _TIMES = re.compile(r"x(\d{1,3})|(\d{1,3})x")
@@ -54,8 +54,9 @@ class Piece:
 def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[Span, ...]]:
     """The phrases of a prompt in their order, and the marks in it that no words carry out."""
     reading = marked(prompt)
-    words = list(words_of(reading.text))
-    text = _Text(prompt, reading.text, words, [plain(word.text) for word in words], vocabulary)
+    words = list(words_of(reading.text, apart=True))
+    names = [plain(word.text) for word in words]
+    text = _Text(prompt, reading.text, words, names, vocabulary.read_as(names))
     pieces: list[Piece] = []
     i = 0
     while i < len(words):
@@ -109,6 +110,8 @@ class _Text:
             words = tuple(self.plain[i : i + longest])
             if words in NEGATION_PHRASES:
                 return [self._piece(i, longest, "negation")]
+            if words not in terms and words not in own:
+                return [self._piece(i, longest, "function")]
             return [self._piece(i, longest, "own" if words in own else "term", terms.get(words))]
         return self._word(i)
 
@@ -173,6 +176,7 @@ class _Text:
                 phrase in self.vocabulary.terms
                 or phrase in self.vocabulary.own_phrases
                 or phrase in NEGATION_PHRASES
+                or phrase in self.vocabulary.functions
             ):
                 return count
         return 0

@@ -1,22 +1,26 @@
 """The closed vocabulary of a planner: `vocabulary.json` beside its weights.
 
 For everything that can be drawn it has the usual phrase and all the ways in which people say it, in any
-language; for each kind of thing, too, the colours and the settings that are usual for it. It says nothing of
-what can be drawn together; that is left to `composition`.
+language; where languages differ in what a phrase means, that of the prompt decides. For each kind of thing it
+has, too, the colours and the settings that are usual for it. It says nothing of what can be drawn together;
+that is left to `composition`.
 """
 
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import CheckpointError
-from ..words.content import plain_words
+from ..words.content import plain_words as words_in
 
 FILE = "vocabulary.json"
 MAX_BYTES = 8_000_000
+
+plain_words = functools.partial(words_in, apart=True)
+"""The words of a phrase as the tables of closed vocabularies have them."""
 
 Category = Literal["kind", "colour", "size", "number", "several", "place", "relation", "setting", "style"]
 
@@ -27,7 +31,9 @@ class Kind:
 
     Args:
         name: the usual word; `plural`, several of it.
-        colours, settings: the usual ones, by their usual phrases, for what the prompt leaves open.
+        colours, settings: the usual ones, by their usual phrases, for what the prompt leaves open; an empty
+            colour is the thing's own, which has no name.
+        can_be: the colours that it may have.
         own_settings: ways to say a setting that hold for this kind alone: a boat 'on the ocean', say.
     """
 
@@ -36,6 +42,7 @@ class Kind:
     colours: tuple[str, ...]
     settings: tuple[str, ...]
     own_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    can_be: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Term:
 
 
 Phrase = tuple[str, ...]
-"""Words as `content.plain_words` has them."""
+"""Words as `plain_words` has them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,13 @@ class Vocabulary:
         plain_size, plain_style: those that need not be said.
         plain_kind: what is drawn of a prompt that names a setting, and nothing in it.
         after_noun: words that are colours behind a noun alone, and else things: 'roses'.
+        nouns: words that are colours, and things where they stand alone behind an article: 'an orange'.
+        colour_nouns: words that are things, and colours before a noun: 'a rose cup'.
+        articles: those beside the English and French ones.
+        functions: phrases of grammar beside those of English and French.
+        after_things: relations that are said after all their things, as in Chinese.
+        after_two: likewise of 'between', after the two that the third is between, as in Japanese.
+        languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
     """
 
     terms: Mapping[Phrase, Term]
@@ -78,6 +92,36 @@ class Vocabulary:
     plain_style: str
     plain_kind: str
     after_noun: frozenset[str] = frozenset()
+    nouns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    colour_nouns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    articles: frozenset[str] = frozenset()
+    functions: frozenset[Phrase] = frozenset()
+    after_things: frozenset[Phrase] = frozenset()
+    after_two: frozenset[Phrase] = frozenset()
+    languages: Mapping[str, Mapping[Phrase, Term]] = dataclasses.field(default_factory=dict)
+
+    def read_as(self, words: Sequence[str]) -> "Vocabulary":
+        """This vocabulary, with what phrases mean in the language that most of these words are of."""
+        if not self.languages:
+            return self
+        known = {name: sum(word in own for word in words) for name, own in self._words_of.items()}
+        best = max(known, key=lambda name: (known[name], name == ""))
+        return self._in_language[best] if best else self
+
+    @functools.cached_property
+    def _words_of(self) -> Mapping[str, frozenset[str]]:
+        """By language the words of its phrases."""
+        return {
+            name: frozenset(word for phrase in terms for word in phrase)
+            for name, terms in self.languages.items()
+        }
+
+    @functools.cached_property
+    def _in_language(self) -> Mapping[str, "Vocabulary"]:
+        return {
+            name: dataclasses.replace(self, terms={**self.terms, **terms}, languages={})
+            for name, terms in self.languages.items()
+        }
 
     @functools.cached_property
     def longest(self) -> int:
@@ -130,9 +174,13 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
     Raises:
         ValueError, KeyError, TypeError: it does not.
     """
-    kinds = {name: _kind(name, entry) for name, entry in table["kinds"].items()}
+    kinds = {name: _kind(name, entry, table["colours"]) for name, entry in table["kinds"].items()}
+    nouns = table.get("nouns", {})
+    languages = {name: _phrases(part | {"nouns": nouns}) for name, part in table.get("languages", {}).items()}
+    everything = {phrase: term for own in reversed(languages.values()) for phrase, term in own.items()}
+    first = _phrases(table)
     vocabulary = Vocabulary(
-        terms={plain_words(way): term for way, term in _terms(table)},
+        terms=everything | first,
         kinds=kinds,
         colours=tuple(table["colours"]),
         sizes=tuple(table["sizes"]),
@@ -145,13 +193,21 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
         plain_style=table["plain_style"],
         plain_kind=table["plain_kind"],
         after_noun=frozenset(table.get("after_noun", ())),
+        nouns=dict(table.get("nouns", {})),
+        colour_nouns=dict(table.get("colour_nouns", {})),
+        articles=frozenset(table.get("articles", ())),
+        functions=frozenset(map(plain_words, table.get("functions", ()))),
+        after_things=frozenset(map(plain_words, table.get("after_things", ()))),
+        after_two=frozenset(map(plain_words, table.get("after_two", ()))),
+        languages={"": first, **languages} if languages else {},
     )
     if vocabulary.plain_kind not in kinds:
         raise ValueError(f"plain_kind {vocabulary.plain_kind!r} is none of the kinds")
     for kind in kinds.values():
-        strange = {*kind.colours} - {*vocabulary.colours} | {*kind.settings, *kind.own_settings.values()} - {
-            *vocabulary.settings
-        }
+        strange = {*kind.colours, *kind.can_be} - {"", *vocabulary.colours} | {
+            *kind.settings,
+            *kind.own_settings.values(),
+        } - {*vocabulary.settings}
         if strange or not kind.colours or not kind.settings:
             raise ValueError(
                 f"kind {kind.name!r}: usual colours and settings must be known ones, not {strange}"
@@ -159,14 +215,23 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
     return vocabulary
 
 
-def _kind(name: str, entry: Mapping[str, Any]) -> Kind:
+def _kind(name: str, entry: Mapping[str, Any], colours: Iterable[str]) -> Kind:
     return Kind(
         name=name,
         plural=entry["plurals"][0],
         colours=tuple(entry["colours"]),
         settings=tuple(entry["settings"]),
         own_settings=dict(entry.get("own_settings", {})),
+        can_be=frozenset(entry.get("can_be", colours)),
     )
+
+
+def _phrases(table: Mapping[str, Any]) -> dict[Phrase, Term]:
+    """What phrases mean; of two meanings of one phrase the first stays."""
+    found: dict[Phrase, Term] = {}
+    for way, term in _terms(table):
+        found.setdefault(plain_words(way), term)
+    return found
 
 
 def _terms(table: Mapping[str, Any]) -> Iterator[tuple[str, Term]]:
@@ -179,8 +244,9 @@ def _terms(table: Mapping[str, Any]) -> Iterator[tuple[str, Term]]:
 
 
 def _all_terms(table: Mapping[str, Any]) -> Iterator[tuple[str, Term]]:
+    either = {way.lower() for ways in table["colours"].values() for way in ways} & {*table.get("nouns", ())}
     for name, entry in table["kinds"].items():
-        yield from ((way, Term("kind", name)) for way in entry["ways"])
+        yield from ((way, Term("kind", name)) for way in entry["ways"] if way.lower() not in either)
         yield from ((way, Term("kind", name, plural=True)) for way in entry["plurals"])
     categories: Sequence[tuple[Category, str]] = (
         ("relation", "relations"),
@@ -192,6 +258,6 @@ def _all_terms(table: Mapping[str, Any]) -> Iterator[tuple[str, Term]]:
         ("number", "numbers"),
     )
     for category, key in categories:
-        for value, ways in table[key].items():
+        for value, ways in table.get(key, {}).items():
             yield from ((way, Term(category, value)) for way in ways)
-    yield from ((way, Term("several", "several")) for way in table["several"])
+    yield from ((way, Term("several", "several")) for way in table.get("several", ()))

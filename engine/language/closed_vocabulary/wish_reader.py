@@ -26,7 +26,7 @@ from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
 from .surroundings import Surroundings
-from .vocabulary import Vocabulary
+from .vocabulary import Term, Vocabulary
 from .wish import BETWEEN, Relation, Said, Thing, Wish
 
 MOST_THINGS = 64  # that are read; far more than anybody draws
@@ -97,8 +97,10 @@ class _Reader(Surroundings):
         end = start
         while end < len(self._pieces) and self._goes_on(start, end):
             end += 1
-        run = self._pieces[start:end]
+        run = self._coloured(self._pieces[start:end])
         heads = [i for i, piece in enumerate(run) if piece.category == "kind"]
+        if not heads and (noun := self._noun_of(run[-1], start, end)):
+            run[-1], heads = noun, [len(run) - 1]
         if not heads:
             self._headless(run, start, end)
             return end
@@ -113,6 +115,29 @@ class _Reader(Surroundings):
         for piece in run[first:]:
             self._of_last(piece, ends=piece is run[-1])
         return end
+
+    def _coloured(self, run: list[Piece]) -> list[Piece]:
+        """The run, in which a thing that is a colour, too, is one before a noun: 'a rose cup'."""
+        colours = self._vocabulary.colour_nouns
+        return [
+            dataclasses.replace(piece, term=Term("colour", colours[piece.word]))
+            if piece.category == "kind"
+            and len(piece.words) == 1
+            and piece.word in colours
+            and after.category == "kind"
+            else piece
+            for piece, after in zip(run, [*run[1:], run[0]], strict=True)
+            if piece is not run[-1]
+        ] + run[-1:]
+
+    def _noun_of(self, piece: Piece, start: int, end: int) -> Piece | None:
+        """The thing that a word for a colour names: 'an orange'; not 'an orange and red boat', 'is orange'."""
+        kind = self._vocabulary.nouns.get(piece.word)
+        counted = any(each.category == "number" for each in self._pieces[start : end - 1])
+        article = self._word(start - 1) in ARTICLES | self._vocabulary.articles
+        if kind is None or not (article or counted) or self._joined_noun(end):
+            return None
+        return dataclasses.replace(piece, term=Term("kind", kind))
 
     def _goes_on(self, start: int, end: int) -> bool:
         piece = self._pieces[end]
@@ -192,6 +217,9 @@ class _Reader(Surroundings):
             self._leave_out([piece])
             return
         name = "number" if category == "several" else category
+        if category == "colour" and piece.term.value not in self._vocabulary.kinds[thing.kind.value].can_be:
+            self._leave_out([piece])  # nobody has drawn it so
+            return
         now: Said | None = getattr(thing, name)
         if now is None or (now.value == "several" and category == "number"):
             setattr(thing, name, Said(piece.term.value, piece.span))
@@ -328,14 +356,23 @@ class _Reader(Surroundings):
                 self._place(self._spoken, piece)
         self._places = []
 
+    def _of_last_two(self, i: int, piece: Piece) -> bool:
+        """Whether 'between' is said of the two things before it: 'between them'."""
+        return self._word(i + 1) in PRONOUNS or piece.words in self._vocabulary.after_two
+
     def _relation(self, i: int, piece: Piece) -> None:
         """'a cat above a house', 'a chair with a clock above it', 'under a tree a snail'."""
         assert piece.term is not None, "a relation is a term"
         said, first = Said(piece.term.value, piece.span), self._since_break
         others = [thing for thing in range(len(self.things)) if thing != first]
-        if self._word(i + 1) in WHICH or (first is None and self._strange and not self._is_break(i - 1)):
+        if piece.words in self._vocabulary.after_things and len(self.things) > 1:
+            count = 3 if said.value == BETWEEN and len(self.things) > 2 else 2
+            self._open.relations.append(
+                Relation(said=said, things=tuple(range(len(self.things) - count, len(self.things))))
+            )
+        elif self._word(i + 1) in WHICH or (first is None and self._strange and not self._is_break(i - 1)):
             self._leave_out([piece])
-        elif said.value == BETWEEN and self._word(i + 1) in PRONOUNS and len(self.things) > 1:
+        elif said.value == BETWEEN and len(self.things) > 1 and self._of_last_two(i, piece):
             self._open.begin_between(said, (len(self.things) - 2, len(self.things) - 1))
         elif self._word(i + 1) in PRONOUNS and first is not None and others:
             self._open.relations.append(Relation(said=said, things=(first, others[-1])))

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from ...values.fact import Fact, FactKind, once
 from ..words.inflection import an
-from .composition import LEFT, MIDDLE, RIGHT, Composition
+from .composition import ABOVE, IN_FRONT, LEFT, LEFT_OF, MIDDLE, ON, RIGHT, Arrangement, Composition
 from .vocabulary import Vocabulary
 from .wish import Said, Thing
 
 _TOTALS = {1: "one thing", 2: "two things", 3: "three things", 4: "four things"}
 _COUNTS = (2, 3, 4)  # of several
+_RELATIONS: dict[Arrangement, str] = {"side by side": LEFT_OF, "stacked": ABOVE, "in front": IN_FRONT, "on": ON}
 SEVERAL = "several"
 
 
@@ -107,7 +108,7 @@ def _relation(plan: Composition, kinds: Sequence[str]) -> str:
         left, middle, right = kinds
         return f"{an(middle)} between {an(left)} and {an(right)}"
     first, second = kinds
-    return f"{an(first)} {'above' if plan.arrangement == 'stacked' else 'to the left of'} {an(second)}"
+    return f"{an(first)} {_RELATIONS[plan.arrangement]} {an(second)}"
 
 
 def _count_facts(plan: Composition, asked: Composition, vocabulary: Vocabulary) -> Iterator[Fact]:
@@ -182,8 +183,10 @@ def _things(composition: Composition, choice: _Choice, vocabulary: Vocabulary, *
         case "in a row":
             return f"{named[1]} between {named[0]} and {named[2]}"
         case "group":
-            kind = " ".join(filter(None, (choice.colours[0], composition.things[0].kind.value)))
-            return number_of(choice.count, kind, vocabulary)
+            kind = composition.things[0].kind.value
+            return number_of(choice.count, kind, vocabulary, colour=choice.colours[0])
+        case "in front" | "on" as how:
+            return f"{named[0]} {_RELATIONS[how]} {named[1]}"
 
 
 def _named(thing: Thing, colour: str, vocabulary: Vocabulary) -> str:
@@ -197,11 +200,10 @@ def _style(composition: Composition, vocabulary: Vocabulary) -> str:
     return f", {style.value}" if style and style.value != vocabulary.plain_style else ""
 
 
-def number_of(count: int, phrase: str, vocabulary: Vocabulary) -> str:
-    """A number before a phrase that ends with a kind: 'three red cats'."""
-    *adjectives, kind = phrase.split(" ")
+def number_of(count: int, kind: str, vocabulary: Vocabulary, *, colour: str = "") -> str:
+    """A number before a kind: 'three red cats'."""
     noun = kind if count == 1 else vocabulary.kinds[kind].plural
-    return " ".join([vocabulary.numbers[str(count)], *adjectives, noun])
+    return " ".join(filter(None, (vocabulary.numbers[str(count)], colour, noun)))
 
 
 def _any(options: Sequence[str]) -> str:

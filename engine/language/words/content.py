@@ -9,19 +9,26 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ...values.fact import ELISION, Span
+from ...values.fact import ELISION, UNSPACED, Span
 from .common_words import FUNCTION_WORDS, NEGATIONS, QUALITY_PHRASES
 from .prompt_syntax import marked
 
-_LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # with accents that stand by themselves
+_MARKS = "\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962-\u0963"  # accents, and India's vowel signs
+_LETTERS = rf"(?:[^\W_][{_MARKS}]*)+"  # with marks that stand by themselves
+_SPACED = _LETTERS.replace(r"\W_", rf"\W_{UNSPACED}")
 _WORD = re.compile(rf"{ELISION}|{_LETTERS}(?:['\u2019]{_LETTERS})*", re.IGNORECASE)
+_APART = re.compile(rf"{ELISION}|{_SPACED}(?:['\u2019]{_SPACED})*|[{UNSPACED}]", re.IGNORECASE)
 _LONGEST_QUALITY = max(len(phrase.split()) for phrase in QUALITY_PHRASES)
 _BETWEEN = re.compile(r"[\s-]*")
 
 
-def words_of(text: str) -> Iterator[Span]:
-    """Every word, in order; what a hyphen joins are two."""
-    for found in _WORD.finditer(text):
+def words_of(text: str, *, apart: bool = False) -> Iterator[Span]:
+    """Every word, in order; what a hyphen joins are two.
+
+    Args:
+        apart: of scripts without blanks each character is a word, for tables that know which belong together.
+    """
+    for found in (_APART if apart else _WORD).finditer(text):
         yield Span(start=found.start(), end=found.end(), text=found[0])
 
 
@@ -30,9 +37,9 @@ def plain(word: str) -> str:
     return unicodedata.normalize("NFC", word).lower().replace("\u2019", "'").removesuffix("'")
 
 
-def plain_words(phrase: str) -> tuple[str, ...]:
-    """The words of a phrase, as tables have them."""
-    return tuple(plain(word.text) for word in words_of(phrase))
+def plain_words(phrase: str, *, apart: bool = False) -> tuple[str, ...]:
+    """The words of a phrase, as tables have them; for `apart` see `words_of`."""
+    return tuple(plain(word.text) for word in words_of(phrase, apart=apart))
 
 
 @functools.lru_cache(maxsize=64)

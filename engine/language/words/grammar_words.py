@@ -16,7 +16,7 @@ WITHIN = words("within before after in on into onto at dans sur like as being")
 OF_ANOTHER = words("of for from to")
 """Words that do so between two nouns."""
 WHICH = words("which whom lequel laquelle")
-JOINS = words("and with et avec")
-AND = words("and et")
+JOINS = words("and with et avec und mit y con e com 和 与 と और")
+AND = words("and et und y e 和 与 と और")
 LEADS = words("under beneath deep among when while during amid sous")
 """What leads to a setting, beside function words."""

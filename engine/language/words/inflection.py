@@ -22,14 +22,18 @@ NUMBERS = {
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "single": 1, "pair": 2, "couple": 2, "dozen": 12,
 }  # fmt: skip
 
+_SAID_AN = frozenset({"8-ball", "hourglass", "id", "suv", "x-ray"})
+_SAID_YU = ("eur", "ewe", "one-", "ufo", "uk", "uni", "us-")
 _VOWEL = re.compile("[aeiouy]")
 _DOUBLED = re.compile(r"([bdfgklmnprtz])\1$")
 _MARKS = re.compile(r"['\u2019]s?$")
 
 
 def an(phrase: str) -> str:
-    """`phrase` behind its indefinite article: 'an orange cat', 'a red cat'."""
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+    """`phrase` behind its indefinite article: 'an orange cat', 'an hourglass', 'a unicorn'."""
+    first = phrase.split(" ")[0]
+    vowel = first[0] in "aeiou" and not first.startswith(_SAID_YU)
+    return f"{'an' if vowel or first in _SAID_AN else 'a'} {phrase}"
 
 
 def stem(word: str) -> str:

@@ -12,12 +12,14 @@ from ..world import Fact, Rendered
 from .captions import caption_of
 from .drawing import render
 from .facts import facts_of, false_facts_of, prompt_of
+from .fetching.packages import PACKAGES, read_package
 from .folder import draw_folder, read_kinds
 from .hands import Hand, draw_icons, write_hand
-from .packages import PACKAGES, read_package
 from .scene import ArtScene, sample_scene
 from .things import Kind, Kinds, known_kinds
-from .words import HANDS
+from .words import HANDS, USUAL_STYLE
+
+USUAL_WEIGHT = 2  # of the usual hand, others 1: what nobody names is drawn by it
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class Art:
     kinds: Kinds
 
     def sample(self, rng: random.Random, arrangement: str | None = None, *, held_out: bool = False) -> ArtScene:
-        """A scene by lot: a hand, and then things that it has drawn; see `sample_scene`."""
-        style = rng.choice(sorted(self.hands))
+        """A scene by lot: a hand, the usual one more often, then things that it drew: see `sample_scene`."""
+        styles = sorted(self.hands)
+        (style,) = rng.choices(styles, [USUAL_WEIGHT if style == USUAL_STYLE else 1 for style in styles])
         return sample_scene(rng, self._of_hand[style], (style,), arrangement, held_out=held_out)
 
     def render(self, scene: ArtScene, size: int = 256) -> Rendered:

@@ -1,25 +1,23 @@
 """A scene of drawn things as a picture, with the mask and the boxes of its things.
 
-The same scene, drawn by the same hands, gives the same picture. Backgrounds, slots and the way that things are
-fitted into them are the world's.
+The same scene, drawn by the same hands, gives the same picture. Backgrounds are the world's; where things stand
+says `layout`.
 """
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
-from ..world import Box, Rendered, Scene, SceneError
+from ..world import Box, Rendered, SceneError
 from ..world.drawing.backgrounds import BACKGROUNDS, Backdrop
-from ..world.drawing.layout import Placement, Slot, fit, slots_of
-from ..world.drawing.pen import box
 from ..world.drawing.picture import MIN_SIZE_PX
 from .hands import Hand
+from .layout import CELLS, Place, places_of
 from .scene import PLAIN, ArtScene
-from .shadows import cast_shadow
 from .things import Kinds
 
 PLAIN_COLOURS = (
@@ -30,22 +28,18 @@ RIM_STYLES = ("sticker",)  # cut out with a white rim
 RIM = 1 / 75  # of the frame
 RIM_COLOUR = (255, 255, 255)
 SOLID = 192  # opacity from which a pixel is of the thing, and not of its halo
-LEAN = {"ground": 1.5, "air": 6.0, "water": 4.0}  # degrees at most
-MIRRORED = frozenset(
-    {"animals", "vehicles", "people", "fantasy", "plants", "food"}
-)  # categories: either way round
-BY_NATURE = {"small": 0.84, "middling": 1.0, "large": 1.1}  # of things that touch
-
-BEHIND = Slot(side=0.58, x=0.5, standing_y=0.82, wide=0.72, high=0.62, slip=0.05)
-FRONT = Slot(side=0.34, x=0.5, standing_y=0.95, floating_y=0.74, wide=0.40, high=0.38, slip=0.10)
-UNDER = Slot(side=0.48, x=0.5, standing_y=0.90, floating_y=0.70, wide=0.66, high=0.46, slip=0.03)
-ON = Slot(side=0.30, x=0.5, wide=0.36, high=0.36, slip=0.02)
 SEEN = 0.16  # of full light: an edge that differs less from what is behind it is lost
 LOST = 0.4  # share of a thing's edge: where more is lost, it gets a halo, unless it has a rim
 HALO = 1 / 100  # of the frame
 LIGHT_HALO, DARK_HALO = (236, 240, 250, 190), (52, 56, 74, 120)
 SUNK = 0.012  # of the frame: how far a thing stands into what carries it
-LEAST_TOP = 0.03  # of the frame: what stands on another stays this far below the upper edge
+ABOVE = 0.25  # of a cell: how far what stands on another may hang over it
+
+SHADOW_INK = (18, 18, 30)
+SHADOW_OPACITY = 88
+FOOT = 0.10  # of a thing's height: what counts as its foot
+SHADOW_LEAST, SHADOW_MOST = 0.35, 1.05  # of a thing's width: how wide its shadow is
+FLAT = 0.11  # of a shadow's width: how high it is
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ def render(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int =
     for index in order:
         cut, kind = cuts[index], kinds[scene.things[index].kind]
         if not kind.floats and not _hangs(scene, index):
-            cast_shadow(picture, cut.image, cut.left, cut.top)
+            _cast_shadow(picture, cut.image, cut.left, cut.top)
         if scene.style not in RIM_STYLES:
             cut = _set_off(picture, cut, max(1, round(HALO * size)))
         _lay(picture, mask, cut, label=index + 1)
@@ -103,23 +97,15 @@ def _background(scene: ArtScene, size: int) -> Image.Image:
 
 def _cuts(scene: ArtScene, hand: Hand, kinds: Kinds, size: int) -> list[_Cut]:
     """The things as they are laid, in the scene's order; what stands on another is fitted to it."""
-    slots = _slots(scene, kinds)
-    cuts = [_cut(scene, index, slot, hand, kinds, size) for index, slot in enumerate(slots)]
+    places = places_of(scene)
+    cuts = [_cut(scene, index, place, hand, kinds, size) for index, place in enumerate(places)]
     if scene.arrangement == "on":
         upper, lower = cuts
         cuts[0] = replace(upper, top=_top_on(upper, lower, size))
     return cuts
 
 
-def _slots(scene: ArtScene, kinds: Kinds) -> list[Slot]:
-    if scene.arrangement not in ("in front", "on"):
-        return slots_of(cast(Scene, scene))  # which looks at the arrangement, and at sizes and places of things
-    pair = (FRONT, BEHIND) if scene.arrangement == "in front" else (ON, UNDER)
-    natural = [BY_NATURE[kinds[thing.kind].size] for thing in scene.things]
-    return [replace(slot, side=slot.side * by) for slot, by in zip(pair, natural, strict=True)]
-
-
-def _cut(scene: ArtScene, index: int, slot: Slot, hand: Hand, kinds: Kinds, size: int) -> _Cut:
+def _cut(scene: ArtScene, index: int, place: Place, hand: Hand, kinds: Kinds, size: int) -> _Cut:
     thing = scene.things[index]
     if thing.kind not in hand or thing.kind not in kinds:
         raise SceneError(f"the hand {hand.name!r} has not drawn {thing.kind!r}")
@@ -127,30 +113,17 @@ def _cut(scene: ArtScene, index: int, slot: Slot, hand: Hand, kinds: Kinds, size
     rng = random.Random(f"{scene.variation}/{index}/{thing.kind}")
     colour = "" if thing.colour == kind.own else thing.colour
     drawn = Image.fromarray(np.ascontiguousarray(hand.drawing(thing.kind, colour, kind.turns)))
-    if kind.category in MIRRORED and rng.random() < 0.5:
-        drawn = drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    rim = RIM if scene.style in RIM_STYLES else 0.0
-    longer = max(drawn.size)
-    wide, high = drawn.width / longer, drawn.height / longer
-    lean = LEAN[kind.stands]
-    hung = slot if not (kind.floats and scene.arrangement == "in front") else replace(slot, hangs=True)
-    placed = fit([box(-wide / 2, 0, wide / 2, high)], hung, rng, floats=kind.floats, lean=lean, edge=rim)
-    return _shaped(drawn, placed, (wide, high), rim, size)
-
-
-def _shaped(drawn: Image.Image, placed: Placement, room: tuple[float, float], rim: float, size: int) -> _Cut:
-    """The drawing at its size and tilt, with a white rim if it has one."""
-    wide, high = room
-    unit = placed.unit * size
-    fine = (max(2, round(wide * unit)), max(2, round(high * unit)))
-    shaped = drawn.resize(fine, Image.Resampling.LANCZOS if fine[0] < drawn.width else Image.Resampling.BICUBIC)
-    tilt = float(np.degrees(np.arctan2(-placed.ay, placed.ax)))
-    if abs(tilt) > 0.3:
-        shaped = shaped.rotate(tilt, Image.Resampling.BICUBIC, expand=True)
-    if rim:
-        shaped = _rimmed(shaped, max(1, round(rim * size)))
-    ((x, y),) = placed.place([(0.0, high / 2)], size)
-    return _Cut(shaped, round(x - shaped.width / 2), round(y - shaped.height / 2))
+    rim = max(1, round(RIM * size)) if scene.style in RIM_STYLES else 0
+    cell = size / CELLS
+    by = (place.side * cell - 2 * rim) / max(drawn.size)
+    wide, high = (max(2, round(by * pixels)) for pixels in drawn.size)
+    finer = Image.Resampling.LANCZOS if by < 1 else Image.Resampling.BICUBIC
+    shaped = drawn.resize((wide, high), finer)
+    wide, high = wide + 2 * rim, high + 2 * rim
+    cells = math.ceil(wide / cell - 0.01), math.ceil(high / cell - 0.01)
+    left, top = place.box(*cells, rng, floats=kind.floats)
+    x, y = round((left + cells[0] / 2) * cell - wide / 2), round((top + cells[1]) * cell - high)
+    return _Cut(_rimmed(shaped, rim), x - 2 * rim, y - 2 * rim) if rim else _Cut(shaped, x, y)
 
 
 def _rimmed(drawn: Image.Image, width: int) -> Image.Image:
@@ -196,8 +169,10 @@ def _top_on(upper: _Cut, lower: _Cut, size: int) -> int:
     below = np.clip(foot - lower.left, 0, solid.shape[1] - 1)
     surface = solid[:, below].argmax(0)[solid[:, below].any(0)]
     touched = lower.top + (int(np.percentile(surface, 55)) if len(surface) else solid.shape[0] // 2)
-    highest = round(LEAST_TOP * size) - int(rows[0])
-    return max(highest, touched + max(1, round(SUNK * size)) - lowest)
+    cell = size / CELLS
+    down = touched + max(1, round(SUNK * size)) - lowest - upper.top  # in whole cells, for the same patches
+    highest = -math.floor((upper.top + int(rows[0])) / cell)
+    return upper.top + round(max(highest, math.ceil(down / cell - ABOVE)) * cell)
 
 
 def _columns_of_foot(cut: _Cut, rows: np.ndarray) -> np.ndarray:
@@ -228,3 +203,23 @@ def _boxes(mask: Image.Image, count: int) -> tuple[Box, ...]:
         assert len(rows), f"thing {label} left no mark on a mask of {mask.size}"
         boxes.append((int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1))
     return tuple(boxes)
+
+
+def _cast_shadow(picture: Image.Image, drawn: Image.Image, left: int, top: int) -> None:
+    """Darken `picture` under a drawing (RGBA) that is laid at (left, top): it stands, and does not float."""
+    opaque = np.asarray(drawn)[..., 3] >= 128
+    rows = np.flatnonzero(opaque.any(1))
+    if not len(rows):
+        return
+    lowest = int(rows[-1])
+    foot = np.flatnonzero(opaque[max(0, lowest - round(FOOT * drawn.height)) : lowest + 1].any(0))
+    middle = (int(foot[0]) + int(foot[-1])) / 2
+    wide = float(np.clip(1.12 * (foot[-1] - foot[0]), SHADOW_LEAST * drawn.width, SHADOW_MOST * drawn.width))
+    high = max(3.0, FLAT * wide)
+    blur = max(1.0, high * 0.3)
+    margin = round(3 * blur) + 1
+    patch = Image.new("L", (round(wide) + 2 * margin, round(high) + 2 * margin))
+    ImageDraw.Draw(patch).ellipse((margin, margin, margin + wide, margin + high), fill=SHADOW_OPACITY)
+    soft = patch.filter(ImageFilter.GaussianBlur(blur))
+    x, y = round(left + middle - wide / 2) - margin, round(top + lowest - high * 0.62) - margin
+    picture.paste(SHADOW_INK, (x, y, x + soft.width, y + soft.height), soft)

@@ -11,15 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ....engine.language.words.inflection import an as an
 from ..world import COLOURS
 
 TABLE = Path(__file__).with_name("things.jsonl")
 LANGUAGES: tuple[str, ...] = ("en", "zh", "es", "fr", "de", "ja", "pt", "hi")
 STANDS: tuple[str, ...] = ("ground", "air", "water")
 SIZES_BY_NATURE: tuple[str, ...] = ("small", "middling", "large")
-
-_AN = frozenset({"8-ball", "hourglass", "id", "suv", "x-ray"})
-_A = ("eur", "ewe", "one-", "ufo", "uk", "uni", "us-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +99,6 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
         size=row["size"],
         carries=row.get("carries", False),
     )
-
-
-def an(phrase: str) -> str:
-    """`phrase` behind its indefinite article: 'an hourglass', 'a unicorn', 'a red ufo'."""
-    first = phrase.split(" ")[0]
-    vowel = first[0] in "aeiou" and not first.startswith(_A)
-    return f"{'an' if vowel or first in _AN else 'a'} {phrase}"
 
 
 def _said(row: Mapping[str, Any]) -> Said:

@@ -29,6 +29,7 @@ SETTING_WORDS: Mapping[str, tuple[str, ...]] = {
 
 RELATION_WORDS: Mapping[str, tuple[str, ...]] = {
     **WORLD_RELATION_WORDS,
+    "above": ("above", "over"),  # on top of another thing it would touch it
     "in front": ("in front of", "standing in front of"),
     "behind": ("behind", "standing behind"),
     "on": ("on", "standing on", "sitting on", "resting on"),

@@ -21,11 +21,14 @@ from ....engine.errors import InputError
 from ....engine.language.words.content import plain_words
 from ...pocket.art import HANDS, Art, ArtScene, prepare
 from ...pocket.art.languages import tongues
+from ...pocket.art.scene import SETTINGS
+from ...pocket.art.vocabulary import vocabulary_table
 from ...pocket.art.words import RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
 from ...pocket.world import COLOURS, KINDS, PLACES, SIZES, STYLES, WORDS, Fact, Scene, SceneError, is_held_out
 from ...pocket.world.words import COLOUR_WORDS, STYLE_WORDS
 from .drawn import Drawing, DrawnPictures
 from .source import (
+    PHRASES,
     PICTURE_SIDE,
     SEVERAL,
     Batch,
@@ -112,6 +115,10 @@ class ArtData:
         }
 
     @property
+    def settings(self) -> tuple[str, ...]:
+        return SETTINGS
+
+    @property
     def styles(self) -> tuple[str, ...]:
         return (*STYLES, *self.art.hands)
 
@@ -142,7 +149,11 @@ class ArtData:
         return self._art_scene(index, several if rng.random() < SEVERAL else None)
 
     def prompt_of(self, scene: Scene | ArtScene) -> str:
-        return self._world.prompt_of(scene) if isinstance(scene, Scene) else self.art.prompt_of(scene)
+        """Each style is said but the usual hand's: a flat drawing is called one, unlike in the world alone."""
+        if isinstance(scene, Scene):
+            flat = f", {STYLE_WORDS['flat'][0]}" if scene.style == "flat" else ""
+            return f"{self._world.prompt_of(scene)}{flat}"
+        return self.art.prompt_of(scene).removesuffix(f", {style_words(USUAL_STYLE)[0]}")
 
     def caption_of(self, scene: Scene | ArtScene, rng: random.Random) -> str:
         """One of its wordings, in any language; stickers of the world's kinds alone are called stickers."""
@@ -157,7 +168,11 @@ class ArtData:
         return self.art.prompt_of(scene)
 
     def facts_of(self, scene: Scene | ArtScene) -> tuple[Fact, ...]:
-        return self._world.facts_of(scene) if isinstance(scene, Scene) else self.art.facts_of(scene)
+        """Of flat drawings their style, too, unlike in the world alone."""
+        if not isinstance(scene, Scene):
+            return self.art.facts_of(scene)
+        facts = self._world.facts_of(scene)
+        return facts if scene.style != "flat" else (*facts, ("style", STYLE_WORDS["flat"][0]))
 
     def false_facts_of(self, scene: Scene | ArtScene, rng: random.Random) -> list[Fact]:
         """Likewise of each kind; a false style is at times one that the other of the two has."""
@@ -184,7 +199,7 @@ class ArtData:
         return label_patches(batch, cells, attributes=self.attributes, styles=self.styles)
 
     def names(self) -> dict[str, tuple[int, int]]:
-        """Single words for kinds and colours in all languages, but for words that name two of them."""
+        """Words for kinds and colours in all languages, but for those that name two of them."""
         fields = list(self.attributes)
         meant: dict[str, set[tuple[int, int]]] = {}
         for field, said in (("kind", self._kind_words), ("colour", _colour_words())):
@@ -195,11 +210,12 @@ class ArtData:
         return self._world.names() | {
             word: labels.pop()
             for word, labels in meant.items()
-            if word and " " not in word and len(labels) == 1 and word not in self._world.names()
+            if word and len(labels) == 1 and word not in self._world.names()
         }
 
     def meanings(self) -> Mapping[str, Any] | None:
-        return None  # a planner that learns wordings in many languages knows words, not what each means
+        """A user's own kinds have English words alone."""
+        return vocabulary_table(self.art.kinds, self.art.hands)
 
     def words(self) -> frozenset[str]:
         """Of all languages."""
@@ -219,8 +235,16 @@ class ArtData:
         phrases += [text for tongue in tongues().values() for text in _texts_in(tongue.words)]
         return phrases
 
+    def phrases(self) -> tuple[str, ...]:
+        kinds = (word for name, kind in self.art.kinds.items() for word in (name, kind.plural))
+        ways = (ways[0] for table in (SETTING_WORDS, RELATION_WORDS) for ways in table.values())
+        styles = (style_words(style)[0] for style in (*HANDS, *self.art.hands))
+        return tuple(dict.fromkeys([*PHRASES, *kinds, *ways, *styles]))
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
-        return {plain: (*others, *self._said_by_hands) for plain, others in self._world.untold().items()}
+        styles = (*(ways[0] for ways in STYLE_WORDS.values()), *self._said_by_hands)
+        usual = style_words(USUAL_STYLE)[0]
+        return {usual: tuple(style for style in styles if style != usual)} if usual in styles else {}
 
     @cached_property
     def _world(self) -> WorldData:

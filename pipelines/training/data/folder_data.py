@@ -132,6 +132,9 @@ class FolderData:
     def letters(self) -> frozenset[str]:
         return frozenset()
 
+    def phrases(self) -> tuple[str, ...]:
+        return ()
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         return {}
 

@@ -19,6 +19,7 @@ from ...pocket.world import (
     COLOURS,
     KINDS,
     PLACES,
+    SETTINGS,
     SIZES,
     STYLES,
     WORDS,
@@ -33,7 +34,16 @@ from ...pocket.world import (
     sample_scene,
 )
 from ...pocket.world.vocabulary import vocabulary_table
-from ...pocket.world.words import COLOUR_WORDS, KIND_WORDS, STYLE_WORDS, plural
+from ...pocket.world.words import (
+    COLOUR_WORDS,
+    KIND_WORDS,
+    NUMBER_WORDS,
+    PLACE_WORDS,
+    RELATION_WORDS,
+    SETTING_WORDS,
+    STYLE_WORDS,
+    plural,
+)
 from .drawn import Drawing, DrawnPictures
 
 PICTURE_SIDE = 256  # pixels of a finished picture
@@ -46,6 +56,16 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "size": tuple(SIZES),
 }
 """What is known of the thing in a patch of the world: field of a `Thing` to its values."""
+PHRASES: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        [
+            *("yes", "no", "a", "an", "and", "thing", *COLOURS, *SIZES, *KINDS, *map(plural, KINDS)),
+            *(ways[0] for table in (NUMBER_WORDS, PLACE_WORDS, RELATION_WORDS) for ways in table.values()),
+            *(ways[0] for table in (SETTING_WORDS, STYLE_WORDS) for ways in table.values()),
+        ]
+    )
+)
+"""What full wordings of the world are made of."""
 SEVERAL = 0.4  # share of scenes to plan that are sure to have two or three things, which are the harder ones
 CELL_SAMPLES = 8  # points looked at on a cell's side
 Grid = TypeVar("Grid", np.ndarray, torch.Tensor)
@@ -173,6 +193,10 @@ class TrainingData(Protocol):
         """Characters that the text tokenizer is to have beside those of English, however rare they are."""
         ...
 
+    def phrases(self) -> tuple[str, ...]:
+        """What full wordings and facts are made of, in lower case, each once; none if that is not known."""
+        ...
+
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         """Facts that captions never state because they are the default: each is true where none of the others
         is."""
@@ -205,6 +229,18 @@ class WorldData:
     @property
     def name(self) -> str:
         return "world"
+
+    @property
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        return ATTRIBUTES
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return SETTINGS
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return STYLES
 
     @property
     def patch_classes(self) -> tuple[int, ...]:
@@ -280,6 +316,9 @@ class WorldData:
 
     def letters(self) -> frozenset[str]:
         return frozenset()
+
+    def phrases(self) -> tuple[str, ...]:
+        return PHRASES
 
     def untold(self) -> Mapping[str, tuple[str, ...]]:
         plain, *others = (STYLE_WORDS[style][0] for style in STYLES)

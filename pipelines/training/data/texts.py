@@ -1,4 +1,7 @@
-"""The words that the pocket models share: one sentencepiece tokenizer, and the text forms that each learns.
+"""The words that the pocket models share: one tokenizer, and the text forms that each learns.
+
+Its pieces are learnt from what the data says, or they are the phrases that full wordings are made of: then a
+kind of thing is one token, of however many words, and several of a kind are that token and one more.
 
 plan     <s> a red boat <plan> {"prompt":"…","facts":[{"kind":"thing","text":"a boat"},…]} </s>
 caption  <s> <caption> a red boat on the left, at sunset </s>
@@ -8,7 +11,7 @@ ask      <s> <ask> a red boat <answer> yes </s>
 import json
 import random
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from ...pocket.world import Fact
 from .source import TrainingData
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 CONTROL = ("<plan>", "<caption>", "<ask>", "<answer>", "<image>")
@@ -31,6 +35,9 @@ JSON_PARTS = (
 )
 ENGLISH = "abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'-"
 NEEDED = 32  # pieces beside characters and parts of forms: control tokens, and a few that join characters
+JOINED = "▁"  # in place of a space
+PLURAL = ("s", "es")
+PHRASE, ENDING, LETTER = -1.0, -1.5, -10.0  # of the ways to cut a text the one of the highest sum is taken
 CHAT_TEMPLATE = "{{ bos_token }}{{ messages[-1]['content'] }}<plan>"
 
 
@@ -65,21 +72,38 @@ def _letters(data: TrainingData, size: int) -> str:
 
 
 def train_text_tokenizer(
-    data: TrainingData, folder: Path, *, sentences: int = 8000, size: int = 768
+    data: TrainingData, folder: Path, *, sentences: int = 8000, size: int = 768, pieces: str = "learnt"
 ) -> "PreTrainedTokenizerFast":
-    """Fit a sentencepiece BPE model (Sennrich et al. 2016) to the data's wording, in transformers' format.
+    """Fit the tokenizer to the data's wording, in transformers' format.
 
-    The sentencepiece model itself is kept beside it as `spiece.model`.
+    Args:
+        sentences, size: where pieces are learnt: of how many sentences, and how many there are at most.
+        pieces: "learnt" by sentencepiece BPE (Sennrich et al. 2016), whose own model is kept beside it as
+            `spiece.model`; or the "phrases" of the data.
 
     Raises:
-        InputError: `size` is too small for the characters that there are.
+        InputError: `size` is too small for the characters that there are, or the data has no phrases.
     """
-    import sentencepiece
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerFast
 
-    letters = _letters(data, size)
     folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _of_phrases(data.phrases()) if pieces == "phrases" else _learnt(data, folder, sentences, size)
+    tokenizer.add_special_tokens([AddedToken(c, normalized=False, special=True) for c in CONTROL])
+    tokenizer.add_tokens([AddedToken(c, normalized=False, special=False) for c in JSON_PARTS])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    fast.save_pretrained(folder)
+    return fast
+
+
+def _learnt(data: TrainingData, folder: Path, sentences: int, size: int) -> "Tokenizer":
+    import sentencepiece
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    letters = _letters(data, size)
     with tempfile.TemporaryDirectory() as scratch:
         prefix = Path(scratch) / "spiece"
         sentencepiece.SentencePieceTrainer.train(
@@ -103,21 +127,38 @@ def train_text_tokenizer(
         pieces = sentencepiece.SentencePieceProcessor(model_file=str(model_file))
         vocabulary = {pieces.id_to_piece(i): i for i in range(pieces.get_piece_size())}
     tokenizer = Tokenizer(models.BPE(vocabulary, _merges(vocabulary), unk_token="<unk>", fuse_unk=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    return _as_llamas(tokenizer)
+
+
+def _of_phrases(phrases: Sequence[str]) -> "Tokenizer":
+    """Of all ways to cut a text the one of fewest pieces: phrases, endings of the plural, and else letters."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    if not phrases:
+        raise InputError("config: [text]: pieces = phrases goes with --data world and art alone: say learnt")
+    known = dict.fromkeys(phrases)
+    plurals = {f"{phrase}{ending}" for phrase in known for ending in PLURAL}
+    whole = [phrase.replace(" ", JOINED) for phrase in known if phrase not in plurals]
+    scores = dict.fromkeys(("<unk>", "<s>", "</s>", "<pad>", *CONTROL, *JSON_PARTS), 0.0)
+    scores |= dict.fromkeys((JOINED, *ENGLISH), LETTER) | dict.fromkeys(PLURAL, ENDING)
+    scores |= dict.fromkeys((f"{JOINED}{phrase}" for phrase in whole), PHRASE)
+    tokenizer = Tokenizer(models.Unigram(list(scores.items()), unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    return _as_llamas(tokenizer)
+
+
+def _as_llamas(tokenizer: "Tokenizer") -> "Tokenizer":
+    """With the normalisation of all our tokenizers, and the decoder that constrained decoding understands."""
+    from tokenizers import Regex, decoders, normalizers
+
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " ")]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
-    tokenizer.decoder = decoders.Sequence(  # as Llama's; the form that constrained decoding understands
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(JOINED, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    tokenizer.add_special_tokens([AddedToken(c, normalized=False, special=True) for c in CONTROL])
-    tokenizer.add_tokens([AddedToken(c, normalized=False, special=False) for c in JSON_PARTS])
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
-    )
-    fast.chat_template = CHAT_TEMPLATE
-    fast.save_pretrained(folder)
-    return fast
+    return tokenizer
 
 
 def _merges(vocabulary: dict[str, int]) -> list[tuple[str, str]]:

@@ -4,7 +4,8 @@ Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) orthogonali
 matrix by a few Newton-Schulz iterations. On our small models it reaches a loss in about half of AdamW's steps.
 It is written out here because `torch.optim.Muon` computes in bfloat16, which a CPU without bfloat16 arithmetic
 does a hundred times slower, and one matrix after the other, which leaves a GPU waiting for small kernels: this
-one computes in the weights' own dtype on a CPU, in bfloat16 on a GPU, and all matrices of one shape at once.
+one computes in the weights' own dtype on a CPU, unless it is told otherwise, in bfloat16 on a GPU, and all
+matrices of one shape at once.
 """
 
 import math
@@ -20,18 +21,19 @@ Tensors = list[torch.Tensor]
 _torch: Any = torch  # whose operations on lists of tensors have no types
 
 
-def orthogonalise(g: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+def orthogonalise(g: torch.Tensor, iterations: int = 5, *, half: bool = False) -> torch.Tensor:
     """The nearest (semi-)orthogonal matrix to `g` (r, c), roughly: singular values end up near [0.7, 1.2].
 
-    Of a stack (n, r, c), that of each matrix. The result has the dtype of `g`; a GPU computes in bfloat16.
+    Of a stack (n, r, c), that of each matrix. The result has the dtype of `g`; a GPU computes in bfloat16, a
+    CPU where it is to, by `half`.
     """
     if g.ndim == 2:
-        return orthogonalise(g[None], iterations)[0]
+        return orthogonalise(g[None], iterations, half=half)[0]
     a, b, c = _COEFFICIENTS
     tall = g.shape[1] > g.shape[2]
     x = g.mT if tall else g
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    if g.is_cuda:
+    if g.is_cuda or half:
         x = x.bfloat16()
     for _ in range(iterations):
         gram = torch.bmm(x, x.mT)
@@ -81,6 +83,7 @@ class MuonAdamW(torch.optim.Optimizer):
         matrix_lr: Muon's, in units of the update's root mean square.
         momentum: Muon's, Nesterov.
         weight_decay: decoupled, on Muon's matrices only.
+        half: compute Muon's updates in bfloat16 on a CPU, too: one that has instructions for it.
     """
 
     def __init__(
@@ -91,7 +94,9 @@ class MuonAdamW(torch.optim.Optimizer):
         matrix_lr: float = 0.01,
         momentum: float = 0.95,
         weight_decay: float = 0.01,
+        half: bool = False,
     ) -> None:
+        self._half = half
         matrices, others = [], []
         for name, p in named_parameters:
             if p.requires_grad:
@@ -141,7 +146,7 @@ class MuonAdamW(torch.optim.Optimizer):
             matrix = _matrix_of(aim, p)
             alike.setdefault(matrix.shape, []).append((p, matrix))
         for (rows, columns), pairs in alike.items():
-            stack = orthogonalise(torch.stack([matrix for _, matrix in pairs]))  # (n, r, c)
+            stack = orthogonalise(torch.stack([matrix for _, matrix in pairs]), half=self._half)  # (n, r, c)
             updates = [_shaped_as(p, matrix) for (p, _), matrix in zip(pairs, stack, strict=True)]
             scale = math.sqrt(max(1.0, rows / columns))
             _torch._foreach_add_([p for p, _ in pairs], updates, alpha=-group["lr"] * scale)

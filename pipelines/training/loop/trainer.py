@@ -84,12 +84,14 @@ class _Learner:
 
     def __init__(self, task: Task, settings: TrainSettings) -> None:
         self._task = task
-        self._accelerator = Accelerator(mixed_precision=_mixed(settings.precision))
+        mixed = _mixed(settings.precision)
+        self._accelerator = Accelerator(mixed_precision=mixed)
         self.device = self._accelerator.device
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # pictures come in few shapes
             _lay_out_convolutions(task.model)
-        self.optimizer = MuonAdamW(task.model.named_parameters(), lr=settings.lr, matrix_lr=settings.matrix_lr)
+        named = task.model.named_parameters()
+        self.optimizer = MuonAdamW(named, lr=settings.lr, matrix_lr=settings.matrix_lr, half=mixed == "bf16")
         self._model, self._prepared = self._accelerator.prepare(task.model, self.optimizer)
         self._parameters = list(self._model.parameters())
         self.average = Average(task.model, settings.ema)
@@ -209,12 +211,15 @@ def _progress(name: str, done: int, figures: dict[str, float], schedule: StepSch
 def _mixed(precision: str) -> str:
     """accelerate's word for the arithmetic's precision.
 
-    On a CPU bfloat16 is no help: without instructions of its own it is about 100 times slower than float32.
+    A CPU computes in bfloat16 if it is asked to, and has instructions for such matrices; others take about
+    100 times as long as in float32.
     """
-    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    gpu = torch.cuda.is_available()
+    able = torch.cuda.is_bf16_supported() if gpu else torch.cpu._is_amx_tile_supported()
     if precision == "bfloat16" and not able:
-        raise InputError("precision = 'bfloat16': needs a GPU that has it; say float32, or auto")
-    return "bf16" if able and precision != "float32" else "no"
+        raise InputError("precision = 'bfloat16': needs a GPU or a CPU that has it; say float32, or auto")
+    wanted = precision == "bfloat16" or (precision == "auto" and gpu)
+    return "bf16" if able and wanted else "no"
 
 
 def _checked(figures: dict[str, float], name: str, step: int, work: Path) -> dict[str, float]:

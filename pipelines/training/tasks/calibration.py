@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from ....engine.language.closed_vocabulary.composition import composition_of
-from ....engine.language.closed_vocabulary.vocabulary import vocabulary_of
+from ....engine.language.closed_vocabulary.vocabulary import Vocabulary, vocabulary_of
 from ....engine.language.closed_vocabulary.wish_reader import wish_of
 from ....engine.language.closed_vocabulary.wording import SEVERAL, asked_facts
 from ....engine.models.vision.calibration import FILE, Calibration, FactFit, evidence
@@ -47,13 +47,15 @@ def calibrate(
     captioner = load_captioner(folder, torch.float32, torch.device("cpu"))
     held_out = (data or WorldData()).held_out()
     shown = range(FIRST, FIRST + scenes)
+    meanings = held_out.meanings()
+    vocabulary = vocabulary_of(meanings) if meanings is not None else None
     known = Calibration(
         facts=fit_facts(captioner, held_out, shown),
         none_of=held_out.untold(),
-        any_of=ANY_OF if held_out.meanings() else {},
+        any_of=ANY_OF if vocabulary else {},
     )
     captioner = dataclasses.replace(captioner, calibration=known)
-    asked = [asked_of(scene, held_out, i) for i, scene in enumerate(held_out.scenes(shown))]
+    asked = [asked_of(scene, held_out, i, vocabulary) for i, scene in enumerate(held_out.scenes(shown))]
     measured = evidence_of(captioner, held_out, shown, [facts for facts, _ in asked])
     truth = torch.tensor([float(true) for _, true in asked])
     fitted = fit(measured, truth)
@@ -168,16 +170,16 @@ def _true_and_false(scene: Any, data: TrainingData, index: int) -> list[tuple[st
     return [(*fact, 1.0) for fact in data.facts_of(scene)] + [(*fact, 0.0) for fact in false]
 
 
-def asked_of(scene: Any, data: TrainingData, i: int) -> tuple[tuple[Fact, ...], bool]:
+def asked_of(
+    scene: Any, data: TrainingData, i: int, vocabulary: Vocabulary | None
+) -> tuple[tuple[Fact, ...], bool]:
     """A request for picture `i`, short or long, and whether the picture shows all of it. For half the pictures
     the request describes another scene that differs in one respect."""
     rng = random.Random(f"calibration/{i}")
-    meanings = data.meanings()
-    if not isinstance(scene, Scene) or meanings is None:
+    if not isinstance(scene, Scene) or vocabulary is None:
         false = _facts([rng.choice(data.false_facts_of(scene, rng))])
         return (_facts(data.facts_of(scene)), True) if i % 2 else (false, False)
     said = scene if i % 2 else mismatched(scene, rng.choice(mismatches_of(scene)), rng)
-    vocabulary = vocabulary_of(meanings)
     asked = asked_facts(composition_of(wish_of(data.caption_of(said, rng), vocabulary)), vocabulary)
     return asked, all(fact.claim in truths_of(scene) for fact in asked)
 

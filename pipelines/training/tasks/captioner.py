@@ -80,6 +80,7 @@ class CaptionerTask:
         previews: share of rows that see what the tokens alone show.
         between: share of rows that see something between that and the picture, as refiners paint that are not
             sure of details.
+        plain: share of captions that are the full wording.
     """
 
     name = "captioner"
@@ -96,6 +97,7 @@ class CaptionerTask:
         blank: float = 0.08,
         previews: float = 0.3,
         between: float = 0.3,
+        plain: float = 0.6,
         seed: int = 0,
     ) -> None:
         if not len(channels) == len(depths) == 3:
@@ -104,6 +106,7 @@ class CaptionerTask:
             raise ValueError(f"previews = {previews}, between = {between}: must be at most 1 together")
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.blank, self.previews, self.between, self.seed = blank, previews, between, seed
+        self.plain = plain
         torch.manual_seed(seed)
         self.captioner = _captioner(channels, depths, text_layers, tokenizer)
         self._decoder: Any = self.captioner.decoder
@@ -178,7 +181,7 @@ class CaptionerTask:
         return labels
 
     def _caption(self, scene: Any, rng: random.Random) -> tuple[list[int], list[int]]:
-        text = self.data.prompt_of(scene) if rng.random() < 0.6 else self.data.caption_of(scene, rng)
+        text = self.data.prompt_of(scene) if rng.random() < self.plain else self.data.caption_of(scene, rng)
         ids = self._ids(f"<s><caption>{text}</s>")
         return ids, [IGNORED, *ids[2:], IGNORED]
 
@@ -214,7 +217,7 @@ class CaptionerTask:
             word, last = "", (IGNORED, IGNORED)
             for i, (piece, following) in enumerate(zip(pieces, [*pieces[1:], "<"], strict=True)):
                 begins, control = piece.startswith("▁"), piece.startswith("<")
-                word = "" if control else piece[1:] if begins else word + piece
+                word = "" if control else piece[1:].replace("▁", " ") if begins else word + piece
                 ends = word in names and following.startswith(("▁", "<", ",", "."))
                 last = names[word] if ends else last
                 if ends or piece == "<answer>":

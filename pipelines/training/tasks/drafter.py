@@ -41,6 +41,9 @@ class DrafterTask:
     Args:
         thing_weight: by how much more a token weighs that shows a thing.
         label_smoothing: of the cross-entropy.
+        plain: share of texts that are the full wording, as a planner writes it; others are any wording.
+        drop: share of rows without a text.
+        compiled: whether PyTorch compiles what is computed, which takes a C++ compiler, or Triton on a GPU.
         hidden_size, layers, heads: of the model.
     """
 
@@ -57,12 +60,16 @@ class DrafterTask:
         heads: int = 6,
         thing_weight: float = 2.0,
         label_smoothing: float = 0.0,
+        plain: float = 0.7,
+        drop: float = 0.1,
+        compiled: bool = False,
         seed: int = 0,
     ) -> None:
         from transformers import LlamaConfig, LlamaForCausalLM
 
         self.data, self.codebook, self.tokenizer = data, codebook, tokenizer
         self.thing_weight, self.label_smoothing, self.seed = thing_weight, label_smoothing, seed
+        self.plain, self.drop = plain, drop
         self.offset = len(tokenizer)
         torch.manual_seed(seed)
         config = LlamaConfig(
@@ -82,6 +89,9 @@ class DrafterTask:
         config.image_text_length = TEXT_LENGTH
         config.image_codebook = codebook.codebook.name
         self.model = LlamaForCausalLM(config)
+        self._nats = torch.compile(self._nats_of, dynamic=False) if compiled else self._nats_of
+        if compiled:
+            self.model.set_attn_implementation("eager")  # fused, it is the quicker one
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
         """Pictures as the tokens are to show them, uint8 (b, h, w, 3), text ids (b, t) that end where the
@@ -89,7 +99,10 @@ class DrafterTask:
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         batch = self.data.take(indices, DRAFT_SIDE)
         rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
-        texts = [wording_of(self.data, scene, rng) for scene, rng in zip(batch.scenes, rngs, strict=True)]
+        texts = [
+            wording_of(self.data, scene, rng, plain=self.plain, drop=self.drop)
+            for scene, rng in zip(batch.scenes, rngs, strict=True)
+        ]
         start = id_of(self.tokenizer, "<image>")
         rows = [[*ids, start] for ids in padded(self.tokenizer, texts, TEXT_LENGTH)]
         weights = 1 + self.thing_weight * shows_thing(batch.masks, self.codebook.grid[0]).flatten(1)
@@ -104,10 +117,14 @@ class DrafterTask:
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (ids, targets), weights = self.rows(batch), batch["weights"]
+        nats = self._nats(ids, targets)
+        return {"loss": (nats * weights).sum() / weights.sum(), "nats": nats.mean()}
+
+    def _nats_of(self, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """What each token costs (b, s)."""
         logits = self.model(input_ids=ids, use_cache=False, logits_to_keep=targets.shape[1]).logits
         logits = logits[..., self.offset :].float().transpose(1, 2)  # (b, v, s)
-        nats = F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
-        return {"loss": (nats * weights).sum() / weights.sum(), "nats": nats.mean()}
+        return F.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
 
     def show(self) -> list[Column]:
         """What is drafted for held-out prompts, above what their own pictures' tokens show."""

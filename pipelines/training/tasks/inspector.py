@@ -1,27 +1,29 @@
 """Trains the inspector: it says which things, in which colours and places, setting and style, a picture shows.
 
 It reports quality and nothing else: no stage uses it, and no other model learns from it. It is trained on
-renders alone, corrupted a little (blur, JPEG, noise, bends), so that it is fair to painted pictures. Alone
-among the models it sees every combination of kind, colour and setting: one that never saw a held-out one
-learns that there is none, and misreads the very pictures that it is to judge (measured: 14 % of their
-settings).
+renders alone, of the world, or of the art with the world beside it, corrupted a little (blur, JPEG, noise,
+bends), so that it is fair to painted pictures. Alone among the models it sees every combination of kind, colour
+and setting: one that never saw a held-out one learns that there is none, and misreads the very pictures that it
+is to judge (measured: 14 % of their settings).
 """
 
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ...pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, render
+from ...pocket.world import Rendered, Scene, render
+from ..data.art_data import ArtData
 from ..data.corruption import bent, corrupted, how_much, noised
-from ..data.source import WorldData, indices_of, scene_of
-from .detector import CELL, CELLS, SIDE, Detector, Maps, normalised, shrunk
+from ..data.source import PICTURE_SIDE, WorldData, indices_of
+from .detector import CELL, SIDE, WORDS, Detector, Maps, Words, normalised, shrunk
 
-RENDER_SIDE = 128  # pixels: enough for a model that looks at 96
+RENDER_SIDE = 128  # pixels of a render of the world: enough for a model that looks at 96
 HELD_OUT_SHARE = 0.1  # as many as the world has of them
 UNSEEN = 100_000  # so many held-out scenes, the first ones, are kept for measuring it
 COVER = 0.3  # of a cell: a thing that fills less of it is not what the cell is asked about
@@ -37,6 +39,7 @@ class InspectorTask:
 
     Args:
         widths: channels of its stages, each at half the resolution of the one before.
+        side: pixels of what it looks at.
         corrupted: share of rows that are corrupted by blur or JPEG, and of those that are moved and bent.
     """
 
@@ -44,18 +47,21 @@ class InspectorTask:
 
     def __init__(
         self,
-        data: WorldData,
+        data: WorldData | ArtData,
         *,
         widths: Sequence[int] = (32, 64, 128, 192),
+        side: int = SIDE,
         corrupted: float = 0.6,
         seed: int = 0,
     ) -> None:
         self.data, self.corrupted, self.seed = data, corrupted, seed
         torch.manual_seed(seed)
-        self.model = Detector(widths)
+        self.words = dict(data.attributes) | {"setting": data.settings, "style": data.styles}
+        self.words = {what: self.words[what] for what in WORDS}
+        self.model = Detector(widths, words=self.words, side=side)
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
-        """Pixel values (b, 3, 96, 96) and what `targets_of` says of them, settings (b,), styles (b,)."""
+        """Pixel values (b, 3, side, side) and what `targets_of` says of them, settings (b,), styles (b,)."""
         rngs = [random.Random(f"inspector/{self.seed}/{step}/{i}") for i in range(size)]
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         scenes = [self._scene(int(i), rng) for i, rng in zip(indices, rngs, strict=True)]
@@ -66,21 +72,27 @@ class InspectorTask:
         pixels, masks = bent(pixels, masks, how_much=how_much(rngs, self.corrupted), generator=g)
         return {
             "pixels": noised(pixels, g),
-            **targets_of(scenes, masks),
-            "setting": torch.tensor([SETTINGS.index(scene.setting) for scene in scenes]),
-            "style": torch.tensor([STYLES.index(scene.style) for scene in scenes]),
+            **targets_of(scenes, masks, self.words),
+            "setting": torch.tensor([self.words["setting"].index(scene.setting) for scene in scenes]),
+            "style": torch.tensor([self.words["style"].index(scene.style) for scene in scenes]),
         }
 
-    def _scene(self, index: int, rng: random.Random) -> Scene:
+    def _scene(self, index: int, rng: random.Random) -> Any:
         if rng.random() < HELD_OUT_SHARE:
-            return scene_of("held-out", UNSEEN + index)
-        return scene_of(self.data.split, index)
+            return self.data.held_out().scenes([UNSEEN + index])[0]
+        return self.data.scenes([index])[0]
 
-    def _picture(self, scene: Scene, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (96, 96, 3) and the thing numbers (96, 96)."""
-        rendered = render(scene, RENDER_SIDE)
+    def _picture(self, scene: Any, rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (side, side, 3) and the thing numbers (side, side)."""
+        rendered, side = self._rendered(scene), self.model.side
         image = corrupted(rendered.image, rng) if rng.random() < self.corrupted else rendered.image
-        return shrunk(image), np.asarray(rendered.mask.resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        return shrunk(image, side), np.asarray(rendered.mask.resize((side, side), Image.Resampling.NEAREST))
+
+    def _rendered(self, scene: Any) -> Rendered:
+        if isinstance(scene, Scene):
+            return render(scene, max(RENDER_SIDE, self.model.side))
+        assert isinstance(self.data, ArtData), f"{scene} is not of the world"
+        return self.data.art.render(scene, PICTURE_SIDE)
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         maps: Maps = self.model(batch["pixels"])
@@ -99,24 +111,26 @@ class InspectorTask:
         self.model.save_pretrained(folder)
 
 
-def targets_of(scenes: Sequence[Scene], masks: torch.Tensor) -> dict[str, torch.Tensor]:
+def targets_of(scenes: Sequence[Any], masks: torch.Tensor, words: Words = WORDS) -> dict[str, torch.Tensor]:
     """What the cells are to say.
 
     Args:
-        masks: thing numbers, float32 (b, 96, 96), 0 for none.
+        masks: thing numbers, float32 (b, side, side), 0 for none.
+        words: what is told apart; a colour that is none of them is not asked.
 
     Returns:
         `centre` (b, y, x): 1 where a centre lies, falling off around it; `offset` (b, y, x, 2): where in that
         cell, (y, x) from 0 to 1; `kind`, `colour` (b, y, x): int64, `NOTHING` where no thing is.
     """
-    b = len(scenes)
-    centre, offset = torch.zeros(b, CELLS, CELLS), torch.zeros(b, CELLS, CELLS, 2)
-    cut = masks.reshape(b, CELLS, CELL, CELLS, CELL).permute(0, 1, 3, 2, 4).flatten(3)
+    b, cells = len(scenes), masks.shape[-1] // CELL
+    centre, offset = torch.zeros(b, cells, cells), torch.zeros(b, cells, cells, 2)
+    cut = masks.reshape(b, cells, CELL, cells, CELL).permute(0, 1, 3, 2, 4).flatten(3)
     most = max(len(scene.things) for scene in scenes)
     cover = torch.stack([(cut == n).float().mean(-1) for n in range(1, most + 1)])  # (things, b, y, x)
     share, which = cover.max(0)
     which = torch.where(share >= COVER, which, NOTHING)
-    steps = torch.arange(CELLS)
+    known = {what: {word: n for n, word in enumerate(words[what])} for what in ("kind", "colour")}
+    steps = torch.arange(cells)
     for i, scene in enumerate(scenes):
         for n in range(len(scene.things)):
             inside = masks[i] == n + 1
@@ -131,8 +145,10 @@ def targets_of(scenes: Sequence[Scene], masks: torch.Tensor) -> dict[str, torch.
     return {
         "centre": centre,
         "offset": offset,
-        "kind": _named(which, [[KINDS.index(t.kind) for t in s.things] for s in scenes]),
-        "colour": _named(which, [[list(COLOURS).index(t.colour) for t in s.things] for s in scenes]),
+        **{
+            what: _named(which, [[numbers.get(getattr(t, what), NOTHING) for t in s.things] for s in scenes])
+            for what, numbers in known.items()
+        },
     }
 
 

@@ -153,6 +153,7 @@ class RefinerTask:
         objective: Objective | None = None,
         sigmas: str = "first",
         error: str = "absolute",
+        plain: float = 0.7,
         seed: int = 0,
     ) -> None:
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -161,6 +162,7 @@ class RefinerTask:
         self.data, self.codebook, self.latents, self.tokenizer = data, codebook, latents, tokenizer
         self.thing_weight, self.seed, self.drops = thing_weight, seed, drops or Drops()
         self.objective, self.sigmas, self.error = objective or Objective(), sigmas, error
+        self.plain = plain
         torch.manual_seed(seed)
         levels = len(channels)
         unet = UNet2DConditionModel(
@@ -198,7 +200,10 @@ class RefinerTask:
         indices = indices_of(step, size, count=self.data.count, seed=self.seed, what=self.name)
         large = self.data.take(indices, PICTURE_SIDE)
         rngs = [random.Random(f"refiner/{self.seed}/{step}/{i}") for i in range(size)]
-        texts = [wording_of(self.data, scene, rng) for scene, rng in zip(large.scenes, rngs, strict=True)]
+        texts = [
+            wording_of(self.data, scene, rng, plain=self.plain)
+            for scene, rng in zip(large.scenes, rngs, strict=True)
+        ]
         patch, cells = self.latents.patch, PICTURE_SIDE // self.latents.patch
         cover, side = cover_of(large.masks, cells), self._window(step)
         at = [_around_thing(each, side, rng) for each, rng in zip(cover, rngs, strict=True)]

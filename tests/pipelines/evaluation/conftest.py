@@ -10,6 +10,7 @@ from diptych.engine.values import Candidate, Codebook, Draft, Failure, Outcome, 
 from diptych.pipelines.evaluation.alignment import held_out_scenes
 from diptych.pipelines.evaluation.inspector import Seen, Sighting
 from diptych.pipelines.pocket.world import COLOURS, KINDS, SETTINGS, STYLES, Scene, prompt_of, render
+from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.training.tasks.detector import CELLS, SIDE, Maps
 
 SIZE = 96  # pixels of the renders that tell where things are
@@ -77,6 +78,7 @@ class FakePipe:
 
     def __init__(self, failing: Sequence[int] = ()) -> None:
         self.failing = failing
+        self.recipe = read_recipe("pocket")
         self.wishes: dict[str, Any] = {}
 
     def stream(

@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
 from diptych.pipelines.evaluation.alignment import (
     Judged,
     alignment_of_drafts,
     alignment_of_pictures,
+    full_wording,
     held_out_scenes,
     render_scenes,
 )
 from diptych.pipelines.evaluation.evaluation import seconds_of
 from diptych.pipelines.evaluation.figures import Measure, Share
 from diptych.pipelines.evaluation.inspector import Sighting
-from diptych.pipelines.pocket.world import ARRANGEMENTS, STYLES, Scene, is_held_out
+from diptych.pipelines.pocket.world import ARRANGEMENTS, STYLES, Scene, is_held_out, prompt_of
+from diptych.pipelines.recipes.reader import read_recipe
 
 Perfect = Callable[[Scene], Sighting]
 
@@ -72,3 +76,13 @@ def test_time_is_told_by_stage_of_what_was_rendered(make_pipe_of_greys: Any, sce
     assert list(figures) == ["draft", "refine", "all"] and seconds_of(judged[:1]) == {}
     total = figures["all"]
     assert isinstance(total, Measure) and total.value == 0.75 and total.of == 7
+
+
+def test_a_flat_drawing_is_asked_for_where_another_style_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = read_recipe("pocket")
+    flat, inked = (next(s for s in held_out_scenes(20) if s.style == style) for style in ("flat", "ink"))
+    assert full_wording(flat, recipe) == prompt_of(flat)
+    usual = SimpleNamespace(plain_style="as a sticker")
+    monkeypatch.setattr("diptych.pipelines.evaluation.alignment.planner_vocabulary", lambda _: usual)
+    assert full_wording(flat, recipe) == f"{prompt_of(flat)}, as a flat drawing"
+    assert full_wording(inked, recipe) == prompt_of(inked)

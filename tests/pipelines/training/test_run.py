@@ -138,7 +138,7 @@ def test_a_prediction_that_is_not_of_the_path_is_refused(run, tmp_path: Path, ti
         ("all", {"into": Path("elsewhere")}, "--into goes with ship alone"),
         ("ship", {}, "holds no trained model"),
         ("ship", {"data": "pictures"}, "name a folder with --into"),
-        ("inspector", {"data": "pictures"}, "trained on the world alone"),
+        ("inspector", {"data": "pictures"}, "trained on the world or on art alone"),
         ("planner", {"data": "nowhere"}, "there is no such folder"),
         ("lora", {}, "--base"),
         ("lora", {"base": Path("nowhere")}, "has no model_index.json"),

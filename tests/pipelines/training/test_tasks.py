@@ -52,6 +52,8 @@ def make(data: WorldData, book: PatchCodebook, latents: PatchLatents, words: Any
         match name:
             case "planner":
                 return PlannerTask(data, words, hidden_size=32, layers=1, heads=2, seed=seed)
+            case "drafter" if options:
+                return DrafterTask(data, book, words, hidden_size=48, layers=1, heads=2, seed=seed, **options)
             case "drafter":
                 return DrafterTask(data, book, words, hidden_size=48, layers=1, heads=2, seed=seed)
             case "refiner":
@@ -100,6 +102,27 @@ def test_every_weight_is_reached_by_the_loss(make: Make, name: str) -> None:
     losses["loss"].backward()
     still = [n for n, p in task.model.named_parameters() if p.grad is None]
     assert not still
+
+
+def test_a_compiled_drafter_learns_the_same(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = list[Any]()
+
+    def noting(function: Any, **_: Any) -> Any:
+        compiled.append(function)
+        return function
+
+    monkeypatch.setattr(torch, "compile", noting)
+    plain, quick = make("drafter"), make("drafter", compiled=True)
+    assert compiled == [quick._nats_of]
+    batch = plain.batch(3, 4)
+    torch.testing.assert_close(quick.loss(batch)["loss"], plain.loss(batch)["loss"])
+
+
+def test_full_wordings_alone_are_read_where_that_is_asked(make: Make, data: WorldData) -> None:
+    task = make("drafter", plain=1.0, drop=0.0)
+    indices = indices_of(2, 6, count=data.count, seed=0, what="drafter")
+    texts = [task.tokenizer.decode(row, skip_special_tokens=True) for row in task.batch(2, 6)["text"]]
+    assert [text.strip() for text in texts] == [data.prompt_of(scene) for scene in data.scenes(indices)]
 
 
 class PicksNothing(TorchDispatchMode):

@@ -11,7 +11,7 @@ import pytest
 from diptych.pipelines.training.config import read_config
 from diptych.pipelines.training.parts import Parts
 from diptych.pipelines.training.run import WHAT, WITHOUT_KEPT_PICTURES
-from diptych.pipelines.training.trainers import MODELS, TRAINERS, WORLD_ONLY, Trainer
+from diptych.pipelines.training.trainers import MODELS, TRAINERS, WITH_MASKS, Trainer
 
 
 @pytest.mark.parametrize("name", TRAINERS)
@@ -25,7 +25,7 @@ def test_every_row_leads_to_a_class_and_to_a_table_of_sizes(name: str) -> None:
 
 def test_the_table_says_what_goes_with_what() -> None:
     assert MODELS == ("planner", "drafter", "refiner", "captioner", "inspector")
-    assert WORLD_ONLY == ("inspector",)
+    assert WITH_MASKS == ("inspector",)
     assert ("tokenizer", *MODELS, "all", "preference", "lora", "ship", "art") == WHAT
     assert set(WITHOUT_KEPT_PICTURES) == {"planner", "inspector", "preference", "ship", "art"}
 

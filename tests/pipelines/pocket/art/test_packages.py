@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diptych.engine.errors import InputError
-from diptych.pipelines.pocket.art.packages import PACKAGES, Package, read_package
+from diptych.pipelines.pocket.art.fetching.packages import PACKAGES, Package, read_package
 
 from .test_tarball import packed
 

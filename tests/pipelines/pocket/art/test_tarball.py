@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.errors import InputError
-from diptych.pipelines.pocket.art import tarball
-from diptych.pipelines.pocket.art.tarball import read_tarball
+from diptych.pipelines.pocket.art.fetching import tarball
+from diptych.pipelines.pocket.art.fetching.tarball import read_tarball
 
 WANTED = "package/icons.json"
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diptych import InputError
+from diptych.pipelines.evaluation.inspector import Inspector
 from diptych.pipelines.pocket.art import Art, ArtScene
 from diptych.pipelines.pocket.art.words import USUAL_STYLE, style_words
 from diptych.pipelines.pocket.world import KINDS, Scene, is_held_out
@@ -16,6 +17,7 @@ from diptych.pipelines.training.data.texts import train_text_tokenizer
 from diptych.pipelines.training.run import run_training
 from diptych.pipelines.training.tasks.captioner import CaptionerTask
 from diptych.pipelines.training.tasks.drafter import DrafterTask
+from diptych.pipelines.training.tasks.inspector import NOTHING, InspectorTask, targets_of
 from diptych.pipelines.training.tasks.tokenizer import train_tokenizer
 
 from ...pocket.art.conftest import BODIES, icons, tiny_kinds
@@ -149,7 +151,29 @@ def test_words_of_all_languages_are_known_and_name_kinds(data: ArtData) -> None:
     names, kinds = data.names(), data.attributes["kind"]
     assert names["wagons"] == names["chariot"] == (0, 1 + kinds.index("wagon"))
     assert names["rouge"] == (1, 1) and names["boat"] == WorldData().names()["boat"]
-    assert "little ball" not in names
+    assert names["little balls"] == (0, 1 + kinds.index("ball"))
+
+
+def test_full_wordings_and_facts_are_cut_into_phrases(data: ArtData, tmp_path: Path) -> None:
+    words = train_text_tokenizer(data, tmp_path / "text", pieces="phrases")
+    rng, letters = random.Random(0), set("bcdefghijklmnopqrtuvwxyz▁")
+    for scene in data.scenes(range(300)):
+        texts = [data.prompt_of(scene), *(text for _, text in data.facts_of(scene))]
+        for text in (*texts, *(text for _, text in data.false_facts_of(scene, rng))):
+            ids = words.encode(f"<s><ask>{text}<answer> yes", add_special_tokens=False)
+            assert words.decode(ids[2:-2]) == text
+            assert not letters & set(words.convert_ids_to_tokens(ids)), text
+    several, one = (words.tokenize(text) for text in ("three red mugs", "a red mug"))
+    assert several[1:] == [*one[1:], "s"]
+
+
+def test_a_style_goes_without_saying_that_the_usual_hand_has(data: ArtData) -> None:
+    for scene in data.scenes(range(200)):
+        wording = data.prompt_of(scene)
+        assert wording.endswith(style_words(scene.style)[0] if scene.style in data.art.hands else wording) or (
+            scene.style == USUAL_STYLE and "sticker" not in wording
+        )
+        assert (scene.style == "flat") == wording.endswith("as a flat drawing")
 
 
 def test_every_character_of_every_language_is_a_token(data: ArtData, tmp_path: Path) -> None:
@@ -178,6 +202,24 @@ def test_a_drafter_and_a_captioner_are_trained_on_it(data: ArtData, tmp_path: Pa
             assert loss.isfinite()
 
 
+def test_an_inspector_is_trained_on_it_and_tells_both_apart(data: ArtData, tmp_path: Path) -> None:
+    task = InspectorTask(data, widths=(8, 8), side=128)
+    batch = task.batch(0, 12)
+    assert batch["pixels"].shape == (12, 3, 128, 128) and batch["centre"].shape == (12, 16, 16)
+    assert bool(task.loss(batch)["loss"].isfinite())
+    task.save(tmp_path / "inspector")
+    inspector = Inspector.from_checkpoint(tmp_path / "inspector")
+    seen = inspector.look(data.take(range(3), 256).pixels)
+    assert all(sighting.style in data.styles and sighting.setting in data.settings for sighting in seen)
+    own = next(s for s in art_scenes(data) if s.arrangement == "alone" and not s.things[0].colour)
+    masks = torch.zeros(1, 128, 128)
+    masks[0, 40:90, 40:90] = 1
+    wanted = targets_of([own], masks, task.words)
+    asked = wanted["kind"] != NOTHING
+    assert bool(asked.any()) and bool((wanted["colour"] == NOTHING).all())
+    assert set(wanted["kind"][asked].tolist()) == {task.words["kind"].index(own.things[0].kind)}
+
+
 def test_art_that_is_not_where_it_is_said_to_be_is_refused_in_one_line(tmp_path: Path) -> None:
     source = ArtSource(source=tmp_path / "none")
     with pytest.raises(InputError, match="no such folder") as caught:
@@ -194,7 +236,6 @@ def test_art_that_is_not_where_it_is_said_to_be_is_refused_in_one_line(tmp_path:
         ("drafter", "world", ArtSource(folders=(Path("x"),)), "go with --data art"),
         ("art", "art", ArtSource(), "leave --data and --art out"),
         ("art", "world", ArtSource(cache=Path("x")), "leave --data and --art out"),
-        ("inspector", "art", ArtSource(), "trained on the world alone"),
         ("ship", "art", ArtSource(), "name a folder with --into"),
     ],
 )

@@ -69,6 +69,13 @@ def test_a_stack_is_orthogonalised_as_its_matrices_are() -> None:
         assert torch.allclose(x, orthogonalise(g), atol=1e-5)
 
 
+def test_in_bfloat16_it_is_the_same_roughly() -> None:
+    g = torch.randn(24, 40, generator=torch.Generator().manual_seed(5))
+    rough, fine = orthogonalise(g, half=True), orthogonalise(g)
+    assert rough.dtype == torch.float32 and not torch.equal(rough, fine)
+    assert float((rough - fine).abs().max()) < 0.05
+
+
 SHAPES = {
     "layers.0.up.weight": (12, 5),
     "layers.1.up.weight": (12, 5),

@@ -19,7 +19,7 @@ from diptych import CheckpointError, DiptychError, InputError
 from diptych.pipelines.training.loop.optimizer import MuonAdamW
 from diptych.pipelines.training.loop.state import Average, load_state, save_state
 from diptych.pipelines.training.loop.step_schedule import Reached, TrainSettings
-from diptych.pipelines.training.loop.trainer import TrainingDiverged, train
+from diptych.pipelines.training.loop.trainer import TrainingDiverged, _mixed, train
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 SETTINGS = TrainSettings(steps=9, batch_size=4, warmup=2, log_every=2)
@@ -127,6 +127,15 @@ def test_the_last_two_states_are_kept_and_a_damaged_one_is_passed_over(tmp_path:
     assert all(torch.equal(value, mended[name]) for name, value in whole.items())
 
 
+@pytest.mark.parametrize(("able", "precision", "mixed"), [(True, "bfloat16", "bf16"), (True, "auto", "no")])
+def test_a_cpu_computes_in_bfloat16_where_it_can_and_is_asked_to(
+    able: bool, precision: str, mixed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: able)
+    assert _mixed(precision) == mixed
+
+
 def test_states_that_are_all_damaged_are_refused(tmp_path: Path, line_task: Any) -> None:
     (tmp_path / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="every state in it is damaged"):
@@ -137,6 +146,7 @@ def test_a_precision_that_the_machine_lacks_is_refused(
     tmp_path: Path, line_task: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     with pytest.raises(InputError, match="needs a GPU"):
         train(line_task(), dataclasses.replace(SETTINGS, precision="bfloat16"), tmp_path, say=quiet)
     assert train(line_task(), SETTINGS, tmp_path, say=quiet)  # auto: float32 here

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from diptych.engine.language.closed_vocabulary.vocabulary import vocabulary_of
 from diptych.engine.models.vision.calibration import read_calibration
 from diptych.engine.models.vision.captioner import load_captioner
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
@@ -50,7 +51,8 @@ def test_the_evidence_is_of_the_worst_fact_and_of_all_together(folder: Path) -> 
 
 def test_half_of_what_is_asked_is_of_another_scene_and_marked_as_such() -> None:
     data = WorldData("held-out")
-    asked = [asked_of(scene, data, i) for i, scene in enumerate(data.scenes(range(60)))]
+    vocabulary = vocabulary_of(data.meanings() or {})
+    asked = [asked_of(scene, data, i, vocabulary) for i, scene in enumerate(data.scenes(range(60)))]
     assert all(facts and all(fact.asked for fact in facts) for facts, _ in asked)
     assert all(true for i, (_, true) in enumerate(asked) if i % 2)
     assert sum(not true for _, true in asked) > 15

@@ -78,7 +78,7 @@ def test_it_sees_held_out_scenes_but_none_of_those_it_is_measured_on(
         drawn.append((split, index))
         return scene_of(split, index)
 
-    monkeypatch.setattr("diptych.pipelines.training.tasks.inspector.scene_of", noting)
+    monkeypatch.setattr("diptych.pipelines.training.data.source.scene_of", noting)
     for step in range(4):
         task.batch(step, 16)
     held_out = [index for split, index in drawn if split == "held-out"]

@@ -45,6 +45,15 @@ def test_the_same_seed_gives_the_same_codebook_and_another_another(data: WorldDa
     assert not torch.equal(fitted(1), fitted(2))
 
 
+def test_a_codebook_that_is_not_fitted_is_the_one_that_was_there(
+    book: PatchCodebook, data: WorldData, tmp_path: Path
+) -> None:
+    kept = train_tokenizer(
+        data, tmp_path, size=book.codebook.size, pictures=4, iterations=0, start=book, say=lambda _: None
+    )
+    assert torch.equal(kept.centroids, book.centroids) and kept.codebook == book.codebook
+
+
 def test_a_codebook_is_the_same_after_saving(book: PatchCodebook, tmp_path: Path) -> None:
     book.save_pretrained(tmp_path)
     again = PatchCodebook.from_pretrained(tmp_path)

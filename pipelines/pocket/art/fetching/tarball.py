@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from ....engine.errors import InputError
+from .....engine.errors import InputError
 
 LARGEST_TARBALL_BYTES = 64 * 2**20
 LARGEST_CONTENT_BYTES = 160 * 2**20  # of all members and their heads, unpacked

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....engine.errors import InputError
+from .....engine.errors import InputError
 from .tarball import LARGEST_FILE_BYTES, LARGEST_TARBALL_BYTES, read_tarball
 
 FETCH_LIMIT_S = 300

@@ -1,0 +1,1 @@
+"""Packages of drawings, by npm or from a folder: fetched once, checked, and read without being unpacked."""

@@ -1,0 +1,201 @@
+"""What a planner of the art reads: its words in eight languages, the world's styles, and what is usual.
+
+Captions are the first source of words (`things`, `words`, `languages`); `vocabulary.toml` has what people say
+beside them.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..world.vocabulary import vocabulary_table as world_vocabulary
+from ..world.words import COLOUR_WORDS, NUMBER_WORDS, PLACE_WORDS, SIZE_WORDS
+from .languages import Tongue, tongues
+from .things import Kind, Kinds
+from .words import HANDS, RELATION_WORDS, SETTING_WORDS, USUAL_STYLE, style_words
+
+TABLE = Path(__file__).with_name("vocabulary.toml")
+CARRYING = "carrying"  # of the lower of two things that touch; no caption says it so
+
+# What a prompt leaves open is filled in with what is usual for things of a category.
+USUAL_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "animals": ("meadow", "forest"),
+    "plants": ("meadow", "forest"),
+    "vehicles": ("city", "meadow"),
+    "buildings": ("city", "meadow"),
+    "people": ("city", "meadow"),
+    "places": ("meadow", "beach"),
+    "nature": ("meadow", "forest"),
+    "sport": ("meadow", "plain"),
+    "sky": ("night", "meadow"),
+    "fantasy": ("forest", "night"),
+}
+ELSEWHERE = ("plain", "meadow")
+_SWIMS = ("in the sea", "in the ocean", "in the water", "in water", "ocean", "sea")
+_AFLOAT = (*_SWIMS, "at sea", "on the sea", "on the ocean", "on the water", "on water", "on a lake")
+
+_COUNTING = ("pair of ", "bunch of ", "group of ", "paar ", "paire de ")
+_ARTICLE = {"en": "a", "de": "ein", "fr": "une"}
+_ORANGE = {"orange": "tangerine"}
+_MORE_PLURALS = {"tangerine": ("oranges",)}
+
+Ways = dict[str, list[str]]
+
+
+def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
+    """The content of a planner's `vocabulary.json`; see `engine.language.closed_vocabulary.vocabulary`."""
+    world, more = world_vocabulary(), _more()
+    english = more["en"]
+    languages = {name: _language(tongue, kinds, more.get(name, {})) for name, tongue in tongues().items()}
+    colours, colour_nouns = _colours(kinds, world["colours"])
+    nouns = {**_both(languages.values()), **{word: kind for word, kind in _ORANGE.items() if kind in kinds}}
+    return {
+        "kinds": {name: _kind(kind) for name, kind in kinds.items()},
+        "colours": colours,
+        **{name: world[name] for name in ("sizes", "numbers", "several", "places", "plain_size")},
+        "relations": _relations(world["relations"], english["relations"]),
+        "settings": _with(world["settings"], _by_usual(SETTING_WORDS, english["settings"])),
+        "styles": {
+            **{said: [*ways, *english["styles"].get(style, ())] for style, said, ways in _styles(hands)},
+            **world["styles"],
+        },
+        "plain_style": style_words(USUAL_STYLE)[0],
+        "plain_kind": "tree" if "tree" in kinds else next(iter(kinds)),
+        "nouns": nouns,
+        "colour_nouns": colour_nouns,
+        "functions": sorted({*_all(more, "functions"), *_all(more, "function_phrases")}),
+        "articles": sorted(_all(more, "articles")),
+        "after_things": sorted(_all(more, "after_things")),
+        "after_two": sorted(_all(more, "after_two")),
+        "languages": languages,
+    }
+
+
+def _all(more: Mapping[str, Any], key: str) -> set[str]:
+    """What all languages list there; words in one text, or phrases."""
+    listed = (part.get(key, ()) for part in more.values())
+    return {each for ways in listed for each in (ways.split() if isinstance(ways, str) else ways)}
+
+
+def _styles(hands: Iterable[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(style, style_words(style)[0], style_words(style)) for style in hands]
+
+
+def _colours(kinds: Kinds, colours: Ways) -> tuple[Ways, dict[str, str]]:
+    """Ways to say colours; and those that name a thing unless they stand before one: 'rose'."""
+    named = {word for kind in kinds.values() for word in kind.said["en"].words}
+    both = {way: colour for colour, ways in colours.items() for way in ways if way in named and way != colour}
+    return {colour: [way for way in ways if way not in both] for colour, ways in colours.items()}, both
+
+
+def _both(languages: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Words of other languages that are colours, and things: 'naranja'."""
+    found: dict[str, str] = {}
+    for language in languages:
+        colours = {way.lower() for ways in language["colours"].values() for way in ways}
+        for name, said in language["kinds"].items():
+            found |= {way.lower(): name for way in said["ways"] if way.lower() in colours}
+    return found
+
+
+def _relations(world: Ways, more: Mapping[str, list[str]]) -> Ways:
+    """What stands on top of another touches it."""
+    own = {*more["on"]}
+    kept = {said: [way for way in ways if way not in own] for said, ways in world.items()}
+    return _with(
+        kept,
+        _by_usual(
+            RELATION_WORDS, {name: [*RELATION_WORDS.get(name, ()), *ways] for name, ways in more.items()}
+        ),
+    )
+
+
+def _by_usual(words: Mapping[str, tuple[str, ...]], ways: Mapping[str, list[str]]) -> Ways:
+    """By the usual phrase."""
+    return {_said(words, name): [*words.get(name, ()), *said] for name, said in ways.items()}
+
+
+@cache
+def _more() -> Mapping[str, Any]:
+    return tomllib.loads(TABLE.read_text(encoding="utf-8"))
+
+
+def _said(words: Mapping[str, tuple[str, ...]], name: str) -> str:
+    return words[name][0] if name in words else name
+
+
+def _with(first: Ways, more: Mapping[str, Iterable[str]]) -> Ways:
+    found = {said: list(ways) for said, ways in first.items()}
+    for said, ways in more.items():
+        found[said] = list(dict.fromkeys([*found.get(said, []), *ways]))
+    return found
+
+
+def _kind(kind: Kind) -> dict[str, Any]:
+    said, swims = kind.said["en"], kind.stands == "water" and kind.category == "animals"
+    settings = USUAL_SETTINGS.get(kind.category, ELSEWHERE)
+    own: dict[str, str] = {}
+    if kind.stands == "water":
+        settings = ("underwater",) if swims else ("beach",)
+        own = dict.fromkeys(_SWIMS if swims else _AFLOAT, settings[0])
+    plurals = (kind.plural, *said.plurals, *_MORE_PLURALS.get(kind.name, ()))
+    return {
+        "ways": _behind_article((kind.name, *said.words), "en"),
+        "plurals": [word for word in dict.fromkeys(plurals) if word],
+        "colours": [kind.own],
+        "can_be": sorted({*kind.looks} - {""}),
+        "settings": [SETTING_WORDS[setting][0] for setting in settings],
+        "own_settings": {way: SETTING_WORDS[setting][0] for way, setting in own.items()},
+    }
+
+
+def _behind_article(words: Iterable[str], language: str) -> list[str]:
+    """'pair of skis', and 'a pair of skis', which is not two of them."""
+    ways = dict.fromkeys(words)
+    return [*ways, *(f"{_ARTICLE[language]} {way}" for way in ways if way.lower().startswith(_COUNTING))]
+
+
+def _nouns(words: Iterable[str], language: str, more: Mapping[str, Any]) -> list[str]:
+    """The ways to say a kind; those that say, too, how things stand, are things behind an article alone."""
+    related = {way for ways in more.get("relations", {}).values() for way in ways}
+    articles = more.get("articles", "").split()
+    ways = [each for way in words for each in ([f"{a} {way}" for a in articles] if way in related else [way])]
+    return _behind_article(ways, language)
+
+
+def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str, Any]:
+    """What phrases mean in one language, in the form of the whole table."""
+
+    def ways(group: str, usual: Mapping[str, Any]) -> Ways:
+        extra = more.get(group, {})
+        known = tongue.words.get(group, {}) if group != "relations" else {}
+        return {
+            _said(usual, name): [*(tongue.ways(group, name) if name in known else ()), *extra.get(name, ())]
+            for name in dict.fromkeys([*known, *extra])
+        }
+
+    said = {name: kind.said[tongue.name] for name, kind in kinds.items() if tongue.name in kind.said}
+    numbers = {
+        number: [*dict.fromkeys([*tongue.ways("numbers", number), *tongue.ways("animals", number)])]
+        for number in map(str, NUMBER_WORDS)
+        if number != "1"
+    }
+    return {
+        "kinds": {
+            name: {
+                "ways": _nouns(each.words, tongue.name, more),
+                "plurals": [word for word in each.plurals if word],
+            }
+            for name, each in said.items()
+        },
+        "colours": ways("colours", COLOUR_WORDS),
+        "sizes": ways("sizes", SIZE_WORDS),
+        "numbers": _with(numbers, more.get("numbers", {})),
+        "several": list(more.get("several", ())),
+        "places": ways("places", PLACE_WORDS),
+        "relations": ways("relations", RELATION_WORDS),
+        "settings": ways("settings", SETTING_WORDS),
+        "styles": ways("styles", {style: style_words(style) for style in HANDS}),
+    }

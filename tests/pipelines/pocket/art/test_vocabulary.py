@@ -1,0 +1,138 @@
+"""What the planner of the art reads: eight languages, full wordings, and words that mean two things."""
+
+import random
+from typing import Any
+
+import pytest
+
+from diptych.engine.language.closed_vocabulary.composition import Composition, composition_of
+from diptych.engine.language.closed_vocabulary.vocabulary import Vocabulary, vocabulary_of
+from diptych.engine.language.closed_vocabulary.wish_reader import wish_of
+from diptych.engine.language.closed_vocabulary.wording import facts_of, only_wording
+from diptych.pipelines.pocket.art import HANDS, LANGUAGES, ArtScene, known_kinds, sample_scene
+from diptych.pipelines.pocket.art.captions import caption_of
+from diptych.pipelines.pocket.art.facts import facts_of as facts_of_scene
+from diptych.pipelines.pocket.art.facts import prompt_of
+from diptych.pipelines.pocket.art.vocabulary import vocabulary_table
+
+KINDS = known_kinds()
+USUAL = ", as a sticker"
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return vocabulary_of(vocabulary_table(KINDS, HANDS))
+
+
+def scenes(count: int, first: int = 0) -> list[ArtScene]:
+    return [sample_scene(random.Random(first + i), KINDS, tuple(HANDS)) for i in range(count)]
+
+
+def read(prompt: str, vocabulary: Vocabulary) -> Composition:
+    return composition_of(wish_of(prompt, vocabulary))
+
+
+def said(composition: Composition) -> tuple[object, ...]:
+    """All that it says."""
+    things = [
+        (thing.kind.value, thing.colour and thing.colour.value, thing.size and thing.size.value)
+        for thing in composition.things
+    ]
+    setting, style = (part and part.value for part in (composition.setting, composition.style))
+    return composition.arrangement, composition.count, tuple(things), setting, style
+
+
+def asks_for(asked: Any, whole: Any) -> bool:
+    """Whether what is asked is some of the whole."""
+    if isinstance(asked, tuple) and isinstance(whole, tuple):
+        return len(asked) == len(whole) and all(map(asks_for, asked, whole))
+    return asked in (None, "medium", whole)
+
+
+def test_full_wordings_and_their_facts_are_those_that_the_models_learn(vocabulary: Vocabulary) -> None:
+    for scene in scenes(300):
+        wording = prompt_of(scene, KINDS).removesuffix(USUAL)
+        plan = read(wording, vocabulary)
+        assert only_wording(plan, vocabulary) == wording and not plan.left_out
+        facts = {fact.text for fact in facts_of(plan, plan, vocabulary)}
+        assert facts == {text for _, text in facts_of_scene(scene, KINDS)} - {USUAL[2:]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_captions_say_is_read_in_every_language(vocabulary: Vocabulary, language: str) -> None:
+    wrong = []
+    for i, scene in enumerate(scenes(100, 1000)):
+        caption = caption_of(scene, KINDS, random.Random(i), language=language)
+        asked, whole = read(caption, vocabulary), read(prompt_of(scene, KINDS), vocabulary)
+        if asked.left_out or not asks_for(said(asked), said(whole)):
+            wrong.append(caption)
+    assert len(wrong) <= 6, wrong
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a red dog in a park", "ein roter Hund im Park", "un perro rojo en el parque",
+        "un chien rouge dans un parc",
+        "um cachorro vermelho no parque", "一只红色的狗在公园里", "公園にいる赤い犬", "पार्क में एक लाल कुत्ता",
+    ],
+)  # fmt: skip
+def test_one_wish_is_one_plan_in_eight_languages(vocabulary: Vocabulary, prompt: str) -> None:
+    plan = read(prompt, vocabulary)
+    assert not plan.left_out
+    assert only_wording(plan, vocabulary) == "a red dog in the middle, in a meadow"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "things"),
+    [
+        ("a rose", [("rose", None)]),
+        ("a rose cup", [("cup", "pink")]),
+        ("an orange", [("tangerine", None)]),
+        ("two oranges", [("tangerine", None)]),
+        ("an orange cat", [("cat", "orange")]),
+        ("a lemon lemon", [("lemon", "yellow")]),
+        ("a cat and a chestnut", [("cat", None), ("chestnut", None)]),
+        ("une rose", [("rose", None)]),
+        ("un gato naranja", [("cat", "orange")]),
+        ("une tasse rose", [("cup", "pink")]),
+        ("rose", [("rose", None)]),
+        ("un sobre", [("envelope", None)]),
+        ("an angel", [("angel", None)]),
+        ("ein Angel am Strand", [("fishing rod", None)]),
+        ("ein Boot im Schnee", [("boat", None)]),
+        ("a boot in the snow", [("boot", None)]),
+        ("a pair of goggles", [("pair of goggles", None)]),
+        ("eine rote Tasse", [("cup", "red")]),
+    ],
+)
+def test_words_that_mean_two_things(vocabulary: Vocabulary, prompt: str, things: list[tuple[str, str]]) -> None:
+    plan = read(prompt, vocabulary)
+    assert [(thing.kind.value, thing.colour and thing.colour.value) for thing in plan.things] == things
+    assert not plan.left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "arrangement", "kinds"),
+    [
+        ("a mouse on top of a piece of cheese", "on", ["mouse", "piece of cheese"]),
+        ("a cat sitting on a chair", "on", ["cat", "chair"]),
+        ("a chair with a cat on it", "on", ["cat", "chair"]),
+        ("a cat behind a house", "in front", ["house", "cat"]),
+        ("ein Haus, darauf eine Katze", "on", ["cat", "house"]),
+        ("猫在狗的左边", "side by side", ["cat", "dog"]),
+        ("猫の左に犬", "side by side", ["dog", "cat"]),
+        ("猫と犬の間に馬", "in a row", ["cat", "horse", "dog"]),
+        ("a dog over a cat", "stacked", ["dog", "cat"]),
+    ],
+)
+def test_how_things_stand(vocabulary: Vocabulary, prompt: str, arrangement: str, kinds: list[str]) -> None:
+    plan = read(prompt, vocabulary)
+    assert (plan.arrangement, [thing.kind.value for thing in plan.things]) == (arrangement, kinds)
+    assert not plan.left_out
+
+
+def test_a_colour_that_nobody_drew_a_thing_in_is_left_out_by_name(vocabulary: Vocabulary) -> None:
+    plan = read("a red zebra", vocabulary)
+    assert plan.things[0].colour is None and [span.text for span in plan.left_out] == ["red"]
+    assert only_wording(read("a zebra at night", vocabulary), vocabulary) == "a zebra in the middle, at night"
