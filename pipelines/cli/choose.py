@@ -83,7 +83,7 @@ def run_choose(
 def _line(chosen: "Chosen") -> str:
     choice = chosen.choice
     stars = f"{choice.rating} of 5 stars" if choice.rating else ""
-    said = ", ".join(filter(None, (choice.picture or "the engine's own", stars)))
+    said = ", ".join(filter(None, (choice.picture or "the engine's own candidate", stars)))
     return f"row {chosen.row}: {said}{f': {chosen.trouble}' if chosen.trouble else ''}"
 
 

@@ -129,7 +129,7 @@ def _picked(
 ) -> tuple[Choice, str]:
     """The choice with that candidate, whose picture is then there; as it was, if it cannot be made."""
     if candidate is None or _candidate(record, candidate)["chosen"]:
-        return dataclasses.replace(choice, pick=None, picture=None), ""
+        return dataclasses.replace(choice, pick=None, picture=None), ""  # the engine's own
     assert record.picture is not None, "a row of candidates has a picture"
     path = folder.path / record.picture
     history = read_history(path)

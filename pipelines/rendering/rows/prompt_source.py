@@ -69,7 +69,8 @@ def read_rows(
     Args:
         source: a prompt file, a folder, a picture, `results.jsonl`, or `-`.
         texts: without a source, prompts; with one, which then must hold styles, what these are filled with.
-        seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone.
+        seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone; of
+            several pictures of one text the first has it, and the others count up.
         num_images: how often each row stands there, that does not say so itself; see `copies_of`.
 
     Raises:
@@ -83,7 +84,9 @@ def read_rows(
         raise InputError(
             f"--format {shown(reading.format)}: is for files, not for text given with -p: leave it out"
         )
-    rows = text_rows(texts or ()) if source is None else read_source(source, format=reading.format)
+    several = source is None and len(texts or ()) == 1 and (num_images or 1) > 1
+    given = {"seed": seed} if several else {}  # of the first picture: the others count up from it
+    rows = text_rows(texts or (), given) if source is None else read_source(source, format=reading.format)
     if source is not None and texts:
         rows = iter(_styled(source, rows, texts))
     rows = copies_of(rows, num_images)
@@ -146,9 +149,12 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
     return _result_rows(path) if results else read_prompts(path)
 
 
-def text_rows(texts: Iterable[str]) -> Iterator[Row]:
+def text_rows(texts: Iterable[str], settings: Mapping[str, Any] | None = None) -> Iterator[Row]:
     """The rows of text given with -p."""
-    return (Row(prompt=text, source="-p", line=line) for line, text in enumerate(texts, start=1))
+    given = dict(settings or {})
+    return (
+        Row(prompt=text, source="-p", line=line, settings=given) for line, text in enumerate(texts, start=1)
+    )
 
 
 def _styled(source: str, styles: Iterable[Row], texts: Sequence[str]) -> list[Row]:

@@ -133,7 +133,7 @@ def test_the_command_says_what_became_of_each_row(
     assert run_choose(out, {1: other}, {1: 2, 3: 5}, make_pipe=lambda history: exact) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"row 1: 0001-a-boat.pick-{other}.png, 2 of 5 stars",
-        "row 3: the engine's own, 5 of 5 stars",
+        "row 3: the engine's own candidate, 5 of 5 stars",
     ]
 
 
