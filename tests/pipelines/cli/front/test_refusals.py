@@ -105,9 +105,7 @@ def test_a_fault_is_one_line_with_what_and_where_and_a_traceback_is_shown_on_dem
 ) -> None:
     assert ends(KeyError("x")) == FAULT
     err = capsys.readouterr().err
-    assert (
-        err.count("\n") == 1 and "KeyError: 'x'" in err and "test_refusals.py, line" in err and "report" in err
-    )
+    assert err.count("\n") == 1 and "KeyError: 'x'" in err and ", line " in err and "report" in err
     assert ends(KeyError("x"), "--traceback") == FAULT
     assert "Traceback (most recent call last)" in capsys.readouterr().err
     monkeypatch.setenv("DIPTYCH_TRACEBACK", "1")
