@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ..engine.dummy_values import dummy_values
+from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory, EventLog
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
@@ -53,6 +54,7 @@ class TextToImage:
     def __init__(self, runner: Runner, recipe: Recipe) -> None:
         self.runner = runner
         self.recipe = recipe
+        self._sizes: dict[tuple[int, int], str] = {}  # that were asked about, with what is against them
 
     @classmethod
     @spelled_out
@@ -155,6 +157,8 @@ class TextToImage:
         settings: dict[str, Any] = {}
         for name, value in settings_of(wishes).items():
             (settings if name in declared(Settings) else frame)[name] = value
+        if fault := self._size_fault(frame["height"], frame["width"]):
+            raise InputError(fault)
         resolved = Settings(**settings).over(self.recipe.defaults)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
@@ -209,6 +213,7 @@ class TextToImage:
         with self.runner.memory.turn:
             self.runner.memory.release_all()
             self.runner, self.recipe = moved.runner, recipe
+            self._sizes.clear()
         return self
 
     @property
@@ -255,6 +260,14 @@ class TextToImage:
         def __getattr__(self, name: str) -> Any:
             """Reached for names that are not there alone: says what to do in place of what diffusers has."""
             refuse_attribute(self, name)
+
+    def _size_fault(self, height: object, width: object) -> str:
+        """Why the recipe makes no pictures of this size; found out once for each, as sizes repeat."""
+        if type(height) is not int or type(width) is not int:
+            return ""  # the request says what is wrong with it
+        if (height, width) not in self._sizes:
+            self._sizes[height, width] = self.runner.chain.size_fault(height, width)
+        return self._sizes[height, width]
 
     def _requested(self, prompts: str | Iterable[str], call: Call) -> Iterable[Request]:
         wanted = call.pictures(prompts)

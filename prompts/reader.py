@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from .formats.known import FORMATS, format_of, reader_of
 from .plain_files import lies_in, open_plain
-from .row import PromptFileError, Row
+from .row import PromptFileError, Row, place_of
 from .text import Text
 
 MAX_FILES = 100_000  # of a folder
@@ -52,7 +52,7 @@ def _at_least_one(rows: Iterator[Row], label: str) -> Iterator[Row]:
         empty = False
         yield row
     if empty:
-        raise PromptFileError(f"{label}: holds no prompt: write one a line (# begins a comment)")
+        raise PromptFileError(f"{place_of(label)}: holds no prompt: write one a line (# begins a comment)")
 
 
 def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:

@@ -111,7 +111,7 @@ def render(
         text=text,
         out=out,
         seed=seed,
-        wishes={**size_wishes(size), **wishes, **start_wishes(start)},
+        wishes={**size_wishes(size, wishes), **wishes, **start_wishes(start)},
         reading=ReadOptions(**vars(reading)),
         sweep=sweep or (),
         **vars(rows),
@@ -287,6 +287,8 @@ def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, An
     options: dict[str, Any] = {name: getattr(machine, name) for name in ("device", "memory", "deterministic")}
     if machine.trust_remote_code:
         options["trust_remote_code"] = True
+    if machine.stall_seconds is not None:
+        options["stall_seconds"] = machine.stall_seconds
     if machine.ray is not None:
         options |= {"address": machine.ray, "workers": machine.workers}
     return {**options, "wave": WAVE}

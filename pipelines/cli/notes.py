@@ -1,18 +1,25 @@
 """Options and settings that the run at hand will not use: refused where they can be, else said once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 
 from ...engine.errors import InputError
+from ...engine.language.words.prompt_syntax import marked
 from ...engine.messages import shown
+from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, START_COLUMNS
 from ..rendering.rows.image_rows import has_image_input
 from ..rendering.rows.tasks import Task
+from ..rendering.sweep import Axis
 from ..text_to_image import TextToImage
 from ..unused_settings import unread_by, unused
 
+_OWN_HOLDS = "is not used where a row says it itself"
+_WEIGHTS_GO = "LoRAs belong into the recipe (loras = [...] of a stage)"
+_SIDES = {"height", "width"}
+_MOST_TOLD = 20  # lines
 BASES = ("image", "sketch", "starts_from")
 
 
@@ -22,17 +29,67 @@ def option_of(name: str) -> str:
     return f"--{(*row.short, name)[0].replace('_', '-')}"
 
 
-def refuse_what_nothing_takes(wishes: Mapping[str, Any], *, from_text: bool) -> None:
+def refuse_what_nothing_takes(
+    wishes: Mapping[str, Any], *, from_text: bool, swept: Iterable[Axis] = ()
+) -> None:
     """Raise InputError for options that cannot mean anything beside the others.
 
     Args:
+        swept: what --sweep goes through.
         from_text: prompts are given on the command line, so that no row can start from a picture of its own.
     """
+    for name in (axis.name for axis in swept):
+        if name in wishes:
+            said = f"{option_of(name)} {shown(wishes[name], quoted=False)}"
+            raise InputError(f"{said}: --sweep goes through values of it: leave out one of them")
     start = [name for name in wishes if name in START_COLUMNS]
     if from_text and start and not any(name in BASES for name in start):
         option = option_of(start[0])
         bases = "--image or --sketch" if start[0] == "strength" else "--image"
         raise InputError(f"{option} is for a picture to start from: name that with {bases}, or leave it out")
+
+
+def told_of(
+    rows: Iterable[Row], wishes: Mapping[str, Any], console: Console, *, copies: int | None = None
+) -> Iterator[Row]:
+    """The same rows; what of them is not carried out as somebody may expect is told once, with the first such
+    row: an option beside which a row says something else itself, which holds, and extra weights in a prompt.
+
+    Args:
+        wishes: settings for all rows, the seed among them where it was said.
+        copies: pictures of each row, where that was said.
+    """
+    told: set[str] = set()
+
+    def tell(name: str, line: str) -> None:
+        if name not in told and len(told) < _MOST_TOLD:
+            told.add(name)
+            console.print(f"diptych: {line}", soft_wrap=True)
+
+    for row in rows:
+        for span in marked(row.prompt).weights if "<" in row.prompt or "embedding:" in row.prompt else ():
+            tell(span.text, f"{row.place}: {shown(span.text, quoted=False)} is not applied: {_WEIGHTS_GO}")
+        if copies is not None and row.copies not in (None, copies):
+            tell("copies", f"-n {copies} {_OWN_HOLDS}, as {row.place} does: {row.copies}")
+        for name, option, own in _overridden(row, wishes):
+            tell(name, f"{option} {_OWN_HOLDS}, as {row.place} does: {own}")
+        yield row
+
+
+def _overridden(row: Row, wishes: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Of each option beside which a row says something else: a name, the option, and what the row says."""
+    found = [name for name in wishes if name in row.settings and not _alike(row.settings[name], wishes[name])]
+    if wishes.keys() >= _SIDES and _SIDES & {*found}:  # by --size, or as two options: it is one thing
+        own = {**wishes, **row.settings}
+        yield "size", f"size {wishes['width']}x{wishes['height']}", f"{own['width']}x{own['height']}"
+        found = [name for name in found if name not in _SIDES]
+    for name in found:
+        wished, own = (shown(each, quoted=False) for each in (wishes[name], row.settings[name]))
+        yield name, f"{option_of(name)} {wished}", f"{(*COLUMNS[name].short, name)[0]} = {own}"
+
+
+def _alike(one: object, other: object) -> bool:
+    return one == other or str(one) == str(other)
 
 
 class UnusedNotes:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import Cancelled
+from ...engine.messages import shown
 from ...prompts.other_tools.said import not_carried_over
-from ...prompts.row import Row
+from ...prompts.row import STANDARD_INPUT, TEXT, Row
 from ..explaining.explanations import Explanations
 from ..files import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
 from ..rendering.batch import Again, Source, render_tasks
@@ -18,6 +19,7 @@ from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
 from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
+from ..rendering.rows.picture_files import prompt_in
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
@@ -25,8 +27,8 @@ from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
 from .front.streams import OutputLostError, forget_output
-from .notes import UnusedNotes, refuse_what_nothing_takes
-from .tables.results import MAX_TABLE_ROWS, results_table
+from .notes import UnusedNotes, refuse_what_nothing_takes, told_of
+from .tables.results import MAX_TABLE_ROWS, results_table, shortened
 from .tables.stats import stats_table
 
 MOST_SAID = 5  # rows of which is said what other tools gave them
@@ -37,7 +39,7 @@ def run_render(
     make_pipe: Callable[[], Renderer],
     *,
     source: str | None,
-    text: list[str] | None,
+    text: Sequence[str] | None,
     out: Path,
     seed: int | None = None,
     wishes: Mapping[str, Any] | None = None,
@@ -56,42 +58,40 @@ def run_render(
 
     Args:
         make_pipe: asked once the source has shown that it can be read.
+        text: prompts; without them and a source, that of the picture to start from.
         seed: of the batch; without, 0 for a source that has a name, and a new one for text.
         wishes: settings for all rows; a row's own come first.
-        reading: how the source is read, and what becomes of variants in it.
-        limit: only so many rows, from the first.
-        only: only these rows, e.g. `17,40-60`.
-        num_images: pictures of each row that does not say itself how many.
-        retry_failed: render rows that failed once more.
-        fresh: render all rows once more; with `only`, those, and the others stay as they are.
+        reading: how the source is read.
+        limit, only: only so many rows, from the first; only these, e.g. `17,40-60`.
+        num_images: pictures of each row that does not say so itself.
+        retry_failed, fresh: render rows that failed, or all, once more; with `only`, those alone.
         verify: read every file of the rows that are done whole, before it is relied on.
-        stats: say where time and memory went.
-        explain: write beside each picture how it came about.
+        stats, explain: say where time and memory went; write beside each picture how it came about.
         sweep: settings and their values, as `guidance=1,2,4`: every row with every combination.
 
-    Returns:
-        The exit status: 0; 1 where some rows failed, or nothing can be written any more; 130 where Ctrl-C
-        stopped it, 143 where SIGTERM did. Raises InputError, PromptFileError: the source, an option or the
-        folder is wrong.
+    Returns: the exit status: 0; 1: rows failed, or nothing can be written any more; 130, 143: it was stopped.
+    Raises InputError, PromptFileError: the source, an option or the folder is wrong.
     """
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
     chosen = _seed(seed, source)
-    refuse_what_nothing_takes(wishes or {}, from_text=source is None)
+    refuse_what_nothing_takes(wishes or {}, from_text=source is None, swept=swept.axes if swept else ())
+    text = _texts(text, source, wishes or {})
     if source is None and retry_failed and seed is None:
-        rows: Iterator[Row] = iter(failed_rows(out, text or ()))
+        rows: Iterator[Row] = iter(failed_rows(out, text))
     else:
         read_so = read_rows(source, text, seed=chosen, reading=reading, num_images=num_images)
-        rows = _swept(itertools.islice(read_so, limit), swept, chosen, len(text or ()) * (num_images or 1))
-    head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
-    _say_what_is_lost(head)
+        told = told_of(read_so, _said(wishes, seed, source), error_console(), copies=num_images)
+        rows = _swept(itertools.islice(told, limit), swept, chosen, len(text) * (num_images or 1))
+    _say_what_is_lost(head := list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD)))
     read = _source_of(source, head, out, whole=limit is None and only is None)
     pipe, rows = make_pipe(), itertools.chain(head, rows)
     alone = source is None and read.total == 1
     tasks = tasks_of(OfPipeline(pipe.local), rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
-    run = _Run(pipe, out, read, again, swept, new_seed=chosen if _is_anew(source, seed, again) else None)
+    new = chosen if _is_anew(source, seed, again) else None
+    run = _Run(pipe, out, read, again, swept, new_seed=new)
     return run.run(tasks, UnusedNotes(pipe.local, wishes or {}), stats=stats, explain=explain)
 
 
@@ -108,7 +108,7 @@ def _say_what_is_lost(head: Sequence[Row]) -> None:
 
 def _source_of(source: str | None, head: Sequence[Row], out: Path, *, whole: bool) -> Source:
     """What is known of a source by its first rows."""
-    name = source or "-p"
+    name = source or TEXT
     total = len(head) if len(head) < (1 if source == "-" else LOOK_AHEAD) else None
     return Source(
         name=name,
@@ -124,6 +124,27 @@ def _seed(given: int | None, source: str | None) -> int:
     if given is not None:
         return given
     return secrets.randbelow(2**32) if source is None else 0
+
+
+def _said(wishes: Mapping[str, Any] | None, seed: int | None, source: str | None) -> Mapping[str, Any]:
+    """What was said for all rows of a source, which may say otherwise themselves; text behind -p does not."""
+    if source is None:
+        return {}
+    return {**(wishes or {}), **({} if seed is None else {"seed": seed})}
+
+
+def _texts(text: Sequence[str] | None, source: str | None, wishes: Mapping[str, Any]) -> Sequence[str]:
+    """The texts behind -p; where there are none, but a picture to start from, the prompt that it was made of.
+
+    Raises:
+        InputError: the picture does not say.
+    """
+    base = wishes.get("image") or wishes.get("starts_from")
+    if text or source is not None or base is None:
+        return text or ()
+    prompt = prompt_in(Path(base))
+    error_console().print(f"diptych: {base} was made of {shown(prompt)}: taken as the prompt", soft_wrap=True)
+    return [prompt]
 
 
 def _is_anew(source: str | None, seed: int | None, again: Again) -> bool:
@@ -186,9 +207,9 @@ class _Run:
             forget_output()  # the pictures are made, and whoever read the table has seen enough
         if tally.all_done:
             return 0
-        failed = f"{tally.failed + tally.failed_before} of {tally.rows} rows failed"
-        again = "results.jsonl says why; --retry-failed renders them again"
-        console.print(f"diptych: {failed}; {again}", soft_wrap=True)
+        for prompt, why in tally.failures_before:
+            console.print(f"diptych: failed before: {shown(prompt)}: {shortened(why)}", soft_wrap=True)
+        console.print(f"diptych: {_how_to_mend(tally)}", soft_wrap=True)
         return 1
 
     def _see(self, record: Record | None, on_row: Callable[[], None]) -> None:
@@ -220,8 +241,18 @@ class _Run:
         results.print(f"gallery:       {self.out / GALLERY}", soft_wrap=True)
 
 
+def _how_to_mend(tally: Tally) -> str:
+    """How many rows failed, and what there is to do: to try the same again helps some of them alone."""
+    failed = tally.failed + tally.failed_before
+    said = f"{failed} of {tally.rows} row{'s' * (tally.rows != 1)} failed; results.jsonl says why"
+    if not tally.may_pass:
+        return f"{said}: change what it names, and run the command again"
+    which = "renders them again" if tally.may_pass == failed else f"renders {tally.may_pass} of them again"
+    return f"{said}; --retry-failed {which}"
+
+
 def _title(name: str, head: Sequence[Row], total: int | None) -> str:
     """What the gallery is called: the file's name, or the prompt."""
-    if name not in ("-", "-p"):
+    if name not in (STANDARD_INPUT, TEXT):
         return Path(name).stem
     return head[0].prompt if total == 1 else f"{total or 'many'} prompts"

@@ -2,41 +2,38 @@
 
 A row's picture is safely on disk before its line is in the journal. A row that is no valid request, that a
 stage cannot carry out, or whose picture cannot be written, is a line that says so; the others go on. Rows are
-read as the pipeline asks for them, so a source may have any number.
+read as they are asked for.
 """
 
 import contextlib
 import dataclasses
-import hashlib
+import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.errors import DiptychError, InputError
 from ...engine.messages import first_line
 from ...engine.values import Failure, Outcome, Request
-from ...engine.version import __version__
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
 from ..files import picture_name, preview_bytes, preview_name
-from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
+from .earlier import Earlier
 from .output import record as records
 from .output.folder import FolderLostError, OutputFolder
-from .output.index import FileFacts
 from .output.journal import Entry, Journal
 from .output.places import Places, places_for
 from .output.record import Record
 from .output.tally import MOST_PLACED, Tally
 from .pages import Pages
-from .provenance.identity import identity
+from .provenance.identity import context_of, identity
 from .provenance.provenance import picture_bytes
 from .renderer import Renderer
-from .row_files import RowFiles
+from .row_files import RowFiles, Written
 from .rows.tasks import Task
-from .schema import SchemaError
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
@@ -142,6 +139,7 @@ class _Batch:
     pages: Pages
     places: Places
     files: RowFiles
+    earlier: Earlier
 
     def __init__(
         self,
@@ -156,14 +154,14 @@ class _Batch:
         self.broken_off: PromptFileError | None = None
         self._tasks = tasks
         self._environment = pipe.environment()
-        self._context = _context_of(pipe, self._environment)
+        self._context = context_of(pipe.local.recipe, self._environment)
         self._source = source
         self._again = again
         self._on_row = on_row
         self._beside = beside
         self._started = time.perf_counter()
         self._under_way: dict[int, tuple[Task, str]] = {}  # by row, with the id
-        self._unwritten: list[tuple[Record, _Written]] = []  # what the journal could not take yet
+        self._unwritten: list[tuple[Record, Written]] = []  # what the journal could not take yet
         self._trouble = ""  # why the latest file could not be written
         self._misses = 0  # files, one after the other, that could not be written
         self._last: int | None = None  # the number of the source's last row, once that is known
@@ -177,6 +175,7 @@ class _Batch:
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
+        self.earlier = Earlier(self.journal, self._source.name)
         others = sum(not self._is_own(row, entry) for row, entry in self.journal.entries())
         title, total = self._source.title, self._source.total
         if others:  # what the page shows is not this source's alone
@@ -184,7 +183,7 @@ class _Batch:
             total = None if self._source.by_content else total and total + others
         self.pages = Pages(folder, self.journal, title=title, total=total)
         if self._again.fresh:
-            self._drop(self._is_own, with_first=True)
+            self._drop([row for row, e in self.journal.entries() if self._is_own(row, e)], with_first=True)
 
     def requests(self) -> Iterator[Request]:
         """What is to be rendered; rows that need no rendering are dealt with on the way."""
@@ -210,9 +209,12 @@ class _Batch:
         task, name = self._under_way.pop(result.request.row)
         place = self._place(task, result.request.row) | {"id": name}
         started, misses = time.perf_counter(), self._misses
-        written = _Written(asked=task.asked(self._context))
+        written = Written(asked=task.asked(self._context))
         if isinstance(result, Outcome):
             result = self._pictured(result, task, written)
+        if isinstance(result, Failure):
+            row = self._place_of_failure(task, result.request.row, name)
+            result = dataclasses.replace(result, request=dataclasses.replace(result.request, row=row))
         try:
             made = records.done if isinstance(result, Outcome) else records.failed
             record = made(result, **place)  # pyright: ignore[reportArgumentType]
@@ -233,9 +235,11 @@ class _Batch:
                 raise OSError(self._trouble)
             if not len(self.journal) or self.journal.undecided:
                 return
-            if self._last is not None and self._source.whole:
-                last = self._last
-                self.tally.dropped = self._drop(lambda row, entry: self.places.is_behind(row, entry, last))
+            if (last := self._last) is not None and self._source.whole:
+                behind = (e for row, e in self.journal.entries() if self.places.is_behind(row, e, last))
+                self.tally.kept = sum(entry.done for entry in behind)  # a folder only grows
+                self.tally.dropped = self._drop(self.earlier.failures_not_asked_for(self._is_own))
+            self.tally.superseded = self._drop(self.earlier.superseded())
             self.pages.close()
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
@@ -247,23 +251,43 @@ class _Batch:
         asked = task.asked(self._context)
         name = self._identity(task) if self.places.by_content else ""
         if name is None:
-            return self._refuse(task, self._refused_before(task) or self.places.row_of(task.number, None))
-        row = self.places.row_of(task.number, name)
-        if task.number <= MOST_PLACED:
-            self.tally.placed[task.number] = row
-        entry = self.journal.entry(row)
+            before = self.earlier.refused_before(task)
+            return self._refuse(task, before or self.places.row_of(task.number, None))
+        own_id = functools.partial(self._identity, task)
+        row = self.places.row_of(
+            task.number, name, fits=lambda row: self.earlier.fits(task, row, asked, own_id)
+        )
+        entry = self._ask(task, row)
         as_asked_before = entry is not None and asked is not None and entry.known().asked == asked
         if entry is not None and as_asked_before and self._is_settled(row, entry, asked):
-            return self._skip(task, entry)
+            return self._skip(task, row, entry)
         name = name or self._identity(task)
         if name is None or task.request is None:
             return self._refuse(task, row)
         if entry is not None and entry.id == name and self._is_settled(row, entry, asked):
-            return self._skip(task, entry)
+            return self._skip(task, row, entry)
+        if not self.places.by_content and self.earlier.is_in_the_way(task, row, entry):
+            row = self.places.anew(task.number)
+            self._ask(task, row)
         with contextlib.suppress(OSError):
             self.journal.keep_copy()
         self._under_way[row] = (task, name)
         return task.request if task.request.row == row else dataclasses.replace(task.request, row=row)
+
+    def _ask(self, task: Task, row: int) -> Entry | None:
+        """Note which row a task is; returns what is there."""
+        self.earlier.ask(row)
+        if task.number <= MOST_PLACED:
+            self.tally.placed[task.number] = row
+        return self.journal.entry(row)
+
+    def _place_of_failure(self, task: Task, row: int, name: str | None) -> int:
+        """Where it is written down that a task failed: not in the place of a picture of another request."""
+        entry = self.journal.entry(row)
+        if entry is not None and entry.done and entry.id != name:
+            row = self.places.anew(task.number)
+        self._ask(task, row)
+        return row
 
     def _identity(self, task: Task) -> str | None:
         """The id of a row; `None` for what is no request."""
@@ -275,27 +299,12 @@ class _Batch:
             task.refuse(first_line(error, named=True))
             return None
 
-    def _refused_before(self, task: Task) -> int | None:
-        """The row that says already that this is no request, where rows are known by what they ask for."""
-        for row, entry in self.journal.entries():
-            if entry.id is None and not entry.done and self._is_refused_as(task, row):
-                return row
-        return None
-
-    def _is_refused_as(self, task: Task, row: int) -> bool:
-        record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
-        try:
-            return self.journal.entry(row) is not None and self.journal.record(row) == record
-        except SchemaError:
-            return False
-
     def _place(self, task: Task, row: int) -> dict[str, Any]:
         """Where a row stands and what else it says. Of one that is known by what it asks for, and is there
         already, what was said first: a file's row stays that file's."""
-        if self.places.by_content and self.journal.entry(row) is not None:
-            with contextlib.suppress(SchemaError):
-                said = self.journal.record(row)
-                return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
+        said = self.earlier.record(row) if self.places.by_content else None
+        if said is not None:
+            return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
         return task.place()
 
     def _is_settled(self, row: int, entry: Entry, asked: str | None) -> bool:
@@ -306,23 +315,28 @@ class _Batch:
             return not self._again.failed
         return self.files.are_sound(row, entry, asked=asked)
 
-    def _skip(self, task: Task, entry: Entry) -> None:
+    def _skip(self, task: Task, row: int, entry: Entry) -> None:
         kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
         self.tally.skip(done=entry.done, **kinds)
-        if self._source.by_content and entry.done:
+        if not entry.done:
+            self.tally.failed_again(task.row.prompt, self.earlier.why(row))
+        elif self._source.by_content:
             self.tally.found(task.row.prompt)
+            self.earlier.came_to_a_picture(task.row.prompt, task.template)
         self._on_row(None)
 
     def _refuse(self, task: Task, row: int) -> None:
         """Write down a row that is no request, unless an earlier run did."""
-        if self._is_refused_as(task, row):
+        row = self._place_of_failure(task, row, None)
+        if self.earlier.refused_before(task, row) is not None:
             self.tally.skip(done=False, accepted=False)
+            self.tally.failed_again(task.row.prompt, self.earlier.why(row))
             self._on_row(None)
         else:
             record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
-            self._write(record, _Written())
+            self._write(record, Written())
 
-    def _pictured(self, outcome: Outcome, task: Task, written: "_Written") -> Outcome | Failure:
+    def _pictured(self, outcome: Outcome, task: Task, written: Written) -> Outcome | Failure:
         """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
         cut. Or why they are not."""
         request = outcome.request
@@ -344,7 +358,7 @@ class _Batch:
             reason = f"{type(error).__name__}: {error}"
         return Failure(request=request, stage="writing", reason=reason)
 
-    def _write(self, record: Record, written: "_Written") -> None:
+    def _write(self, record: Record, written: Written) -> None:
         self._unwritten.append((record, written))
         self._flush()
 
@@ -356,6 +370,8 @@ class _Batch:
                 self.journal.add(record, written.files, asked=written.asked)
                 self._unwritten.pop(0)
                 self.tally.add(record)
+                if self._source.by_content:
+                    self.earlier.settle(record)
                 self.pages.show(record)
                 self._on_row(record)
         except OSError as error:
@@ -376,25 +392,9 @@ class _Batch:
     def _is_own(self, row: int, entry: Entry) -> bool:
         return self.places.is_behind(row, entry, 0)
 
-    def _drop(self, unwanted: Callable[[int, Entry], bool], *, with_first: bool = False) -> int:
-        """Forget rows, those behind the end of the source, say; returns how many."""
-        rows = [row for row, entry in self.journal.entries() if unwanted(row, entry)]
+    def _drop(self, rows: Collection[int], *, with_first: bool = False) -> int:
+        """Forget rows; returns how many."""
         if rows:
             self.journal.drop(rows, with_first=with_first)
             self.pages.begin_anew(min(rows))
         return len(rows)
-
-
-@dataclasses.dataclass
-class _Written:
-    """What is noted of a row beside its record; see `IndexLine`."""
-
-    files: tuple[FileFacts, ...] | None = None
-    asked: str | None = None
-
-
-def _context_of(pipe: Renderer, environment: Environment) -> bytes:
-    """A checksum of what decides requests, and the rows' ids, beside the rows themselves."""
-    recipe = pipe.local.recipe
-    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults))
-    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
