@@ -13,7 +13,12 @@ from .row import PromptFileError, place_of
 MAX_LINE_BYTES = 4 * 2**20
 CHUNK_BYTES = 65_536
 _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+_OTHER_FILES = {  # by what they begin with
+    "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8"),
+    "a web page": (b"<!DOCTYPE html", b"<!doctype html", b"<html"),
+    "a PDF": (b"%PDF-",),
+    "an archive or an office document": (b"PK\x03\x04",),
+}
 
 
 class Text:
@@ -24,7 +29,7 @@ class Text:
         source: what messages call the file.
 
     Raises:
-        PromptFileError: it is UTF-16, UTF-32 or a picture; it cannot be read.
+        PromptFileError: it is UTF-16, UTF-32, a picture or the like; it cannot be read.
     """
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
@@ -36,8 +41,9 @@ class Text:
             raise PromptFileError(
                 f"{place_of(source, 1)}: is UTF-16 or UTF-32 text, not UTF-8: save it as UTF-8"
             )
-        if self._head.startswith(_PICTURES):
-            raise PromptFileError(f"{place_of(source, 1)}: is a picture, not a prompt file")
+        for what, beginnings in _OTHER_FILES.items():
+            if self._head.lstrip().startswith(beginnings):
+                raise PromptFileError(f"{place_of(source, 1)}: is {what}, not a prompt file")
         self._head = self._head.removeprefix(codecs.BOM_UTF8)
 
     @property

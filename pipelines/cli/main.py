@@ -304,8 +304,12 @@ def _upscaling(recipe: str, scale: int | None) -> Any:
     """The recipe, with a stage in it that enlarges, if that is wished for."""
     if scale is None:
         return recipe
+    from ...engine.stages.painting.upscale import SCALES
     from ..recipes.reader import read_recipe
     from ..upscale import upscaling
+
+    if scale not in SCALES:
+        raise InputError(f"--upscale = {scale}: must be {' or '.join(map(str, SCALES))}")
 
     return upscaling(read_recipe(recipe), scale)
 

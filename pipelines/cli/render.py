@@ -244,7 +244,7 @@ class _Run:
 def _how_to_mend(tally: Tally) -> str:
     """How many rows failed, and what there is to do: to try the same again helps some of them alone."""
     failed = tally.failed + tally.failed_before
-    said = f"{failed} of {tally.rows} row{'s' * (tally.rows != 1)} failed; results.jsonl says why"
+    said = f"{failed} of {tally.rows} rows failed; results.jsonl says why"
     if not tally.may_pass:
         return f"{said}: change what it names, and run the command again"
     which = "renders them again" if tally.may_pass == failed else f"renders {tally.may_pass} of them again"

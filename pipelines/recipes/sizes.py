@@ -39,4 +39,7 @@ def _of_checkpoint(checkpoint: str, *, refines: bool) -> tuple[int, int]:
         with tempfile.TemporaryDirectory() as place:
             return made_for(write_configs(checkpoint, Path(place)))
     vet(folder)
-    return (refiner_side(folder),) * 2 if refines else made_for(folder)
+    if not refines:
+        return made_for(folder)
+    side = refiner_side(folder)
+    return side, side

@@ -60,9 +60,19 @@ def test_old_macintosh_line_ends_are_called_by_their_name() -> None:
         rows(b"a boat\ra cat\ra dog")
 
 
-def test_a_picture_is_called_by_its_name() -> None:
-    with pytest.raises(PromptFileError, match=r"standard input:1: is a picture, not a prompt file"):
-        rows(b"\x89PNG\r\n\x1a\n\x00\x00")
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
+        (b"<!DOCTYPE html>\n<html>", "a web page"),
+        (b"\n<html lang='en'>", "a web page"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04....", "an archive or an office document"),
+    ],
+)
+def test_what_is_no_text_of_prompts_is_called_by_its_name(data: bytes, name: str) -> None:
+    with pytest.raises(PromptFileError, match=f"standard input:1: is {name}, not a prompt file"):
+        rows(data)
 
 
 def test_a_missing_file_and_a_folder_without_prompts_are_refused(tmp_path: Path) -> None:
