@@ -31,6 +31,7 @@ from .recipes.environment import Environment, environment_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
+from .unused_settings import UnusedWarnings
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +54,7 @@ class TextToImage:
     def __init__(self, runner: Runner, recipe: Recipe) -> None:
         self.runner = runner
         self.recipe = recipe
+        self._unused = UnusedWarnings()
 
     @classmethod
     @spelled_out
@@ -258,7 +260,8 @@ class TextToImage:
 
     def _requested(self, prompts: str | Iterable[str], call: Call) -> Iterable[Request]:
         wanted = call.pictures(prompts)
-        requests = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        made = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        requests = self._unused.of(self, made, call.wishes)
         return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
 
 
