@@ -32,6 +32,7 @@ from .recipes.environment import Environment, environment_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
+from .unused_settings import UnusedWarnings
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +56,7 @@ class TextToImage:
         self.runner = runner
         self.recipe = recipe
         self._sizes: dict[tuple[int, int], str] = {}  # that were asked about, with what is against them
+        self._unused = UnusedWarnings()
 
     @classmethod
     @spelled_out
@@ -271,7 +273,8 @@ class TextToImage:
 
     def _requested(self, prompts: str | Iterable[str], call: Call) -> Iterable[Request]:
         wanted = call.pictures(prompts)
-        requests = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        made = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        requests = self._unused.of(self, made, call.wishes)
         return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
 
 

@@ -11,8 +11,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..engine.guards.links import lies_in
 from .formats.known import FORMATS, format_of, reader_of
-from .plain_files import lies_in, open_plain
+from .plain_files import open_plain
 from .row import PromptFileError, Row, place_of
 from .text import Text
 

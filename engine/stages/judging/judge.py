@@ -69,7 +69,7 @@ class JudgeStage:
             return reading.verdicts(
                 model, batch, context, sharpness=self._sharpness, likelihood=self._likelihood
             )
-        features = model.look([picture.pixels for picture in batch])
+        features = model.look([picture.judged for picture in batch])
         context.step(1, 3)
         captions = _captions(model, features, batch, batch_invariant=context.batch_invariant)
         context.step(2, 3)

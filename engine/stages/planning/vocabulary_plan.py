@@ -114,11 +114,11 @@ def _written(
 
 def _composition(index: int, request: Request, vocabulary: Vocabulary) -> Composition:
     """What of a request can be drawn."""
-    wish = wish_of(request.prompt, vocabulary)
+    wish = own = wish_of(request.prompt, vocabulary)
     shown = request.start.shows if request.start else ""
     if shown:
         wish = kept(wish, wish_of(shown, vocabulary))
-    if not wish.things and wish.setting:  # a place without a thing: what is usual there
+    if not wish.things and own.setting:  # a place without a thing: what is usual there
         wish = dataclasses.replace(wish, things=(Thing(kind=Said(_plain_kind(wish, vocabulary), None)),))
     if not wish.things:
         raise RowError(index, _refusal(request.prompt, vocabulary))

@@ -6,6 +6,7 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from ....engine.values.fact import scored
 from ...rendering.output.record import Record
 
 MAX_TABLE_ROWS = 200
@@ -52,7 +53,7 @@ def read_as_line(read_as: Mapping[str, str]) -> str:
 
 
 def _score(record: Record) -> Text:
-    return Text(f"{record.score:.2f}", style="green" if record.accepted else "yellow")
+    return Text(scored(record.score or 0.0, record.left_out), style="green" if record.accepted else "yellow")
 
 
 def shortened(text: str, most: int = MOST_OF_TEXT) -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import DiptychError, InputError
+from ....engine.guards.links import lies_in
 from ....engine.values import Request
 from ....engine.values.start import check_share
-from ....prompts.plain_files import lies_in
 from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_start
