@@ -54,6 +54,10 @@ class DraftStage:
             at_once=READ_AT_ONCE if begins else 1,
         )
 
+    def rows_apart(self, models: Models) -> bool:
+        """See `Stage`."""
+        return models[self._drafter].rows_apart
+
     def rehearse(self, plan: Plan, models: Models) -> Draft:
         """A blank draft of models without their weights; errors as `run`."""
         model, book = self._pair(models)
