@@ -1,4 +1,4 @@
-"""`dtype = "auto"`: as the device likes it, settled before anything is loaded, and written down as it was settled."""
+"""`dtype = "auto"`: as the device likes it, settled before anything is loaded, and written down as settled."""
 
 from pathlib import Path
 
