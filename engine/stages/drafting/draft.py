@@ -59,6 +59,10 @@ class DraftStage:
         config = read_config(self._drafter.checkpoint, "image_token_grid")
         return _shape_fault(tuple(config["image_token_grid"]), height, width)
 
+    def rows_apart(self, models: Models) -> bool:
+        """See `Stage`."""
+        return models[self._drafter].rows_apart
+
     def rehearse(self, plan: Plan, models: Models) -> Draft:
         """A blank draft of models without their weights; errors as `run`."""
         model, book = self._pair(models)
