@@ -121,6 +121,9 @@ def test_a_checkpoint_of_the_hub_has_a_revision_and_parts(tmp_path: Path) -> Non
     assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
     with pytest.raises(InputError, match=r"revision = 'abc123': is for a Hub id, not for .*planner"):
         read(tmp_path, GOOD.replace('"./planner"', '"./planner"\nrevision = "abc123"'))
+    with pytest.raises(InputError) as caught:  # however long a name is, the line stays one that can be read
+        read(tmp_path, GOOD.replace('"./planner"', f'"./{"planner" * 90}"\nrevision = "{"abc" * 90}"'))
+    assert len(str(caught.value)) < 600
 
 
 def test_a_recipe_says_what_it_is_good_for_and_under_which_licence(tmp_path: Path) -> None:
