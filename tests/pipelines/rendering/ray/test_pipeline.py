@@ -301,10 +301,7 @@ def test_a_service_that_is_not_ray_is_not_waited_for(
             connection, _ = server.accept()
             with connection:
                 connection.recv(100)
-                if answer is None:
-                    time.sleep(1)
-                else:
-                    connection.sendall(answer)
+                _ = time.sleep(1) if answer is None else connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
