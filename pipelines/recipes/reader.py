@@ -42,6 +42,8 @@ NO_MODEL = ModelKey("none", "")
 IN_PYTHON = "table.toml"
 """What stands for the file of a recipe that is none: its name is `table`."""
 _PATH_SHOWN = 300  # characters of a path in a message
+
+_LONGEST_CHECKPOINT = 1024  # characters of its name
 _OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
 
 
@@ -209,7 +211,13 @@ def refuse_code(recipe: Recipe) -> None:
 
 
 def resolve_checkpoint(checkpoint: str, folder: Path, where: str) -> str:
-    """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are."""
+    """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are.
+
+    Raises:
+        InputError: it can be the name of none.
+    """
+    if not checkpoint.strip() or len(checkpoint) > _LONGEST_CHECKPOINT:
+        raise InputError(f"{where}: checkpoint = {shown(checkpoint)}: name a folder, a Hub id, or pocket/NAME")
     if rooted := root_of(checkpoint):
         root, name = rooted
         return str(root.folder / name)

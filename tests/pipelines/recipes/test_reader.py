@@ -198,6 +198,9 @@ BARE = '[stages.paint]\nfamily = "diffusers"\ncheckpoint = "a/b"\n'
         ("#" * 300_000, "has 300000 bytes, of at most"),
         (BARE.replace("paint", '"a\\nb"'), "is no name of a stage"),
         (BARE + f"models.{'a' * 5000} = 1", "is no name of a role"),
+        (BARE.replace("a/b", " "), "checkpoint = ' ': name a folder, a Hub id"),
+        (BARE.replace("a/b", "x/" * 3000), "checkpoint = 'x/x/.*: name a folder, a Hub id"),
+        (BARE + "loras = [{ checkpoint = '' }]", "checkpoint = '': name a folder"),
     ],
 )
 def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: str, message: str) -> None:
@@ -206,6 +209,10 @@ def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: st
         read(tmp_path, text)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     assert time.monotonic() - began < 5
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeff" + GOOD) == read(tmp_path, GOOD)
 
 
 def test_a_pipe_or_a_device_is_no_recipe(tmp_path: Path) -> None:
