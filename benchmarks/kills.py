@@ -1,9 +1,9 @@
 """That runs killed at random moments lose nothing: `kill -9`, again and again, each time gone on with.
 
-An undisturbed run in the deterministic mode comes first: candidates, pruning, previews, gallery. Then runs of
-the same prompt file into other folders are killed after a random time and gone on with, until each is whole.
-After each kill every whole line must be of a row whose picture is there and is the undisturbed run's; in the
-end all files of a run must be the undisturbed run's byte for byte, `results.jsonl` but for times. Each life is
+An undisturbed run in the deterministic mode comes first: two pictures of each prompt, candidates, pruning,
+previews, gallery. Then runs of the same prompt file into other folders are killed after a random time and gone
+on with, until each is whole. After each kill every whole line must be of a row whose picture is there and is the
+undisturbed run's; in the end all files of a run must be the undisturbed run's byte for byte, `results.jsonl` but for times. Each life is
 a process of its own, forked from one that has the models loaded, so that the moments lie in the work and not
 in the loading.
 """
@@ -29,6 +29,7 @@ from .harness.report import Report, table
 
 _MOST_ROWS = 24
 _MICRO_BATCH = 4
+_IMAGES = 2  # of each prompt
 _SETTINGS = {"num_inference_steps": 1, "candidates": 2, "keep": 1}
 
 Life = Callable[[Path], int]
@@ -37,10 +38,12 @@ Life = Callable[[Path], int]
 
 def measure(options: Options) -> Report:
     """Heeds recipe, kills, prompts (rows of a run, at most 24) and first (the seed of the moments)."""
-    rows, chance = min(options.prompts, _MOST_ROWS), random.Random(options.first)
+    rows, chance = _IMAGES * max(1, min(options.prompts, _MOST_ROWS) // _IMAGES), random.Random(options.first)
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         base = Path(temporary)
-        (base / "prompts.txt").write_text("".join(f"{text}\n" for text in itertools.islice(prompts(), rows)))
+        (base / "prompts.txt").write_text(
+            "".join(f"{text}\n" for text in itertools.islice(prompts(), rows // _IMAGES))
+        )
         killings = Killings(_forked(base / "prompts.txt", options), rows, options.say)
         whole = killings.undisturbed(base / "whole")
         longest = 2.5 * whole * min(1.0, _MICRO_BATCH / rows)
@@ -145,7 +148,9 @@ def _forked(source: Path, options: Options) -> Life:
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1)
             with contextlib.redirect_stderr(open(os.devnull, "w")):
-                status = run_render(lambda: pipe, source=str(source), text=None, out=out, wishes=_SETTINGS)
+                status = run_render(
+                    lambda: pipe, source=str(source), text=None, out=out, wishes=_SETTINGS, num_images=_IMAGES
+                )
         except Exception:
             traceback.print_exc()
         finally:
