@@ -25,9 +25,10 @@ from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
 from .output import record as records
 from .output.folder import FolderLostError, OutputFolder
-from .output.index import FileFacts
-from .output.journal import Entry, Journal
+from .output.index import FileFacts, IndexLine
+from .output.journal import Journal
 from .output.places import Places, places_for
+from .output.positions import Placed
 from .output.record import Record
 from .output.tally import MOST_PLACED, Tally
 from .pages import Pages
@@ -177,7 +178,7 @@ class _Batch:
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
-        others = sum(not self._is_own(row, entry) for row, entry in self.journal.entries())
+        others = sum(not self._is_own(placed) for placed in self.journal.placed())
         title, total = self._source.title, self._source.total
         if others:  # what the page shows is not this source's alone
             title = folder.path.resolve().name or title
@@ -235,7 +236,7 @@ class _Batch:
                 return
             if self._last is not None and self._source.whole:
                 last = self._last
-                self.tally.dropped = self._drop(lambda row, entry: self.places.is_behind(row, entry, last))
+                self.tally.dropped = self._drop(lambda placed: self.places.is_behind(placed, last))
             self.pages.close()
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
@@ -252,13 +253,13 @@ class _Batch:
         if task.number <= MOST_PLACED:
             self.tally.placed[task.number] = row
         entry = self.journal.entry(row)
-        as_asked_before = entry is not None and asked is not None and entry.known().asked == asked
-        if entry is not None and as_asked_before and self._is_settled(row, entry, asked):
+        as_asked_before = entry is not None and asked is not None and entry.asked == asked
+        if entry is not None and as_asked_before and self._is_settled(entry, asked):
             return self._skip(task, entry)
         name = name or self._identity(task)
         if name is None or task.request is None:
             return self._refuse(task, row)
-        if entry is not None and entry.id == name and self._is_settled(row, entry, asked):
+        if entry is not None and entry.id == name and self._is_settled(entry, asked):
             return self._skip(task, entry)
         with contextlib.suppress(OSError):
             self.journal.keep_copy()
@@ -277,36 +278,36 @@ class _Batch:
 
     def _refused_before(self, task: Task) -> int | None:
         """The row that says already that this is no request, where rows are known by what they ask for."""
-        for row, entry in self.journal.entries():
-            if entry.id is None and not entry.done and self._is_refused_as(task, row):
-                return row
+        for each in self.journal.placed():
+            if not each.named and not each.done and self._is_refused_as(task, each.row):
+                return each.row
         return None
 
     def _is_refused_as(self, task: Task, row: int) -> bool:
         record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
         try:
-            return self.journal.entry(row) is not None and self.journal.record(row) == record
+            return self.journal.place(row) is not None and self.journal.record(row) == record
         except SchemaError:
             return False
 
     def _place(self, task: Task, row: int) -> dict[str, Any]:
         """Where a row stands and what else it says. Of one that is known by what it asks for, and is there
         already, what was said first: a file's row stays that file's."""
-        if self.places.by_content and self.journal.entry(row) is not None:
+        if self.places.by_content and self.journal.place(row) is not None:
             with contextlib.suppress(SchemaError):
                 said = self.journal.record(row)
                 return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
         return task.place()
 
-    def _is_settled(self, row: int, entry: Entry, asked: str | None) -> bool:
+    def _is_settled(self, entry: IndexLine, asked: str | None) -> bool:
         """Whether an earlier run dealt with just this row, and its files are there."""
         if self._again.all:
             return False
         if not entry.done:
             return not self._again.failed
-        return self.files.are_sound(row, entry, asked=asked)
+        return self.files.are_sound(entry, asked=asked)
 
-    def _skip(self, task: Task, entry: Entry) -> None:
+    def _skip(self, task: Task, entry: IndexLine) -> None:
         kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
         self.tally.skip(done=entry.done, **kinds)
         if self._source.by_content and entry.done:
@@ -373,12 +374,12 @@ class _Batch:
             " the same command with --retry-failed goes on"
         )
 
-    def _is_own(self, row: int, entry: Entry) -> bool:
-        return self.places.is_behind(row, entry, 0)
+    def _is_own(self, placed: Placed) -> bool:
+        return self.places.is_behind(placed, 0)
 
-    def _drop(self, unwanted: Callable[[int, Entry], bool], *, with_first: bool = False) -> int:
+    def _drop(self, unwanted: Callable[[Placed], bool], *, with_first: bool = False) -> int:
         """Forget rows, those behind the end of the source, say; returns how many."""
-        rows = [row for row, entry in self.journal.entries() if unwanted(row, entry)]
+        rows = [each.row for each in self.journal.placed() if unwanted(each)]
         if rows:
             self.journal.drop(rows, with_first=with_first)
             self.pages.begin_anew(min(rows))

@@ -10,9 +10,11 @@ for: a row that is there already is that row, and any other comes at the end. St
 begins as one did that was rendered before, and else comes at the end, too.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
-from .journal import Entry, Journal
+from .journal import Journal
+from .positions import Placed
 
 STANDARD_INPUT = "-"
 
@@ -29,8 +31,8 @@ class Places(Protocol):
         """The row of the folder that row `number` of the source is; none is given out twice."""
         ...
 
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
-        """Whether an entry is of a row behind the last of the source."""
+    def is_behind(self, placed: Placed, last: int) -> bool:
+        """Whether a row of the folder is one behind the last of the source."""
         ...
 
 
@@ -50,7 +52,7 @@ class ByContent:
     by_content = True
 
     def __init__(self, journal: Journal) -> None:
-        self._rows = {entry.id: row for row, entry in journal.entries() if entry.id is not None}
+        self._rows = {entry.id: entry.row for entry in journal.entries() if entry.id is not None}
         self._last = journal.last
         self._given: set[int] = set()
 
@@ -62,7 +64,7 @@ class ByContent:
         self._given.add(row)
         return row
 
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
+    def is_behind(self, placed: Placed, last: int) -> bool:
         return False
 
 
@@ -73,20 +75,21 @@ class ByNumber:
     def __init__(self, journal: Journal, source: str) -> None:
         self._journal = journal
         self._source = source
+        self._before = range(0)  # rows that were given out all at once
         self._given: set[int] = set()
         self._highest = journal.last
-        own = [(row, entry.number or row) for row, entry in journal.entries() if self._is_own(entry)]
-        others = any(entry.source is not None for _, entry in journal.entries())
-        self._offsets = sorted({row - number for row, number in own}) or ([] if others else [0])
-        self._moved = {number: row for row, number in own if row - number != self._offsets[0]}
-        self.by_content = source == STANDARD_INPUT and bool(own)
+        others = any(each.source is not None for each in journal.placed())
+        self._offsets = sorted({each.row - number for each, number in self._own()}) or ([] if others else [0])
+        first = self._offsets[0] if self._offsets else 0
+        self._moved = {number: each.row for each, number in self._own() if each.row - number != first}
+        self.by_content = source == STANDARD_INPUT and any(True for _ in self._own())
         self._alone = True  # all rows under this name are of this source
 
     def row_of(self, number: int, id: str | None) -> int:
         if self.by_content:
             self._choose(number, id)
         row = self._moved.get(number, 0)
-        if row < 1 or row in self._given:
+        if row < 1 or self._is_given(row):
             if not self._offsets:
                 self._offsets.append(self._highest)
             places = (offset + number for offset in self._offsets)
@@ -98,21 +101,32 @@ class ByNumber:
         self._highest = max(self._highest, row)
         return row
 
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
-        return self._alone and self._is_own(entry) and (entry.number or row) > last
+    def is_behind(self, placed: Placed, last: int) -> bool:
+        return self._alone and self._is_own(placed.source) and (placed.number or placed.row) > last
 
-    def _is_own(self, entry: Entry) -> bool:
-        name = entry.source
+    def begin_behind(self, rows: int, offset: int) -> None:
+        """The first rows of the source are given out, with this difference between a row and its number."""
+        self._before = range(offset + 1, offset + rows + 1)
+
+    def _own(self) -> Iterator[tuple[Placed, int]]:
+        """Rows of this source, with their numbers in it."""
+        own = (each for each in self._journal.placed() if self._is_own(each.source))
+        return ((each, each.number or each.row) for each in own)
+
+    def _is_own(self, name: str | None) -> bool:
         return name is not None and (name == self._source or name.startswith(f"{self._source}/"))
 
     def _is_free(self, row: int, number: int) -> bool:
         """Whether nobody else's row is there."""
-        if row < 1 or row in self._given:
+        if row < 1 or self._is_given(row):
             return False
-        entry = self._journal.entry(row)
-        if entry is None or entry.source is None:  # the first lines did not say whose they are
+        placed = self._journal.place(row)
+        if placed is None or placed.source is None:  # the first lines did not say whose they are
             return True
-        return self._is_own(entry) and (entry.number or row) == number
+        return self._is_own(placed.source) and (placed.number or row) == number
+
+    def _is_given(self, row: int) -> bool:
+        return row in self._before or row in self._given
 
     def _choose(self, number: int, id: str | None) -> None:
         """Find out which of the things that were read from standard input this is; a new one, if none."""
@@ -120,7 +134,7 @@ class ByNumber:
 
         def begins_so(offset: int) -> bool:
             entry = self._journal.entry(offset + number)
-            return entry is not None and self._is_own(entry) and entry.id == id
+            return entry is not None and self._is_own(entry.source) and entry.id == id
 
         chosen = [offset for offset in self._offsets if begins_so(offset)][:1]
         self._alone = chosen == self._offsets
