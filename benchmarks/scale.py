@@ -10,12 +10,14 @@ them pass the whole check. What is measured is the command itself, each time in 
     verified    every file is read whole (`--verify`)
     lost        nothing is to be done, and the index is gone: every line and picture is looked at
 
-Peaks are of the resident memory, above that of a run that has one row to skip.
+Each has its seconds by the clock (`_s`), those of all cores (`_cpu_s`), which other programs change least, and
+the peak of its resident memory (`_mib`).
 """
 
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -55,19 +57,20 @@ def measure(options: Options) -> Report:
             build(folder, rows, options)
             _run(folder, options)  # makes gallery and index
         figures: dict[str, float] = {"rows": options.rows}
-        started, least = _run(one, options)
-        figures["start_s"] = started
-        for name, arguments in (("settled", ()), ("verified", ("--verify",))):
-            figures[f"{name}_s"], peak = _run(many, options, *arguments)
-            figures[f"{name}_mib_more"] = (peak - least) / 1024
-        (many / "out" / ".diptych.index").unlink()
-        figures["lost_s"], peak = _run(many, options)
-        figures["lost_mib_more"] = (peak - least) / 1024
+        for name, folder, arguments in (
+            ("start", one, ()),
+            ("settled", many, ()),
+            ("verified", many, ("--verify",)),
+            ("lost", many, ()),
+        ):
+            if name == "lost":
+                (many / "out" / ".diptych.index").unlink()
+            figures |= _figures(name, *_run(folder, options, *arguments))
         for name, folder in (("alone", base / "empty"), ("appended", many)):
             folder.mkdir(exist_ok=True)
             with (folder / "p.txt").open("a") as file:
                 file.write("a red boat\n")
-            figures[f"{name}_s"] = _until_a_picture(folder, options, "p.txt")
+            figures |= _figures(name, *_until_a_picture(folder, options, "p.txt"))
         text = [
             "-p",
             " ".join(["a red boat", *[_VARIANTS] * 8]),
@@ -76,7 +79,7 @@ def measure(options: Options) -> Report:
             "100000000",
         ]
         (base / "variants").mkdir()
-        figures["variants_s"] = _until_a_picture(base / "variants", options, *text)
+        figures |= _figures("variants", *_until_a_picture(base / "variants", options, *text))
     shown = table("", "value")
     for name, value in figures.items():
         shown.add_row(name, number(value))
@@ -153,8 +156,14 @@ def _command(options: Options, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "diptych", "render", *arguments, "-o", "out", *_OPTIONS, *recipe]
 
 
-def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, int]:
-    """Seconds that a run takes which has nothing to render, and the peak of its memory in KiB."""
+def _figures(name: str, seconds: float, usage: resource.struct_rusage) -> dict[str, float]:
+    """Of a process that was waited for."""
+    peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return {f"{name}_s": seconds, f"{name}_cpu_s": usage.ru_utime + usage.ru_stime, f"{name}_mib": peak}
+
+
+def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, resource.struct_rusage]:
+    """Seconds that a run takes which has nothing to render, and what it used."""
     started = time.perf_counter()
     with subprocess.Popen(
         _command(options, "p.txt", *arguments), cwd=folder, stdout=subprocess.DEVNULL
@@ -162,16 +171,20 @@ def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, int]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"{folder}: ended with {process.returncode}"
-    return time.perf_counter() - started, usage.ru_maxrss
+    return time.perf_counter() - started, usage
 
 
-def _until_a_picture(folder: Path, options: Options, *arguments: str) -> float:
-    """Seconds until a picture is there that was not; the run is then stopped."""
+def _until_a_picture(folder: Path, options: Options, *arguments: str) -> tuple[float, resource.struct_rusage]:
+    """Seconds until a picture is there that was not, and what was used until then: the run is then stopped."""
     out, started = folder / "out", time.perf_counter()
     with _running(_command(options, *arguments), folder) as process:
         while time.perf_counter() < started + _PATIENCE_S:
             if any(out.glob(f"*-a-red-boat{'' if arguments[0] == 'p.txt' else '-*'}.png")):
-                return time.perf_counter() - started
+                seconds = time.perf_counter() - started
+                process.send_signal(signal.SIGKILL)
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return seconds, usage
             assert process.poll() in (None, 0), f"{folder}: ended with {process.returncode}"
             time.sleep(0.05)
     raise AssertionError(f"{folder}: no picture within {_PATIENCE_S} s")

@@ -6,7 +6,7 @@ This file knows encodings and how much may be held in memory. It knows no format
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from .row import PromptFileError
 
@@ -16,21 +16,32 @@ _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, c
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8")
 
 
+class Mark(NamedTuple):
+    """A place in a file, behind a line end: so many bytes and lines lie before it."""
+
+    size: int
+    lines: int
+
+
 class Text:
     """A stream of UTF-8 text, read once: by lines, or by chunks.
 
     Args:
         stream: the bytes.
         source: what messages call the file.
+        behind: the stream is at this mark of it.
 
     Raises:
         PromptFileError: it is UTF-16, UTF-32 or a picture; it cannot be read.
     """
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
+    def __init__(self, stream: BinaryIO, source: str, *, behind: Mark | None = None) -> None:
         self.source = source
         self.line = 0  # the line last given, from 1
         self._stream = stream
+        if behind is not None:
+            self.line, self._head = behind.lines, b""
+            return
         self._head = self._read_some()
         if self._head.startswith(_OTHER_MARKS):
             raise PromptFileError(f"{source}:1: is UTF-16 or UTF-32 text, not UTF-8: save it as UTF-8")

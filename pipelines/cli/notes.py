@@ -52,16 +52,27 @@ class UnusedNotes:
         self._pipe = pipe
         self._wishes = wishes
         self._told: set[str] = set()
+        self.first: list[str] = []  # that were told of the first task whose request somebody wanted
+        self._is_first = True
 
     def of(self, tasks: Iterator[Task], console: Console) -> Iterator[Task]:
         """The same tasks; those are looked at of which somebody wanted the request, once they have passed: one
         that is done already costs nothing."""
         for task in tasks:
             yield task
-            for name, why in self._unused(task).items() if task.is_made else ():
-                if name not in self._told:
-                    self._told.add(name)
-                    console.print(f"diptych: {self._place(name, task)} is not used: {why}", soft_wrap=True)
+            if task.is_made:
+                for line in self._lines(task):
+                    console.print(line, soft_wrap=True)
+
+    def _lines(self, task: Task) -> list[str]:
+        """What is to be told of a task."""
+        found = {name: why for name, why in self._unused(task).items() if name not in self._told}
+        self._told |= found.keys()
+        lines = [f"diptych: {self._place(name, task)} is not used: {why}" for name, why in found.items()]
+        if self._is_first:
+            self.first += lines
+        self._is_first = self._is_first and task.request is None
+        return lines
 
     def _unused(self, task: Task) -> dict[str, str]:
         request, own = task.request, task.row.settings

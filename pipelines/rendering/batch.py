@@ -25,58 +25,25 @@ from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
 from .output import record as records
 from .output.folder import FolderLostError, OutputFolder
-from .output.index import FileFacts, IndexLine
+from .output.index import FileFacts, IndexLine, Settled
 from .output.journal import Journal
-from .output.places import Places, places_for
+from .output.places import ByNumber, Places, places_for
 from .output.positions import Placed
 from .output.record import Record
 from .output.tally import MOST_PLACED, Tally
-from .pages import Pages
+from .pages import Pages, shown_title
 from .provenance.identity import identity
 from .provenance.provenance import picture_bytes
 from .renderer import Renderer
 from .row_files import RowFiles
 from .rows.tasks import Task
 from .schema import SchemaError
+from .settled import Shortcut, Statement, are_settled, as_settled, count
+from .source import Again as Again
+from .source import Source as Source
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Again:
-    """Which rows that an earlier run settled are rendered once more.
-
-    Args:
-        failed: those that failed.
-        all: all of them.
-        fresh: all of them, and what the source made before is forgotten, rows that are not among them, too.
-        verify: none for that; but of those that are done every file is read whole.
-    """
-
-    failed: bool = False
-    all: bool = False
-    fresh: bool = False
-    verify: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """What the tasks were read from.
-
-    Args:
-        name: as it was named; rows carry it, or a name that lies in it.
-        title: of the gallery.
-        total: its rows, if that is known.
-        whole: all of its rows are among the tasks.
-        by_content: its rows are known by what they ask for; else by their numbers in it (see `output.places`).
-    """
-
-    name: str
-    title: str
-    total: int | None = None
-    whole: bool = True
-    by_content: bool = False
 
 
 def render_tasks(
@@ -86,6 +53,8 @@ def render_tasks(
     *,
     source: Source,
     again: Again | None = None,
+    statement: Statement | None = None,
+    shortcut: Shortcut | None = None,
     watch: Watcher | None = None,
     on_row: Callable[[Record | None], None] = lambda record: None,
     beside: Callable[[Outcome], Mapping[str, bytes]] = lambda outcome: {},
@@ -96,6 +65,8 @@ def render_tasks(
     stopped half-way.
 
     Args:
+        statement: what decides all rows of the source, where that can be told.
+        shortcut: rows of it that need not be looked at one by one, if they are as the index says.
         on_row: is told of each row's record as soon as it is on disk, and `None` for a row that was skipped.
         beside: further files of an outcome, by their names in `out`; they are written before its picture.
 
@@ -106,10 +77,10 @@ def render_tasks(
         FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
-    batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), on_row, beside)
+    batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), statement, on_row, beside)
     results = pipe.run(batch.requests(), watch=watch, in_order=False)
     with OutputFolder(out) as folder:
-        batch.open(folder)
+        batch.open(folder, shortcut)
         try:
             for result in results:
                 batch.keep(result)
@@ -150,6 +121,7 @@ class _Batch:
         tasks: Iterator[Task],
         source: Source,
         again: Again,
+        statement: Statement | None,
         on_row: Callable[[Record | None], None],
         beside: Callable[[Outcome], Mapping[str, bytes]],
     ) -> None:
@@ -160,6 +132,7 @@ class _Batch:
         self._context = _context_of(pipe, self._environment)
         self._source = source
         self._again = again
+        self._statement = statement
         self._on_row = on_row
         self._beside = beside
         self._started = time.perf_counter()
@@ -167,9 +140,11 @@ class _Batch:
         self._unwritten: list[tuple[Record, _Written]] = []  # what the journal could not take yet
         self._trouble = ""  # why the latest file could not be written
         self._misses = 0  # files, one after the other, that could not be written
+        self._before = 0  # rows of the source that were not looked at one by one
         self._last: int | None = None  # the number of the source's last row, once that is known
+        self._offsets: set[int | None] = set()  # rows less their numbers; `None` for what the next run must ask
 
-    def open(self, folder: OutputFolder) -> None:
+    def open(self, folder: OutputFolder, shortcut: Shortcut | None = None) -> None:
         self.folder = folder
         try:
             self.journal = Journal(folder)
@@ -178,18 +153,27 @@ class _Batch:
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
-        others = sum(not self._is_own(placed) for placed in self.journal.placed())
-        title, total = self._source.title, self._source.total
-        if others:  # what the page shows is not this source's alone
-            title = folder.path.resolve().name or title
-            total = None if self._source.by_content else total and total + others
+        others = sum(rows for (name, _), rows in self.journal.groups().items() if not self.places.has(name))
+        title, total = shown_title(folder, self._source, others)
         self.pages = Pages(folder, self.journal, title=title, total=total)
         if self._again.fresh:
             self._drop(self._is_own, with_first=True)
+        elif shortcut is not None and self._again == Again():
+            self._take(shortcut)
+
+    def _take(self, shortcut: Shortcut) -> None:
+        """Go on behind the rows that are settled, if they still are."""
+        settled = shortcut.settled
+        there = are_settled(settled, self.folder, self.journal, self._source)
+        if there and isinstance(self.places, ByNumber):
+            count(settled, self.tally)
+            self.places.begin_behind(settled.rows, settled.offset)
+            self._offsets.add(settled.offset)
+            self._before, self._tasks = settled.rows, shortcut.rest
 
     def requests(self) -> Iterator[Request]:
         """What is to be rendered; rows that need no rendering are dealt with on the way."""
-        number = 0
+        number = self._before
         try:
             for task in self._tasks:
                 number = task.number
@@ -237,7 +221,7 @@ class _Batch:
             if self._last is not None and self._source.whole:
                 last = self._last
                 self.tally.dropped = self._drop(lambda placed: self.places.is_behind(placed, last))
-            self.pages.close()
+            self.pages.close(self._settled())
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
         finally:
@@ -252,6 +236,7 @@ class _Batch:
         row = self.places.row_of(task.number, name)
         if task.number <= MOST_PLACED:
             self.tally.placed[task.number] = row
+        self._offsets.add(row - task.number if asked is not None or task.row.fault is not None else None)
         entry = self.journal.entry(row)
         as_asked_before = entry is not None and asked is not None and entry.asked == asked
         if entry is not None and as_asked_before and self._is_settled(entry, asked):
@@ -265,6 +250,15 @@ class _Batch:
             self.journal.keep_copy()
         self._under_way[row] = (task, name)
         return task.request if task.request.row == row else dataclasses.replace(task.request, row=row)
+
+    def _settled(self) -> Settled | None:
+        """The source, if all of it is settled, and nothing but its bytes and `asked` decides that."""
+        statement, (offset, *others) = self._statement, self._offsets or (None,)
+        if statement is None or not self._last or offset is None or others or not self._source.whole:
+            return None
+        if self._under_way or self.broken_off is not None or not statement.holds_still():
+            return None
+        return as_settled(self.tally, statement, self._last, offset)
 
     def _identity(self, task: Task) -> str | None:
         """The id of a row; `None` for what is no request."""

@@ -25,6 +25,15 @@ from .provenance.provenance import picture_id
 from .schema import SchemaError
 
 
+def look_untouched(folder: OutputFolder, files: tuple[FileFacts, ...], *, small: bool) -> bool:
+    """The first look: whether size and time of change of a row's files are as they were.
+
+    Args:
+        small: small pictures are looked at, too.
+    """
+    return all(folder.looks_as_it_was(facts) for facts in files if small or "/" not in facts.name)
+
+
 class RowFiles:
     """Looks after the files of finished rows.
 
@@ -53,16 +62,9 @@ class RowFiles:
             self._journal.note(row, found, asked or known.asked)
         return True
 
-    def look_untouched(self, files: tuple[FileFacts, ...]) -> bool:
-        """Whether size and time of change of all files are as they were, which is the first look."""
-        for facts in files:
-            if not (self._small_untouched and "/" in facts.name) and not self._folder.looks_as_it_was(facts):
-                return False
-        return True
-
     def _known(self, row: int, files: tuple[FileFacts, ...]) -> tuple[FileFacts, ...] | None:
         """The files as they are now; `None` if one is not as it was made."""
-        if not self._verify and self.look_untouched(files):
+        if not self._verify and look_untouched(self._folder, files, small=not self._small_untouched):
             return files
         now: list[FileFacts] = []
         for facts in files:

@@ -13,6 +13,7 @@ This file knows bytes. What a row is, `record` and `journal` know.
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -23,6 +24,7 @@ from ...files import created, opened, replacing
 
 INDEX = ".diptych.index"
 _HEAD = b'["diptych index",1]\n'
+_CHECKSUM = re.compile(rb"[0-9a-f]{16}")
 _MOST_LINE = 1 << 20  # bytes
 
 
@@ -80,6 +82,8 @@ class Settled(msgspec.Struct, frozen=True):
         rows: that were read from them.
         offset: row i of the source is row `offset + i` of the folder.
         done, failed, accepted, partial, older: so many of them are; see `Tally`.
+        judged: pictures were.
+        notes: see `rendering.settled.Statement`.
     """
 
     asked: str
@@ -93,6 +97,8 @@ class Settled(msgspec.Struct, frozen=True):
     accepted: int
     partial: int
     older: int
+    judged: bool
+    notes: list[str]
 
 
 class Ended(msgspec.Struct):
@@ -180,6 +186,12 @@ class Index:
                 if line.startswith(b'["') and line.endswith(b"]\n"):
                     yield line[:-1], at
                 at += len(line)
+
+    def places(self) -> dict[int, tuple[int, int]]:
+        """Places and sizes of the rows' lines, by the checksums of their lines in the results; the latest of
+        each."""
+        lines = ((raw[2:18], at, len(raw)) for raw, at in self.lines())
+        return {int(sum, 16): (at, size) for sum, at, size in lines if _CHECKSUM.fullmatch(sum)}
 
     def line(self, at: int, size: int) -> bytes:
         """The line that stands there; whatever is there, if somebody has written over it."""

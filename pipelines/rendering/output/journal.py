@@ -1,9 +1,9 @@
 """`results.jsonl`: a line for each row, on disk as soon as the row's picture is, and in order at the end.
 
 This file knows lines and the disk. Lines are appended while a run lasts; a later line of the same row replaces
-an earlier. In memory is only where each row's line stands (see `positions`), so that a batch may be of any length. A
-last line that was cut off by a crash, and any other that is none of ours, counts as not there. A file that is as the
-last run left it is not read at all: the index says where its lines stand.
+an earlier. In memory is only where each row's line stands (see `positions`), so that a batch may be of any
+length. A last line that was cut off by a crash, and any other that is none of ours, counts as not there. A file
+that is as the last run left it is not read at all: the index says where its lines stand.
 
 From its first record on, a run has a copy of its own, which has no name and goes with the run. What others do
 to the file meanwhile is undone: where it is not as it was left, it is written again.
@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
@@ -63,7 +64,8 @@ class Journal:
         self.as_it_was = False
         if self._path.exists():
             self._reader = opened(self._path, follow=False)
-            self._recall_all() or self._read()
+            if not self._recall_all():
+                self._read()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,6 +96,10 @@ class Journal:
     def placed(self) -> Iterator[Placed]:
         """What is kept of each row, by row."""
         return self._rows.in_order()
+
+    def groups(self) -> Counter[tuple[str | None, int]]:
+        """See `Positions.groups`."""
+        return self._rows.groups()
 
     def record(self, row: int) -> Record:
         """The latest record of a row, which has an entry.
@@ -280,8 +286,8 @@ class Journal:
         return self._reader.read(placed.length) or b""
 
     def _recall_all(self) -> bool:
-        """Note every line by what the index knows, without a look at the file; false where it is not as the last run
-        left it, or the index is not."""
+        """Note every line by what the index knows, without a look at the file; false where it is not as the
+        last run left it, or the index is not."""
         ended = self.ended
         if ended is None or ended.results is None or ended.results != file_mark(self._path):
             return False
@@ -300,7 +306,7 @@ class Journal:
     def _read(self) -> None:
         """Note every line that is there."""
         bad = unknown = 0
-        known = {int(raw[2:18], 16): (at, len(raw)) for raw, at in self._index.lines() if _is_hex(raw[2:18])}
+        known = self._index.places()
         self._reader.seek(0)
         for number, (line, length) in enumerate(bounded_lines(self._reader), start=1):
             if not line.endswith(b"\n"):
@@ -376,10 +382,6 @@ class Journal:
         seen = (line.done, line.id is not None, line.source, line.number)
         self._rows.put(Placed(line.row, self._end, line.length, at, size, *seen))
         self._end += line.length
-
-
-def _is_hex(text: bytes) -> bool:
-    return len(text) == 16 and not text.strip(b"0123456789abcdef")
 
 
 class _Beginning:

@@ -10,7 +10,6 @@ for: a row that is there already is that row, and any other comes at the end. St
 begins as one did that was rendered before, and else comes at the end, too.
 """
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from .journal import Journal
@@ -19,12 +18,21 @@ from .positions import Placed
 STANDARD_INPUT = "-"
 
 
+def is_of(name: str | None, source: str) -> bool:
+    """Whether a row that says this name is of the source, or of a file in it."""
+    return name is not None and (name == source or name.startswith(f"{source}/"))
+
+
 class Places(Protocol):
     """Finds the rows of the folder for the rows of a source."""
 
     @property
     def by_content(self) -> bool:
         """Whether the next row's id must be known to find it."""
+        ...
+
+    def has(self, name: str | None) -> bool:
+        """Whether a row that says this name is of the source."""
         ...
 
     def row_of(self, number: int, id: str | None) -> int:
@@ -56,6 +64,9 @@ class ByContent:
         self._last = journal.last
         self._given: set[int] = set()
 
+    def has(self, name: str | None) -> bool:
+        return False
+
     def row_of(self, number: int, id: str | None) -> int:
         row = None if id is None else self._rows.get(id)
         if row is None or row in self._given:
@@ -78,12 +89,16 @@ class ByNumber:
         self._before = range(0)  # rows that were given out all at once
         self._given: set[int] = set()
         self._highest = journal.last
-        others = any(each.source is not None for each in journal.placed())
-        self._offsets = sorted({each.row - number for each, number in self._own()}) or ([] if others else [0])
-        first = self._offsets[0] if self._offsets else 0
-        self._moved = {number: each.row for each, number in self._own() if each.row - number != first}
-        self.by_content = source == STANDARD_INPUT and any(True for _ in self._own())
+        groups = journal.groups()
+        own = {offset for name, offset in groups if is_of(name, source)}
+        others = any(name is not None for name, _ in groups)
+        self._offsets = sorted(own) or ([] if others else [0])
+        self._moved = self._found_elsewhere() if len(own) > 1 else {}
+        self.by_content = source == STANDARD_INPUT and bool(own)
         self._alone = True  # all rows under this name are of this source
+
+    def has(self, name: str | None) -> bool:
+        return is_of(name, self._source)
 
     def row_of(self, number: int, id: str | None) -> int:
         if self.by_content:
@@ -102,19 +117,17 @@ class ByNumber:
         return row
 
     def is_behind(self, placed: Placed, last: int) -> bool:
-        return self._alone and self._is_own(placed.source) and (placed.number or placed.row) > last
+        return self._alone and is_of(placed.source, self._source) and (placed.number or placed.row) > last
 
     def begin_behind(self, rows: int, offset: int) -> None:
         """The first rows of the source are given out, with this difference between a row and its number."""
         self._before = range(offset + 1, offset + rows + 1)
 
-    def _own(self) -> Iterator[tuple[Placed, int]]:
-        """Rows of this source, with their numbers in it."""
-        own = (each for each in self._journal.placed() if self._is_own(each.source))
-        return ((each, each.number or each.row) for each in own)
-
-    def _is_own(self, name: str | None) -> bool:
-        return name is not None and (name == self._source or name.startswith(f"{self._source}/"))
+    def _found_elsewhere(self) -> dict[int, int]:
+        """The rows, by number, of which the difference between the two is not the first."""
+        own = (each for each in self._journal.placed() if is_of(each.source, self._source))
+        numbers = ((each.row, each.number or each.row) for each in own)
+        return {number: row for row, number in numbers if row - number != self._offsets[0]}
 
     def _is_free(self, row: int, number: int) -> bool:
         """Whether nobody else's row is there."""
@@ -123,7 +136,7 @@ class ByNumber:
         placed = self._journal.place(row)
         if placed is None or placed.source is None:  # the first lines did not say whose they are
             return True
-        return self._is_own(placed.source) and (placed.number or row) == number
+        return is_of(placed.source, self._source) and (placed.number or row) == number
 
     def _is_given(self, row: int) -> bool:
         return row in self._before or row in self._given
@@ -134,7 +147,7 @@ class ByNumber:
 
         def begins_so(offset: int) -> bool:
             entry = self._journal.entry(offset + number)
-            return entry is not None and self._is_own(entry.source) and entry.id == id
+            return entry is not None and is_of(entry.source, self._source) and entry.id == id
 
         chosen = [offset for offset in self._offsets if begins_so(offset)][:1]
         self._alone = chosen == self._offsets
