@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .errors import InputError
+from .errors import CheckpointError, InputError
 from .stage import AnyStage, ModelKey
 from .values import Draft, Picture, Plan, Request, Verdict
 
@@ -77,6 +77,19 @@ class Chain:
             *((PREVIEW, stage) for stage in looks),
             *((stage.name, stage) for stage in self.between(Draft, Verdict)),
         )
+
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the chain makes no pictures of so many pixels, found out from configs alone; empty where nothing
+        is known against it. What the painter says comes before what the drafter does.
+        """
+        known = (getattr(stage, "size_fault", None) for stage in reversed(self.stages))
+        for fault_of in filter(None, known):
+            try:
+                if fault := fault_of(height, width):
+                    return fault
+            except (CheckpointError, LookupError, TypeError, ValueError):
+                continue  # whoever loads it says what is wrong with the checkpoint
+        return ""
 
     def _check_ends(self) -> None:
         if not self.stages:

@@ -224,7 +224,7 @@ def _reason(
     if not good_enough(policy, candidate.verdict):
         return f"{place}: score {score}, below the {policy.accept:.2f} asked for"
     if not accepts(policy, candidate):
-        return f"{place}: score {score}, but not drawn: {said(candidate.plan.left_out)}"
+        return f"{place}: score {score} of the rest, but not drawn: {said(candidate.plan.left_out)}"
     return f"{place}: score {score}"
 
 

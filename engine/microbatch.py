@@ -25,7 +25,7 @@ from .guards.threads import Threads
 from .guards.trouble import Trouble, diagnosed
 from .guards.watchdog import Watchdog
 from .memory import DeviceMemory
-from .stage import AnyStage, RunContext
+from .stage import AnyStage, Models, RunContext
 from .watch import Onlooker, Quiet, Watcher
 
 _log = logging.getLogger(__name__)
@@ -52,9 +52,11 @@ class Batching:
 
     Args:
         micro_batch: rows run at once, at most; fewer where the memory budget says so.
-        batch_invariant: pad every micro-batch to its full size by repeating its last row, so that the same
-            shapes run whatever the neighbours. (The size still follows from the budget, and from what is left
-            of the device's memory once it ran out.)
+        batch_invariant: let the same shapes run whatever the neighbours. On a CPU, where rows together are
+            hardly quicker, as few at once as the stage says (`rows_on_cpu`, or one); elsewhere, and of stages
+            that go token by token, every micro-batch is padded to its full size by repeating its last row. (The
+            size still follows from the budget, and from what is left of the device's memory once it ran out.)
+            Nothing of this where the stage says that its rows never depend on each other (`rows_apart`).
         alike: only values for which this is equal share a micro-batch.
         clock: seconds.
         threads: gives the work its threads of a CPU; `None` leaves them alone.
@@ -218,9 +220,16 @@ class _StageRun:
         padding = size - len(rows) if self.batching.batch_invariant else 0
         return [self.values[i] for i in (*rows, *[rows[-1]] * padding)]
 
+    @property
+    def _unit(self) -> int:
+        """Rows of a micro-batch whose shapes must not depend on how many wait."""
+        if self.memory.device != "cpu" or getattr(self.stage, "token_by_token", False):
+            return self.limit
+        return min(self.limit, getattr(self.stage, "rows_on_cpu", 1))
+
     def _fitting_size(self, rows: Sequence[int]) -> int:
         """How many rows to run at once; 0 where not even the first fits the budget."""
-        most = self.limit if self.batching.batch_invariant else min(self.limit, len(rows))
+        most = self._unit if self.batching.batch_invariant else min(self.limit, len(rows))
         return fitting_size(
             self.stage, lambda n: self._filled(rows[:n], n), most, memory=self.memory, label=self.label
         )
@@ -232,6 +241,8 @@ class _StageRun:
         self.size = size
         if size == self.batching.micro_batch:
             why = "as many as are wanted at once"
+        elif self.batching.batch_invariant and size == self._unit:
+            why = "as many at once, always, as bits may depend on"
         elif size == len(rows):
             why = "all that wait"
         elif self.memory.peaks.most(self.label) < sys.maxsize:
@@ -252,6 +263,8 @@ class _StageRun:
         context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
         try:
             with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
+                if self.batching.batch_invariant and self._rows_apart(models):
+                    batch = self.batch = batch[: len(rows)]
                 started = self.batching.clock()
                 with self._guarded(size):
                     outputs = self.stage.run(batch, models, context)
@@ -286,6 +299,11 @@ class _StageRun:
                 weights = self.memory.weight_bytes(self.stage.uses) // 4 if by_tokens else 0
                 guards.enter_context(threads.given_to(weights * size if by_tokens else None))
             yield
+
+    def _rows_apart(self, models: Models) -> bool:
+        """Whether the stage says that a row of it has the same bits whatever its neighbours."""
+        says = getattr(self.stage, "rows_apart", None)
+        return says is not None and bool(says(models))
 
     def _check_outputs(self, outputs: object, expected: int) -> None:
         name, gives = self.stage.name, self.stage.gives

@@ -71,7 +71,7 @@ class Aim:
     @property
     def mask(self) -> "torch.Tensor":
         """bool (height, width): the pixels that may change."""
-        given, pixels = self.flaw.start, self.flaw.picture.pixels
+        given, pixels = self.flaw.start, self.flaw.picture.judged
         mask = enlarged(self.cells, int(pixels.shape[0]), int(pixels.shape[1]))
         return mask if given is None or given.mask is None else mask & given.mask
 
@@ -79,7 +79,7 @@ class Aim:
         """`plan`, to be carried out where this aims at, upon the picture that has the flaw."""
         draft = self.flaw.candidate.draft if self.keeps_tokens else None
         start = Start(
-            picture=self.flaw.picture.pixels,
+            picture=self.flaw.picture.judged,
             mask=self.mask,
             strength=self.strength,
             tokens=draft and draft.tokens,

@@ -172,7 +172,11 @@ def no_numbers(what: str, by: "Sequence[ModelKey[Any]]") -> str:
 class Stage(Protocol[In, Out]):
     """One step of the chain. `run` returns one value for each it was given, in the same order.
 
-    A stage may have `reads`, too: the names of the settings of requests that it looks at (`settings_read_by`).
+    A stage may have more, which is looked for:
+        reads               the names of the settings of requests that it looks at (`settings_read_by`)
+        token_by_token      true where it is a long run of small steps (`guards.threads`)
+        rows_on_cpu         of a micro-batch on a CPU whose rows must not depend on each other; 1, if not said
+        rows_apart(models)  whether its rows never depend on each other, with these models
     """
 
     @property

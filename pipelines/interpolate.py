@@ -55,7 +55,7 @@ class Interpolate(Workflow):
             self.pipe.request(text, seed=each, row=row, **said.wishes)
             for row, (text, each) in enumerate(stops, start=1)
         ]
-        drafts = [_draft(end) for end in self.outcomes(requests, watch)]
+        drafts = [_draft(end) for end in self.outcomes(requests, watch, wishes=said.wishes)]
         return Animation(self._frames(drafts, frames, watch), output_type=said.output_type)
 
     def _frames(self, stops: Sequence[Draft], count: int, watch: Watcher | None) -> tuple[Outcome, ...]:

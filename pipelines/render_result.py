@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from ..engine.errors import Cancelled, DiptychError
 from ..engine.values import Failure, Outcome, Request
-from ..engine.values.fact import said
+from ..engine.values.fact import said, scored
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -173,7 +173,7 @@ def _told(row: Outcome | Failure) -> str:
     if isinstance(row, Failure):
         return f"failed  seed {row.request.seed}  {prompt!r}: {row.stage}: {_cut(row.reason)}"
     verdict = row.best.verdict
-    score = "not scored" if verdict is None else f"score {verdict.score:.2f}"
+    score = "not scored" if verdict is None else f"score {scored(verdict.score, row.left_out)}"
     taken = "accepted" if row.accepted else "not accepted"
     missing = f" (not drawn: {_cut(said(row.left_out))})" if row.left_out else ""
     why = f", {_cut(row.best.reason)}" if row.best.reason else ""

@@ -98,7 +98,7 @@ class Storyboard(Workflow):
             _with_cast(request, plan, [cast[name] for name in cast if _named(name).search(scene)])
             for request, plan, scene in zip(requests, self.plans(requests, watch), scenes, strict=True)
         ]
-        result = self.result(ready, watch)
+        result = self.result(ready, watch, wishes=said.wishes)
         return Story(
             result.outcomes,
             result.failures,

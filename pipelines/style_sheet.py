@@ -83,7 +83,7 @@ class StyleSheet(Workflow):
             self.pipe.request(f"{subject}, {style}", seed=seed, row=row, **said.wishes)
             for row, style in enumerate(chosen, start=1)
         ]
-        result = self.result(requests, watch)
+        result = self.result(requests, watch, wishes=said.wishes)
         return Sheet(
             result.outcomes, result.failures, output_type=said.output_type, title=subject, styles=chosen
         )

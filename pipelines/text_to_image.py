@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ..engine.dummy_values import dummy_values
+from ..engine.errors import InputError
 from ..engine.memory import DeviceMemory, EventLog
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
@@ -31,6 +32,7 @@ from .recipes.environment import Environment, environment_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
+from .unused_settings import UnusedWarnings
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +55,8 @@ class TextToImage:
     def __init__(self, runner: Runner, recipe: Recipe) -> None:
         self.runner = runner
         self.recipe = recipe
+        self._sizes: dict[tuple[int, int], str] = {}  # that were asked about, with what is against them
+        self._unused = UnusedWarnings()
 
     @classmethod
     @spelled_out
@@ -155,6 +159,8 @@ class TextToImage:
         settings: dict[str, Any] = {}
         for name, value in settings_of(wishes).items():
             (settings if name in declared(Settings) else frame)[name] = value
+        if fault := self._size_fault(frame["height"], frame["width"]):
+            raise InputError(fault)
         resolved = Settings(**settings).over(self.recipe.defaults)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
@@ -209,6 +215,7 @@ class TextToImage:
         with self.runner.memory.turn:
             self.runner.memory.release_all()
             self.runner, self.recipe = moved.runner, recipe
+            self._sizes.clear()
         return self
 
     @property
@@ -256,9 +263,18 @@ class TextToImage:
             """Reached for names that are not there alone: says what to do in place of what diffusers has."""
             refuse_attribute(self, name)
 
+    def _size_fault(self, height: object, width: object) -> str:
+        """Why the recipe makes no pictures of this size; found out once for each, as sizes repeat."""
+        if type(height) is not int or type(width) is not int:
+            return ""  # the request says what is wrong with it
+        if (height, width) not in self._sizes:
+            self._sizes[height, width] = self.runner.chain.size_fault(height, width)
+        return self._sizes[height, width]
+
     def _requested(self, prompts: str | Iterable[str], call: Call) -> Iterable[Request]:
         wanted = call.pictures(prompts)
-        requests = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        made = (self.request(each.prompt, seed=each.seed, row=each.row, **each.wishes) for each in wanted)
+        requests = self._unused.of(self, made, call.wishes)
         return list(requests) if isinstance(prompts, Sequence) else requests  # a list is looked at as a whole
 
 

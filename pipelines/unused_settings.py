@@ -1,17 +1,54 @@
-"""Settings that were asked for and change nothing, each with the reason: whoever set one should hear of it."""
+"""Settings that were asked for and change nothing, each with the reason: who set one should hear of it, once.
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+The command line says so beside the rows, see `cli/notes.py`; calls from Python do by a warning of the log.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from ..engine.chain import Chain
 from ..engine.loop import Policy
+from ..engine.runner import Runner
 from ..engine.stage import settings_read_by
 from ..engine.values import Draft, Request
 from ..engine.values.setting import declared
 from ..engine.values.settings import Settings
-from .text_to_image import TextToImage
+from .recipes.reader import Recipe
+
+_log = logging.getLogger(__name__)
 
 _OF_THE_LOOP = ("candidates", "keep", "rounds", "accept", "seconds", "repairs", "ignore_left_out", "pick")
+
+
+class Piped(Protocol):
+    """What is looked at of a pipeline."""
+
+    @property
+    def runner(self) -> Runner: ...
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+
+class UnusedWarnings:
+    """Warns of settings that change nothing, of each once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def of(self, pipe: Piped, requests: Iterable[Request], names: Iterable[str]) -> Iterator[Request]:
+        """The same requests; each is looked at as it passes.
+
+        Args:
+            names: of the settings that the call asked for.
+        """
+        for request in requests:
+            new = [name for name in names if name not in self._told]
+            for name, why in unused(pipe, request, new).items() if new else ():
+                self._told.add(name)
+                _log.warning("diptych: %s is not used: %s", name, why)
+            yield request
 
 
 def unread_by(chain: Chain) -> Mapping[str, str]:
@@ -31,7 +68,7 @@ def unread_by(chain: Chain) -> Mapping[str, str]:
     return {name: whys.get(name, "none of its stages looks at it") for name in unread}
 
 
-def unused(pipe: TextToImage, request: Request, names: Iterable[str]) -> dict[str, str]:
+def unused(pipe: Piped, request: Request, names: Iterable[str]) -> dict[str, str]:
     """Which of the settings that somebody asked for change nothing in this request, and why.
 
     Args:
@@ -43,7 +80,7 @@ def unused(pipe: TextToImage, request: Request, names: Iterable[str]) -> dict[st
     return {name: found[name] for name in names if name in found}
 
 
-def _without_effect(pipe: TextToImage, request: Request) -> dict[str, str]:
+def _without_effect(pipe: Piped, request: Request) -> dict[str, str]:
     """Settings that other settings make meaningless."""
     settings, policy, found = request.settings, Policy.of(request.settings), dict[str, str]()
     if request.negative_prompt and _unguided(pipe.runner.chain, settings.guidance_scale):

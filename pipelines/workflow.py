@@ -20,6 +20,7 @@ from .calls.unknown import refuse_attribute
 from .recipes.reader import Recipe
 from .render_result import RenderResult, gathered
 from .text_to_image import TextToImage
+from .unused_settings import UnusedWarnings
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,7 @@ class Workflow:
 
     def __init__(self, pipe: TextToImage) -> None:
         self.pipe = pipe
+        self._unused = UnusedWarnings()
 
     @classmethod
     @spelled_out
@@ -128,19 +130,27 @@ class Workflow:
             values = [each.value for each in self.done(stage, values, watch)]
         return [value for value in values if isinstance(value, Plan)]
 
-    def result(self, requests: Iterable[Request], watch: Watcher | None = None) -> RenderResult:
-        """Carry out requests, of which some may fail. Raises `DiptychError` where all do."""
-        asked = list(requests)
+    def result(
+        self, requests: Iterable[Request], watch: Watcher | None = None, *, wishes: Iterable[str] = ()
+    ) -> RenderResult:
+        """Carry out requests, of which some may fail. Raises `DiptychError` where all do.
+
+        Args:
+            wishes: names of the settings that were asked for: warns of those that change nothing.
+        """
+        asked = list(self._unused.of(self.pipe, requests, wishes))
         return gathered(self.pipe.run(asked, watch=watch), asked=asked)
 
     def carried_out(self, requests: Iterable[Request], call: Call) -> RenderResult:
         """As `result`, for a call: with its watcher, and pictures of the type that it asks for."""
-        result = self.result(requests, call.watcher(self))
+        result = self.result(requests, call.watcher(self), wishes=call.wishes)
         return dataclasses.replace(result, output_type=call.output_type)
 
-    def outcomes(self, requests: Iterable[Request], watch: Watcher | None = None) -> list[Outcome]:
-        """Carry out requests of which none may fail. Raises `DiptychError` with the first reason."""
-        result = self.result(requests, watch)
+    def outcomes(
+        self, requests: Iterable[Request], watch: Watcher | None = None, *, wishes: Iterable[str] = ()
+    ) -> list[Outcome]:
+        """As `result`, where none may fail. Raises `DiptychError` with the first reason."""
+        result = self.result(requests, watch, wishes=wishes)
         for failure in result.failures:
             raise DiptychError(f"{failure.stage}: {failure.reason}")
         return list(result.outcomes)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .row import PromptFileError, Row
+from .row import PromptFileError, Row, place_of
 from .settings import FieldError, Fields, check_text, copy_seed, prompt_of, sort_fields
 
 
@@ -25,7 +25,7 @@ class Place:
 
     def error(self, message: str) -> PromptFileError:
         """What is wrong here, where nothing of the file can be read any more."""
-        return PromptFileError(f"{self.source}:{self.line}: {' '.join(message.split())}")
+        return PromptFileError(f"{place_of(self.source, self.line)}: {' '.join(message.split())}")
 
 
 def prompt_row(text: str, place: Place) -> Row:

@@ -1,5 +1,5 @@
-"""Files of unknown origin are opened here: plain ones only, so that nothing waits for a pipe or reads a device;
-and whether they lie in the folder that they are looked for in.
+"""Files of unknown origin are opened here: plain ones only, so that nothing waits for a pipe or reads a device.
+Whether they lie in the folder that they are looked for in, `engine/guards/links.py` knows.
 
 Imports nothing of the package, so that every room can import it.
 """
@@ -41,32 +41,6 @@ def read_plain(path: Path, most_bytes: int) -> bytes:
     if len(data) > most_bytes:
         raise OSError(errno.EFBIG, f"is larger than {_size(most_bytes)}", str(path))
     return data
-
-
-def lies_in(path: Path, folder: Path) -> bool:
-    """Whether a file lies in a folder or below, once links are followed.
-
-    In a snapshot of the Hugging Face cache all files are links to its `blobs`: those lie in the snapshot, if
-    they are named in it.
-    """
-    try:
-        real = path.resolve()
-        if real.is_relative_to(folder.resolve()):
-            return True
-        blobs = _blobs_of(folder)
-        named_in = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
-        return blobs is not None and real.parent == blobs and named_in
-    except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL in its name
-        return False
-
-
-def _blobs_of(folder: Path) -> Path | None:
-    here = Path(os.path.abspath(folder))
-    for each in (here, *here.parents):
-        if each.parent.name == "snapshots":
-            blobs = each.parent.parent / "blobs"
-            return blobs.resolve() if blobs.is_dir() else None
-    return None
 
 
 def _kind(mode: int) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..engine.guards.links import lies_in
 from .formats.known import BY_LINES, FORMATS, format_of, reader_of
-from .plain_files import lies_in, open_plain
-from .row import PromptFileError, Row
+from .plain_files import open_plain
+from .row import PromptFileError, Row, place_of
 from .text import CHUNK_BYTES, Mark, Text
 
 MAX_FILES = 100_000  # of a folder
@@ -60,7 +61,7 @@ def _at_least_one(rows: Iterator[Row], label: str) -> Iterator[Row]:
         empty = False
         yield row
     if empty:
-        raise PromptFileError(f"{label}: holds no prompt: write one a line (# begins a comment)")
+        raise PromptFileError(f"{place_of(label)}: holds no prompt: write one a line (# begins a comment)")
 
 
 def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:

@@ -4,6 +4,26 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ..engine.messages import shown
+
+TEXT = "-p"
+"""The source of rows that were given as text on the command line."""
+
+STANDARD_INPUT = "-"
+_MOST_SHOWN = 40  # characters of a text that stands for its place
+
+
+def place_of(source: str, line: int | None = None, *, text: str = "") -> str:
+    """A place in a source, as messages say it.
+
+    Args:
+        text: the row itself, which is its own place where it was given on the command line.
+    """
+    if source == TEXT:
+        return f"{TEXT} {shown(text, most=_MOST_SHOWN)}" if text else TEXT
+    name = "standard input" if source == STANDARD_INPUT else source
+    return name if line is None else f"{name}:{line}"
+
 
 class PromptFileError(ValueError):
     """A prompt file that cannot be read on; one line that names the file, the line in it, and what to do."""
@@ -40,5 +60,5 @@ class Row:
 
     @property
     def place(self) -> str:
-        """Where the row stands, as messages say it: `prompts.txt:12`."""
-        return f"{self.source}:{self.line}"
+        """Where the row stands, as messages say it: `prompts.txt:12`; of text on the command line, itself."""
+        return place_of(self.source, self.line, text=self.template or self.prompt)

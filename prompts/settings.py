@@ -95,8 +95,8 @@ _PROMPTS = tuple(plain_name(name) for name in PROMPT_NAMES)
 _SIZES = frozenset(plain_name(name) for name in SIZE_NAMES)
 _COPIES = frozenset(plain_name(name) for name in COPIES_NAMES)
 _SETTING_NAMES = {  # plain: as we write it
-    **{plain: plain for plain in _OURS},
-    **{plain_name(name): name for name in (*COLUMNS, *SIZE_NAMES, *COPIES_NAMES)},
+    **{plain_name(each): each for row in COLUMNS.values() for each in row.names},
+    **{plain_name(name): name for name in (*SIZE_NAMES, *COPIES_NAMES)},
 }
 KNOWN_NAMES = frozenset({*_OURS, *_PROMPTS, *_SIZES, *_COPIES, TEMPLATE_NAME})  # as `plain_name` has them
 
@@ -135,10 +135,10 @@ def sort_fields(fields: Mapping[str, object]) -> Fields:
     copies = math.prod(said) if said else None
     if copies is not None and copies > MAX_COPIES:
         raise FieldError(f"asks for {copies} pictures: at most {MAX_COPIES} may be asked for")
-    sizes = [known.pop(name)[1] for name in list(known) if name in _SIZES]
+    sizes = [known.pop(name) for name in list(known) if name in _SIZES]
     if len(sizes) > 1:
         raise FieldError("the size is set twice: keep one of them")
-    size = size_of(sizes[0]) if sizes else {}
+    size = size_of(sizes[0][1], called=sizes[0][0]) if sizes else {}
     settings: dict[str, object] = {}
     faults: dict[str, str] = {}
     for name, (called, value) in known.items():
@@ -202,12 +202,16 @@ def size_of(value: object, *, called: str = "size") -> dict[str, Any]:
         RangeError: it is out of range.
     """
     if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
-        return {"width": setting("width", int(found[1])), "height": setting("height", int(found[2]))}
-    try:
-        side = _whole(called, value)
-    except FieldError:
-        raise FieldError(f"{_equals(called, value)}: write width x height, e.g. 512x768, or 512") from None
-    return {"width": setting("width", side), "height": setting("height", side)}
+        sides = int(found[1]), int(found[2])
+    else:
+        try:
+            sides = (_whole(called, value),) * 2
+        except FieldError:
+            raise FieldError(f"{_equals(called, value)}: write width x height, e.g. 512x768, or 512") from None
+    for name, side in zip(("width", "height"), sides, strict=True):
+        if not COLUMNS[name].low <= side <= COLUMNS[name].high:
+            raise RangeError(f"{_equals(called, value)}: its {name} {COLUMNS[name].must}")
+    return {"width": sides[0], "height": sides[1]}
 
 
 def check_text(name: str, value: object) -> str:

@@ -8,12 +8,17 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from .row import PromptFileError
+from .row import PromptFileError, place_of
 
 MAX_LINE_BYTES = 4 * 2**20
 CHUNK_BYTES = 65_536
 _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+_OTHER_FILES = {  # by what they begin with
+    "a picture": (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8"),
+    "a web page": (b"<!DOCTYPE html", b"<!doctype html", b"<html"),
+    "a PDF": (b"%PDF-",),
+    "an archive or an office document": (b"PK\x03\x04",),
+}
 
 
 class Mark(NamedTuple):
@@ -32,7 +37,7 @@ class Text:
         behind: the stream is at this mark of it.
 
     Raises:
-        PromptFileError: it is UTF-16, UTF-32 or a picture; it cannot be read.
+        PromptFileError: it is UTF-16, UTF-32, a picture or the like; it cannot be read.
     """
 
     def __init__(self, stream: BinaryIO, source: str, *, behind: Mark | None = None) -> None:
@@ -44,9 +49,12 @@ class Text:
             return
         self._head = self._read_some()
         if self._head.startswith(_OTHER_MARKS):
-            raise PromptFileError(f"{source}:1: is UTF-16 or UTF-32 text, not UTF-8: save it as UTF-8")
-        if self._head.startswith(_PICTURES):
-            raise PromptFileError(f"{source}:1: is a picture, not a prompt file")
+            raise PromptFileError(
+                f"{place_of(source, 1)}: is UTF-16 or UTF-32 text, not UTF-8: save it as UTF-8"
+            )
+        for what, beginnings in _OTHER_FILES.items():
+            if self._head.lstrip().startswith(beginnings):
+                raise PromptFileError(f"{place_of(source, 1)}: is {what}, not a prompt file")
         self._head = self._head.removeprefix(codecs.BOM_UTF8)
 
     @property
@@ -63,7 +71,7 @@ class Text:
         """
         if self._head.count(b"\r") > 1 and b"\n" not in self._head:
             raise PromptFileError(
-                f"{self.source}:1: has old Macintosh line ends (CR): save it with LF or CR LF"
+                f"{place_of(self.source, 1)}: has old Macintosh line ends (CR): save it with LF or CR LF"
             )
         for line in io.BytesIO(self._head):
             yield self._line(line if line.endswith(b"\n") else line + self._read_line())
@@ -95,7 +103,8 @@ class Text:
         self.line += 1
         if len(line) > MAX_LINE_BYTES:
             limit = f"{MAX_LINE_BYTES // 2**20} MiB"
-            raise PromptFileError(f"{self.source}:{self.line}: is longer than {limit}: is this a prompt file?")
+            place = place_of(self.source, self.line)
+            raise PromptFileError(f"{place}: is longer than {limit}: is this a prompt file?")
         try:
             return line.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -105,7 +114,7 @@ class Text:
         data, start = error.object, error.start
         column = start - (data.rfind(b"\n", 0, start) + 1) + 1
         byte = f"byte 0x{data[start]:02x} at column {column}"
-        return PromptFileError(f"{self.source}:{line}: is not UTF-8 ({byte}): save it as UTF-8 text")
+        return PromptFileError(f"{place_of(self.source, line)}: is not UTF-8 ({byte}): save it as UTF-8 text")
 
     def _read_some(self) -> bytes:
         """What is there, at most a chunk; waits only where nothing is there yet."""
@@ -122,4 +131,6 @@ class Text:
             raise self._stopped(error) from None
 
     def _stopped(self, error: OSError) -> PromptFileError:
-        return PromptFileError(f"{self.source}:{self.line + 1}: reading stopped ({error.strerror or error})")
+        return PromptFileError(
+            f"{place_of(self.source, self.line + 1)}: reading stopped ({error.strerror or error})"
+        )

@@ -82,6 +82,7 @@ def _as_it_stands(row: Row) -> Row:
         line=row.line,
         settings=row.settings,
         notes=row.notes,
+        copies=row.copies,
         template=row.prompt,
         fault=row.fault,
     )

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..engine.guards.links import lies_in
 from ..engine.messages import first_line, nearest, shown
 from .formats.yaml_file import yaml_values
-from .plain_files import lies_in, open_plain, read_plain
+from .plain_files import open_plain, read_plain
 from .row import PromptFileError
 from .template import Choice, Node, TemplateError, parse
 from .text import Text

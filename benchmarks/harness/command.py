@@ -27,6 +27,7 @@ BENCHMARKS = {
     "loop": "what judging and trying again lift alignment by, and at what cost",
     "gallery": "how quick the gallery of a long batch is in a browser",
     "creative": "whether what is named changes, and what is not stays as it is",
+    "sketch": "what comes of plain drawings, by the share of their tokens that is drawn anew",
     "refine": "what `step_cache` and `guidance_start`, `guidance_stop` save, and what they change",
     "upscale": "enlarged pictures against their originals, at tiles' borders, and against the truth",
     "storyboard": "how often a hero keeps kind and colour from panel to panel",

@@ -75,7 +75,7 @@ class Sampler:
         """The same by machine code."""
         rows, count = logits.shape
         logits, uniform = logits.contiguous(), uniform.contiguous()
-        scratch = torch.empty(2 * count, dtype=torch.float64)
+        scratch = torch.empty(4 * count, dtype=torch.float64)
         drawn = torch.empty(rows, dtype=torch.long)
         code.draw(
             logits.data_ptr(),

@@ -4,4 +4,5 @@ trouble.py    an exception: whose fault it is, and how it is said in one line
 finite.py     numbers that are none
 threads.py    processes that want the same cores, and forks
 watchdog.py   a stage that does not come back
+links.py      links that lead out of a folder
 """

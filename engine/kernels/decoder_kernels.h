@@ -156,14 +156,14 @@ static void turn(float *x, long size, const float *cos, const float *sin) {
   memcpy(x, t, size * sizeof *x);
 }
 
-// one query, size, over keys (size, room) and values (room, size), of which places start to stop count
-static void look(const float *q, const float *keys, const float *values, long room, long start, long stop, long size, float scale, float *scores, float *y) {
+// one query, size, over keys (room / 16, size, 16) and values (room, size), of which places start to stop count
+static void look(const float *q, const float *keys, const float *values, long start, long stop, long size, float scale, float *scores, float *y) {
   const long first = start / 16 * 16; // whole vectors; what lies before or behind is masked
   vf most = vf{} - INFINITY;
   for (long i = first; i < stop; i += 16) {
     vf s[16 / VW] = {};
     for (long c = 0; c < size; c++)
-      for (int j = 0; j < 16 / VW; j++) s[j] += q[c] * load(keys + c * room + i + j * VW);
+      for (int j = 0; j < 16 / VW; j++) s[j] += q[c] * load(keys + i * size + c * 16 + j * VW);
     for (int j = 0; j < 16 / VW; j++) {
       s[j] *= scale;
       store(scores + i + j * VW, s[j]);
@@ -187,6 +187,20 @@ static void look(const float *q, const float *keys, const float *values, long ro
   for (int j = 0; j < 16 / VW; j++) store(parts + j * VW, sums[j]);
   const float share = 1.f / sum16(parts);
   long c = 0;
+  for (; c + 2 * VW <= size; c += 2 * VW) { // two vectors of a value at once: each is read once, in order
+    vf a[4] = {}, b[4] = {};
+    const float *v = values + c;
+    long i = start;
+    for (; i & 3; i++) if (i < stop) { a[i & 3] += scores[i] * load(v + i * size); b[i & 3] += scores[i] * load(v + i * size + VW); } else break;
+    for (; i + 4 <= stop; i += 4)
+      for (int j = 0; j < 4; j++) {
+        a[j] += scores[i + j] * load(v + (i + j) * size);
+        b[j] += scores[i + j] * load(v + (i + j) * size + VW);
+      }
+    for (; i < stop; i++) { a[i & 3] += scores[i] * load(v + i * size); b[i & 3] += scores[i] * load(v + i * size + VW); }
+    store(y + c, ((a[0] + a[1]) + (a[2] + a[3])) * share);
+    store(y + c + VW, ((b[0] + b[1]) + (b[2] + b[3])) * share);
+  }
   for (; c + VW <= size; c += VW) {
     vf a[4] = {};
     long i = start;
@@ -230,7 +244,7 @@ static void layers(const Model &model, const Cache &cache, long m, const int *ro
         float *key = k + (i * key_heads + h) * size;
         turn(key, size, cos + at[i] * size, sin + at[i] * size);
         const long head = (row[i] * key_heads + h) * cache.room * size;
-        for (long c = 0; c < size; c++) keys[head + c * cache.room + at[i]] = key[c];
+        for (long c = 0; c < size; c++) keys[head + (at[i] / 16 * size + c) * 16 + at[i] % 16] = key[c];
         memcpy(values + head + at[i] * size, v + (i * key_heads + h) * size, size * sizeof *key);
       }
     }
@@ -238,7 +252,7 @@ static void layers(const Model &model, const Cache &cache, long m, const int *ro
       const long stop = at[i] + 1, start = layer.window && stop > layer.window ? stop - layer.window : 0;
       for (long h = 0; h < heads; h++) {
         const long head = (row[i] * key_heads + h / shared) * cache.room * size;
-        look(q + (i * heads + h) * size, keys + head, values + head, cache.room, start, stop, size, layer.scale, scores, seen + (i * heads + h) * size);
+        look(q + (i * heads + h) * size, keys + head, values + head, start, stop, size, layer.scale, scores, seen + (i * heads + h) * size);
       }
     }
     linear(layer.o, seen, m, y);
@@ -277,8 +291,21 @@ static inline vd exp_of(vd x) {
   return y * (vd)((whole + 1023) << 52);
 }
 
+// The k-th largest of v keys, by its bits from the top down
+static int32_t largest(const int32_t *key, long v, long k) {
+  const uint32_t top = 0x80000000u; // turns the order of whole numbers with a sign into that of those without
+  uint32_t at = 0;
+  for (uint32_t bit = top; bit; bit >>= 1) {
+    const int32_t limit = (int32_t)((at | bit) ^ top);
+    int32_t count = 0;
+    for (long i = 0; i < v; i++) count += key[i] >= limit;
+    if (count >= k) at |= bit;
+  }
+  return (int32_t)(at ^ top);
+}
+
 // The id of a token, by the inverse of the CDF at a uniform number; see `ar.sampling.Sampler.draw`.
-// room: 2 v numbers.
+// room: 4 v numbers.
 static long draw(const float *logits, long v, double temperature, long top_k, double top_p, double uniform, double *room) {
   long best = 0;
   bool is_sound = true;
@@ -298,24 +325,31 @@ static long draw(const float *logits, long v, double temperature, long top_k, do
     for (int j = 0; j < DW && i + j < v; j++) total += p[i + j] = logits[i + j] == -INFINITY ? 0. : e[j];
   }
   if (top_k > 0 || top_p < 1) { // put the rest at 0
-    int64_t *order = (int64_t *)(room + v);
-    for (long i = 0; i < v; i++) { // whole numbers that sort as the logits do, the first of equals first
+    const long count = top_k > 0 && top_k < v ? top_k : v;
+    int32_t *key = (int32_t *)(room + v); // whole numbers that sort as the logits do
+    for (long i = 0; i < v; i++) {
       int32_t bits;
       const float number = logits[i] + 0.f;
       memcpy(&bits, &number, 4);
-      order[i] = (int64_t)(bits < 0 ? bits ^ 0x7fffffff : bits) * 4294967296 + (v - 1 - i);
+      key[i] = bits ^ (bits >> 31 & 0x7fffffff);
     }
-    const long count = top_k > 0 && top_k < v ? top_k : v;
-    if (count < v) std::nth_element(order, order + count - 1, order + v, std::greater<int64_t>());
-    std::sort(order, order + count, std::greater<int64_t>());
-    double before = 0;
+    const int32_t least = count < v ? largest(key, v, count) : INT32_MIN;
+    int64_t *order = (int64_t *)(room + 2 * v); // keys, and where they stand: the first of equals first
+    long above = 0, equal = 0, found = 0;
+    for (long i = 0; i < v; i++) above += key[i] > least;
+    for (long i = 0; i < v; i++)
+      if (key[i] > least || (key[i] == least && equal++ < count - above)) order[found++] = (int64_t)key[i] * 4294967296 + (v - 1 - i);
+    std::sort(order, order + found, std::greater<int64_t>());
+    double before = 0, *chosen = room + 3 * v;
     long kept = 0;
-    for (; kept < count; kept++) {
+    for (; kept < found; kept++) {
       if (kept > 0 && top_p < 1 && before >= top_p * total) break;
-      before += p[v - 1 - (order[kept] & 0xffffffff)];
+      const long i = v - 1 - (order[kept] & 0xffffffff);
+      before += p[i];
+      chosen[kept] = p[i];
     }
-    for (long i = kept; i < count; i++) p[v - 1 - (order[i] & 0xffffffff)] = 0;
-    for (long i = count; i < v; i++) p[v - 1 - (order[i] & 0xffffffff)] = 0;
+    for (long i = 0; i < v; i++) p[i] = 0;
+    for (long i = 0; i < kept; i++) p[v - 1 - (order[i] & 0xffffffff)] = chosen[i];
   }
   double sum = 0;
   for (long i = 0; i < v; i++) sum += p[i];

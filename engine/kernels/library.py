@@ -60,7 +60,8 @@ class Model(ctypes.Structure):
 
 
 class Cache(ctypes.Structure):
-    """Keys (layers, rows, key heads, size, room) and values (layers, rows, key heads, room, size)."""
+    """Keys (layers, rows, key heads, room / 16, size, 16), sixteen places side by side, and values (layers,
+    rows, key heads, room, size); float32."""
 
     _fields_ = (
         ("keys", ctypes.c_void_p),
@@ -139,7 +140,7 @@ class Library:
         Args:
             temperature, top_p, uniform: float64 (rows,).
             top_k, to: int64 (rows,).
-            scratch: float64 (2 · count).
+            scratch: float64 (4 · count).
         """
         self._code.diptych_draw(
             self.level, logits, rows, count, temperature, top_k, top_p, uniform, scratch, to

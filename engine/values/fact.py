@@ -89,3 +89,10 @@ def once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
 def said(spans: Sequence[Span]) -> str:
     """Words of a prompt as messages show them: `wearing, hat`."""
     return ", ".join(" ".join(span.text.split()) for span in spans)
+
+
+def scored(score: float, left_out: Sequence[object], *, percent: bool = False) -> str:
+    """A score as messages show it. It is about what was asked for and understood: beside words that were left
+    out it is that of the rest, and says so."""
+    number = f"{100 * score:.0f} %" if percent else f"{score:.2f}"
+    return f"{number} of the rest" if left_out else number

@@ -1,6 +1,7 @@
 """What the planner made of a request."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from .contents import short
 from .fact import Fact, Span, said
@@ -15,12 +16,14 @@ class Plan:
         facts: asked or added; what the prompt of the plan says agrees with them.
         left_out: words of the request's prompt that ask for something which no fact carries; words of an
             instruction or of an earlier prompt have no place in it.
+        read_as: misspelt words of the prompt, as they stand there, and what they were taken for.
     """
 
     request: Request
     prompt: str
     facts: tuple[Fact, ...]
     left_out: tuple[Span, ...] = ()
+    read_as: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         prompt = self.request.prompt

@@ -68,7 +68,7 @@ class FrameStage:
             for edge in (slice(None, self._width), slice(-self._width, None)):
                 pixels[edge] = colour
                 pixels[:, edge] = colour
-            framed.append(Picture(pixels=pixels, plan=picture.plan, draft=picture.draft))
+            framed.append(picture.overlaid(pixels))  # the judge looks at the picture without it
         return framed
 
 
@@ -83,7 +83,7 @@ class Framed:
 
     @classmethod
     def from_recipe(cls, recipe: str = "pocket", *, moulding: Path, width: int = 8, **options: Any) -> "Framed":
-        """Put the stage into the recipe's chain, before the judge looks."""
+        """Put the stage into the recipe's chain, behind what paints."""
         read = read_recipe(recipe)
         frame = StageRecipe(name="frame", model=ModelKey("moulding", str(moulding)), settings={"width": width})
         before = {name: stage for name, stage in read.stages.items() if name != "judge"}

@@ -10,10 +10,9 @@ from ...engine.errors import InputError
 from ...engine.guards.watchdog import PATIENCE_S
 from ...engine.memory import parse_bytes
 from ...engine.messages import shown
-from ...engine.stage import ModelKey
 from ...engine.values.setting import number, truth, whole_number
 from ..device import choose_device
-from ..recipes.reader import DTYPES, NO_MODEL, Recipe, StageRecipe, read_recipe
+from ..recipes.reader import DTYPES, Recipe, read_recipe
 from .unknown import refuse_option
 
 if TYPE_CHECKING:
@@ -53,9 +52,11 @@ class Building:
         for name in options:
             if name not in known:
                 refuse_option(name, known)
+        wanted = with_dtype(recipe_of(recipe), options.get("torch_dtype"))
+        device = device_of(options.get("device", "auto"))
         return cls(
-            recipe=with_dtype(recipe_of(recipe), options.get("torch_dtype")),
-            device=device_of(options.get("device", "auto")),
+            recipe=wanted.on(device),
+            device=device,
             budget_bytes=_bytes(options.get("memory")),
             deterministic=truth("deterministic", options.get("deterministic", False)),
             micro_batch=whole_number("micro_batch", options.get("micro_batch", 16)),
@@ -113,16 +114,7 @@ def with_dtype(recipe: Recipe, dtype: object) -> Recipe:
     """The recipe, all of its models in this dtype; errors as `dtype_of`."""
     if (name := dtype_of(dtype)) is None:
         return recipe
-    stages = {each: _stage_with(stage, name) for each, stage in recipe.stages.items()}
-    return dataclasses.replace(recipe, stages=stages)
-
-
-def _stage_with(stage: StageRecipe, dtype: str) -> StageRecipe:
-    def changed(key: ModelKey[object]) -> ModelKey[object]:
-        return key if key == NO_MODEL else dataclasses.replace(key, dtype=dtype)
-
-    models = {role: changed(key) for role, key in stage.models.items()}
-    return dataclasses.replace(stage, model=changed(stage.model), models=models)
+    return recipe.in_dtype(name)
 
 
 def _seconds(stall_seconds: object) -> float:

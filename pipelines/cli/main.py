@@ -114,7 +114,7 @@ def render(
         text=text,
         out=out,
         seed=seed,
-        wishes={**size_wishes(size), **wishes, **start_wishes(start)},
+        wishes={**size_wishes(size, wishes), **wishes, **start_wishes(start)},
         reading=ReadOptions(**vars(reading)),
         sweep=sweep or (),
         said_of_pipe=None if "address" in options else lambda: told(_upscaling(recipe, upscale)),
@@ -291,6 +291,8 @@ def _pipeline_options(machine: MachineOptions, *, explain: bool) -> dict[str, An
     options: dict[str, Any] = {name: getattr(machine, name) for name in ("device", "memory", "deterministic")}
     if machine.trust_remote_code:
         options["trust_remote_code"] = True
+    if machine.stall_seconds is not None:
+        options["stall_seconds"] = machine.stall_seconds
     if machine.ray is not None:
         options |= {"address": machine.ray, "workers": machine.workers}
     return {**options, "wave": WAVE}
@@ -306,8 +308,12 @@ def _upscaling(recipe: str, scale: int | None) -> Any:
     """The recipe, with a stage in it that enlarges, if that is wished for."""
     if scale is None:
         return recipe
+    from ...engine.stages.painting.upscale import SCALES
     from ..recipes.reader import read_recipe
     from ..upscale import upscaling
+
+    if scale not in SCALES:
+        raise InputError(f"--upscale = {scale}: must be {' or '.join(map(str, SCALES))}")
 
     return upscaling(read_recipe(recipe), scale)
 

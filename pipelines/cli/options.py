@@ -25,6 +25,7 @@ from ...prompts.settings import COLUMNS, MAX_COPIES, START_COLUMNS, FieldError, 
 from ...prompts.variants import MAX_VARIANTS
 from ..files import is_file
 from .front.settings_file import take_settings
+from .front.usage import called_as
 
 RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
@@ -47,14 +48,16 @@ def _option_name(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _check_of(row: Setting) -> Callable[[Any], Any]:
-    """Checks the value that was given; of an option that may be given often, each of them."""
+def _check_of(row: Setting) -> Callable[..., Any]:
+    """Checks the value that was given; of an option that may be given often, each of them. Messages call it as
+    it was typed."""
 
-    called = _option_name((*row.short, row.name)[0])
+    def check(context: typer.Context, parameter: typer.CallbackParam, value: Any) -> Any:
+        return checked(value, called_as(parameter, context.find_root().obj or ()))
 
-    def check(value: Any) -> Any:
+    def checked(value: Any, called: str) -> Any:
         if isinstance(value, (list, tuple)):
-            return [check(each) for each in value]
+            return [checked(each, called) for each in value]
         if row.name == "seed" and value == -1:
             return _any_seed()
         if isinstance(value, str):
@@ -180,6 +183,14 @@ class MachineOptions:
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code of checkpoints, where the recipe says so.")
     ] = False
+    stall_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--stall-seconds",
+            min=0,
+            help="Without progress, after which a line says that a stage hangs, perhaps; 0 for never.",
+        ),
+    ] = None
     ray: Annotated[
         str | None, typer.Option("--ray", metavar="[ADDRESS]", help="On a Ray cluster, or on one started here.")
     ] = None
@@ -199,9 +210,15 @@ class RunOptions:
     explain: Annotated[bool, typer.Option("--explain", help="A sheet on how each picture came about.")] = False
 
 
-def size_wishes(size: str | None) -> dict[str, Any]:
-    """Width and height, where a size was given."""
-    return {} if size is None else size_of(size, called="--size")
+def size_wishes(size: str | None, wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """Width and height, where a size was given. Where one of them is among the wishes, too, that one holds, and
+    this is said."""
+    sides = {} if size is None else size_of(size, called="--size")
+    for name, side in sides.items():
+        if wishes.get(name, side) != side:
+            said = f"{_option_name(name)} {wishes[name]} holds, not the {name} of --size {size}"
+            print(f"diptych: {said}", file=sys.stderr)
+    return sides
 
 
 def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:

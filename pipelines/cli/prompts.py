@@ -10,7 +10,9 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from ...engine.errors import InputError
 from ...prompts.other_tools.said import not_carried_over
+from ...prompts.row import STANDARD_INPUT, TEXT, place_of
 from ...prompts.template import is_template
 from ..recipes.reader import read_recipe
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
@@ -46,6 +48,8 @@ def run_prompts(
     alone = source is None and len(head) == 1
     tasks = tasks_of(WithoutPipeline(), itertools.chain(head, rows), seed=seed, alone=alone, only=numbers)
     total, faulty = _print_json(tasks) if as_json else _print_table(tasks)
+    if not total and numbers is not None:
+        raise InputError(f"--only {only}: the source has no such row")
     if faulty:
         error_console().print(f"diptych: {faulty} of {total} rows cannot be rendered", soft_wrap=True)
     return 1 if faulty else 0
@@ -106,7 +110,7 @@ def _print_table(tasks: Iterable[Task]) -> tuple[int, int]:
         if total <= MAX_TABLE_ROWS:
             left += [line] if (line := not_carried_over(task.row)) else []
             said = Text(_short(task.fault), style="red") if task.fault else Text(_short(_settings(task)))
-            place = _short(f"{Path(task.row.source).name}:{task.row.line}")
+            place = _short(place_of(_name_of(task.row.source), task.row.line))
             table.add_row(str(task.number), place, Text(_short(task.row.prompt)), said)
     console = out_console()
     console.print(table)
@@ -115,6 +119,10 @@ def _print_table(tasks: Iterable[Task]) -> tuple[int, int]:
         console.print(line, soft_wrap=True)
     console.print(f"{total} row{'s' * (total != 1)}{shown}", soft_wrap=True)
     return total, faulty
+
+
+def _name_of(source: str) -> str:
+    return source if source in (TEXT, STANDARD_INPUT) else Path(source).name
 
 
 def _settings(task: Task) -> str:

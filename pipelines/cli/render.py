@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...engine.errors import Cancelled
+from ...engine.messages import shown
 from ...prompts.other_tools.said import not_carried_over
-from ...prompts.row import Row
+from ...prompts.row import STANDARD_INPUT, TEXT, Row
+from ...prompts.text import Mark
 from ..explaining.explanations import Explanations
 from ..files import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
 from ..rendering.batch import Again, Source, render_tasks
 from ..rendering.output.folder import FolderLostError
+from ..rendering.output.index import Settled
 from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
 from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
 from ..rendering.rows.image_rows import has_image_input
+from ..rendering.rows.picture_files import prompt_in
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
@@ -28,8 +32,8 @@ from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
 from .front.streams import OutputLostError, forget_output
-from .notes import UnusedNotes, refuse_what_nothing_takes
-from .tables.results import MAX_TABLE_ROWS, results_table
+from .notes import MOST_TOLD, Once, UnusedNotes, refuse_what_nothing_takes, told_of
+from .tables.results import MAX_TABLE_ROWS, results_table, shortened
 from .tables.stats import stats_table
 
 MOST_SAID = 5  # rows of which is said what other tools gave them
@@ -40,7 +44,7 @@ def run_render(
     make_pipe: Callable[[], Renderer],
     *,
     source: str | None,
-    text: list[str] | None,
+    text: Sequence[str] | None,
     out: Path,
     seed: int | None = None,
     wishes: Mapping[str, Any] | None = None,
@@ -60,41 +64,38 @@ def run_render(
 
     Args:
         make_pipe: asked once the source has shown that it can be read, and if there may be something to do.
+        text: prompts; without them and a source, that of the picture to start from.
         seed: of the batch; without, 0 for a source that has a name, and a new one for text.
         wishes: settings for all rows; a row's own come first.
-        reading: how the source is read, and what becomes of variants in it.
-        limit: only so many rows, from the first.
-        only: only these rows, e.g. `17,40-60`.
-        num_images: pictures of each row that does not say itself how many.
-        retry_failed: render rows that failed once more.
-        fresh: render all rows once more; with `only`, those, and the others stay as they are.
+        reading: how the source is read.
+        limit, only: only so many rows, from the first; only these, e.g. `17,40-60`.
+        num_images: pictures of each row that does not say so itself.
+        retry_failed, fresh: render rows that failed, or all, once more; with `only`, those alone.
         verify: read every file of the rows that are done whole, before it is relied on.
-        stats: say where time and memory went.
-        explain: write beside each picture how it came about.
+        stats, explain: say where time and memory went; write beside each picture how it came about.
         sweep: settings and their values, as `guidance=1,2,4`: every row with every combination.
         said_of_pipe: what `make_pipe` would make, without making it; see `rendering.settled`.
 
-    Returns:
-        The exit status: 0; 1 where some rows failed, or nothing can be written any more; 130 where Ctrl-C
-        stopped it, 143 where SIGTERM did. Raises InputError, PromptFileError: the source, an option or the
-        folder is wrong.
+    Returns: the exit status: 0; 1: rows failed, or nothing can be written any more; 130, 143: it was stopped.
+    Raises InputError, PromptFileError: the source, an option or the folder is wrong.
     """
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
-    asked = _Asked(source, text, _seed(seed, source), wishes or {}, reading, num_images, numbers)
-    refuse_what_nothing_takes(asked.wishes, from_text=source is None)
+    given, once = wishes or {}, Once(error_console(), most=MOST_TOLD)
+    refuse_what_nothing_takes(given, from_text=source is None, swept=swept.axes if swept else ())
+    texts = _texts(text, source, given)
+    asked = _Asked(source, texts, seed, _seed(seed, source), given, reading, num_images, numbers, once)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
     whole, plain = limit is None and only is None, again == Again() and not stats
     earlier = _Earlier() if swept or not whole else _Earlier.of(asked, out, said_of_pipe, usable=plain)
-    failed = failed_rows(out, text or ()) if source is None and retry_failed and seed is None else None
+    failed = failed_rows(out, texts) if source is None and retry_failed and seed is None else None
     rows = asked.swept(itertools.islice(asked.rows(), limit), swept) if failed is None else iter(failed)
-    head = list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD))
-    _say_what_is_lost(head)
+    _say_what_is_lost(head := list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD)))
     read = _source_of(source, head, out, whole=whole)
     run = _Run(out, read, again, swept, new_seed=asked.seed if _is_anew(source, seed, again) else None)
-    if (tally := earlier.nothing_to_do(out, read)) is not None:
-        return run.say_nothing_to_do(tally, earlier.notes)
+    if (tally := earlier.nothing_to_do(asked, out, read)) is not None:
+        return run.say_nothing_to_do(tally)
     return run.run(make_pipe(), asked, itertools.chain(head, rows), earlier, stats=stats, explain=explain)
 
 
@@ -103,23 +104,26 @@ class _Asked:
     """What rows are made of: a source or text, and what was said of all of them."""
 
     source: str | None
-    text: list[str] | None
+    text: Sequence[str]
+    said_seed: int | None
     seed: int
     wishes: Mapping[str, Any]
     reading: ReadOptions | None
     num_images: int | None
     only: Numbers | None
+    once: Once  # says what is not carried out as somebody may expect
 
     def rows(self, **behind: Any) -> Iterator[Row]:
         """All of them, or those behind a mark (see `read_rows`)."""
         count = self.num_images
-        return read_rows(
+        rows = read_rows(
             self.source, self.text, seed=self.seed, reading=self.reading, num_images=count, **behind
         )
+        return told_of(rows, _said(self.wishes, self.said_seed, self.source), self.once, copies=count)
 
     def swept(self, rows: Iterator[Row], sweep: Sweep | None) -> Iterator[Row]:
         """The rows with every combination of a sweep."""
-        alone = len(self.text or ()) * (self.num_images or 1) == 1
+        alone = len(self.text) * (self.num_images or 1) == 1
         return rows if sweep is None else sweep.rows(rows, seed=self.seed, alone=alone)
 
     def tasks(self, pipe: Renderer, rows: Iterator[Row], **more: Any) -> Iterator[Task]:
@@ -130,7 +134,7 @@ class _Asked:
         """What decides the rows, where that can be told; see `rendering.settled`."""
         if said_of_pipe is None or self.text or has_image_input(self.wishes):
             return None
-        said = (self.seed, sorted(self.wishes.items()), self.num_images)
+        said = (self.said_seed, self.seed, sorted(self.wishes.items()), self.num_images)
         return statement_of(self.source, out, said_of_pipe, reading=self.reading, said=said)
 
 
@@ -151,24 +155,25 @@ class _Earlier:
         statement = asked.statement(out, said_of_pipe)
         return cls(statement, statement.found(out) if statement is not None and usable else None)
 
-    @property
-    def notes(self) -> list[str]:
-        return self.found.settled.notes if self.found is not None else []
-
-    def nothing_to_do(self, out: Path, source: Source) -> Tally | None:
-        """What the run comes to, if all rows are settled and everything is there."""
+    def nothing_to_do(self, asked: _Asked, out: Path, source: Source) -> Tally | None:
+        """What the run comes to, if all rows are settled and everything is there; what was said of them is said
+        again."""
         if self.found is None or self.found.behind is not None:
             return None
-        return nothing_to_do(out, source, self.found.settled)
+        settled = self.found.settled
+        if (tally := nothing_to_do(out, source, settled)) is not None:
+            Once(error_console()).recall(settled.notes)
+            asked.once.recall(settled.told)
+        return tally
 
     def goes_on(self, asked: _Asked, pipe: Renderer, unused: UnusedNotes) -> "_GoesOn":
         """What the run itself is told."""
-        found, shortcut, notes = self.found, None, unused.first
+        found, shortcut = self.found, None
         if found is not None and found.behind is not None:
-            first, notes = found.settled.rows + 1, found.settled.notes
-            rows = asked.rows(behind=found.behind, first=first)
-            shortcut = Shortcut(settled=found.settled, rest=asked.tasks(pipe, rows, first=first))
-        statement = self.statement and dataclasses.replace(self.statement, notes=notes)
+            rest = _tasks_behind(found.settled, found.behind, asked, pipe, unused)
+            shortcut = Shortcut(settled=found.settled, rest=rest)
+        notes, told = unused.first, asked.once.said  # as they will be in the end
+        statement = self.statement and dataclasses.replace(self.statement, notes=notes, told=told)
         return _GoesOn(statement, shortcut)
 
 
@@ -179,6 +184,16 @@ class _GoesOn(NamedTuple):
     shortcut: Shortcut | None
 
 
+def _tasks_behind(
+    settled: Settled, behind: Mark, asked: _Asked, pipe: Renderer, unused: UnusedNotes
+) -> Iterator[Task]:
+    """The tasks behind those that are settled; what was said of these is said once the first is asked for."""
+    unused.recall(settled.notes)
+    asked.once.recall(settled.told)
+    first = settled.rows + 1
+    yield from unused.of(asked.tasks(pipe, asked.rows(behind=behind, first=first), first=first))
+
+
 def _say_what_is_lost(head: Sequence[Row]) -> None:
     """What other tools said of the first rows' pictures, and is not carried over."""
     for line in filter(None, map(not_carried_over, head[:MOST_SAID])):
@@ -187,7 +202,7 @@ def _say_what_is_lost(head: Sequence[Row]) -> None:
 
 def _source_of(source: str | None, head: Sequence[Row], out: Path, *, whole: bool) -> Source:
     """What is known of a source by its first rows."""
-    name = source or "-p"
+    name = source or TEXT
     total = len(head) if len(head) < (1 if source == "-" else LOOK_AHEAD) else None
     return Source(
         name=name,
@@ -203,6 +218,27 @@ def _seed(given: int | None, source: str | None) -> int:
     if given is not None:
         return given
     return secrets.randbelow(2**32) if source is None else 0
+
+
+def _said(wishes: Mapping[str, Any] | None, seed: int | None, source: str | None) -> Mapping[str, Any]:
+    """What was said for all rows of a source, which may say otherwise themselves; text behind -p does not."""
+    if source is None:
+        return {}
+    return {**(wishes or {}), **({} if seed is None else {"seed": seed})}
+
+
+def _texts(text: Sequence[str] | None, source: str | None, wishes: Mapping[str, Any]) -> Sequence[str]:
+    """The texts behind -p; where there are none, but a picture to start from, the prompt that it was made of.
+
+    Raises:
+        InputError: the picture does not say.
+    """
+    base = wishes.get("image") or wishes.get("starts_from")
+    if text or source is not None or base is None:
+        return text or ()
+    prompt = prompt_in(Path(base))
+    error_console().print(f"diptych: {base} was made of {shown(prompt)}: taken as the prompt", soft_wrap=True)
+    return [prompt]
 
 
 def _is_anew(source: str | None, seed: int | None, again: Again) -> bool:
@@ -235,17 +271,15 @@ class _Run:
     ) -> int:
         """Returns the exit status."""
         console, started, stop = error_console(), time.perf_counter(), Stop()
-        unused = UnusedNotes(pipe.local, asked.wishes)
+        unused = UnusedNotes(pipe.local, asked.wishes, console)
         statement, shortcut = earlier.goes_on(asked, pipe, unused)
         tasks = asked.tasks(pipe, rows, alone=asked.source is None and self.source.total == 1)
-        if shortcut is not None:
-            shortcut = dataclasses.replace(shortcut, rest=unused.of(shortcut.rest, console))
         try:
             with stop, progress(console, self.source.total) as watch:
                 onlooker = Explanations(Stoppable(watch, stop)) if explain else None
                 tally = render_tasks(
                     pipe,
-                    unused.of(tasks, console),
+                    unused.of(tasks),
                     self.out,
                     source=self.source,
                     again=self.again,
@@ -266,12 +300,9 @@ class _Run:
             console.print(stats_table(pipe.log, seconds, tally.done))
         return self._ended(tally, self.sweep.write_grids(self.out, tally.placed) if self.sweep else ())
 
-    def say_nothing_to_do(self, tally: Tally, notes: Sequence[str]) -> int:
+    def say_nothing_to_do(self, tally: Tally) -> int:
         """All rows are settled. Returns the exit status."""
-        console = error_console()
-        for line in notes:
-            console.print(line, soft_wrap=True)
-        with progress(console, self.source.total) as watch:
+        with progress(error_console(), self.source.total) as watch:
             for _ in range(tally.rows if self.source.total is not None else 0):
                 watch.on_row()
         return self._ended(tally, ())
@@ -287,9 +318,9 @@ class _Run:
             forget_output()  # the pictures are made, and whoever read the table has seen enough
         if tally.all_done:
             return 0
-        failed = f"{tally.failed + tally.failed_before} of {tally.rows} rows failed"
-        again = "results.jsonl says why; --retry-failed renders them again"
-        console.print(f"diptych: {failed}; {again}", soft_wrap=True)
+        for prompt, why in tally.failures_before:
+            console.print(f"diptych: failed before: {shown(prompt)}: {shortened(why)}", soft_wrap=True)
+        console.print(f"diptych: {_how_to_mend(tally)}", soft_wrap=True)
         return 1
 
     def _see(self, record: Record | None, on_row: Callable[[], None]) -> None:
@@ -321,8 +352,18 @@ class _Run:
         results.print(f"gallery:       {self.out / GALLERY}", soft_wrap=True)
 
 
+def _how_to_mend(tally: Tally) -> str:
+    """How many rows failed, and what there is to do: to try the same again helps some of them alone."""
+    failed = tally.failed + tally.failed_before
+    said = f"{failed} of {tally.rows} rows failed; results.jsonl says why"
+    if not tally.may_pass:
+        return f"{said}: change what it names, and run the command again"
+    which = "renders them again" if tally.may_pass == failed else f"renders {tally.may_pass} of them again"
+    return f"{said}; --retry-failed {which}"
+
+
 def _title(name: str, head: Sequence[Row], total: int | None) -> str:
     """What the gallery is called: the file's name, or the prompt."""
-    if name not in ("-", "-p"):
+    if name not in (STANDARD_INPUT, TEXT):
         return Path(name).stem
     return head[0].prompt if total == 1 else f"{total or 'many'} prompts"

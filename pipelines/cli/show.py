@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.loop import Policy
+from ...engine.values.fact import scored
 from ..pictures.texts import texts_of
 from ..rendering.output.lines import FactLine
 from ..rendering.provenance.history import History, VerdictText
@@ -55,7 +56,10 @@ def _lines(history: History) -> list[tuple[str, str]]:
     if verdict is None:
         lines.append(("score", "not judged: the recipe has no judge"))
     else:
-        lines += [("seen", verdict["caption"]), ("score", f"{verdict['score']:.2f}, {_word(history, verdict)}")]
+        lines += [
+            ("seen", verdict["caption"]),
+            ("score", f"{scored(verdict['score'], _not_drawn(history))}, {_word(history, verdict)}"),
+        ]
     if not_drawn := _not_drawn(history):
         lines.append(("not drawn", not_drawn))
     lines += _facts(verdict["facts"]) if verdict else []

@@ -111,6 +111,7 @@ def _make(out: Path, page: str, make: "Callable[[Watcher], Story | Sheet]") -> N
     """Make a result, write its page and its pictures, and say so; ends with status 1 where some rows failed."""
     from ..files import picture_name, png_bytes, prepare_folder, write_atomically
     from ..terminal import error_console, out_console, progress
+    from .tables.results import read_as_line
 
     prepare_folder(out)
     with progress(error_console(), None) as watch:
@@ -118,9 +119,9 @@ def _make(out: Path, page: str, make: "Callable[[Watcher], Story | Sheet]") -> N
     for outcome in result.outcomes:
         name = picture_name(outcome.request.row, outcome.request.prompt)
         write_atomically(out / name, png_bytes(outcome.image))
-        out_console().print(
-            f"{out / name}: {outcome.verdict.caption if outcome.judged else 'not judged'}", soft_wrap=True
-        )
+        seen = outcome.verdict.caption if outcome.judged else "not judged"
+        read = read_as_line(outcome.plan.read_as)
+        out_console().print(f"{out / name}: {seen}{read and f' ({read})'}", soft_wrap=True)
     for failure in result.failures:
         error_console().print(f"diptych: row {failure.request.row}: {failure.reason}", soft_wrap=True)
     write_atomically(out / page, png_bytes(result.page))

@@ -146,10 +146,10 @@ def _known(pipe: "Upscale", path: Path, image: "PIL.Image.Image", *, seed: int) 
 
 def _line(outcome: "Outcome") -> str:
     """What came of it: its size, its score, what the captioner sees, and what of the prompt is not drawn."""
-    from ...engine.values.fact import said
+    from ...engine.values.fact import said, scored
 
     size = f"{outcome.image.width}x{outcome.image.height}"
-    line = f"{size}, {outcome.verdict.score:.2f}, {outcome.verdict.caption}"
+    line = f"{size}, {scored(outcome.verdict.score, outcome.left_out)}, {outcome.verdict.caption}"
     return f"{line}, not drawn: {said(outcome.left_out)}" if outcome.left_out else line
 
 

@@ -54,8 +54,8 @@ class Edit(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
+        *,
         shows: str = "",
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -73,8 +73,8 @@ class Edit(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Source",
+        *,
         shows: str = "",
         seed: int = 0,
         row: int = 0,

@@ -48,7 +48,7 @@ class ImageInputPipeline(Workflow, abc.ABC):
             )
 
     @abc.abstractmethod
-    def request(self, prompt: str, *, image: Any, seed: int = 0, row: int = 0, **options: Any) -> Request:
+    def request(self, prompt: str, image: Any, *, seed: int = 0, row: int = 0, **options: Any) -> Request:
         """The request for one picture. Errors as `rendered`."""
 
     def rendered(

@@ -29,8 +29,8 @@ class ImageToImage(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
+        *,
         strength: float = STRENGTH,
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -49,8 +49,8 @@ class ImageToImage(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Source",
+        *,
         strength: float = STRENGTH,
         seed: int = 0,
         row: int = 0,

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, TypeGuard, Unpack
 from ...engine.values import Request
 from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out
+from ..pictures.outline import outline
 from ..render_result import RenderResult
+from ..vocabulary import vocabulary_for
 from .image_input import ImageInputPipeline
 from .locating import find, wording_of
+from .phrases import phrases_in
 from .replacing import replacing
 from .source_image import Box, SourceImage, box_of
 
@@ -37,9 +40,9 @@ class Inpaint(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
         mask_image: "Mask | Sequence[Mask]",
+        *,
         strength: float = 1.0,
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -51,7 +54,8 @@ class Inpaint(ImageInputPipeline):
             image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
                 plan are known. One for all prompts, or one for each.
             mask_image: a picture of the same size, or its file, white where something new may come; a box
-                (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for.
+                (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for:
+                its outline, if the prompt names that kind of thing, else the box around it.
             strength: 0 to 1: how much of what was there may go, see `ImageToImage`.
         """
         each = {"image": image, "mask_image": mask_image, "strength": strength}
@@ -60,8 +64,8 @@ class Inpaint(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Source",
+        *,
         mask_image: "Mask",
         strength: float = 1.0,
         seed: int = 0,
@@ -74,16 +78,19 @@ class Inpaint(ImageInputPipeline):
             prompt: what the whole picture should show in the end; or, where a thing is named as the mask, what
                 comes in its place.
             mask_image: a picture of the same size, or its file, white where something new may come; a box
-                (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for.
+                (left, top, right, bottom) in pixels; or the name of a thing in the picture, to be looked for:
+                its outline, if the prompt names that kind of thing, else the box around it.
             strength: 0 to 1: how much of what was there may go, see `ImageToImage`.
 
         Raises:
             InputError: the mask is of another size, or allows nothing; no thing of that name was found.
         """
         original = self.source_image(image, **wishes)
-        mask = self.mask(original, mask_image)
         wording = None
-        if is_name(mask_image):
+        if not is_name(mask_image):
+            mask = self.mask(original, mask_image)
+        else:
+            mask = self._named(original, mask_image, prompt)
             wording = replacing(self, wording_of(self, original), mask_image, prompt)
         start = original.start(mask=mask, strength=strength, redraw=strength, wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
@@ -93,8 +100,18 @@ class Inpaint(ImageInputPipeline):
         if isinstance(mask, (tuple, list)):
             return original.box(box_of("mask_image", mask))
         if is_name(mask):
-            return original.cells(find(self, original, mask).box)
+            found = find(self, original, mask)
+            return outline(original.pixels, box=found.box, heat=found.heat)
         return original.mask(mask)
+
+    def _named(self, original: SourceImage, name: str, prompt: str) -> "torch.Tensor":
+        """The mask of a thing: its outline where it stays what it is; the box around it where something else
+        comes in its place, which has another."""
+        found, vocabulary = find(self, original, name), vocabulary_for(self.pipe.recipe)
+        kinds = {phrase.kind for phrase in phrases_in(name, vocabulary)}
+        if kinds & {phrase.kind for phrase in phrases_in(prompt, vocabulary)}:
+            return outline(original.pixels, box=found.box, heat=found.heat)
+        return original.cells(found.box)
 
 
 def is_name(mask: object) -> TypeGuard[str]:

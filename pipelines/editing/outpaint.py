@@ -38,8 +38,8 @@ class Outpaint(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
+        *,
         margins: int | Box = 64,
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -57,8 +57,8 @@ class Outpaint(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Image",
+        *,
         margins: int | Box = 64,
         seed: int = 0,
         row: int = 0,

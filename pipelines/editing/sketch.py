@@ -18,7 +18,9 @@ from .image_input import ImageInputPipeline
 if TYPE_CHECKING:
     from .image_input import Images, Source
 
-STRENGTH = 0.0
+STRENGTH = 0.5
+"""Below it many plain drawings come out as they are, a disc for an apple; above it little is left of them: see
+`diptych bench sketch`."""
 
 
 class Sketch(ImageInputPipeline):
@@ -28,8 +30,8 @@ class Sketch(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
+        *,
         strength: float = STRENGTH,
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -39,7 +41,7 @@ class Sketch(ImageInputPipeline):
             prompt: one, or a list of them, which is rendered as a batch.
             image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
                 plan are known. One for all prompts, or one for each.
-            strength: 0 to 1: the share of the drawing's tokens that are drawn anew; by default none.
+            strength: 0 to 1: the share of the drawing's tokens that are drawn anew; at 0 none.
         """
         each = {"image": image, "strength": strength}
         return self.rendered(prompt, each=each, call=call)
@@ -47,8 +49,8 @@ class Sketch(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Source",
+        *,
         strength: float = STRENGTH,
         seed: int = 0,
         row: int = 0,
@@ -57,7 +59,7 @@ class Sketch(ImageInputPipeline):
         """The request for one picture; arguments and errors beside these as `TextToImage.request`.
 
         Args:
-            strength: 0 to 1: the share of the drawing's tokens that are drawn anew; by default none.
+            strength: 0 to 1: the share of the drawing's tokens that are drawn anew; at 0 none.
         """
         start = self.source_image(image, **wishes).start(redraw=strength)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)

@@ -39,8 +39,8 @@ class Variations(ImageInputPipeline):
     def __call__(
         self,
         prompt: str | Sequence[str],
-        *,
         image: "Images",
+        *,
         variation: float = VARIATION,
         **call: Unpack[CallOptions],
     ) -> RenderResult:
@@ -58,8 +58,8 @@ class Variations(ImageInputPipeline):
     def request(
         self,
         prompt: str,
-        *,
         image: "Source",
+        *,
         variation: float = VARIATION,
         seed: int = 0,
         row: int = 0,

@@ -5,8 +5,8 @@ dried, and what the judge answered to what was asked and added. Knows nothing of
 import math
 from typing import TYPE_CHECKING
 
-from ...engine.values import Draft, Outcome, Verdict
-from ...engine.values.fact import Fact, said
+from ...engine.values import Draft, Outcome
+from ...engine.values.fact import Fact, said, scored
 from ..sheets.drawn_text import SMALL, font, line_height, write
 from ..sheets.grid import fit
 from ..sheets.heat import heat
@@ -51,7 +51,7 @@ def explanation(outcome: Outcome, glimpses: "Glimpses") -> "PIL.Image.Image":
             sheet.paste(fit(image, _CELL), (x, y))
             draw.text((x + 4, y + _CELL + 1), note, fill=FAINT, font=font(SMALL))
         y += _CELL + _FOOT
-    _write_verdict(draw, verdict, y + 4)
+    _write_verdict(draw, outcome, y + 4)
     return sheet
 
 
@@ -127,11 +127,12 @@ def _write_head(draw: "PIL.ImageDraw.ImageDraw", outcome: Outcome) -> None:
     write(draw, best, (_GAP, y), width, fill=FAINT)
 
 
-def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", verdict: Verdict | None, y: int) -> None:
+def _write_verdict(draw: "PIL.ImageDraw.ImageDraw", outcome: Outcome, y: int) -> None:
+    verdict = outcome.best.verdict
     if verdict is None:
         write(draw, "not judged: the recipe has no judge", (_GAP, y), WIDTH - 2 * _GAP)
         return
-    seen = f"seen: {verdict.caption} (score {verdict.score:.2f})"
+    seen = f"seen: {verdict.caption} (score {scored(verdict.score, outcome.left_out)})"
     write(draw, seen, (_GAP, y), WIDTH - 2 * _GAP)
     y += _HEAD + 4
     for answer in verdict.answers:

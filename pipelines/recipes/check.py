@@ -15,7 +15,7 @@ from ...engine.stage import ModelKey
 from .build import build_chain
 from .configs import is_known, with_checkpoints, write_configs
 from .doctor import Checkup, check_up, renamed
-from .reader import Recipe
+from .reader import AUTO, Recipe
 from .rehearsal import rehearse
 
 GIB = 2**30
@@ -51,6 +51,7 @@ def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int =
     Raises:
         InputError: a stage or one of its settings is not known, or two neighbours do not fit.
     """
+    recipe = recipe.in_dtype("float32", instead_of=AUTO)  # what takes most, on whichever device
     keys = [key for stage in recipe.stages.values() for key in stage.keys]
     absent = dict.fromkeys(name for key in keys if (name := _absent(key)))
     known = tuple(name for name in absent if is_known(name))

@@ -71,9 +71,10 @@ def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = 
     Raises:
         InputError: the recipe, the device or the amount of memory is not understood or not there.
     """
-    read = read_recipe(recipe)
+    name = choose_device(device)
+    read = read_recipe(recipe).on(name)
     budget = None if memory is None else parse_bytes(memory)
-    device_memory = DeviceMemory(registry(), device=choose_device(device), budget_bytes=budget)
+    device_memory = DeviceMemory(registry(), device=name, budget_bytes=budget)
     chain = build_chain(read)
     checkup = check_up(read, chain, device_memory, budget_bytes=budget)
     if checkup.plan is not None:

@@ -5,7 +5,7 @@
     checkpoint = "pocket/drafter"      # pocket/..., a folder (./, ../, / or ~), or a Hub id (also ID@REVISION)
     revision = "main"                  # of a Hub id: a branch, a tag or a commit
     part = ""                          # of a checkpoint that holds several models: the folder of this one
-    dtype = "float32"
+    dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
     loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     settings = { }                     # what the stage's constructor takes
@@ -19,7 +19,7 @@ their settings mean, is for `pipelines.recipes.build` and the engine to say.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ...engine.errors import InputError
 from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
+from ...engine.models.dtypes import quick_dtype
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
@@ -35,6 +36,8 @@ from .toml_file import MOST_DEPTH, path_of, read_toml
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder
 DTYPES = ("float32", "bfloat16", "float16")
+AUTO = "auto"
+"""The dtype that is as the device likes it, see `Recipe.on`."""
 NO_MODEL = ModelKey("none", "")
 IN_PYTHON = "table.toml"
 """What stands for the file of a recipe that is none: its name is `table`."""
@@ -62,6 +65,12 @@ class StageRecipe:
         """All models of the stage."""
         return (*(() if self.model == NO_MODEL else (self.model,)), *self.models.values())
 
+    def with_keys(self, change: Callable[[ModelKey], ModelKey]) -> "StageRecipe":
+        """The same with other keys for its models."""
+        models = {role: change(key) for role, key in self.models.items()}
+        model = self.model if self.model == NO_MODEL else change(self.model)
+        return dataclasses.replace(self, model=model, models=models)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -84,6 +93,24 @@ class Recipe:
     width: int = 256
     use: str = ""
     licence: str = ""
+
+    def with_keys(self, change: Callable[[ModelKey], ModelKey]) -> "Recipe":
+        """The same with other keys for its models."""
+        return dataclasses.replace(
+            self, stages={name: stage.with_keys(change) for name, stage in self.stages.items()}
+        )
+
+    def in_dtype(self, dtype: str, *, instead_of: str | None = None) -> "Recipe":
+        """The same with models in this dtype: all of them, or those that were to be in another."""
+        return self.with_keys(
+            lambda key: dataclasses.replace(key, dtype=dtype) if instead_of in (None, key.dtype) else key
+        )
+
+    def on(self, device: str) -> "Recipe":
+        """The same with each dtype that is `auto` settled for this device."""
+        if not any(key.dtype == AUTO for stage in self.stages.values() for key in stage.keys):
+            return self
+        return self.in_dtype(quick_dtype(device), instead_of=AUTO)
 
 
 def known_recipes() -> list[str]:
@@ -231,8 +258,8 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
             raise InputError(f"{where}: revision = {revision!r}: is for a Hub id, not for {checkpoint}")
         checkpoint = f"{checkpoint}@{revision}"
     dtype = _value(table, "dtype", str, where, "float32")
-    if dtype not in DTYPES:
-        raise InputError(f"{where}: dtype = {shown(dtype)}: must be one of {', '.join(DTYPES)}")
+    if dtype not in (*DTYPES, AUTO):
+        raise InputError(f"{where}: dtype = {shown(dtype)}: must be one of {', '.join((*DTYPES, AUTO))}")
     return ModelKey(
         family=_value(table, "family", str, where),
         checkpoint=checkpoint,

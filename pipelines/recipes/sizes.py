@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...engine.errors import DiptychError
-from ...engine.models.checkpoint.folder import folder_of, read_json
+from ...engine.models.checkpoint.folder import folder_of
 from ...engine.models.checkpoint.vetting import vet
-from ...engine.models.diffusion.pipeline_sizes import made_for
+from ...engine.models.diffusion.pipeline_sizes import made_for, refiner_side
 from ...engine.values import Request
 from ...engine.values.setting import declared
 from .configs import is_known, write_configs
@@ -39,12 +39,7 @@ def _of_checkpoint(checkpoint: str, *, refines: bool) -> tuple[int, int]:
         with tempfile.TemporaryDirectory() as place:
             return made_for(write_configs(checkpoint, Path(place)))
     vet(folder)
-    return _of_refiner(folder) if refines else made_for(folder)
-
-
-def _of_refiner(folder: Path) -> tuple[int, int]:
-    """Of a refiner of draft tokens: its U-Net's latents, each of which is a patch of pixels."""
-    latents = read_json(folder / "latents" / "config.json")
-    patch = latents["patch"] if "patch" in latents else 2 ** (len(latents["block_out_channels"]) - 1)
-    side = read_json(folder / "unet" / "config.json")["sample_size"] * patch
+    if not refines:
+        return made_for(folder)
+    side = refiner_side(folder)
     return side, side

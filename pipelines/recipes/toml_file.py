@@ -31,6 +31,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         table = tomllib.loads(text)
         if is_deeper(table, MOST_DEPTH):
             raise Unfit(f"is nested deeper than {MOST_DEPTH}")
+    except FileNotFoundError:
+        raise InputError(f"{what} {shown_path(path)}: no such file: check the path") from None
     except OSError as error:
         raise InputError(f"{what} {shown_path(path)}: cannot be read ({error.strerror or error})") from None
     except Unfit as error:

@@ -2,42 +2,40 @@
 
 A row's picture is safely on disk before its line is in the journal. A row that is no valid request, that a
 stage cannot carry out, or whose picture cannot be written, is a line that says so; the others go on. Rows are
-read as the pipeline asks for them, so a source may have any number.
+read as they are asked for.
 """
 
 import contextlib
 import dataclasses
-import hashlib
+import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...engine.errors import DiptychError, InputError
 from ...engine.messages import first_line
 from ...engine.values import Failure, Outcome, Request
-from ...engine.version import __version__
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
 from ..files import picture_name, preview_bytes, preview_name
-from ..recipes.environment import Environment
 from ..sheets.thumbnails import small_pictures
+from .earlier import Earlier
 from .output import record as records
 from .output.folder import FolderLostError, OutputFolder
-from .output.index import FileFacts, IndexLine, Settled
+from .output.index import IndexLine, Settled
 from .output.journal import Journal
 from .output.places import ByNumber, Places, places_for
 from .output.positions import Placed
 from .output.record import Record
-from .output.tally import MOST_PLACED, Tally
+from .output.tally import MOST_PLACED, MOST_TOLD, Tally
 from .pages import Pages, shown_title
-from .provenance.identity import identity
+from .provenance.identity import context_of, identity
 from .provenance.provenance import picture_bytes
 from .renderer import Renderer
-from .row_files import RowFiles
+from .row_files import RowFiles, Written
 from .rows.tasks import Task
-from .schema import SchemaError
 from .settled import Shortcut, Statement, are_settled, as_settled, count
 from .source import Again as Again
 from .source import Source as Source
@@ -114,6 +112,7 @@ class _Batch:
     pages: Pages
     places: Places
     files: RowFiles
+    earlier: Earlier
 
     def __init__(
         self,
@@ -129,7 +128,7 @@ class _Batch:
         self.broken_off: PromptFileError | None = None
         self._tasks = tasks
         self._environment = pipe.environment()
-        self._context = _context_of(pipe, self._environment)
+        self._context = context_of(pipe.local.recipe, self._environment)
         self._source = source
         self._again = again
         self._statement = statement
@@ -137,7 +136,7 @@ class _Batch:
         self._beside = beside
         self._started = time.perf_counter()
         self._under_way: dict[int, tuple[Task, str]] = {}  # by row, with the id
-        self._unwritten: list[tuple[Record, _Written]] = []  # what the journal could not take yet
+        self._unwritten: list[tuple[Record, Written]] = []  # what the journal could not take yet
         self._trouble = ""  # why the latest file could not be written
         self._misses = 0  # files, one after the other, that could not be written
         self._before = 0  # rows of the source that were not looked at one by one
@@ -153,11 +152,12 @@ class _Batch:
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
+        self.earlier = Earlier(self.journal, self._source)
         others = sum(rows for (name, _), rows in self.journal.groups().items() if not self.places.has(name))
         title, total = shown_title(folder, self._source, others)
         self.pages = Pages(folder, self.journal, title=title, total=total)
         if self._again.fresh:
-            self._drop(self._is_own, with_first=True)
+            self._drop([each.row for each in self.journal.placed() if self._is_own(each)], with_first=True)
         elif shortcut is not None and self._again == Again():
             self._take(shortcut)
 
@@ -167,7 +167,7 @@ class _Batch:
         there = are_settled(settled, self.folder, self.journal, self._source)
         if there and isinstance(self.places, ByNumber):
             count(settled, self.tally)
-            self.places.begin_behind(settled.rows, settled.offset)
+            self.earlier.ask_all(self.places.begin_behind(settled.rows, settled.offset))
             self._offsets.add(settled.offset)
             self._before, self._tasks = settled.rows, shortcut.rest
 
@@ -195,9 +195,12 @@ class _Batch:
         task, name = self._under_way.pop(result.request.row)
         place = self._place(task, result.request.row) | {"id": name}
         started, misses = time.perf_counter(), self._misses
-        written = _Written(asked=task.asked(self._context))
+        written = Written(asked=task.asked(self._context))
         if isinstance(result, Outcome):
             result = self._pictured(result, task, written)
+        if isinstance(result, Failure):
+            row = self._place_of_failure(task, result.request.row, name)
+            result = dataclasses.replace(result, request=dataclasses.replace(result.request, row=row))
         try:
             made = records.done if isinstance(result, Outcome) else records.failed
             record = made(result, **place)  # pyright: ignore[reportArgumentType]
@@ -218,9 +221,11 @@ class _Batch:
                 raise OSError(self._trouble)
             if not len(self.journal) or self.journal.undecided:
                 return
-            if self._last is not None and self._source.whole:
-                last = self._last
-                self.tally.dropped = self._drop(lambda placed: self.places.is_behind(placed, last))
+            if (last := self._last) is not None and self._source.whole:
+                behind = (each for each in self.journal.placed() if self.places.is_behind(each, last))
+                self.tally.kept = sum(each.done for each in behind)  # a folder only grows
+                self.tally.dropped = self._drop(self.earlier.failures_not_asked_for(self._is_own))
+            self.tally.superseded = self._drop(self.earlier.superseded())
             self.pages.close(self._settled())
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
@@ -232,11 +237,15 @@ class _Batch:
         asked = task.asked(self._context)
         name = self._identity(task) if self.places.by_content else ""
         if name is None:
-            return self._refuse(task, self._refused_before(task) or self.places.row_of(task.number, None))
-        row = self.places.row_of(task.number, name)
-        if task.number <= MOST_PLACED:
-            self.tally.placed[task.number] = row
-        self._offsets.add(row - task.number if asked is not None or task.row.fault is not None else None)
+            before = self.earlier.refused_before(task)
+            return self._refuse(task, before or self.places.row_of(task.number, None))
+        own_id = functools.partial(self._identity, task)
+        row = self.places.row_of(
+            task.number, name, fits=lambda row: self.earlier.fits(task, row, asked, own_id)
+        )
+        self._ask(task, row)
+        if asked is None and task.row.fault is None:
+            self._offsets.add(None)
         entry = self.journal.entry(row)
         as_asked_before = entry is not None and asked is not None and entry.asked == asked
         if entry is not None and as_asked_before and self._is_settled(entry, asked):
@@ -246,6 +255,9 @@ class _Batch:
             return self._refuse(task, row)
         if entry is not None and entry.id == name and self._is_settled(entry, asked):
             return self._skip(task, entry)
+        if not self.places.by_content and self.earlier.is_in_the_way(task, row):
+            row = self.places.anew(task.number)
+            self._ask(task, row)
         with contextlib.suppress(OSError):
             self.journal.keep_copy()
         self._under_way[row] = (task, name)
@@ -258,7 +270,23 @@ class _Batch:
             return None
         if self._under_way or self.broken_off is not None or not statement.holds_still():
             return None
-        return as_settled(self.tally, statement, self._last, offset)
+        failures = self.earlier.first_failures(range(offset + 1, offset + self._last + 1), MOST_TOLD)
+        return as_settled(self.tally, statement, self._last, offset, failures)
+
+    def _ask(self, task: Task, row: int) -> None:
+        """Note which row a task is."""
+        self.earlier.ask(row)
+        self._offsets.add(row - task.number)
+        if task.number <= MOST_PLACED:
+            self.tally.placed[task.number] = row
+
+    def _place_of_failure(self, task: Task, row: int, name: str | None) -> int:
+        """Where it is written down that a task failed: not in the place of a picture of another request."""
+        entry = self.journal.entry(row)
+        if entry is not None and entry.done and entry.id != name:
+            row = self.places.anew(task.number)
+        self._ask(task, row)
+        return row
 
     def _identity(self, task: Task) -> str | None:
         """The id of a row; `None` for what is no request."""
@@ -270,27 +298,12 @@ class _Batch:
             task.refuse(first_line(error, named=True))
             return None
 
-    def _refused_before(self, task: Task) -> int | None:
-        """The row that says already that this is no request, where rows are known by what they ask for."""
-        for each in self.journal.placed():
-            if not each.named and not each.done and self._is_refused_as(task, each.row):
-                return each.row
-        return None
-
-    def _is_refused_as(self, task: Task, row: int) -> bool:
-        record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
-        try:
-            return self.journal.place(row) is not None and self.journal.record(row) == record
-        except SchemaError:
-            return False
-
     def _place(self, task: Task, row: int) -> dict[str, Any]:
         """Where a row stands and what else it says. Of one that is known by what it asks for, and is there
         already, what was said first: a file's row stays that file's."""
-        if self.places.by_content and self.journal.place(row) is not None:
-            with contextlib.suppress(SchemaError):
-                said = self.journal.record(row)
-                return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
+        said = self.earlier.record(row) if self.places.by_content else None
+        if said is not None:
+            return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
         return task.place()
 
     def _is_settled(self, entry: IndexLine, asked: str | None) -> bool:
@@ -302,22 +315,29 @@ class _Batch:
         return self.files.are_sound(entry, asked=asked)
 
     def _skip(self, task: Task, entry: IndexLine) -> None:
-        kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
-        self.tally.skip(done=entry.done, **kinds)
-        if self._source.by_content and entry.done:
+        if not entry.done:
+            return self._skip_failed(entry.row)
+        self.tally.skip(done=True, accepted=entry.accepted, partial=entry.partial, older=entry.older)
+        if self._source.by_content:
             self.tally.found(task.row.prompt)
+            self.earlier.came_to_a_picture(task.row.prompt, task.template)
+        self._on_row(None)
+
+    def _skip_failed(self, row: int) -> None:
+        self.tally.skip(done=False, accepted=False)
+        if (record := self.earlier.record(row)) is not None:
+            self.tally.failed_again(record.prompt, record.error or "")
         self._on_row(None)
 
     def _refuse(self, task: Task, row: int) -> None:
         """Write down a row that is no request, unless an earlier run did."""
-        if self._is_refused_as(task, row):
-            self.tally.skip(done=False, accepted=False)
-            self._on_row(None)
-        else:
-            record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
-            self._write(record, _Written())
+        row = self._place_of_failure(task, row, None)
+        if self.earlier.refused_before(task, row) is not None:
+            return self._skip_failed(row)
+        record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
+        self._write(record, Written())
 
-    def _pictured(self, outcome: Outcome, task: Task, written: "_Written") -> Outcome | Failure:
+    def _pictured(self, outcome: Outcome, task: Task, written: Written) -> Outcome | Failure:
         """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
         cut. Or why they are not."""
         request = outcome.request
@@ -339,7 +359,7 @@ class _Batch:
             reason = f"{type(error).__name__}: {error}"
         return Failure(request=request, stage="writing", reason=reason)
 
-    def _write(self, record: Record, written: "_Written") -> None:
+    def _write(self, record: Record, written: Written) -> None:
         self._unwritten.append((record, written))
         self._flush()
 
@@ -351,6 +371,7 @@ class _Batch:
                 self.journal.add(record, written.files, asked=written.asked)
                 self._unwritten.pop(0)
                 self.tally.add(record)
+                self.earlier.settle(record)
                 self.pages.show(record)
                 self._on_row(record)
         except OSError as error:
@@ -371,25 +392,9 @@ class _Batch:
     def _is_own(self, placed: Placed) -> bool:
         return self.places.is_behind(placed, 0)
 
-    def _drop(self, unwanted: Callable[[Placed], bool], *, with_first: bool = False) -> int:
-        """Forget rows, those behind the end of the source, say; returns how many."""
-        rows = [each.row for each in self.journal.placed() if unwanted(each)]
+    def _drop(self, rows: Collection[int], *, with_first: bool = False) -> int:
+        """Forget rows; returns how many."""
         if rows:
             self.journal.drop(rows, with_first=with_first)
             self.pages.begin_anew(min(rows))
         return len(rows)
-
-
-@dataclasses.dataclass
-class _Written:
-    """What is noted of a row beside its record; see `IndexLine`."""
-
-    files: tuple[FileFacts, ...] | None = None
-    asked: str | None = None
-
-
-def _context_of(pipe: Renderer, environment: Environment) -> bytes:
-    """A checksum of what decides requests, and the rows' ids, beside the rows themselves."""
-    recipe = pipe.local.recipe
-    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults))
-    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()

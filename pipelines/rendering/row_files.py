@@ -12,6 +12,7 @@ A thumbnail is made again from its picture. What else is missing or damaged make
 """
 
 import contextlib
+import dataclasses
 import io
 
 import PIL.Image
@@ -23,6 +24,14 @@ from .output.index import FileFacts, IndexLine
 from .output.journal import Journal
 from .provenance.provenance import picture_id
 from .schema import SchemaError
+
+
+@dataclasses.dataclass
+class Written:
+    """What is noted of a row beside its record; see `IndexLine`."""
+
+    files: tuple[FileFacts, ...] | None = None
+    asked: str | None = None
 
 
 def look_untouched(folder: OutputFolder, files: tuple[FileFacts, ...], *, small: bool) -> bool:

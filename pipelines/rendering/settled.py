@@ -70,14 +70,16 @@ class Statement:
         format: as the user named it.
         asked: the checksum of all else.
         held: what the file held when the run began.
-        notes: what a run with nothing to do says of settings that are not used.
+        notes: what a run with nothing to do says of settings that are not used; lines by names.
+        told: what a run says of the rows as they are read.
     """
 
     path: Path
     format: str | None
     asked: str
     held: Bytes
-    notes: list[str] = dataclasses.field(default_factory=list)
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
+    told: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def holds_still(self) -> bool:
         """Whether the file is as it was when the run began."""
@@ -184,7 +186,7 @@ def nothing_to_do(out: Path, source: Source, settled: Settled) -> Tally | None:
         title, total = shown_title(folder, source, others)
         if not are_as_left(folder, ended, title=title, total=total):
             return None
-    tally = Tally(judged=settled.judged)
+    tally = Tally(judged=settled.judged, kept=settled.kept)
     count(settled, tally)
     return tally
 
@@ -217,6 +219,8 @@ def count(settled: Settled, tally: Tally) -> None:
     tally.accepted_before += settled.accepted
     tally.partial_before += settled.partial
     tally.older += settled.older
+    tally.may_pass += settled.may_pass
+    tally.failures_before += settled.failures
 
 
 def _wildcards(folder: Path | None) -> list[tuple[str, int, int]] | None:
@@ -232,7 +236,9 @@ def _wildcards(folder: Path | None) -> list[tuple[str, int, int]] | None:
     return sorted(found)
 
 
-def as_settled(tally: Tally, statement: Statement, rows: int, offset: int) -> Settled:
+def as_settled(
+    tally: Tally, statement: Statement, rows: int, offset: int, failures: list[tuple[str, str]]
+) -> Settled:
     """What is noted of a source whose rows are all settled now."""
     return Settled(
         asked=statement.asked,
@@ -247,5 +253,9 @@ def as_settled(tally: Tally, statement: Statement, rows: int, offset: int) -> Se
         partial=tally.partial + tally.partial_before,
         older=tally.older,
         judged=tally.judged,
+        kept=tally.kept,
+        may_pass=tally.may_pass,
+        failures=failures,
         notes=statement.notes,
+        told=statement.told,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.errors import InputError
 from ...engine.messages import shown
 from ...engine.randomness import derive_seed
+from ...engine.values.fact import scored
 from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, FieldError, plain_name, setting
 from ..files import RESULTS, opened, write_atomically
@@ -171,7 +172,7 @@ _NAMES = {plain_name(each): name for name, row in _NUMERIC.items() for each in r
 def _caption(record: Record | None) -> str:
     if record is None or record.score is None:
         return "failed" if record else ""
-    return f"{100 * record.score:.0f} %: {record.caption}"
+    return f"{scored(record.score, record.left_out, percent=True)}: {record.caption}"
 
 
 def _picture(record: Record | None, out: Path) -> "PIL.Image.Image | None":

@@ -65,10 +65,19 @@ def train_together(names: Sequence[str], parts: Parts, opened: Callable[[], Part
         finally:
             pass_on()  # where a second Ctrl-C came: they then wait no longer either
     ended = {name: process.exitcode for name, process in started.items()}
-    failed = [name for name, code in ended.items() if code not in (0, *ENDED_BY_A_STOP)]
+    failed = {name: code for name, code in ended.items() if code not in (0, *ENDED_BY_A_STOP)}
     if failed:
-        raise DiptychError(f"train all: {', '.join(failed)} failed; the same command goes on with what is left")
+        said = ", ".join(f"{name} {_how(code)}" for name, code in failed.items())
+        raise DiptychError(f"train all: {said}; the same command goes on with what is left")
     return [ended.get(name) for name in names] == [0] * len(names)
+
+
+def _how(code: int | None) -> str:
+    """How a process ended that did not do its work. One that is ended from outside has said nothing itself."""
+    if code is None or code >= 0:
+        return "failed"
+    why = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+    return f"was ended by {signal.Signals(-code).name}{why}"
 
 
 def _train(name: str, opened: Callable[[], Parts], lasting: Lasting, threads: int) -> None:

@@ -214,7 +214,7 @@ def test_the_best_is_told_what_is_not_drawn() -> None:
     wearing = Span(start=7, end=11, text="with")
     trail = [candidate(0, score=0.97, left_out=(wearing, HAT))]
     (told,) = loop.explain(Policy(), trail)
-    assert told.reason == "the only one: score 0.97, but not drawn: with, hat"
+    assert told.reason == "the only one: score 0.97 of the rest, but not drawn: with, hat"
     (ignored,) = loop.explain(Policy(ignore_left_out=True), trail)
     assert ignored.reason == "the only one: score 0.97"
     (poor,) = loop.explain(Policy(), [candidate(0, score=0.2, left_out=(HAT,))])

@@ -114,7 +114,7 @@ def test_sizes_and_step_counts_do_not_mix() -> None:
 def test_the_batch_invariant_mode_runs_one_shape() -> None:
     it = world(batch_invariant=True, micro_batch=4)
     assert len(it.run(*[wish(seed=i) for i in range(5)])) == 5
-    assert {len(batch) for stage in (it.plan, it.refine) for batch in stage.handed} == {4}
+    assert {len(batch) for stage in (it.plan, it.refine) for batch in stage.handed} == {1}
 
 
 def test_a_row_that_fails_names_its_stage_and_leaves_the_others_alone() -> None:

@@ -195,9 +195,13 @@ def test_a_size_that_is_not_painted_fails_its_row_alone(
 ) -> None:
     width, height = size
     rows = [plan(family), plan(family, width=width, height=height)]
-    good, bad = painted(stages_of(family, twin(FAMILIES[family])), rows)
+    stages = stages_of(family, twin(FAMILIES[family]))
+    good, bad = painted(stages, rows)
     assert isinstance(good, Picture)
     assert message in bad and "\n" not in bad
+    first: Any = stages[0]
+    assert message in (fault := first.size_fault(height, width)) and fault in bad  # known from configs alone
+    assert first.size_fault(rows[0].request.height, rows[0].request.width) == ""
 
 
 def test_sides_may_differ(twin: Twin) -> None:

@@ -145,3 +145,20 @@ def test_junk_for_any_option_is_a_named_error() -> None:
             assert text and "\n" not in text and len(text) < 1000, text
 
     check()
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_pictures_may_be_given_by_place_and_are_typed(fronts: dict[str, Any], name: str) -> None:
+    call, said = type(fronts[name]).__call__, dict(SOUND[name])
+    taken = [each for each in ("prompt", "image", "mask_image") if each in said]
+    if "image" not in taken:
+        return
+    placed = [said.pop(each) for each in taken]
+    with pytest.raises(Reached):
+        fronts[name](*placed, **said)
+    parameters = inspect.signature(call).parameters
+    for each in taken:
+        assert parameters[each].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert parameters[each].annotation is not inspect.Parameter.empty
+    with pytest.raises(TypeError):
+        fronts[name](*placed, *[None] * 3, **said)

@@ -36,7 +36,8 @@ from diptych.pipelines.recipes.reader import parse_recipe
 from diptych.pipelines.rendering.sweep import Sweep
 
 recipe = parse_recipe({"stages": {"plan": {"family": "none"}}, "defaults": {"sparkle": 2}}, Path("r.toml"))
-pipe = TextToImage(SimpleNamespace(chain=SimpleNamespace(judges=True)), recipe)
+chain = SimpleNamespace(judges=True, size_fault=lambda height, width: "")
+pipe = TextToImage(SimpleNamespace(chain=chain), recipe)
 rows = list(read_prompts(io.BytesIO(b"prompt,Glitter\\na boat,7\\na cat,70\\na dog,much\\n"), format="table"))
 wishes = {}
 render.run_render = lambda make, **options: wishes.update(options["wishes"]) or 0

@@ -92,3 +92,12 @@ def test_check_counts_the_work_on_one_row(make_pipe: Callable[..., TextToImage])
     make_pipe(budget=2**20 + 1000).check()
     with pytest.raises(MemoryBudgetError):
         make_pipe(budget=2**20 + 999).check()
+
+
+def test_a_size_that_the_recipe_does_not_paint_is_refused_before_anything_is_loaded() -> None:
+    pipe = TextToImage.from_recipe("pocket", device="cpu")
+    for size in ({"height": 100}, {"height": 128, "width": 128}, {"width": 512}):
+        with pytest.raises(InputError, match="pixels: this refiner paints 256x256 and no other size"):
+            pipe("a boat", **size)  # pyright: ignore[reportArgumentType]
+    assert pipe.request("a boat", height=256, width=256).height == 256
+    assert not [event for event in pipe.log.events if event.kind == "load"]

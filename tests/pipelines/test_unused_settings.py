@@ -1,13 +1,17 @@
 """Settings that change nothing are found, by what a recipe's stages look at and by what other settings say."""
 
+import logging
 import types
 from typing import Any
 
+import PIL.Image
 import pytest
 
+from diptych import TextToImage
 from diptych.engine.chain import Chain
 from diptych.engine.stage import settings_read_by
 from diptych.engine.values import SETTINGS, Draft, Picture, Plan, Request, Settings, Verdict
+from diptych.pipelines.catalogue import PIPELINES, find_pipeline
 from diptych.pipelines.recipes.build import STAGES, build_aim, build_chain
 from diptych.pipelines.recipes.reader import known_recipes, read_recipe
 from diptych.pipelines.unused_settings import unread_by, unused
@@ -77,3 +81,47 @@ def test_of_a_stage_from_elsewhere_nothing_is_said_unless_it_says_itself() -> No
     for stage in stages:
         vars(stage)["reads"] = ("top_k",)
     assert "top_k" not in unread_by(Chain(stages)) and "scheduler" in unread_by(Chain(stages))
+
+
+class Reached(Exception):
+    """The work would begin now."""
+
+
+SAID: dict[str, dict[str, Any]] = {
+    **{key: {"prompt": "a red boat"} for key in ("text-to-image", "image-to-image", "sketch", "variations")},
+    **{"inpaint": {"prompt": "a red boat", "mask_image": (0, 0, 64, 64)}, "outpaint": {"prompt": "a red boat"}},
+    "edit": {"prompt": "make the boat blue", "shows": "a red boat"},
+    "interpolate": {"prompt": ["a red boat", "a blue boat"]},
+    "storyboard": {"scenes": ["Mia at night"], "cast": {"Mia": "a red cat"}},
+    "style-sheet": {"subject": "a red boat"},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PIPELINES if name != "upscale"])
+def test_calls_from_python_say_so_once_for_each_pipeline(
+    name: str, pocket_pipe: TextToImage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Upscale` refuses such settings."""
+
+    def reached(*_: object, **__: object) -> Any:
+        raise Reached
+
+    said = dict(SAID[name])
+    if name not in ("text-to-image", "interpolate", "storyboard", "style-sheet"):
+        said["image"] = PIL.Image.new("RGB", (256, 256), "orange")
+    front = TextToImage(pocket_pipe.runner, pocket_pipe.recipe)
+    monkeypatch.setattr(front, "run", reached)
+    pipe = front if name == "text-to-image" else find_pipeline(name)(front)
+    with caplog.at_level(logging.WARNING, logger="diptych"):
+        for _ in range(2):
+            with pytest.raises(Reached):
+                pipe(**said, negative_prompt="fog", guidance_scale=1.0)
+    told = [each.getMessage() for each in caplog.records if "not used" in each.getMessage()]
+    assert told == [
+        "diptych: negative_prompt is not used: guidance_scale is 1, at which it has no effect: set a guidance"
+        " above 1, such as 2"
+    ]
+    caplog.clear()
+    with pytest.raises(Reached):
+        pipe(**said, negative_prompt="fog", guidance_scale=2.0)
+    assert caplog.records == []

@@ -18,7 +18,7 @@ HARBOUR = Fact(kind="setting", text="in a harbour", asked=False)
         (0.7, (), {}, True, "the only one: score 0.70"),
         (0.4, (), {}, False, "the only one: score 0.40, below the 0.50 asked for"),
         (0.7, (), {"accept": 0.8}, False, "the only one: score 0.70, below the 0.80 asked for"),
-        (0.7, (HAT,), {}, False, "the only one: score 0.70, but not drawn: hat"),
+        (0.7, (HAT,), {}, False, "the only one: score 0.70 of the rest, but not drawn: hat"),
         (0.7, (HAT,), {"ignore_left_out": True}, True, "the only one: score 0.70"),
     ],
 )

@@ -100,7 +100,7 @@ def check_message(message: str) -> None:
 
 def check_row(row: Row) -> None:
     """A row that says nothing impossible, or what is the matter with it."""
-    assert re.fullmatch(r"-:[1-9][0-9]*", row.place)
+    assert re.fullmatch(r"standard input:[1-9][0-9]*", row.place)
     if row.fault is not None:
         check_message(row.fault)
         return
@@ -120,7 +120,7 @@ def read_all(data: bytes, format: str | None) -> list[Row]:
         rows.extend(itertools.islice(read_prompts(io.BytesIO(data), format=format), 3000))
     except PromptFileError as error:
         check_message(str(error))
-        assert re.match(r"-:[1-9][0-9]*: |-: holds no prompt", str(error)), error
+        assert re.match(r"standard input:[1-9][0-9]*: |-: holds no prompt", str(error)), error
     assert time.process_time() - started < SLOW_S
     for row in rows:
         check_row(row)

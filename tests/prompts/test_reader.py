@@ -21,7 +21,7 @@ def test_one_prompt_a_line_with_its_place() -> None:
     found = rows(b"a red boat\n\n  # a comment\n\t a blue bird \r\nlast")
     assert [(row.prompt, row.line) for row in found] == [("a red boat", 1), ("a blue bird", 4), ("last", 5)]
     assert {row.source for row in found} == {"-"}
-    assert found[0].place == "-:1"
+    assert found[0].place == "standard input:1"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_prompt() -> None:
@@ -46,7 +46,7 @@ def test_a_file_without_a_prompt_is_refused(data: bytes) -> None:
 
 
 def test_text_that_is_not_utf8_is_refused_with_its_place() -> None:
-    with pytest.raises(PromptFileError, match=r"-:2: is not UTF-8 \(byte 0xfc at column 5\)"):
+    with pytest.raises(PromptFileError, match=r"standard input:2: is not UTF-8 \(byte 0xfc at column 5\)"):
         rows(b"a boat\nein gr\xfcnes Boot\n".replace(b"ein gr", b"ein "))
 
 
@@ -56,13 +56,23 @@ def test_utf16_is_called_by_its_name() -> None:
 
 
 def test_old_macintosh_line_ends_are_called_by_their_name() -> None:
-    with pytest.raises(PromptFileError, match=r"-:1: has old Macintosh line ends"):
+    with pytest.raises(PromptFileError, match=r"standard input:1: has old Macintosh line ends"):
         rows(b"a boat\ra cat\ra dog")
 
 
-def test_a_picture_is_called_by_its_name() -> None:
-    with pytest.raises(PromptFileError, match=r"-:1: is a picture, not a prompt file"):
-        rows(b"\x89PNG\r\n\x1a\n\x00\x00")
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
+        (b"<!DOCTYPE html>\n<html>", "a web page"),
+        (b"\n<html lang='en'>", "a web page"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04....", "an archive or an office document"),
+    ],
+)
+def test_what_is_no_text_of_prompts_is_called_by_its_name(data: bytes, name: str) -> None:
+    with pytest.raises(PromptFileError, match=f"standard input:1: is {name}, not a prompt file"):
+        rows(data)
 
 
 def test_a_missing_file_and_a_folder_without_prompts_are_refused(tmp_path: Path) -> None:
@@ -127,7 +137,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
             buffer[:] = b"a" * len(buffer)
             return len(buffer)
 
-    with pytest.raises(PromptFileError, match=r"-:1: is longer than 4 MiB: is this a prompt file\?"):
+    with pytest.raises(PromptFileError, match=r"standard input:1: is longer than 4 MiB: is this a prompt"):
         list(read_prompts(io.BufferedReader(Endless())))
 
 
@@ -178,7 +188,7 @@ def test_any_bytes_give_rows_or_one_line_that_names_the_file(data: bytes) -> Non
     try:
         found = rows(data)
     except PromptFileError as error:
-        assert str(error).startswith("-:") and "\n" not in str(error)
+        assert str(error).startswith("standard input:") and "\n" not in str(error)
     else:
         assert found and all(row.fault or row.prompt == row.prompt.strip() != "" for row in found)
 

@@ -34,12 +34,14 @@ class Piece:
             praise; a negation; a word that means nothing here; or what parts phrases from each other.
         words: as tables have them.
         span: its place in the prompt; of a break, empty.
+        misspelt: its word is none, and was taken for the one that it is a slip of.
     """
 
     role: Role
     span: Span
     words: tuple[str, ...] = ()
     term: Term | None = None
+    misspelt: bool = False
 
     @property
     def word(self) -> str:
@@ -66,6 +68,13 @@ def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[S
         pieces += found
         i += sum(max(1, len(piece.words)) for piece in found) if found[0].role != "digits" else 1
     return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces], reading.cannot
+
+
+def misspelt_in(prompt: str, vocabulary: Vocabulary) -> dict[str, str]:
+    """The words of a prompt that were taken for others, as they stand there, and the usual phrase for what they
+    are taken for."""
+    pieces, _ = pieces_of(prompt, vocabulary)
+    return {piece.span.text: piece.term.value for piece in pieces if piece.misspelt and piece.term}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +141,8 @@ class _Text:
         meant = _meant(word, self.vocabulary)
         if meant is None and _is_slip_of_grammar(word):
             return [self._piece(i, 1, "function")]
-        return [self._piece(i, 1, "term" if meant else "unknown", meant)]
+        piece = self._piece(i, 1, "term" if meant else "unknown", meant)
+        return [dataclasses.replace(piece, misspelt=meant is not None)]
 
     def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
         """'2cats': a number and a noun."""
@@ -187,9 +197,11 @@ class _Text:
 
 
 def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
-    """What a misspelt word means: the one term that is a slip away, where the word is none of the language."""
-    if len(word) < SHORTEST or not word.isalpha():
+    """What a misspelt word means: the one term that is a slip away, where the word is none of the language. Of
+    a short word, that is two letters that changed places: 'rde'."""
+    if len(word) < SHORTEST - 1 or not word.isalpha():
         return None
+    short = len(word) < SHORTEST
     near = [
         (away, term.plural, known, term)
         for known, term in vocabulary.single_words.items()
@@ -197,6 +209,7 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
         and len(known) >= SHORTEST - 1
         and known[0] == word[0]
         and abs(len(known) - len(word)) <= 2
+        and (not short or sorted(known) == sorted(word))
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
     ]
     if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):

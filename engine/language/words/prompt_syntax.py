@@ -4,7 +4,7 @@
     cat::2 castle::1                     weights that part phrases (Midjourney)
     a BREAK b, a AND b                   two phrases (AUTOMATIC1111)
     [cat:dog:0.5]  [cat|dog]             another prompt in the middle of the work: cannot be carried out
-    <lora:ink:0.8>  embedding:name       extra weights: cannot be carried out
+    <lora:ink:0.8>  embedding:name       extra weights: not applied, and nothing that a picture shows
     a boat --ar 3:2 --no trees           options (Midjourney): cannot be carried out
     Negative prompt: …  Steps: 20, …     how another tool made a picture (AUTOMATIC1111): cannot be carried out
     subject: a cat; style: ink           labels are no words, nor is /imagine
@@ -20,11 +20,10 @@ import re
 from ...values.fact import Span
 
 _OPTION = r"(?<!\S)--?(?:no\s+[^-\n]*|[A-Za-z][\w-]*(?:[ =]+(?!-)[\d.:x]+)?(?=\s|$))"
+_WEIGHTS = re.compile(r"<[A-Za-z]+:[^<>\n]{1,200}>|\bembedding:[\w.-]+")
 _CANNOT = re.compile(
-    r"<[A-Za-z]+:[^<>\n]{1,200}>"
-    r"|\[[^\[\]\n:]{0,200}:[^\[\]\n:]{0,200}:\s*[\d.]+\s*\]"
+    r"\[[^\[\]\n:]{0,200}:[^\[\]\n:]{0,200}:\s*[\d.]+\s*\]"
     r"|\[[^\[\]\n|]{1,200}(?:\|[^\[\]\n|]{1,200})+\]"
-    r"|\bembedding:[\w.-]+"
     rf"|{_OPTION}"
     r"|\bNegative prompt:.*|\bSteps:\s*\d+\s*,.*",
     re.DOTALL,
@@ -54,15 +53,18 @@ class Marked:
     Args:
         text: as long as the prompt; blanks where marks were, semicolons where two phrases were joined.
         cannot: what asks for something that no words do.
+        weights: extra weights, which ask for nothing to be seen; none are applied.
     """
 
     text: str
     cannot: tuple[Span, ...] = ()
+    weights: tuple[Span, ...] = ()
 
 
 def marked(prompt: str) -> Marked:
     """The words of a prompt, and the marks that cannot be carried out."""
     cannot: list[Span] = []
+    weights = tuple(Span.of(prompt, *found.span()) for found in _WEIGHTS.finditer(prompt))
 
     def note(found: re.Match[str]) -> str:
         cannot.append(Span.of(prompt, found.start(), found.start() + len(found[0].rstrip())))
@@ -72,7 +74,7 @@ def marked(prompt: str) -> Marked:
         """'1,000 cats' asks for a number that nobody can draw; a ratio by itself asks for nothing."""
         return note(found) if _NOUN_FOLLOWS.match(prompt, found.end()) else _blank(found)
 
-    text = _CANNOT.sub(note, prompt)
+    text = _CANNOT.sub(note, _WEIGHTS.sub(_semicolon, prompt))
     for pattern, fill in (
         (_LABEL, _semicolon),
         (_WEIGHT, _weight),
@@ -82,7 +84,7 @@ def marked(prompt: str) -> Marked:
     ):
         text = pattern.sub(fill, text)
     cannot += [Span.of(prompt, found.start(1), found.end(1)) for found in _SIGN.finditer(text)]
-    return Marked(text=_BRACKETS.sub(" ", text), cannot=tuple(cannot))
+    return Marked(text=_BRACKETS.sub(" ", text), cannot=tuple(cannot), weights=weights)
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -40,14 +40,3 @@ def is_unfinished(folder: Path) -> bool:
         each / "blobs" for each in above
     ]
     return any(next(place.rglob("*.incomplete"), None) is not None for place in places)
-
-
-def in_same_repository(target: Path, folder: Path) -> bool:
-    """Whether a file is where the Hub's cache keeps those of the snapshot that a folder is, or lies in: links
-    lead from `models--ORG--NAME/snapshots/REVISION/...` (`datasets--...`) to `models--ORG--NAME/blobs/...`.
-
-    Args:
-        target, folder: resolved.
-    """
-    snapshot = next((each for each in (folder, *folder.parents) if each.parent.name == "snapshots"), None)
-    return snapshot is not None and target.is_relative_to(snapshot.parent.parent / "blobs")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError
+from ...guards.links import lies_in
 from ...messages import shown
 from .bounded import Unfit, is_file, parse_bounded, read_bounded, tables_in
-from .hub import in_same_repository
 
 MIB = 2**20
 MOST_FILES = 20_000  # in a checkpoint's folder
@@ -137,10 +137,10 @@ def _refuse_link_out(path: Path, folder: Path) -> None:
     if not path.is_symlink():
         return
     try:
-        target, home = path.resolve(), folder.resolve()
+        path.resolve()
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: is a link that leads nowhere ({error})") from None
-    if not target.is_relative_to(home) and not in_same_repository(target, home):
+    if not lies_in(path, folder):
         raise CheckpointError(
             f"{path}: is a link that leads out of its checkpoint: copy the file there instead"
         )

@@ -1,4 +1,5 @@
-"""How much working memory the parts of a diffusers pipeline need at most, from their configs. Loads nothing.
+"""What sizes of picture a diffusers pipeline paints, and how much working memory its parts need at most, from
+their configs. Loads nothing.
 
 These are estimates on the safe side, for the first run; what was measured then replaces them
 (`memory_probe.Peaks`).
@@ -7,6 +8,8 @@ These are estimates on the safe side, for the first run; what was measured then 
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint.folder import read_json
+from .pipeline_families import family_of
 from .pipeline_parts import DENOISER, TEXT, VAE, component_config, components_of
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -100,3 +103,42 @@ def made_for(folder: Path) -> tuple[int, int]:
     height, width = (sides[0], sides[-1]) if isinstance(sides, list) else (sides, sides)
     scale = vae_scale(folder)
     return height * scale, width * scale
+
+
+def refiner_side(folder: Path) -> int:
+    """Height and width in pixels of what a refiner of draft tokens paints: its U-Net's latents, each of which
+    is a patch of pixels.
+
+    Raises:
+        CheckpointError: a config is missing or damaged.
+        LookupError, TypeError: a config is that of another model.
+    """
+    latents = read_json(folder / "latents" / "config.json")
+    patch = latents["patch"] if "patch" in latents else 2 ** (len(latents["block_out_channels"]) - 1)
+    return read_json(folder / "unet" / "config.json")["sample_size"] * patch
+
+
+def size_fault(folder: Path, height: int, width: int) -> str:
+    """Why a pipeline does not paint pictures of so many pixels, with a size that it does; empty where nothing
+    is known against it.
+
+    Raises:
+        CheckpointError: a config is missing or damaged.
+    """
+    name = str(read_json(folder / "model_index.json").get("_class_name", "pipeline"))
+    denoiser = next(iter(components_of(folder, DENOISER)))
+    reach = component_config(folder, denoiser).get("pos_embed_max_size") if denoiser != "unet" else None
+    most = None
+    if reach:
+        most = reach * component_config(folder, denoiser)["patch_size"] * vae_scale(folder)
+    return side_fault(name, family_of(name).multiple, most, height, width)
+
+
+def side_fault(name: str, multiple: int, most: int | None, height: int, width: int) -> str:
+    """Likewise, of a pipeline of this class that is known."""
+    if height % multiple or width % multiple:
+        near = "x".join(str(max(1, round(side / multiple)) * multiple) for side in (width, height))
+        return f"{width}x{height} pixels: {name} paints multiples of {multiple}: ask for {near}, say"
+    if most and max(height, width) > most:
+        return f"{width}x{height} pixels: this {name} paints at most {most} on a side"
+    return ""

@@ -54,6 +54,12 @@ class PreviewRefiner:
     def device(self) -> torch.device:
         return self.unet.device
 
+    @property
+    def _layout(self) -> torch.memory_format:
+        """Of what the U-Net is given: that of its convolutions' weights."""
+        is_last = self.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+        return torch.channels_last if is_last else torch.contiguous_format
+
     def new_scheduler(self) -> Any:
         """A scheduler of its own for each call: it keeps the state of a run."""
         from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
@@ -72,8 +78,8 @@ class PreviewRefiner:
 
     @torch.inference_mode()
     def encode_previews(self, previews: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Previews uint8 (b, h', w', 3) to the latents (b, c, h, w) of a picture of that size."""
-        return self.latents.encode_previews(previews.to(self.device), height, width).to(self.unet.dtype)
+        """Previews uint8 (b, h', w', 3) to the float32 latents (b, c, h, w) of a picture of that size."""
+        return self.latents.encode_previews(previews.to(self.device), height, width).float()
 
     @torch.inference_mode()
     def encode_pictures(self, pixels: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
@@ -85,9 +91,11 @@ class PreviewRefiner:
     def predict(
         self, noisy: torch.Tensor, sigma: torch.Tensor, text: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
-        """Clean residual latents (b, c, h, w), of noisy ones, sigma (b,), text (b, t, d), previews' latents."""
+        """Clean residual latents (b, c, h, w), of noisy ones, sigma (b,), text (b, t, d), previews' latents;
+        all float32 but the text: the U-Net's dtype is for its own arithmetic."""
         shown = self.objective.shown(noisy, sigma)
-        predicted = self.unet(torch.cat([shown, condition], 1), self.objective.timestep(sigma), text).sample
+        seen = torch.cat([shown, condition], 1).to(self.unet.dtype, memory_format=self._layout)
+        predicted = self.unet(seen, self.objective.timestep(sigma), text).sample.to(noisy)
         return self.objective.clean(predicted, shown, sigma)
 
     @torch.inference_mode()
@@ -127,6 +135,8 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Prev
     unet = whole(UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, **local), folder)
     encoder = whole(CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, **local), folder)
     latents = load_latents(folder / "latents", dtype, device)
+    if dtype != torch.float32:  # matrix units want the channels of a place side by side
+        unet = unet.to(memory_format=torch.channels_last)
     return PreviewRefiner(
         unet=unet.to(device).eval().requires_grad_(False),
         text_encoder=encoder.to(device).eval().requires_grad_(False),

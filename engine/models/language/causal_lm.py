@@ -105,6 +105,11 @@ class LanguageModel:
         return self.model.device
 
     @property
+    def rows_apart(self) -> bool:
+        """Whether a row's bits never depend on how many it is decoded with."""
+        return is_native(self.model)
+
+    @property
     def stop(self) -> int:
         """The id that ends a text."""
         return single_id(self.tokenizer.eos_token_id)
@@ -174,6 +179,11 @@ class ImageTokenModel:
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    @property
+    def rows_apart(self) -> bool:
+        """As that of a `LanguageModel`."""
+        return is_native(self.model)
 
     @property
     def legal(self) -> slice:

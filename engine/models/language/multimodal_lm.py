@@ -118,8 +118,8 @@ class JanusDrafter(Drafter):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         side = int(self.model.config.vq_config.num_patches)
-        if height != width:
-            raise InputError(f"{width}x{height} pixels: this drafter's grid is {side}x{side}; ask for a square")
+        if fault := _fault_of("janus", height, width):
+            raise InputError(fault)
         return side, side
 
     @torch.inference_mode()
@@ -165,8 +165,8 @@ class GlmImageDrafter(Drafter):
     SMALL = 16  # tokens on the small grid's side, were it square
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        if height % self.PIXELS or width % self.PIXELS:
-            raise InputError(f"{width}x{height} pixels: this drafter needs multiples of {self.PIXELS}")
+        if fault := _fault_of("glm_image", height, width):
+            raise InputError(fault)
         return height // self.PIXELS, width // self.PIXELS
 
     def small(self, grid: tuple[int, int]) -> tuple[int, int]:
@@ -246,6 +246,26 @@ def drawn(folder: Path, height: int, width: int) -> tuple[int, int]:
     vision = config.get("vision_config") or {}
     side, patch = int(vision.get("image_size", 384)), int(vision.get("patch_size", 16))
     return (side // patch) ** 2, side**2
+
+
+def size_fault(folder: Path, height: int, width: int) -> str:
+    """Why a drafter draws no picture of so many pixels, from its config alone; empty where it does.
+
+    Raises:
+        CheckpointError: the folder holds another kind of model.
+    """
+    return _fault_of(_kind(folder, read_json(folder / "config.json")), height, width)
+
+
+def _fault_of(kind: str, height: int, width: int) -> str:
+    pixels = GlmImageDrafter.PIXELS
+    if kind == "glm_image" and (height % pixels or width % pixels):
+        near = "x".join(str(max(1, round(side / pixels)) * pixels) for side in (width, height))
+        return f"{width}x{height} pixels: this drafter draws multiples of {pixels}: ask for {near}, say"
+    if kind == "janus" and height != width:
+        side = min(height, width)
+        return f"{width}x{height} pixels: this drafter's pictures are square: ask for {side}x{side}, say"
+    return ""
 
 
 def _kind(folder: Path, config: dict[str, Any]) -> str:

@@ -155,7 +155,7 @@ class NativeDecoding:
         self._embed = model.model.embed_tokens
         self._model = PackedModel(model, legal, places, code)
         shape = self._model.struct
-        self._keys = torch.zeros(shape.layers, len(prefixes), shape.key_heads, shape.size, room)
+        self._keys = torch.zeros(shape.layers, len(prefixes), shape.key_heads, room // 16, shape.size, 16)
         self._values = torch.zeros(shape.layers, len(prefixes), shape.key_heads, room, shape.size)
         self._cache = Cache(
             keys=self._keys.data_ptr(), values=self._values.data_ptr(), rows=len(prefixes), room=room

@@ -42,7 +42,7 @@ class AimStage:
 
     def workspace(self, batch: Sequence[Flaw]) -> int:
         """A mask for each, and what asking takes for the one with the most to ask for."""
-        masks = sum(flaw.picture.pixels.numel() for flaw in batch)
+        masks = sum(flaw.picture.judged.numel() for flaw in batch)
         most = max(batch, key=lambda flaw: len(flaw.facts))
         sought = [_sought(most, most.plan.prompt) for _ in most.facts]
         return masks + (self._locate.workspace(sought) if self._locate else 0)
@@ -51,7 +51,7 @@ class AimStage:
         """Raises `RowError` where nothing of what is aimed at may change, or the picture was scaled up."""
         aims: list[Aim] = []
         for i, flaw in enumerate(batch):
-            request, (height, width, _) = flaw.plan.request, flaw.picture.pixels.shape
+            request, (height, width, _) = flaw.plan.request, flaw.picture.judged.shape
             if (height, width) != (request.height, request.width):
                 raise RowError(i, f"a picture that was scaled to {width}x{height} pixels is not painted over")
             aims.append(self._aim(flaw, models, context.of_rows([i] * len(flaw.facts))))
@@ -89,7 +89,7 @@ def _others(fact: Fact, flaw: Flaw) -> str | None:
 def _sought(flaw: Flaw, other: str) -> Sought:
     draft = flaw.candidate.draft
     tokens = None if draft is None else draft.tokens
-    return Sought(picture=flaw.picture.pixels, tokens=tokens, wording=flaw.plan.prompt, others=(other,))
+    return Sought(picture=flaw.picture.judged, tokens=tokens, wording=flaw.plan.prompt, others=(other,))
 
 
 def _wanted(flaw: Flaw, grid: tuple[int, int]) -> torch.Tensor:

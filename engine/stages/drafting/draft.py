@@ -54,6 +54,15 @@ class DraftStage:
             at_once=READ_AT_ONCE if begins else 1,
         )
 
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the model does not draft for this size; empty where it does."""
+        config = read_config(self._drafter.checkpoint, "image_token_grid")
+        return _shape_fault(tuple(config["image_token_grid"]), height, width)
+
+    def rows_apart(self, models: Models) -> bool:
+        """See `Stage`."""
+        return models[self._drafter].rows_apart
+
     def rehearse(self, plan: Plan, models: Models) -> Draft:
         """A blank draft of models without their weights; errors as `run`."""
         model, book = self._pair(models)
@@ -130,8 +139,17 @@ def sampling_of(settings: Settings) -> Sampling:
 
 
 def _check_shape(index: int, plan: Plan, grid: tuple[int, int]) -> None:
-    height, width = plan.request.height, plan.request.width
-    if height * grid[1] != width * grid[0]:
-        raise RowError(
-            index, f"{width}x{height} pixels: this drafter's grid is {grid[1]}x{grid[0]}; ask for that shape"
-        )
+    if fault := _shape_fault(grid, plan.request.height, plan.request.width):
+        raise RowError(index, fault)
+
+
+def _shape_fault(grid: tuple[int, ...], height: int, width: int) -> str:
+    rows, columns = grid
+    if height * columns == width * rows:
+        return ""
+    side = max(1, round(min(height / rows, width / columns)))
+    shape = "square" if rows == columns else f"{columns} wide to {rows} high"
+    return (
+        f"{width}x{height} pixels: this drafter's pictures are {shape}: ask for {columns * side}x{rows * side},"
+        " say"
+    )

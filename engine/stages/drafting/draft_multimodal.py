@@ -6,7 +6,7 @@ from ...ar.decoding import decode_grid
 from ...errors import InputError, RowError
 from ...models.checkpoint.folder import folder_of
 from ...models.language.causal_lm import decoder_config, decoding_bytes
-from ...models.language.multimodal_lm import TEXT_TOKENS, Drafter, drawn
+from ...models.language.multimodal_lm import TEXT_TOKENS, Drafter, drawn, size_fault
 from ...models.registry import BYTES
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
@@ -48,6 +48,10 @@ class MultimodalDraftStage:
             bytes_each=BYTES[key.dtype],
         )
         return read + BYTES_A_PIXEL * preview
+
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the model does not draft for this size; empty where it does."""
+        return size_fault(folder_of(self._drafter.checkpoint) / self._drafter.part, height, width)
 
     def rehearse(self, plan: Plan, models: Models) -> Draft:
         """A blank draft of a model without its weights; errors as `run`."""

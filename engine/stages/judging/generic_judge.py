@@ -24,7 +24,7 @@ def workspace(key: ModelKey[object], batch: Sequence[Picture]) -> int:
     and of one text."""
     config, size = decoder_config(key.checkpoint), BYTES[key.dtype]
     most = 0
-    for height, width in {(int(p.pixels.shape[0]), int(p.pixels.shape[1])) for p in batch}:
+    for height, width in {(int(p.judged.shape[0]), int(p.judged.shape[1])) for p in batch}:
         prefix = picture_tokens(key.checkpoint, height, width) + TEXT_TOKENS
         read = decoding_bytes(config, rows=2, prefix=prefix, new_tokens=CAPTION_TOKENS, bytes_each=size)
         most = max(most, read + picture_bytes(key.checkpoint, height, width, bytes_each=size))
@@ -44,7 +44,7 @@ def verdicts(
     found: list[Verdict] = []
     for i, picture in enumerate(batch):
         plan = picture.plan
-        caption = "" if picture.is_preview else model.caption(picture.pixels, max_tokens=CAPTION_TOKENS)
+        caption = "" if picture.is_preview else model.caption(picture.judged, max_tokens=CAPTION_TOKENS)
         facts = plan.facts if plan else ()
         asked = [fact.asked for fact in facts]
         texts = [fact.text for fact in facts]
@@ -71,8 +71,8 @@ def _gain(model: PictureReader, picture: Picture, text: str) -> float | None:
     if model.chats:
         return None
     (shown,), (unseen,) = (
-        model.negative_log_likelihood(picture.pixels, [text]),
-        model.negative_log_likelihood(grey(picture.pixels), [text]),
+        model.negative_log_likelihood(picture.judged, [text]),
+        model.negative_log_likelihood(grey(picture.judged), [text]),
     )
     return unseen - shown
 
@@ -82,11 +82,11 @@ def probabilities(
 ) -> list[float]:
     """For each text, that the picture shows it; NaN where the model gives no number."""
     if model.chats:
-        found = model.yes(picture.pixels, texts)
+        found = model.yes(picture.judged, texts)
     else:
         shown, unseen = (
-            model.negative_log_likelihood(picture.pixels, texts),
-            model.negative_log_likelihood(grey(picture.pixels), texts),
+            model.negative_log_likelihood(picture.judged, texts),
+            model.negative_log_likelihood(grey(picture.judged), texts),
         )
         pairs = zip(shown, unseen, strict=True)
         found = [_sigmoid(sharpness * (b - a)) if math.isfinite(b - a) else math.nan for a, b in pairs]

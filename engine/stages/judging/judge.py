@@ -42,6 +42,7 @@ class JudgeStage:
     name = "judge"
     takes = Picture
     gives = Verdict
+    rows_on_cpu = 4  # see `Stage`: measured to be twice as quick as one, and half as quick as sixteen
 
     def __init__(
         self, *, model: ModelKey[Captioner | PictureReader], sharpness: float = 1.0, likelihood: bool = False
@@ -69,7 +70,7 @@ class JudgeStage:
             return reading.verdicts(
                 model, batch, context, sharpness=self._sharpness, likelihood=self._likelihood
             )
-        features = model.look([picture.pixels for picture in batch])
+        features = model.look([picture.judged for picture in batch])
         context.step(1, 3)
         captions = _captions(model, features, batch, batch_invariant=context.batch_invariant)
         context.step(2, 3)

@@ -19,7 +19,7 @@ import torch
 from ...errors import InputError
 from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
-from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
+from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
@@ -98,6 +98,10 @@ class EncodeStage:
     def workspace(self, batch: Sequence[Plan | Draft]) -> int:
         model = self._encoders
         return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
+
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the pipeline does not paint this size; empty where nothing is known against it."""
+        return size_fault(folder_of(self._encoders.checkpoint), height, width)
 
     def rehearse(self, value: Plan | Draft, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...guards.finite import finite_rows
 from ...models.checkpoint.folder import folder_of
-from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, text_bytes
+from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
@@ -51,6 +51,10 @@ class PaintAtOnceStage:
             denoising_bytes(folder, height=height, width=width, rows=1, bytes_each=BYTES[denoiser.dtype]),
             decoding_bytes(folder, height=height, width=width, tiled=False, bytes_each=BYTES[vae.dtype]),
         )
+
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the pipeline does not paint this size; empty where nothing is known against it."""
+        return size_fault(folder_of(self.uses[0].checkpoint), height, width)
 
     def rehearse(self, plan: Plan, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""

@@ -12,6 +12,7 @@ from ...messages import did_you_mean
 from ...models.diffusion.pipeline_families import Family
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
+from ...models.diffusion.pipeline_sizes import side_fault
 from ...stage import ModelKey
 from ...values import Plan
 from ...values.setting import Setting
@@ -119,15 +120,8 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
     if call.tokens != family.tokens:
         rather = "paint_tokens" if family.tokens else "paint or repaint"
         raise InputError(f"{name} does not go with stage {call.name}: make it {rather} in the recipe")
-    if height % family.multiple or width % family.multiple:
-        near = "x".join(
-            str(max(1, round(side / family.multiple)) * family.multiple) for side in (width, height)
-        )
-        raise RowError(
-            index, f"{width}x{height} pixels: {name} paints multiples of {family.multiple}: ask for {near}, say"
-        )
-    if most and max(height, width) > most:
-        raise RowError(index, f"{width}x{height} pixels: this {name} paints at most {most} on a side")
+    if fault := side_fault(name, family.multiple, most, height, width):
+        raise RowError(index, fault)
     try:
         call.new_scheduler(part, row.plan)
     except InputError as error:

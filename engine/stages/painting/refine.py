@@ -9,6 +9,8 @@ from ...diffusion.denoising import denoise, even_sigmas, guidance_interval, guid
 from ...diffusion.step_cache import StepCache
 from ...errors import InputError, RowError
 from ...messages import shown
+from ...models.checkpoint.folder import folder_of
+from ...models.diffusion.pipeline_sizes import refiner_side
 from ...models.diffusion.refiner import PreviewRefiner
 from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
@@ -62,6 +64,10 @@ class RefineStage:
         branches = 2 if any(_settings(draft).guidance_scale != 1 for draft in batch) else 1
         pixels = sum(draft.plan.request.height * draft.plan.request.width for draft in batch)
         return BYTES_A_PIXEL * branches * pixels
+
+    def size_fault(self, height: int, width: int) -> str:
+        """Why the refiner does not paint this size; empty where it does."""
+        return _size_fault(refiner_side(folder_of(self._refiner.checkpoint)), height, width)
 
     def rehearse(self, draft: Draft, models: Models) -> None:
         """Raise, of a model without its weights, what `run` raises of a draft."""
@@ -174,12 +180,8 @@ def _check(index: int, draft: Draft, model: PreviewRefiner) -> None:
             " name a matching pair in the recipe"
         )
     height, width = draft.plan.request.height, draft.plan.request.width
-    if (height, width) != (model.side, model.side):
-        raise RowError(
-            index,
-            f"{width}x{height} pixels: this refiner paints {model.side}x{model.side} and no other size: leave"
-            " the size out, and enlarge what comes of it (upscale)",
-        )
+    if fault := _size_fault(model.side, height, width):
+        raise RowError(index, fault)
     if draft.plan.request.settings.scheduler:
         raise RowError(
             index,
@@ -191,3 +193,12 @@ def _check(index: int, draft: Draft, model: PreviewRefiner) -> None:
         raise RowError(
             index, f"a draft of {columns}x{rows} tokens for {width}x{height} pixels: the shapes differ"
         )
+
+
+def _size_fault(side: int, height: int, width: int) -> str:
+    if (height, width) == (side, side):
+        return ""
+    return (
+        f"{width}x{height} pixels: this refiner paints {side}x{side} and no other size: leave the size out, and"
+        " enlarge what comes of it (upscale)"
+    )

@@ -136,6 +136,10 @@ class PlanStage:
             bytes_each=BYTES[self._planner.dtype],
         )
 
+    def rows_apart(self, models: Models) -> bool:
+        """See `Stage`."""
+        return models[self._planner].rows_apart
+
     def rehearse(self, request: Request, models: Models) -> None:
         """Make sure, of a model without its weights, that a prompt has room beside the instructions.
 

@@ -13,6 +13,7 @@ from ...ar.wording_grammar import WordingGrammar, wording_in
 from ...errors import RowError
 from ...language.closed_vocabulary.composition import Composition, composition_of
 from ...language.closed_vocabulary.keeping import kept
+from ...language.closed_vocabulary.phrases import misspelt_in
 from ...language.closed_vocabulary.vocabulary import Vocabulary
 from ...language.closed_vocabulary.wish import Said, Thing, Wish
 from ...language.closed_vocabulary.wish_reader import wish_of
@@ -64,6 +65,7 @@ def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) ->
             prompt=wording,
             facts=facts_of(composition_of(wish_of(wording, vocabulary)), each, vocabulary),
             left_out=each.left_out,
+            read_as=misspelt_in(request.prompt, vocabulary),
         )
         for request, each, wording in zip(batch, asked, wordings, strict=True)
     ]
@@ -112,11 +114,11 @@ def _written(
 
 def _composition(index: int, request: Request, vocabulary: Vocabulary) -> Composition:
     """What of a request can be drawn."""
-    wish = wish_of(request.prompt, vocabulary)
+    wish = own = wish_of(request.prompt, vocabulary)
     shown = request.start.shows if request.start else ""
     if shown:
         wish = kept(wish, wish_of(shown, vocabulary))
-    if not wish.things and wish.setting:  # a place without a thing: what is usual there
+    if not wish.things and own.setting:  # a place without a thing: what is usual there
         wish = dataclasses.replace(wish, things=(Thing(kind=Said(_plain_kind(wish, vocabulary), None)),))
     if not wish.things:
         raise RowError(index, _refusal(request.prompt, vocabulary))

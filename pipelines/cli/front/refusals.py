@@ -5,6 +5,7 @@ screen: nobody reads 26,000 characters.
 """
 
 import os
+import re
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ import typer
 from typer.main import get_command
 
 from ....engine.errors import DiptychError
-from ....engine.messages import first_line, nearest
+from ....engine.messages import first_line
 from ....prompts.row import PromptFileError
+from .usage import usage_message
 
 FAULT = 70  # the exit status of a fault of the program's own, as sysexits.h has it
 TRACEBACK_OPTION, TRACEBACK_VARIABLE = "--traceback", "DIPTYCH_TRACEBACK"
@@ -32,12 +34,21 @@ def refusal(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
         arguments: as they were typed.
     """
     if isinstance(error, USAGE_ERROR):
-        message, status = _usage(error), 2
+        message, status = usage_message(error, arguments), 2
     elif isinstance(error, (DiptychError, PromptFileError)):
-        message, status = str(error), 2
+        message, status = _as_typed(str(error), arguments), 2
     else:
         message, status = _fault(error), FAULT
     return one_line(shortened(message, arguments)), status
+
+
+def _as_typed(message: str, arguments: Sequence[str]) -> str:
+    """The message with the name that it begins with, `scale = 3: …` or `device 'gpu': …`, written as an option,
+    where it was one."""
+    found = re.match(r"([a-z][a-z_]*)(?= = | ')", message)
+    option = f"--{found[1].replace('_', '-')}" if found else ""
+    typed = any(each.partition("=")[0] == option for each in arguments)
+    return f"{option}{message[found.end() :]}" if found and typed else message
 
 
 def shortened(message: str, arguments: Iterable[str]) -> str:
@@ -57,28 +68,6 @@ def one_line(message: str) -> str:
         return plain
     half = MOST_CHARACTERS // 2
     return f"{plain[:half]} ... {plain[-half:]}"
-
-
-def _usage(error: Any) -> str:
-    """Options and arguments that the command does not know, lacks, or cannot read."""
-    context = getattr(error, "ctx", None)
-    path = "diptych" if context is None else context.command_path
-    if (unknown := getattr(error, "option_name", None)) and hasattr(error, "possibilities"):
-        near = nearest(unknown, _options(context), cutoff=0.5)
-        hint = f": did you mean {near}?" if near else ":"
-        return f"{_of(path)}no such option: {unknown}{hint} {path} --help lists them"
-    said = error.format_message().rstrip(".")
-    return f"{_of(path)}{said[:1].lower()}{said[1:]}{'' if said.endswith('?') else ':'} {path} --help says more"
-
-
-def _of(path: str) -> str:
-    """Which command it is about; of the whole program nothing need be said."""
-    _, _, command = path.partition(" ")
-    return f"{command}: " if command else ""
-
-
-def _options(context: Any) -> list[str]:
-    return [] if context is None else [name for each in context.command.params for name in each.opts]
 
 
 def _fault(error: Exception) -> str:

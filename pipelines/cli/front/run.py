@@ -1,6 +1,7 @@
 """One run of the command: its arguments are read, it is carried out, and however it ends there is a line."""
 
 import contextlib
+import itertools
 import os
 import sys
 import traceback
@@ -9,10 +10,12 @@ from typing import NoReturn
 
 import typer
 
+from ....engine.errors import InputError
 from .refusals import TRACEBACK_OPTION, TRACEBACK_VARIABLE, command_of, refusal
 from .streams import OutputLostError, forget_output, guarded_streams
 
 INTERRUPTED = 130
+_FOLDERS = ("-o", "--out")
 
 
 def run_app(app: typer.Typer, arguments: Sequence[str]) -> NoReturn:
@@ -53,6 +56,7 @@ def _traceback_wished(arguments: list[str]) -> tuple[list[str], bool]:
 def _run(app: typer.Typer, arguments: list[str], *, whole: bool) -> int:
     """Returns the exit status."""
     try:
+        _refuse_empty(arguments)
         status = _invoke(app, arguments)
         sys.stdout.flush()
     except OutputLostError as error:
@@ -71,12 +75,21 @@ def _run(app: typer.Typer, arguments: list[str], *, whole: bool) -> int:
     return status
 
 
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise InputError where a folder to write into has an empty name, of a variable that is not set, say: it
+    would be the folder at hand."""
+    for before, value in itertools.pairwise(arguments):
+        if before in _FOLDERS and not value:
+            raise InputError(f"{before}: its value is empty: name a folder; . is the one at hand")
+
+
 def _invoke(app: typer.Typer, arguments: list[str]) -> int:
-    """Runs the command itself, without typer's frame around it, which has several lines for what is wrong."""
+    """Runs the command itself, without typer's frame around it, which has several lines for what is wrong. The
+    context holds what was typed: messages name options as they were."""
     command = command_of(app)
     try:
         asked = list(arguments) or (["--help"] if hasattr(command, "commands") else [])  # a copy: it is used up
-        with command.make_context("diptych", asked) as context:
+        with command.make_context("diptych", asked, obj=tuple(arguments)) as context:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
+from ....prompts.row import place_of
 from ...files import GALLERY, opened
 from ...sheets.thumbnails import MAX_CELLS, candidates_name, thumbnail_name
 from ..output.choices import Choices
@@ -228,7 +229,7 @@ def _details(record: Record, out: Path) -> dict[str, Any]:
         "timings": record.timings,
         "settings": {name: value for name, value in record.settings.items() if name not in ("height", "width")},
         "notes": {cleaned(name, _SHORT): cleaned(str(note), _SHORT) for name, note in record.notes.items()},
-        "place": cleaned(f"{record.source}:{record.line}", _SHORT) if record.source is not None else None,
+        "place": cleaned(place_of(record.source, record.line), _SHORT) if record.source is not None else None,
         "template": cleaned(record.template, _LONG) if record.template != record.prompt else None,
         "command": _command(record, out),
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....engine.errors import InputError
+from ....engine.values.fact import scored
 from ...files import GALLERY, SHEET, opened
 from ...pictures.pixels import rgb_of
 from ...sheets.drawn_text import font, line_height, write
@@ -145,7 +146,13 @@ def _label(draw: "PIL.ImageDraw.ImageDraw", record: Record, place: tuple[int, in
     write(draw, f"{record.row}", (x, y), _SIDE // 2, fill=FAINT)
     if record.score is not None:
         colour = GOOD if record.accepted else POOR
-        draw.text((x + _SIDE, y), f"{100 * record.score:.0f} %", fill=colour, font=font(), anchor="ra")
+        draw.text(
+            (x + _SIDE, y),
+            scored(record.score, record.left_out, percent=True),
+            fill=colour,
+            font=font(),
+            anchor="ra",
+        )
     taken = write(draw, record.prompt, (x, y + _LINE), _SIDE, lines=_PROMPT_LINES)
     if record.left_out:
         write(draw, f"not drawn: {record.not_drawn}", (x, y + _LINE * (taken + 1)), _SIDE, fill=POOR)

@@ -2,10 +2,10 @@
 again.
 
 For each row: which line of `results.jsonl` it is known by, what is asked of it most, and the size, time of
-change and checksum of each of its files. The first line says what the file is, the last how the run was ended.
-Nothing is lost with it: without it, lines are parsed and files are read whole. A line of it counts only beside
-the line of results that it speaks of, which it knows by its checksum, and is none of it is trusted after an
-edit by hand.
+change and checksum of each of its files. The first line says what the file is, the last how the run was ended,
+with a checksum of that. Nothing is lost with it: without it, lines are parsed and files are read whole. A line
+of it counts only beside the line of results that it speaks of, which it knows by its checksum, and none of it
+is trusted after an edit by hand.
 
 This file knows bytes. What a row is, `record` and `journal` know.
 """
@@ -83,7 +83,9 @@ class Settled(msgspec.Struct, frozen=True):
         offset: row i of the source is row `offset + i` of the folder.
         done, failed, accepted, partial, older: so many of them are; see `Tally`.
         judged: pictures were.
-        notes: see `rendering.settled.Statement`.
+        kept, may_pass: see `Tally`.
+        failures: prompts of the first that failed, each with the reason.
+        notes, told: see `rendering.settled.Statement`.
     """
 
     asked: str
@@ -98,7 +100,11 @@ class Settled(msgspec.Struct, frozen=True):
     partial: int
     older: int
     judged: bool
-    notes: list[str]
+    kept: int
+    may_pass: int
+    failures: list[tuple[str, str]]
+    notes: dict[str, str]
+    told: dict[str, str]
 
 
 class Ended(msgspec.Struct):
@@ -223,7 +229,8 @@ class Index:
         with contextlib.suppress(OSError), replacing(self._path, sync=False) as file:
             file.write(_HEAD)
             file.writelines(line + b"\n" for line in lines)
-            file.write(_encode(ended) + b"\n")
+            line = _encode(ended)
+            file.write(b"%s %s\n" % (line, line_checksum(line).encode()))
         self._closed = True
 
     def _appendable(self) -> BinaryIO:
@@ -247,7 +254,8 @@ class Index:
         start = max(len(_HEAD), self._file.seek(0, os.SEEK_END) - _MOST_LINE)
         self._file.seek(start)
         _, _, line = (b"\n" + self._file.read(_MOST_LINE)).rstrip(b"\n").rpartition(b"\n")
-        return _ended_of(line) if line.startswith(b"{") else None
+        line, _, sum = line.rpartition(b" ")
+        return _ended_of(line) if line.startswith(b"{") and line_checksum(line).encode() == sum else None
 
 
 def _read_at(descriptor: int, size: int, at: int) -> bytes:

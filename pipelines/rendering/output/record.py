@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
@@ -14,9 +15,9 @@ from ...files import picture_name, preview_name
 from ..schema import SchemaError, fit, parse_json
 from .lines import CandidateLine, FactLine, candidate_lines, fact_line
 
-VERSION = 4
+VERSION = 5
 """Of the lines that are written. 1 did not tell what was asked for from what was added, nor what was left out;
-2 did not say its number; 3 did not say the row's in its source."""
+2 did not say its number; 3 did not say the row's in its source; 4 did not say which words were misspelt."""
 MOST_ROWS = 10**12
 _HIGHEST = 1000  # version that may ever be written
 
@@ -40,6 +41,7 @@ class Record:
         accepted: the score reaches what was asked for, and nothing was left out (or that is ignored).
         facts: of the plan, with what the judge said to each.
         left_out: words of the prompt, as they stand there, that ask for something which no fact carries.
+        read_as: misspelt words of the prompt, and what they were taken for.
         candidates: all that were made, in order.
         timings: seconds by stage.
         error: why the row failed.
@@ -63,6 +65,7 @@ class Record:
     accepted: bool = False
     facts: tuple[FactLine, ...] = ()
     left_out: tuple[str, ...] = ()
+    read_as: dict[str, str] = dataclasses.field(default_factory=dict)
     candidates: tuple[CandidateLine, ...] = ()
     timings: dict[str, float] = dataclasses.field(default_factory=dict)
     error: str | None = None
@@ -141,6 +144,7 @@ class Record:
         return record
 
 
+_PASSING = re.compile(r"^writing: |memory|no numbers|(?:^|: )\w*(?:Error|Exception|Exit|Interrupt)\b")
 _KEYS = {field.name for field in dataclasses.fields(Record)}
 
 
@@ -159,6 +163,7 @@ def done(outcome: Outcome, **place: Any) -> Record:
         accepted=outcome.accepted,
         facts=tuple(fact_line(answer) for answer in verdict.answers) if verdict else (),
         left_out=tuple(span.text for span in outcome.left_out),
+        read_as=dict(outcome.plan.read_as),
         candidates=candidate_lines(outcome),
         timings={stage: round(seconds, 4) for stage, seconds in outcome.timings.items()},
         settings=settings_line(request) | _start_line(request),
@@ -183,6 +188,12 @@ def refused(row: int, prompt: str, seed: int, error: str, **place: Any) -> Recor
     """The record of a row that failed, or was no request at all; `error` is put on one line."""
     prompt = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     return Record(row=row, prompt=prompt, seed=seed, status="failed", error=" ".join(error.split()), **place)
+
+
+def may_pass(error: str) -> bool:
+    """Whether a row that failed so may succeed if the very same is tried again: for want of memory or room, or
+    by an exception of a library; what a stage refuses, it refuses again."""
+    return _PASSING.search(error) is not None
 
 
 def settings_line(request: Request) -> dict[str, Any]:

@@ -4,9 +4,11 @@ import dataclasses
 from collections import defaultdict
 
 from ....engine.messages import shown
-from .record import Record
+from .record import Record, may_pass
 
-_MOST_THERE = 5
+MOST_TOLD = 5
+"""Rows of a kind that are named."""
+
 MOST_PLACED = 40_000
 
 
@@ -22,8 +24,13 @@ class Tally:
         older: rows of an earlier version of this engine, whose scores are of the whole plan.
         there: prompts of pictures that were asked for and are there, where that is worth saying; not of all.
         placed: rows of the folder by their numbers in the source, the first `MOST_PLACED` of them.
-        dropped: rows that the source has no more; their lines were taken out of the results.
+        dropped: rows without a picture that the source has no more; their lines were taken out of the results.
+        kept: rows with a picture that the source has no more.
+        superseded: rows that failed in earlier runs, whose prompt has come to a picture since; they were taken
+            out, too.
+        failures_before: prompts of rows that failed in an earlier run, each with the reason; not of all.
         stage_seconds: by stage, and for writing.
+        may_pass: of all that failed, rows that may succeed if they are tried again as they are.
         judged: whether pictures are: not so where the recipe has no judge.
         seconds: in all, by a clock that does not jump.
     """
@@ -38,11 +45,15 @@ class Tally:
     partial_before: int = 0
     older: int = 0
     dropped: int = 0
+    kept: int = 0
+    superseded: int = 0
+    failures_before: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     there: list[str] = dataclasses.field(default_factory=list)
     placed: dict[int, int] = dataclasses.field(default_factory=dict)
     stage_seconds: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
     seconds: float = 0.0
     judged: bool = True
+    may_pass: int = 0
 
     @property
     def rows(self) -> int:
@@ -57,6 +68,7 @@ class Tally:
         """Count a row of this run."""
         self.done += record.status == "done"
         self.failed += record.status == "failed"
+        self.may_pass += record.status == "failed" and may_pass(record.error or "")
         self.accepted += record.accepted
         self.partial += bool(record.left_out)
         for stage, seconds in record.timings.items():
@@ -70,9 +82,15 @@ class Tally:
         self.partial_before += partial
         self.older += older and done
 
+    def failed_again(self, prompt: str, why: str) -> None:
+        """A row that failed in an earlier run is left as it is."""
+        self.may_pass += may_pass(why)
+        if why and len(self.failures_before) < MOST_TOLD:
+            self.failures_before.append((prompt, why))
+
     def found(self, prompt: str) -> None:
         """The picture that was asked for is there already."""
-        if len(self.there) < _MOST_THERE:
+        if len(self.there) < MOST_TOLD:
             self.there.append(prompt)
 
     def lines(self) -> list[str]:
@@ -82,9 +100,12 @@ class Tally:
         of_them = f"{accepted} accepted, {partial} left something out" if partial else f"{accepted} accepted"
         if not self.judged:
             of_them = "not judged: the recipe has no judge"
-        lines = [f"{_count(self.rows, 'row')}: {done} done ({of_them}), {failed} failed"]
-        if self.done_before or self.failed_before:
-            lines[0] += f"; {self.done_before} done and {self.failed_before} failed in an earlier run"
+        made, missed = f"{done} done", f"{failed} failed"
+        if self.done_before:
+            made = f"{self.done} made now, {self.done_before} done before"
+        if self.failed_before:
+            missed = f"{self.failed} failed now, {self.failed_before} failed before"
+        lines = [f"{_count(self.rows, 'row')}: {made} ({of_them}), {missed}"]
         if self.done:
             pace = 60 * self.done / max(self.seconds, 1e-9)
             lines.append(f"{_count(self.done, 'picture')} in {_time(self.seconds)}: {pace:.1f} a minute")
@@ -97,8 +118,16 @@ class Tally:
         if self.older:
             rows = f"{_count(self.older, 'row')} of an earlier version of diptych"
             lines.append(f"{rows}: left with scores of the whole plan; --fresh renders and judges anew")
+        if self.kept:
+            rows = f"{_count(self.kept, 'picture')} of rows that the source has no more"
+            lines.append(f"{rows}: kept, in results and gallery, too; --fresh leaves them out")
         if self.dropped:
-            lines.append(f"{_count(self.dropped, 'row')} that the source has no more: left out of the results")
+            lines.append(
+                f"{_count(self.dropped, 'failed row')} that the source has no more: left out of the results"
+            )
+        if self.superseded:
+            rows = f"{_count(self.superseded, 'failed row')} of an earlier run with the same prompt"
+            lines.append(f"{rows}: left out of the results, for there is a picture now")
         return lines
 
 

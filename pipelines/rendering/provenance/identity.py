@@ -11,7 +11,9 @@ import math
 from typing import Any
 
 from ....engine.values import Request
+from ....engine.version import __version__
 from ...recipes.environment import Environment
+from ...recipes.reader import Recipe
 
 
 def identity(request: Request, environment: Environment) -> str:
@@ -20,6 +22,12 @@ def identity(request: Request, environment: Environment) -> str:
     del values["row"]
     values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
     return _hash({"request": _plain(values), "pipeline": environment.essence()})
+
+
+def context_of(recipe: Recipe, environment: Environment) -> bytes:
+    """A checksum of what decides requests, and the rows' ids, beside the rows themselves."""
+    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults))
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _hash(value: Any) -> str:

@@ -31,6 +31,7 @@ from ...recipes.reader import Recipe
 from ...recipes.writer import recipe_table
 from ...render_result import RenderResult, gathered
 from ...text_to_image import TextToImage, Wishes
+from .agent import Agent
 from .share import LOCAL, share_of
 from .worker import Worker, pipeline_of
 
@@ -82,8 +83,9 @@ class RayTextToImage:
         self._local = local
         self._make = make
         self._ray, self._started = _connected(address)
-        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        self._share = share_of(nodes, workers, gpus=gpus)
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        self._agent = Agent(nodes)
+        self._share = share_of([node["Resources"] for node in nodes], workers, gpus=gpus)
         self._workers: list[Any] = []
         self._environment = self._checked(local.environment())
 
@@ -201,6 +203,7 @@ class RayTextToImage:
                 if free and not any(chunk for _, chunk in flights.values()):
                     return  # whoever is free had nothing to do, and nobody else has
                 landed, _ = self._ray.wait(list(flights), num_returns=1, timeout=_POLL_S)
+                self._check_agent(flights)
                 if watch.cancelled():
                     raise Cancelled("stopped")
                 for ref in landed:
@@ -214,6 +217,15 @@ class RayTextToImage:
         finally:
             if any(chunk for _, chunk in flights.values()):
                 self._dismiss()
+
+    def _check_agent(self, flights: "_Flights") -> None:
+        """Raises `LostError` where Ray's agent is gone, before Ray ends this process for it."""
+        if self._agent.lost:
+            rows = sum(len(chunk) for _, chunk in flights.values())
+            raise LostError(
+                f"Ray's agent on this machine (raylet) is gone, and with it {rows} rows that were under way;"
+                " those that were finished are kept: the same command goes on with the rest"
+            )
 
     def _opened(self, ref: Any) -> list[Result]:
         self._landed(ref)

@@ -5,14 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ....engine.errors import InputError
-from ....prompts.row import Row
+from ....prompts.row import TEXT, Row
 from ...files import RESULTS, opened
 from ..output.record import Record
 from ..schema import SchemaError, bounded_lines
 from .picture_files import KINDS
-
-TEXT = "-p"
-"""The source of rows that were given as text."""
 
 
 def is_known_by_content(source: str | None, out: Path) -> bool:
@@ -51,7 +48,11 @@ def failed_rows(out: Path, texts: Iterable[str]) -> list[Row]:
         pass
     except OSError as error:
         raise InputError(f"{out / RESULTS}: cannot be read ({error.strerror or error})") from None
-    failed = [record for record in found.values() if record.status == "failed" and record.id is not None]
+    failed = {
+        (record.prompt, record.seed): record  # with other settings it may have failed more than once
+        for record in found.values()
+        if record.status == "failed" and record.id is not None
+    }.values()
     if not failed:
         raise InputError(
             f"{out}: no row of this text has failed: leave out --retry-failed to make a new picture"

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import DiptychError, InputError
+from ....engine.guards.links import lies_in
 from ....engine.values import Request
 from ....engine.values.start import check_share
-from ....prompts.plain_files import lies_in
 from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_start
@@ -64,15 +64,22 @@ def check_fields(settings: Mapping[str, Any], folder: Path) -> None:
     that is none."""
     fields = [name for name in FIELDS if name in settings]
     if not _goes(set(fields)):
-        ways = "; ".join(", ".join(way) for way in _WAYS)
+        typed = any(isinstance(settings[name], Path) for name in fields)  # on the command line
+        called = {name: _option(name) if typed else name for name in FIELDS}
+        ways = "; ".join(", ".join(called[name] for name in way) for way in _WAYS)
         fault = "do not go together" if len(fields) > 1 else "cannot stand alone"
-        raise InputError(f"{', '.join(fields)} {fault}: a row may have {ways}")
+        said = ", ".join(called[name] for name in fields)
+        raise InputError(f"{said} {fault}: a {'picture' if typed else 'row'} may have {ways}")
     for name in ("image", "sketch", "starts_from"):
         if name in settings:
             beside(settings[name], folder)
     for name in ("strength", "variation"):
         if name in settings:
             check_share(name, settings[name])
+
+
+def _option(name: str) -> str:
+    return f"--{(*START_COLUMNS[name].short, name)[0].replace('_', '-')}"
 
 
 def image_request(

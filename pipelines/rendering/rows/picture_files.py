@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ....engine.errors import InputError
+from ....engine.guards.links import lies_in
 from ....engine.values import Request
-from ....prompts.plain_files import lies_in
 from ....prompts.reader import read_prompts
 from ....prompts.row import PromptFileError, Row
 from ....prompts.settings import plain_name

@@ -21,7 +21,7 @@ from ....engine.messages import shown
 from ....engine.randomness import derive_seed
 from ....prompts.entry import Place
 from ....prompts.reader import Mark, read_prompts
-from ....prompts.row import Row
+from ....prompts.row import TEXT, Row
 from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
 from ...files import opened
@@ -81,6 +81,8 @@ def read_rows(
         InputError, PromptFileError: neither is given, or both without styles; the source cannot be read.
     """
     reading = reading or ReadOptions()
+    if source == "":
+        raise InputError("the source is empty: name a prompt file, or give text with -p")
     if source is None and not texts:
         raise InputError("give either a prompt file (- for standard input) or text with -p")
     _refuse_idle(reading)
@@ -161,7 +163,7 @@ def text_rows(texts: Iterable[str], settings: Mapping[str, Any] | None = None) -
     """The rows of text given with -p."""
     given = dict(settings or {})
     return (
-        Row(prompt=text, source="-p", line=line, settings=given) for line, text in enumerate(texts, start=1)
+        Row(prompt=text, source=TEXT, line=line, settings=given) for line, text in enumerate(texts, start=1)
     )
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
+from ....engine.guards.links import lies_in
 from ....engine.messages import first_line
-from ....prompts.plain_files import lies_in, open_plain, read_plain
+from ....prompts.plain_files import open_plain, read_plain
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 KINDS_OF_FILE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.ar import sampling as sampling_room
@@ -38,7 +38,6 @@ SAMPLING = st.builds(
 
 
 @pytest.mark.skipif(library() is None, reason="the machine code was not built")
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(SAMPLING, min_size=1, max_size=4),
     count=st.sampled_from([1, 2, 7, 9, 64, 300]),

@@ -45,6 +45,12 @@ class Negate:
     name: str = "negate"
     takes: type = int
     gives: type = int
+    token_by_token: bool = False
+    rows_on_cpu: int = 1
+    apart: bool = False
+
+    def rows_apart(self, models: Models, /) -> bool:
+        return self.apart
 
     def workspace(self, batch: Sequence[int], /) -> int:
         return self.row_bytes * len(batch)

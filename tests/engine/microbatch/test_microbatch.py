@@ -33,10 +33,24 @@ def test_only_values_that_are_alike_share_a_micro_batch() -> None:
 
 
 def test_the_deterministic_mode_pads_every_micro_batch_with_its_last_row() -> None:
-    stage = Negate()
-    results = go(stage, range(5), micro_batch=4, batch_invariant=True)
-    assert answers(results) == [0, -1, -2, -3, -4]
-    assert stage.batches == [[0, 1, 2, 3], [4, 4, 4, 4]]
+    for stage, device in ((Negate(), "meta"), (Negate(token_by_token=True), "cpu")):
+        memory = DeviceMemory(FakeLoader(), device=device)
+        results = go(stage, range(5), memory=memory, micro_batch=4, batch_invariant=True)
+        assert answers(results) == [0, -1, -2, -3, -4]
+        assert stage.batches == [[0, 1, 2, 3], [4, 4, 4, 4]]
+
+
+def test_on_a_cpu_the_deterministic_mode_runs_as_few_rows_at_once_as_the_stage_says() -> None:
+    for rows, expected in ((1, [[0], [1], [2]]), (2, [[0, 1], [2, 2]]), (9, [[0, 1, 2, 2]])):
+        stage = Negate(rows_on_cpu=rows)
+        assert answers(go(stage, range(3), micro_batch=4, batch_invariant=True)) == [0, -1, -2]
+        assert stage.batches == expected
+
+
+def test_the_deterministic_mode_pads_nothing_where_rows_never_depend_on_each_other() -> None:
+    stage = Negate(token_by_token=True, apart=True)
+    assert answers(go(stage, range(5), micro_batch=4, batch_invariant=True)) == [0, -1, -2, -3, -4]
+    assert stage.batches == [[0, 1, 2, 3], [4]]
 
 
 def test_a_row_too_large_for_the_budget_fails_alone_with_the_numbers() -> None:
@@ -100,7 +114,7 @@ def test_too_few_results_or_results_of_another_kind_are_an_error() -> None:
 @pytest.mark.parametrize("batch_invariant", [False, True])
 def test_running_out_of_memory_halves_the_micro_batch_and_loses_no_row(batch_invariant: bool) -> None:
     memory = DeviceMemory(FakeLoader())
-    stage = Negate(out_of_memory_above(2))
+    stage = Negate(out_of_memory_above(2), token_by_token=True)
     results = go(stage, range(10), memory=memory, micro_batch=8, batch_invariant=batch_invariant)
     assert answers(results) == [-value for value in range(10)]
     assert [event.rows for event in memory.events if event.kind == "shrink"] == [4, 2]

@@ -15,7 +15,7 @@ def test_the_micro_batch_is_the_largest_that_fits_the_budget() -> None:
 
 
 def test_the_deterministic_mode_pads_to_what_the_budget_allows() -> None:
-    stage = Negate(row_bytes=4)
+    stage = Negate(row_bytes=4, token_by_token=True)
     go(stage, [7], budget=10 + 4 * 3, micro_batch=16, batch_invariant=True)
     assert stage.batches == [[7, 7, 7]]
 

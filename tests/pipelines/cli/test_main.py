@@ -91,7 +91,7 @@ def test_settings_are_options_under_the_names_that_people_know(
     ("arguments", "fault"),
     [
         (["render", "-p", "a", "--seed", "-2"], "--seed = -2: must lie between 0 and 18446744073709551615"),
-        (["render", "-p", "a", "--cfg", "51"], "--guidance = 51.0: must lie between 0.0 and 50.0"),
+        (["render", "-p", "a", "--cfg", "51"], "--cfg = 51.0: must lie between 0.0 and 50.0"),
         (["render", "-p", "a", "--height", "7"], "--height = 7: must lie between 8 and 4096 pixels"),
         (["prompts", "-p", "a", "--seed", "-2"], "--seed = -2: must lie between"),
         (["upscale", "a.png", "--seed", "-2"], "--seed = -2: must lie between"),
@@ -164,7 +164,7 @@ def test_wrong_sources_are_refused(run: Run, fakes: dict[str, Any], tmp_path: Pa
     (tmp_path / "some.txt").write_text("a cat\n")
     wrong(run("render", tmp_path / "some.txt", "-p", "a boat", "-o", out), "either a prompt file", "no styles")
     wrong(run("render", "-p", " ", "-o", out), "prompt is empty")
-    wrong(run("render", "-p", "word " * 10_000, "-o", out), "-p:1", "characters")
+    wrong(run("render", "-p", "word " * 10_000, "-o", out), "-p 'word word", "characters")
     wrong(run("render", "-p", "a boat", "--candidates", 0, "-o", out), "candidates = 0")
     wrong(
         run("render", "-p", "a boat", "--guidance", "nan", "-o", out),
@@ -217,9 +217,11 @@ def test_the_same_command_goes_on_and_options_say_with_what(
 ) -> None:
     command = ("render", "-p", "a boat", "-p", "poison", "-p", "a cat", "--seed", 0, "-o", tmp_path / "out")
     assert run(*command, "--only", "1-2").status == 1
-    assert "1 done and 1 failed in an earlier run" in run(*command).out
-    assert "0 failed in an earlier run" in run(*command, "--retry-failed").out
-    assert "in an earlier run" not in run(*command, "--fresh").out
+    said = run(*command).out
+    assert "3 rows: 1 made now, 1 done before (" in said and "0 failed now, 1 failed before" in said
+    said = run(*command, "--retry-failed").out
+    assert "0 made now, 2 done before (" in said and ", 1 failed\n" in said
+    assert " before" not in run(*command, "--fresh").out
     wrong(run(*command, "--only", "0"), "write rows as in 17,40-60")
 
 

@@ -116,7 +116,7 @@ HOSTILE = [
     ('{"prompt": "a", "seed": -7}', "seed = -7: must lie between 0 and 18446744073709551615"),
     ('{"prompt": "a", "seed": 18446744073709551616}', "must lie between 0 and 18446744073709551615"),
     ('{"prompt": "a", "width": 100000}', "width = 100000: must lie between 8 and 4096 pixels"),
-    ('{"prompt": "a", "size": "100000x8"}', "width = 100000: must lie between 8 and 4096 pixels"),
+    ('{"prompt": "a", "size": "100000x8"}', "size = '100000x8': its width must lie between 8 and 4096 pixels"),
     ('{"prompt": "a", "steps": 0}', "steps = 0: must lie between 1 and 1000"),
     ('{"prompt": "a", "accept": 2}', "accept = 2: must lie between 0.0 and 1.0"),
     ('{"prompt": "a\\u0000b"}', "control character (U+0000)"),

@@ -44,7 +44,7 @@ def test_the_end_says_what_came_of_it(run: Any, capsys: pytest.CaptureFixture[st
         assert words in out
     assert run("a boat", "a tree") == 0
     again = capsys.readouterr().out
-    assert "2 done and 0 failed in an earlier run" in again and "caption" not in again
+    assert "2 rows: 0 made now, 2 done before (" in again and "caption" not in again
 
 
 def test_failed_rows_are_told_of_each_time_until_they_are_mended(
@@ -52,7 +52,7 @@ def test_failed_rows_are_told_of_each_time_until_they_are_mended(
 ) -> None:
     assert run("a boat", "poison") == 1
     assert (
-        "1 of 2 rows failed; results.jsonl says why; --retry-failed renders them again"
+        "1 of 2 rows failed; results.jsonl says why: change what it names, and run the command again"
         in capsys.readouterr().err
     )
     assert run("a boat", "poison") == 1

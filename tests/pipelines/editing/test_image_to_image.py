@@ -125,9 +125,8 @@ def test_a_list_is_a_batch_with_the_loop_and_seeds_of_its_own(pocket_pipe: TextT
 def test_a_sketch_becomes_the_draft(pocket_pipe: TextToImage) -> None:
     image = PIL.Image.new("RGB", (256, 256), (150, 200, 250))
     image.paste((90, 190, 80), (0, 170, 256, 256))
-    outcome = Sketch.from_pipe(pocket_pipe)("a tree in a meadow", image=image, num_inference_steps=2).outcomes[
-        0
-    ]
+    wishes = {"strength": 0.0, "num_inference_steps": 2}
+    (outcome,) = Sketch.from_pipe(pocket_pipe)("a tree in a meadow", image, **wishes).outcomes
     assert outcome.draft is not None and outcome.draft.initial_tokens is not None
     assert torch.equal(outcome.draft.tokens, outcome.draft.initial_tokens)
     assert len(outcome.draft.tokens[:7].unique()) < 4  # a plain sky

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 
-from diptych import InputError, Outcome, TextToImage
+from diptych import DiptychError, InputError, Outcome, TextToImage
 from diptych.engine.microbatch import Done
 from diptych.engine.models.checkpoint.folder import folder_of
 from diptych.engine.values import Plan, Request
@@ -42,6 +42,12 @@ def test_a_named_thing_is_drawn_anew_and_nothing_else(pocket_pipe: TextToImage, 
     assert 0.05 < mask.float().mean() < 0.5
     columns = mask.any(0).nonzero()
     assert columns.float().mean() < 128  # on the left
+
+
+def test_a_thing_that_nobody_knows_is_refused_and_not_replaced(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    """A turtle came in the place of the dog, as the sunset was known."""
+    with pytest.raises(DiptychError, match="'a green dog' names nothing that this planner knows"):
+        Inpaint.from_pipe(pocket_pipe)("a green dog", boat, "boat", num_inference_steps=STEPS)
 
 
 def test_a_thing_in_the_place_of_another_stands_where_it_stood(pocket_pipe: TextToImage, boat: Outcome) -> None:

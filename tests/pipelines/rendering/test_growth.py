@@ -94,13 +94,8 @@ def test_files_keep_their_own_rows_and_find_them_again(
     again = render(pipe, tmp_path, rows=read_from("a.txt", "a boat", "a tree", "a bird"), name="a.txt")
     assert (again.done, again.done_before) == (0, 3)
     shorter = render(pipe, tmp_path, rows=read_from("a.txt", "a boat"), name="a.txt")
-    assert shorter.dropped == 2 and said(tmp_path) == {
-        1: "a car",
-        2: "a boat",
-        4: "a cat",
-        5: "a fish",
-        6: "a house",
-    }
+    assert (shorter.dropped, shorter.kept) == (0, 2)  # what has a picture stays
+    assert said(tmp_path) == whole | {5: "a fish", 7: "a bird"}
 
 
 def test_afresh_means_the_source_s_own_rows(render: Any, pipe: TextToImage, tmp_path: Path) -> None:
@@ -154,3 +149,92 @@ def test_a_picture_of_the_folder_is_there_already(run: Any, tmp_path: Path) -> N
     assert run("a boat", seed=4) == 0
     assert run(source=str(tmp_path / "out" / "0001-a-boat.png")) == 0
     assert said(tmp_path / "out") == {1: "a boat"}
+
+
+def copies(name: str, *prompts: str, of_each: int) -> list[Row]:
+    return [row for row in read_from(name, *prompts) for _ in range(of_each)]
+
+
+def test_another_number_of_pictures_leaves_all_that_is_there_in_the_results(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    def run(of_each: int) -> Any:
+        return render(pipe, tmp_path, rows=copies("a.txt", "a boat", "a cat", of_each=of_each), name="a.txt")
+
+    def shown() -> set[str]:
+        pictures = {line["picture"] for line in lines_of(tmp_path)}
+        assert pictures == {path.name for path in tmp_path.glob("[0-9]*.png")}  # none is an orphan
+        page = "".join(path.read_text() for path in (tmp_path / "gallery").glob("rows-*.js"))
+        assert all(picture in page for picture in pictures)
+        return pictures
+
+    assert run(1).done == 2
+    first = shown()
+    for of_each in (3, 2, 1, 3, 2):
+        tally = run(of_each)
+        assert first < shown() and (tally.done + tally.done_before, tally.failed) == (2 * of_each, 0)
+        again = run(of_each)
+        assert (again.done, again.done_before) == (0, 2 * of_each)  # each finds its own again
+    assert len(shown()) == 2 + 5 + 1  # of one; of three, one of which was there; of two, three were there
+
+
+def test_a_failed_row_goes_once_its_prompt_has_come_to_a_picture(
+    run: Any, lines_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipe: TextToImage
+) -> None:
+    out = tmp_path / "out"
+    refine: Any = pipe.runner.chain.stages[2]
+    healthy = refine.make
+
+    def broken(value: Any) -> Any:
+        if value.plan.request.settings.num_inference_steps == 9:
+            raise ValueError("nine steps are too many")
+        return healthy(value)
+
+    refine.make = broken
+    assert run("a boat", "a cat", wishes={"num_inference_steps": 9}) == 1
+    failed = [line["seed"] for line in lines_of(out)]
+    assert run("a tree") == 0 and len(lines_of(out)) == 3  # another prompt changes nothing
+    assert run("a boat", retry_failed=True) == 0
+    assert [(line["prompt"], line["status"]) for line in lines_of(out)] == [
+        ("a cat", "failed"),
+        ("a tree", "done"),
+        ("a boat", "done"),
+    ]
+    assert lines_of(out)[2]["seed"] == failed[0]
+    with pytest.raises(InputError, match="no row of this text has failed"):
+        run("a boat", retry_failed=True)
+    assert run("a cat", wishes={"num_inference_steps": 9}, retry_failed=True) == 1
+    assert run("a cat") == 0
+    assert [line["status"] for line in lines_of(out)] == ["done"] * 3
+    assert '"failed"' not in (out / "gallery" / "rows-0001.js").read_text()
+
+
+def test_a_row_that_fails_again_with_other_settings_is_there_once(
+    run: Any, lines_of: Any, tmp_path: Path
+) -> None:
+    for steps in (4, 5, 6):
+        assert run("poison", wishes={"num_inference_steps": steps}, seed=7) == 1
+    assert [line["settings"]["num_inference_steps"] for line in lines_of(tmp_path / "out")] == [6]
+    assert run("poison", "poison", seed=8) == 1
+    assert len(lines_of(tmp_path / "out")) == 3  # of one run, each is its own
+
+
+def test_a_picture_stays_where_its_row_fails_with_other_settings_or_is_no_request_any_more(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
+) -> None:
+    def run(*prompts: str) -> Any:
+        return render(pipe, tmp_path, rows=read_from("a.txt", *prompts), name="a.txt")
+
+    def statuses() -> list[tuple[str, str]]:
+        return [(line["prompt"], line["status"]) for line in lines_of(tmp_path)]
+
+    assert run("a boat", "a cat").done == 2
+    pictures = [("a boat", "done"), ("a cat", "done")]
+    for bad in ("poison", "a\x07bell"):
+        for _ in range(2):
+            tally = run("a boat", bad)
+            assert (tally.done, tally.failed + tally.failed_before) == (0, 1)
+            assert statuses() == [*pictures, (bad, "failed")]
+        again = run("a boat", "a cat")
+        assert (again.done, again.done_before, again.dropped) == (0, 2, 1)  # the failure is out of date
+        assert statuses() == pictures

@@ -35,7 +35,7 @@ def test_its_results_are_read_and_written_again_but_for_the_version() -> None:
     for line in (*lines_of(OLDER / "results.jsonl"), *lines_of(OLDER / "unfinished" / "results.jsonl")):
         record = Record.from_json(line)
         assert record.version == 2 and not record.older
-        unsaid = {"version": None, "number": None}
+        unsaid = {"version": None, "number": None, "read_as": None}
         assert {**json.loads(record.to_json()), **unsaid} == {**json.loads(line), **unsaid}
 
 
@@ -67,7 +67,7 @@ def test_its_fakes_make_the_same_pictures_today(
         lines_of(OLDER / "unfinished" / "results.jsonl"), lines_of(tmp_path / "results.jsonl"), strict=True
     ):
         before, now = json.loads(old), json.loads(new)
-        assert (now.pop("version"), now.pop("number")) == (4, now["row"])
+        assert (now.pop("version"), now.pop("number"), now.pop("read_as")) == (5, now["row"], {})
         assert {**now, "timings": None} == {**before, "timings": None}
 
 

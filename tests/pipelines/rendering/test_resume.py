@@ -68,7 +68,7 @@ def test_rows_of_an_earlier_run_that_left_something_out_are_counted(
     render(pipe, tmp_path, "a boat", "a boat with a hat", accept=0.0)
     tally = render(pipe, tmp_path, "a boat", "a boat with a hat", "a cat with a hat", accept=0.0)
     assert counting == [1, 2, 3]
-    assert tally.lines()[0].startswith("3 rows: 3 done (1 accepted, 2 left something out)")
+    assert tally.lines()[0].startswith("3 rows: 1 made now, 2 done before (1 accepted, 2 left something out)")
 
 
 def test_what_was_left_out_is_accepted_by_who_ignores_it(
@@ -184,15 +184,18 @@ def test_afresh_all_is_done_again_and_the_journal_begins_anew(
     assert counting == [1, 2, 1] and len(lines_of(tmp_path)) == 1
 
 
-def test_rows_that_the_source_has_no_more_are_left_out(
+def test_of_rows_that_the_source_has_no_more_those_without_a_picture_are_left_out(
     render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path
 ) -> None:
-    render(pipe, tmp_path, "a boat", "a tree", "a cat")
+    render(pipe, tmp_path, "a boat", "a tree", "a cat", "poison")
     assert render(pipe, tmp_path, "a boat", "a tree", whole=False).dropped == 0
-    assert render(pipe, tmp_path, "a boat", "a tree").dropped == 1
-    assert [line["prompt"] for line in lines_of(tmp_path)] == ["a boat", "a tree"]
-    assert b"a cat" not in (tmp_path / "gallery" / "rows-0001.js").read_bytes()
+    tally = render(pipe, tmp_path, "a boat", "a tree")
+    assert (tally.dropped, tally.kept) == (1, 1)
+    assert [line["prompt"] for line in lines_of(tmp_path)] == ["a boat", "a tree", "a cat"]
+    assert b"a cat" in (tmp_path / "gallery" / "rows-0001.js").read_bytes()
     assert (tmp_path / "0003-a-cat.png").is_file()
+    render(pipe, tmp_path, "a boat", "a tree", again=Again(all=True, fresh=True))
+    assert [line["prompt"] for line in lines_of(tmp_path)] == ["a boat", "a tree"]
 
 
 def test_rows_of_another_source_are_kept(render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path) -> None:

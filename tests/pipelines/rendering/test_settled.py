@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from diptych import TextToImage
+from diptych.pipelines.cli import notes, render
 from diptych.pipelines.cli.render import run_render
 from diptych.pipelines.rendering.output.index import INDEX, last_end
 from diptych.pipelines.rendering.rows.tasks import Task
@@ -74,19 +75,45 @@ def test_where_nothing_is_to_be_done_no_pipeline_is_made_and_the_same_is_said(
     assert command(said=None) == 1 and command.made == 2
     usual = capsys.readouterr()
     assert command() == 1 and command.made == 2
-    assert (
-        capsys.readouterr() == usual and "4 rows: 3 done (" in usual.out and "1 left something out" in usual.out
-    )
+    assert capsys.readouterr() == usual and "failed before: 'poison': refine: " in usual.err
+    assert "0 made now, 3 done before (" in usual.out and "1 left something out" in usual.out
     assert files_of(command.folder / "out") == before
 
 
-def test_what_is_not_used_is_said_again(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    command(wishes={"top_k": 5, "draft_guidance_scale": 2.0})
-    capsys.readouterr()
-    command(wishes={"top_k": 5, "draft_guidance_scale": 2.0}, said=None)
-    usual = capsys.readouterr()
-    assert command.makes_none(wishes={"top_k": 5, "draft_guidance_scale": 2.0})
-    assert capsys.readouterr() == usual
+def test_what_is_not_used_overridden_failed_or_kept_is_said_again(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(**options: Any) -> tuple[list[str], list[str]]:
+        wishes = {"num_inference_steps": 2, "top_k": 5}
+        command(name="p.jsonl", wishes=wishes, seed=3, **options)
+        out, err = (stream.replace("usual", "out").splitlines() for stream in capsys.readouterr())
+        errors = [line for line in err if line.startswith("diptych: ")]
+        return [line for line in out if " rows" in line], errors
+
+    def rows(*prompts: str) -> list[str]:
+        return [f'{{"prompt": "{prompt}"{own}}}' for own, prompt in (each.split("|") for each in prompts)]
+
+    def are_alike() -> list[str]:
+        """What a run with nothing to do says, without a pipeline as with one."""
+        before, (out, err) = command.made, said()
+        assert command.made == before and (out, err) == said(out="usual", said=None)
+        return out + err
+
+    monkeypatch.setattr(notes, "unused", lambda *_: {"top_k": "it is a fake"})
+    monkeypatch.setattr(render, "LOOK_AHEAD", 2)  # what is told of later rows is told while they are rendered
+    first = rows("|a boat", ', "seed": 9|poison', ', "steps": 1|a tree', "|poison <lora:ink:1>", "|a cat")
+    for lines in (first, first[:4]):
+        command.write(*lines, name="p.jsonl")
+        assert said()[0] and said(out="usual", said=None)[0]
+    lines = are_alike()
+    overridden = ("--seed 3 is not", "--steps 2 is not", "<lora:ink:1> is not")
+    kept = "1 picture of rows that the source has no more: kept"
+    for piece in ("--top-k is not used: it is a fake", *overridden, "before: 'poison <", kept):
+        assert sum(piece in line for line in lines) == 1, (piece, lines)
+    more = rows(', "steps": 3|a bird', "|poison", "|a cat <lora:pen:1>")
+    command.write(*more, name="p.jsonl", more=True)
+    assert said() == said(out="usual", said=None)
+    assert sum("failed before: " in line for line in are_alike()) == 3
 
 
 def cut(path: Path) -> None:

@@ -20,6 +20,7 @@ from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.training.loop.batches import CAN_FORK
 from diptych.pipelines.training.run import run_training
 from diptych.pipelines.training.shipping import SHIPPED, ship
+from diptych.pipelines.training.together import _how
 
 
 @pytest.fixture
@@ -281,14 +282,22 @@ def test_models_that_train_together_become_what_they_become_one_after_the_other(
         assert apart == together, name
 
 
+def test_a_process_that_is_ended_from_outside_is_said_to_be() -> None:
+    assert (_how(2), _how(1)) == ("failed", "failed")
+    assert _how(-9) == "was ended by SIGKILL, perhaps for want of memory"
+    assert _how(-11) == "was ended by SIGSEGV"
+
+
 def test_one_of_several_that_fails_leaves_the_others_whole(
     two_models: tuple[str, ...], tmp_path: Path, tiny_config: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "captioner").mkdir()
     (tmp_path / "captioner" / "state.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DiptychError, match="captioner failed; the same command goes on"):
+    with pytest.raises(DiptychError) as caught:
         run_training("all", tmp_path, together=True, config=tiny_config, steps=1, threads=1)
     said = capfd.readouterr().err
-    assert f"diptych: {tmp_path / 'captioner'}: every state in it is damaged" in said
-    assert "Traceback" not in said
+    alone = "train all: captioner failed; the same command goes on with what is left"
+    assert str(caught.value) == alone, said  # a planner that the system ended is named with the signal
+    assert f"diptych: {tmp_path / 'captioner'}: every state in it is damaged" in said, said
+    assert "Traceback" not in said, said
     assert json.loads((tmp_path / "planner" / "progress.json").read_text()) == {"step": 1}

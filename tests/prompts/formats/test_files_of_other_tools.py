@@ -95,7 +95,7 @@ def test_blocks_of_the_inspire_pack(read: Read) -> None:
         ("b", {}, 7),
     ]
     assert rows[1].notes == {"name": "two"}
-    with pytest.raises(PromptFileError, match="-:4: begins no part: write positive:"):
+    with pytest.raises(PromptFileError, match="standard input:4: begins no part: write positive:"):
         read("positive: a\n----\n\na cat\n")
 
 

@@ -67,5 +67,5 @@ def test_a_block_without_a_prompt_says_so(read: Read) -> None:
 
 
 def test_a_block_without_end_is_refused(read: Read) -> None:
-    with pytest.raises(PromptFileError, match=r"-:1: a block has more than 200000 characters"):
+    with pytest.raises(PromptFileError, match=r"standard input:1: a block has more than 200000 characters"):
         read("a boat\n" * 40_000, format="infotext")

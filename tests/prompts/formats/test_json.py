@@ -59,8 +59,8 @@ def test_a_line_is_an_object_or_a_text(read: Read) -> None:
 )
 def test_a_bad_line_says_what_is_wrong_and_the_next_is_read(read: Read, line: str, fault: str) -> None:
     wrong, right = read(f'{line}\n{{"prompt": "b"}}\n', format="jsonl")
-    assert wrong.place == "-:1" and wrong.fault is not None and fault in wrong.fault
-    assert (right.prompt, right.place, right.fault) == ("b", "-:2", None)
+    assert wrong.place == "standard input:1" and wrong.fault is not None and fault in wrong.fault
+    assert (right.prompt, right.place, right.fault) == ("b", "standard input:2", None)
 
 
 def test_a_list_of_objects_and_texts(read: Read) -> None:
@@ -103,18 +103,21 @@ def test_objects_may_follow_each_other_in_any_layout(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('["a"\n"b"]', r"-:2: is no JSON here: expected ',', found '\"'"),
-        ('["a",\n{"prompt" "b"}]', r"-:2: is no JSON here: Expecting ':' delimiter"),
-        ('["a"', r"-:1: is no JSON here: ',' is missing"),
-        ('{"rows": ["a"], "defaults": {"seed": 1}}', r"-:1: defaults stand behind the rows"),
-        ('{"defaults": {"seed": "x"}, "rows": ["a"]}', r"-:1: in defaults: seed = 'x'"),
-        ('{"defaults": 3, "rows": ["a"]}', r"-:1: defaults must be names with values"),
-        ('{"defualts": {"seed": 1}, "rows": ["a"]}', r"-:1: 'defualts': did you mean 'defaults'\?"),
-        ('{1: "a"}', r"-:1: is no JSON here: expected a name in double quotes"),
-        ("[" + "[" * 100_000, r"-:1: is no JSON here: is nested too deep"),
-        ("[" + "1" * 5000 + "]", r"-:1: is no JSON here: has a number that is too long"),
-        ('["' + "a" * 9_000_000 + '"]', r"-:1: is no JSON here: Unterminated string"),
-        ("[]", r"-: holds no prompt"),
+        ('["a"\n"b"]', r"standard input:2: is no JSON here: expected ',', found '\"'"),
+        ('["a",\n{"prompt" "b"}]', r"standard input:2: is no JSON here: Expecting ':' delimiter"),
+        ('["a"', r"standard input:1: is no JSON here: ',' is missing"),
+        ('{"rows": ["a"], "defaults": {"seed": 1}}', r"standard input:1: defaults stand behind the rows"),
+        ('{"defaults": {"seed": "x"}, "rows": ["a"]}', r"standard input:1: in defaults: seed = 'x'"),
+        ('{"defaults": 3, "rows": ["a"]}', r"standard input:1: defaults must be names with values"),
+        (
+            '{"defualts": {"seed": 1}, "rows": ["a"]}',
+            r"standard input:1: 'defualts': did you mean 'defaults'",
+        ),
+        ('{1: "a"}', r"standard input:1: is no JSON here: expected a name in double quotes"),
+        ("[" + "[" * 100_000, r"standard input:1: is no JSON here: is nested too deep"),
+        ("[" + "1" * 5000 + "]", r"standard input:1: is no JSON here: has a number that is too long"),
+        ('["' + "a" * 9_000_000 + '"]', r"standard input:1: is no JSON here: Unterminated string"),
+        ("[]", r"standard input: holds no prompt"),
     ],
 )
 def test_what_is_no_json_of_prompts_is_refused(read: Read, text: str, message: str) -> None:

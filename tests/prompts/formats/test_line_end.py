@@ -115,7 +115,7 @@ def test_quotes_say_where_the_prompt_ends(read: Read) -> None:
 )
 def test_what_is_wrong_is_said_and_the_other_lines_are_read(read: Read, line: str, fault: str) -> None:
     wrong, right = read(f"{line}\na cat --seed 5", format="text")
-    assert wrong.place == "-:1" and wrong.fault is not None and fault in wrong.fault
+    assert wrong.place == "standard input:1" and wrong.fault is not None and fault in wrong.fault
     assert right == Row(prompt="a cat", source="-", line=2, settings={"seed": 5})
 
 

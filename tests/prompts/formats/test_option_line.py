@@ -80,5 +80,5 @@ def test_lines_of_options_and_plain_lines_stand_in_one_file(read: Read) -> None:
 )
 def test_what_is_wrong_is_said_and_the_other_lines_are_read(read: Read, line: str, fault: str) -> None:
     wrong, right = read(f"{line}\n--prompt boat\n")
-    assert wrong.place == "-:1" and wrong.fault is not None and fault in wrong.fault
+    assert wrong.place == "standard input:1" and wrong.fault is not None and fault in wrong.fault
     assert right == Row(prompt="boat", source="-", line=2)

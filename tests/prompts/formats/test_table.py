@@ -96,11 +96,11 @@ def test_a_cell_that_is_too_large_is_the_fault_of_its_row(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n", r"-:1: no column is called prompt"),
-        ("", r"-:1: no column is called prompt"),
-        ("prompt,seed,Seed\n", r"-:1: two columns are called 'Seed'"),
-        ("prompt,heigth\n", r"-:1: no such setting: 'heigth': did you mean 'height'\?"),
-        ('prompt,seed\na,1\n"b,2\nc,3\n', r"-:3: quotes do not match \(unexpected end of data\)"),
+        ("a,b\n1,2\n", r"standard input:1: no column is called prompt"),
+        ("", r"standard input:1: no column is called prompt"),
+        ("prompt,seed,Seed\n", r"standard input:1: two columns are called 'Seed'"),
+        ("prompt,heigth\n", r"standard input:1: no such setting: 'heigth': did you mean 'height'\?"),
+        ('prompt,seed\na,1\n"b,2\nc,3\n', r"standard input:3: quotes do not match \(unexpected end of data\)"),
     ],
 )
 def test_what_is_no_table_of_prompts_is_refused(read: Read, text: str, message: str) -> None:

@@ -66,17 +66,17 @@ BOMB = "a: &a [x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (BOMB, r"-:1: anchors and aliases \(&, \*\) are not read: write the values out"),
-        ("- prompt: a\n- <<: *x\n", r"-:2: anchors and aliases"),
-        ("rows:\n  - a\n - b\n", r"-:3: is no YAML here: did not find expected"),
-        ("- prompt: a: b\n", r"-:1: is no YAML here: mapping values are not allowed"),
-        ("- a\n- \x01\n", r"-:\d: is no YAML here: control characters are not allowed"),
-        ("- " * 3000, r"-:1: is nested too deep"),
-        ("- {prompt: a, tags: " + "[" * 100 + "]" * 100 + "}", r"-:1: is nested too deep"),
-        ("- {prompt: a, seed: 1, seed: 2}\n", r"-:1: 'seed' is set twice"),
-        ("- {[a]: b}\n", r"-:1: a name must be text"),
-        ("rows: [a]\ndefaults: {seed: 1}\n", r"-:2: defaults stand behind the rows"),
-        ("# nothing\n", r"-: holds no prompt"),
+        (BOMB, r"standard input:1: anchors and aliases \(&, \*\) are not read: write the values out"),
+        ("- prompt: a\n- <<: *x\n", r"standard input:2: anchors and aliases"),
+        ("rows:\n  - a\n - b\n", r"standard input:3: is no YAML here: did not find expected"),
+        ("- prompt: a: b\n", r"standard input:1: is no YAML here: mapping values are not allowed"),
+        ("- a\n- \x01\n", r"standard input:\d: is no YAML here: control characters are not allowed"),
+        ("- " * 3000, r"standard input:1: is nested too deep"),
+        ("- {prompt: a, tags: " + "[" * 100 + "]" * 100 + "}", r"standard input:1: is nested too deep"),
+        ("- {prompt: a, seed: 1, seed: 2}\n", r"standard input:1: 'seed' is set twice"),
+        ("- {[a]: b}\n", r"standard input:1: a name must be text"),
+        ("rows: [a]\ndefaults: {seed: 1}\n", r"standard input:2: defaults stand behind the rows"),
+        ("# nothing\n", r"standard input: holds no prompt"),
     ],
 )
 def test_what_is_no_yaml_of_prompts_is_refused(read: Read, text: str, message: str) -> None:

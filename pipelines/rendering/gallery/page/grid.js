@@ -199,7 +199,7 @@ function makeCard(item) {
   const label = [`Row ${item.row}: ${item.prompt}`];
   if (item.status === "failed") label.push(`failed: ${item.error}`);
   else if (item.score === null) label.push(statusWords(item));
-  else label.push(`score ${Math.round(100 * item.score)} per cent`, statusWords(item));
+  else label.push(`score ${Math.round(100 * item.score)} per cent${ofRest(item)}`, statusWords(item));
   if (item.not_drawn) label.push(`not drawn: ${item.not_drawn}`);
   if (item.choice.rating) label.push(`${item.choice.rating} of ${STARS} stars`);
   if (item.choice.pick !== null) label.push(`candidate ${item.choice.pick} is picked`);
@@ -223,6 +223,9 @@ const STATUS_WORDS = { accepted: "accepted", rejected: "not accepted", failed: "
 /** What became of a row; that it is turned down for the words alone that were left out is worth saying. */
 const statusWords = (item) => (item.only_left_out ? "not accepted: something is left out" : STATUS_WORDS[item.status]);
 
+/** A score is about what was understood: beside words that were left out it is that of the rest. */
+const ofRest = (item) => (item.not_drawn ? " of the rest" : "");
+
 function notes(item) {
   const [shown, asked] = item.facts;
   const text = `${shown} of ${count(asked, "fact")}`;
@@ -230,7 +233,7 @@ function notes(item) {
 }
 
 function mark(item) {
-  const text = item.score === null ? STATUS_WORDS[item.status] : `${Math.round(100 * item.score)} %`;
+  const text = item.score === null ? STATUS_WORDS[item.status] : `${Math.round(100 * item.score)} %${ofRest(item)}`;
   return make("span", { class: `mark-of ${item.status}` }, make("i", { class: `dot ${item.status}` }), text);
 }
 

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diptych.engine.language.closed_vocabulary.phrases import misspelt_in
 from diptych.engine.language.closed_vocabulary.vocabulary import Vocabulary
 from diptych.engine.language.closed_vocabulary.wish import Said, Wish
 from diptych.engine.language.closed_vocabulary.wish_reader import wish_of
+from diptych.engine.language.words.prompt_syntax import marked
 
 from ..work import assert_linear
 
@@ -246,11 +248,35 @@ def test_weights_and_praise_are_no_words(vocabulary: Vocabulary, prompt: str) ->
     assert (things(wish), value(wish.setting), wish.left_out) == (["red boat"], "at sunset", ())
 
 
+@pytest.mark.parametrize("mark", ["<lora:ink:0.8>", "<hypernet:a b:1>", "embedding:bad-hands"])
+def test_extra_weights_ask_for_nothing_to_be_seen(vocabulary: Vocabulary, mark: str) -> None:
+    for prompt in (f"a red cat {mark}", f"{mark} a red cat"):
+        wish = wish_of(prompt, vocabulary)
+        assert (things(wish), wish.left_out) == (["red cat"], ())
+        assert [span.text for span in marked(prompt).weights] == [mark]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "read_as"),
+    [
+        ("a rde boat", {"rde": "red"}),
+        ("a gren boat at sunest", {"gren": "green", "sunest": "at sunset"}),
+        ("a red cta", {"cta": "cat"}),
+        ("a red boat", {}),
+        ("a rat and a car", {}),
+    ],
+)
+def test_a_misspelt_word_is_said_to_be_read_as_another(
+    vocabulary: Vocabulary, prompt: str, read_as: dict[str, str]
+) -> None:
+    assert misspelt_in(prompt, vocabulary) == read_as
+    assert not {*read_as} & {span.text for span in wish_of(prompt, vocabulary).left_out}
+
+
 @pytest.mark.parametrize(
     ("prompt", "left_out"),
     [
         ("a red cat --seed 5 --steps 2", "--seed 5 --steps 2"),
-        ("a red cat <lora:ink:0.8>", "<lora:ink:0.8>"),
         ("a red cat [dog:cat:0.5]", "[dog:cat:0.5]"),
     ],
 )

@@ -145,7 +145,11 @@ JSON = st.recursive(
 ENTRY = st.fixed_dictionaries({}, optional={"shape": JSON, "data_offsets": JSON | st.just([0, 4])})
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(header=JSON | st.dictionaries(st.sampled_from(["x", "__metadata__"]), ENTRY | JSON, max_size=2))
 def test_any_header_is_read_or_refused(tmp_path: Path, header: Any) -> None:
     header_file(tmp_path / "x.safetensors", header, data=4)

@@ -111,7 +111,9 @@ def test_candidates_of_a_plan_differ(run: Run, make_plan: Callable[..., Plan]) -
 def test_a_shape_that_the_grid_has_not_is_refused(
     run: Run, make_plan: Callable[..., Plan], height: int, width: int
 ) -> None:
-    with pytest.raises(RowError, match=rf"{width}x{height} pixels: this drafter's grid is") as caught:
+    with pytest.raises(
+        RowError, match=rf"{width}x{height} pixels: this drafter's pictures are square: ask for"
+    ) as caught:
         run([make_plan(), make_plan(side=height, width=width)])
     assert caught.value.index == 1
 

@@ -48,8 +48,12 @@ def test_what_all_words_are_quoted_of_leaves_nothing_out() -> None:
 
 
 def test_marks_that_no_words_carry_out_are_left_out_though_they_are_quoted() -> None:
-    plan = read("a cat <lora:ink:1>", "a cat", ("a cat <lora:ink:1>", "a cat"))
-    assert left_out(plan) == ["<lora:ink:1>"]
+    plan = read("a cat [dog:cat:0.5]", "a cat", ("a cat [dog:cat:0.5]", "a cat"))
+    assert left_out(plan) == ["[dog:cat:0.5]"]
+
+
+def test_extra_weights_are_not_left_out_for_they_ask_for_nothing_to_be_seen() -> None:
+    assert left_out(read("a cat <lora:ink:1>", "a cat", ("a cat", "a cat"))) == []
 
 
 @pytest.mark.parametrize(

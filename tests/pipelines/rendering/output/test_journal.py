@@ -115,10 +115,10 @@ def test_a_line_without_end_is_passed_over_and_those_after_it_are_kept(
 
 def test_results_of_a_later_version_are_left_alone(folder: OutputFolder) -> None:
     path = folder.path / "results.jsonl"
-    later = record(2).to_json().replace('"version": 4', '"version": 5')
+    later = record(2).to_json().replace('"version": 5', '"version": 6')
     path.write_text(f"{record(1).to_json()}\n{later}\n")
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"results\.jsonl, line 2: version 5 is later than 4"):
+    with pytest.raises(InputError, match=r"results\.jsonl, line 2: version 6 is later than 5"):
         Journal(folder)
     assert path.read_bytes() == before
 

@@ -12,7 +12,7 @@ def test_the_summary_says_what_came_of_it_how_quickly_and_where_the_time_went() 
     tally.add(refused(3, "c", 1, "no"))
     tally.skip(done=True, accepted=True)
     assert tally.lines() == [
-        "4 rows: 3 done (2 accepted), 1 failed; 1 done and 0 failed in an earlier run",
+        "4 rows: 2 made now, 1 done before (2 accepted), 1 failed",
         "2 pictures in 1 min 30 s: 1.3 a minute",
         "time: plan 20.0 s, draft 40.0 s, loading and the rest 30.0 s",
     ]
@@ -24,7 +24,9 @@ def test_rows_that_left_something_out_are_counted_also_those_of_an_earlier_run()
     tally.add(Record(row=1, prompt="a cat wearing a hat", seed=1, status="done", left_out=("wearing", "hat")))
     tally.add(Record(row=2, prompt="a cat", seed=1, status="done", accepted=True))
     tally.skip(done=True, accepted=False, partial=True)
-    assert tally.lines()[0].startswith("3 rows: 3 done (1 accepted, 2 left something out), 0 failed")
+    assert tally.lines()[0].startswith(
+        "3 rows: 2 made now, 1 done before (1 accepted, 2 left something out), 0 failed"
+    )
 
 
 def test_rows_of_an_earlier_version_are_said_to_stay_as_they_are() -> None:
@@ -40,7 +42,7 @@ def test_rows_of_an_earlier_version_are_said_to_stay_as_they_are() -> None:
 def test_hours_are_hours_and_nothing_is_nothing() -> None:
     tally = Tally(done=1000, seconds=7620.0, dropped=1)
     assert "1000 pictures in 2 h 07 min: 7.9 a minute" in tally.lines()
-    assert tally.lines()[-1].startswith("1 row that the source has no more")
+    assert tally.lines()[-1].startswith("1 failed row that the source has no more")
     assert Tally().lines() == ["0 rows: 0 done (0 accepted), 0 failed"]
 
 
