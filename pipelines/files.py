@@ -74,6 +74,19 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def why_no_file(path: Path) -> str:
+    """Why `is_file` says no: `no such file`, or what lies there."""
+    try:
+        kind = what_it_is(path)
+    except FileNotFoundError:
+        return "is a link to a file that is not there" if path.is_symlink() else "no such file"
+    except OSError as error:
+        return "no such file" if error.errno == errno.ENAMETOOLONG else f"cannot be read ({error.strerror})"
+    except ValueError:  # a NUL in its name
+        return "no such file"
+    return f"is {kind}, not a file" if kind else "cannot be read"
+
+
 def is_folder(path: Path) -> bool:
     """As `is_file`, of a folder."""
     try:

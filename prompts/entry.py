@@ -48,10 +48,12 @@ def rows_of(fields: Mapping[str, object], place: Place, *, defaults: Fields | No
     defaults = defaults or Fields()
     try:
         own = sort_fields(fields)
-        if not (prompt := own.prompt or defaults.prompt):
-            raise FieldError("the prompt is empty" if own.prompt == "" else "has no prompt")
     except FieldError as error:
         yield place.fault(str(error), prompt_of(fields))
+        return
+    if not (prompt := own.prompt or defaults.prompt):
+        fault = "the prompt is empty" if own.prompt == "" else "has no prompt"
+        yield place.row("", settings=own.settings, notes=own.notes, fault=fault)
         return
     asked = own.copies if own.copies is not None else defaults.copies
     settings = {**defaults.settings, **own.settings}

@@ -5,6 +5,7 @@ Rows are read as they are asked for, so the first of a hundred thousand is there
 """
 
 import contextlib
+import errno
 import io
 import re
 import stat
@@ -147,6 +148,8 @@ def _refusals(label: str) -> Generator[None]:
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         short = label if len(label) <= 80 else f"{label[:77]}..."
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:  # text, most likely
+            raise PromptFileError(f"{short}: no such file: check the path, or give text with -p") from None
         if "a pipe" in reason or "a device" in reason:
             raise PromptFileError(f"{short}: {reason}: give - and let it be standard input") from None
         raise PromptFileError(

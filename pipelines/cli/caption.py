@@ -35,11 +35,12 @@ def caption(
     with progress_of_several(len(files)) as watch:
         looked = one_by_one(
             files,
-            lambda path: rgb_of(path, most=JUDGED_SIDE),
+            lambda file: rgb_of(file.sound_path, most=JUDGED_SIDE),
             lambda images: judge.captions(images, watch=watch),
             refused,
         )
-        for path, result in looked:
+        for file, result in looked:
+            path = file.path
             if isinstance(result, Failed):
                 refused(InputError(f"{path}: {judge.stage.name}: {result.reason}"))
             elif as_json:

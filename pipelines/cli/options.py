@@ -23,7 +23,7 @@ from ...engine.errors import InputError
 from ...engine.values import SETTINGS, Setting, Wishes
 from ...prompts.settings import COLUMNS, MAX_COPIES, START_COLUMNS, FieldError, check_text, size_of
 from ...prompts.variants import MAX_VARIANTS
-from ..files import is_file
+from ..files import is_file, why_no_file
 from .front.settings_file import take_settings
 from .front.usage import called_as
 
@@ -237,7 +237,7 @@ def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in wishes.items():
         if isinstance(value, Path) and not is_file(value):
             option = _option_name((*START_COLUMNS[name].short, name)[0])
-            raise InputError(f"{option} {value}: no such file: check the path")
+            raise InputError(f"{option} {value}: {why_no_file(value)}: check the path")
     return wishes
 
 

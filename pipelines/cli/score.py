@@ -153,9 +153,7 @@ def _opened(file: "PictureFile") -> "tuple[PIL.Image.Image, str]":
     from ..pictures.pixels import rgb_of
     from ..rendering.rows.picture_files import prompt_in
 
-    if file.fault is not None:
-        raise InputError(file.fault)
-    image = rgb_of(file.path, most=JUDGED_SIDE)
+    image = rgb_of(file.sound_path, most=JUDGED_SIDE)
     return image, file.prompt or prompt_in(file.path)
 
 

@@ -54,24 +54,24 @@ def upscale(
     if prompt is not None:
         Request(prompt=prompt)  # raises for one that nothing can be painted of
     files = pictures_of(images)
-    names = _names(files, out, scale)
+    names = _names([file.path for file in files], out, scale)
     if len(files) == 1:
-        _opened(files[0], scale)  # a slip is found before models are loaded
+        _opened(files[0].sound_path, scale)  # a slip is found before models are loaded
     pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
     upscale_stage(pipe, {"scale": scale} | ({} if strength is None else {"strength": strength}))
     prepare_folder(out)
     refused = Refusals(alone=len(files) == 1)
     with progress(error_console(), len(files)) as watch:
-        for path, name in zip(files, names, strict=True):
+        for file, name in zip(files, names, strict=True):
             try:
-                image = _opened(path, scale)
+                image = _opened(path := file.sound_path, scale)
                 picture = _known(pipe, path, image, seed=seed) if prompt is None else image
                 made = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
                 _write(made.outcomes[0], path, name, scale, alpha=alpha_of(image), as_json=as_json)
             except Cancelled:
                 raise
             except (DiptychError, OSError) as error:
-                refused(InputError(_with_name(path, error)))
+                refused(InputError(_with_name(file.path, error)))
             watch.on_row()
     refused.sum_up(len(files))
     raise typer.Exit(1 if refused.count else 0)

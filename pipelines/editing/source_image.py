@@ -19,6 +19,8 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the picture as it was given."""
 RIM = 1 / 20
 """Of the shorter side of a picture that gets room around it: so much is redrawn, so that no seam is seen."""
+LEAST_SIDE = 8
+"""Pixels: of a picture that gets room around it so much stays, at least, once it is scaled with that."""
 
 
 def box_of(name: str, value: object) -> Box:
@@ -146,7 +148,7 @@ def extended(
 
     Raises:
         InputError: it cannot be read, or is no picture; a margin is negative, or all are nought; with them the
-            picture is of another shape than what is painted.
+            picture is of another shape than what is painted, or almost nothing of it is left.
     """
     import numpy as np
     import torch
@@ -166,6 +168,11 @@ def extended(
     scale = width / whole[0]
     x, y = round(left * scale), round(top * scale)
     inner = (max(1, round(opened.width * scale)), max(1, round(opened.height * scale)))
+    if min(inner) < LEAST_SIDE:
+        raise InputError(
+            f"margins {margins}: leave {_shown(inner)} pixels of the picture, which are too few to go on from:"
+            f" choose smaller ones, which leave {LEAST_SIDE} a side"
+        )
     rim = round(RIM * min(inner))
     x0, y0, x1, y1 = (rim if margin else 0 for margin in margins)
     kept = np.array(_fitted(opened, *inner))[y0 : inner[1] - y1, x0 : inner[0] - x1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine import extensions
 from ...engine.chain import Chain
-from ...engine.errors import CheckpointError, InputError
+from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.extensions import extension
 from ...engine.messages import did_you_mean, first_line
 from ...engine.stage import Stage
@@ -101,7 +101,9 @@ def told_of_configs(stage: Stage[Any, Any]) -> Iterator[None]:
     memory is computed from them, and from nothing else that a user writes."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except DiptychError:
+        raise
+    except Exception as error:  # of any kind: libraries have their own for configs that are not sound
         names = ", ".join(dict.fromkeys(key.checkpoint for key in stage.uses)) or "no model"
         reason = first_line(error, named=True)
         raise CheckpointError(

@@ -41,6 +41,9 @@ AUTO = "auto"
 NO_MODEL = ModelKey("none", "")
 IN_PYTHON = "table.toml"
 """What stands for the file of a recipe that is none: its name is `table`."""
+_PATH_SHOWN = 300  # characters of a path in a message
+
+_LONGEST_CHECKPOINT = 1024  # characters of its name
 _OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
 
 
@@ -208,7 +211,13 @@ def refuse_code(recipe: Recipe) -> None:
 
 
 def resolve_checkpoint(checkpoint: str, folder: Path, where: str) -> str:
-    """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are."""
+    """Where a checkpoint lies: `pocket/...` in the package, paths from `folder`, Hub ids as they are.
+
+    Raises:
+        InputError: it can be the name of none.
+    """
+    if not checkpoint.strip() or len(checkpoint) > _LONGEST_CHECKPOINT:
+        raise InputError(f"{where}: checkpoint = {shown(checkpoint)}: name a folder, a Hub id, or pocket/NAME")
     if rooted := root_of(checkpoint):
         root, name = rooted
         return str(root.folder / name)
@@ -255,7 +264,8 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
     if "revision" in table:
         revision = _value(table, "revision", str, where)
         if Path(checkpoint).is_absolute() or not revision:
-            raise InputError(f"{where}: revision = {revision!r}: is for a Hub id, not for {checkpoint}")
+            folder = shown(checkpoint, quoted=False, most=_PATH_SHOWN)
+            raise InputError(f"{where}: revision = {shown(revision)}: is for a Hub id, not for {folder}")
         checkpoint = f"{checkpoint}@{revision}"
     dtype = _value(table, "dtype", str, where, "float32")
     if dtype not in (*DTYPES, AUTO):

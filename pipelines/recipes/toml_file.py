@@ -25,7 +25,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         InputError: it cannot be read, is no TOML, or is larger or nested deeper than anybody writes.
     """
     try:
-        text = read_bounded(path, most=MOST_BYTES).decode("utf-8")
+        text = read_bounded(path, most=MOST_BYTES).decode("utf-8-sig")  # some editors begin a file with a mark
         if found := _MANY_PARTS.search(text):
             raise Unfit(f"has a name of more than {MOST_PARTS} parts: {found[0][:20]}...")
         table = tomllib.loads(text)

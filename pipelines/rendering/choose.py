@@ -6,10 +6,12 @@ was chosen, and the gallery shows it. What the run wrote stays as it is.
 
 import dataclasses
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...engine.errors import InputError
+from ...engine.messages import shown
 from ...engine.values import Candidate, Failure
 from ...engine.watch import Watcher
 from ..files import RESULTS
@@ -26,6 +28,7 @@ from .provenance.provenance import picture_bytes, read_history
 from .provenance.rerender import PipeMaker, changes_since, pipe_of, repeatable, request_of
 
 MAX_NAMED = 20  # candidates that a message names
+_MOST_OF_PATH = 300  # characters that a message shows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,8 +63,9 @@ def choose(
         InputError: there is no batch in the folder, another run is writing into it, or a row or candidate is
             not there; nothing was carried out.
     """
-    if not (out / RESULTS).is_file():
-        raise InputError(f"{out}: no {RESULTS} lies there: name the folder that render wrote into")
+    if not os.path.lexists(out / RESULTS):  # what is no file is refused as what it is
+        short = shown(str(out), quoted=False, most=_MOST_OF_PATH)
+        raise InputError(f"{short}: no {RESULTS} lies there: name the folder that render wrote into")
     records = _records(out, {*picks, *ratings})
     for row, candidate in picks.items():
         if candidate is not None:

@@ -13,6 +13,7 @@ TOOLS = "AUTOMATIC1111, Forge, ComfyUI, InvokeAI, SwarmUI, Fooocus, NovelAI, Eas
 _COMMENTS = ("parameters", "UserComment", "XMP UserComment", "comment", "generation_data")
 _BEHIND_A_NAME = re.compile(r"(prompt|workflow):\s*(?=\{)", re.IGNORECASE)  # ComfyUI in the EXIF of a WebP
 _MAX_JSON = 32 * 2**20  # characters
+_BEGINS_JSON = re.compile(r'\s*\{\s*("[^"]*"\s*:|\}\s*\Z)')
 _DREAM = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(.*)', re.DOTALL)  # of old InvokeAI: "a prompt" -s 50 -S 7
 _DREAM_OPTION = re.compile(r"(?<!\S)-([sSWHCA])\s*(\S+)")
 _DREAM_NAMES = {"s": "steps", "S": "seed", "W": "width", "H": "height", "C": "cfg", "A": "sampler"}
@@ -139,7 +140,7 @@ def _in_json(text: str) -> Said | None:
 
 
 def _in_words(name: str, text: str) -> Said | None:
-    if text.startswith("{") and _json(text) is not None:
+    if _is_json(text):
         if name == "parameters":
             raise ToolError("has parameters in JSON of a kind that is not known: write its prompt into a file")
         return None
@@ -206,6 +207,16 @@ def _midjourney(texts: Mapping[str, str]) -> Said | None:
     seed = {"seed": rest.pop("seed")} if "seed" in rest else {}
     said = said_by("Midjourney", {"prompt": prompt, "negative_prompt": unwanted, **seed})
     return Said(tool=said.tool, prompt=said.prompt, settings=said.settings, rest={**said.rest, **rest})
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is JSON, or was before it was cut off; `{"OPEN"|"CLOSED"} sign` is a prompt."""
+    if _BEGINS_JSON.match(text):
+        return True
+    try:
+        return text.startswith("[") and isinstance(json.loads(text[:_MAX_JSON]), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -228,6 +228,7 @@ class Checkpoints:
         for stage in self._chain.stages:
             for key in stage.uses:
                 registry.weights(key)
+        assert "\n" not in self._chain.size_fault(64, 64)
         for stage in self._chain.stages:
             if stage.takes in values:
                 with told_of_configs(stage):

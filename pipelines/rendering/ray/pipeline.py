@@ -41,6 +41,7 @@ STAGE = "worker"
 ATTEMPTS = 2  # at a chunk, and then at each of its rows alone, where the worker was lost
 _POLL_S = 0.2
 _KNOCK_S = 5.0
+_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # an empty frame of that kind, which is the fourth byte
 
 _log = logging.getLogger(__name__)
 
@@ -300,10 +301,27 @@ def _knock(address: str) -> None:
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise InputError(f"--ray {shown(address)}: write HOST:PORT, ray://HOST:PORT, auto or local")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S) as connection:
+            speaks = os.environ.get("RAY_USE_TLS") == "1" or _speaks_http2(connection)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise InputError(f"--ray {shown(address)}: nobody answers ({reason}): {hint}") from None
+    if not speaks:
+        raise InputError(f"--ray {shown(address)}: what answers there is not Ray: {hint}")
+
+
+def _speaks_http2(connection: socket.socket) -> bool:
+    """Whether the other side answers as HTTP/2 wants it (RFC 9113, 3.4), which gRPC and so Ray is built on: any
+    other service would be waited for without end.
+
+    Raises:
+        OSError: it is silent, or hangs up.
+    """
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+    answer = b""
+    while len(answer) < len(_SETTINGS) and (more := connection.recv(len(_SETTINGS) - len(answer))):
+        answer += more
+    return answer[3:4] == _SETTINGS[3:4]
 
 
 def _connected(address: str) -> tuple[Any, bool]:

@@ -21,6 +21,7 @@ from ....engine.guards.links import lies_in
 from ....engine.values import Request
 from ....engine.values.start import check_share
 from ....prompts.settings import START_COLUMNS
+from ...files import why_no_file
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_start
 
@@ -127,7 +128,7 @@ def beside(name: str | Path, folder: Path) -> Path:
     if not inside:
         raise InputError(f"{name!r} lies outside of the prompt file's folder: put it beside the prompt file")
     if not found:
-        raise InputError(f"{path}: no such file: paths are relative to the prompt file")
+        raise InputError(f"{path}: {why_no_file(path)}: paths are relative to the prompt file")
     return path
 
 

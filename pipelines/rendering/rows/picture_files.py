@@ -17,7 +17,7 @@ from ....engine.values import Request
 from ....prompts.reader import read_prompts
 from ....prompts.row import PromptFileError, Row
 from ....prompts.settings import plain_name
-from ...files import SHEET, is_file, is_folder
+from ...files import SHEET, is_file, is_folder, why_no_file
 
 MAX_PICTURES = 100_000  # of a command
 KINDS = (".png", ".jpg", ".jpeg", ".webp")  # of a folder's files
@@ -43,18 +43,29 @@ class PictureFile:
     prompt: str | None = None
     fault: str | None = None
 
+    @property
+    def sound_path(self) -> Path:
+        """Where it lies.
 
-def pictures_of(sources: Sequence[Path]) -> list[Path]:
+        Raises:
+            InputError: it has a fault.
+        """
+        if self.fault is not None:
+            raise InputError(self.fault)
+        return self.path
+
+
+def pictures_of(sources: Sequence[Path]) -> list[PictureFile]:
     """The files among `sources` as they are, and the pictures in the folders, by name, `2` before `10`.
 
-    Of a folder those files count that lie in it themselves: not what is in folders below or behind links that
-    lead out of it, nor hidden files, nor the contact sheet of a run.
+    Of a folder those files count that lie in it themselves: not what is in folders below, nor hidden files, nor
+    the contact sheet of a run. A link that is broken, or leads out of it, has a fault.
 
     Raises:
         InputError: a folder cannot be read or holds no picture, or there are more than `MAX_PICTURES`.
     """
     found = _expanded(sources)
-    return list(_bounded(path for source in found for path in _pictures_at(source, alone=len(found) == 1)))
+    return list(_bounded(file for source in found for file in _pictures_at(source, alone=len(found) == 1)))
 
 
 def picture_files(sources: Sequence[Path], prompt: str | None = None) -> list[PictureFile]:
@@ -90,7 +101,8 @@ def _is_pattern(source: Path) -> bool:
 
 def _files_at(source: Path, prompt: str | None, *, alone: bool) -> Iterator[PictureFile]:
     if source.suffix.lower() not in TABLES or is_folder(source):
-        yield from (PictureFile(path=path, prompt=prompt) for path in _pictures_at(source, alone=alone))
+        for file in _pictures_at(source, alone=alone):
+            yield dataclasses.replace(file, prompt=prompt)
         return
     try:
         yield from _of_table(source, prompt)
@@ -149,7 +161,7 @@ def one_by_one(
         yield waiting.popleft(), result
 
 
-def _pictures_at(source: Path, *, alone: bool) -> list[Path]:
+def _pictures_at(source: Path, *, alone: bool) -> list[PictureFile]:
     """The pictures of a folder, or the file itself. A folder that has none is an error where nothing else was
     named; else it is its own, that is no picture."""
     try:
@@ -157,26 +169,38 @@ def _pictures_at(source: Path, *, alone: bool) -> list[Path]:
     except InputError:
         if alone:
             raise
-        return [source]
+        return [PictureFile(path=source)]
 
 
-def _listed(source: Path) -> list[Path]:
+def _listed(source: Path) -> list[PictureFile]:
     try:
         if not source.is_dir():
-            return [source]
-        paths = [path for path in _bounded(source.iterdir()) if _is_picture(path, source)]
+            return [PictureFile(path=source)]
+        paths = [path for path in _bounded(source.iterdir()) if _is_picture(path)]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{source}: cannot be read ({reason}): check its rights") from None
     if not paths:
         raise InputError(f"{source}: is a folder without pictures ({', '.join(KINDS)}): name one with some")
-    return sorted(paths, key=lambda path: _natural(path.name))
+    paths.sort(key=lambda path: _natural(path.name))
+    return [PictureFile(path=path, fault=_fault_of_link(path, source)) for path in paths]
 
 
-def _is_picture(path: Path, folder: Path) -> bool:
+def _is_picture(path: Path) -> bool:
+    """Whether it is called as pictures are."""
     if path.suffix.lower() not in KINDS or path.name.startswith(".") or path.name == SHEET:
         return False
-    return path.is_file() and (not path.is_symlink() or lies_in(path, folder))
+    return not is_folder(path)
+
+
+def _fault_of_link(path: Path, folder: Path) -> str | None:
+    if not path.is_symlink():
+        return None
+    if not is_file(path):
+        return f"{path}: {why_no_file(path)}: mend it, or take it away"
+    return (
+        None if lies_in(path, folder) else f"{path}: is a link that leads out of its folder: name it by itself"
+    )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -180,10 +180,15 @@ def _styled(source: str, styles: Iterable[Row], texts: Sequence[str]) -> list[Ro
     if not any(STYLE_PLACE in row.prompt for row in read):
         hint = f"{source} holds no styles ({STYLE_PLACE} in its prompts)"
         raise InputError(f"give either a prompt file (- for standard input) or text with -p: {hint}")
-    return [row if row.fault is not None else _filled(row, text) for text in texts for row in read]
+    return [_filled(row, text) for text in texts for row in read]
 
 
 def _filled(style: Row, text: str) -> Row:
+    """A style without words of its own, which says what is unwanted or nothing, leaves the text as it is."""
+    if not style.prompt:
+        style = dataclasses.replace(style, prompt=STYLE_PLACE, fault=None)
+    if style.fault is not None:
+        return style
     whole = style.prompt if STYLE_PLACE in style.prompt else f"{STYLE_PLACE}, {style.prompt}"
     settings = dict(style.settings)
     if isinstance(negative := settings.get("negative_prompt"), str):

@@ -88,6 +88,8 @@ def test_the_room_may_hold_what_the_picture_does_not(
         ((64, 0, 64, 0), "with its margins the picture is 256x128 pixels, but 256x256 are painted"),
         (0, "one at least above 0"),
         ((-1, 1, 1, 1), "none negative"),
+        (10**9, "leave 1x1 pixels of the picture, which are too few"),
+        (128 * 17, "leave 7x7 pixels"),
     ],
 )
 def test_margins_that_make_no_sense_are_refused(

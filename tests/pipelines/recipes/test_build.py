@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from diptych import InputError, Recipe
+from diptych import CheckpointError, InputError, Recipe
 from diptych.engine.stage import ModelKey
 from diptych.engine.stages.planning.plan import PlanStage
-from diptych.pipelines.recipes.build import build_chain, build_stage
+from diptych.pipelines.recipes.build import build_chain, build_stage, told_of_configs
 from diptych.pipelines.recipes.reader import NO_MODEL, StageRecipe, read_recipe
 
 
@@ -79,3 +79,14 @@ def test_a_setting_that_a_stage_does_not_take_is_refused() -> None:
     plan = dataclasses.replace(recipe.stages["plan"], settings={"colour_of_the_sky": 3})
     with pytest.raises(InputError, match=r"stages.plan.*colour_of_the_sky"):
         build_stage(recipe, plan)
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, type("LibrarysOwnError", (Exception,), {})])
+def test_whatever_becomes_of_reading_a_config_is_one_line(kind: type[Exception]) -> None:
+    stage = build_chain(read_recipe("pocket")).stages[0]
+    said = r"planner: config.json says what stage plan cannot read"
+    with pytest.raises(CheckpointError, match=said) as caught, told_of_configs(stage):
+        raise kind("a field\nis wrong")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="as it is"), told_of_configs(stage):
+        raise InputError("as it is")

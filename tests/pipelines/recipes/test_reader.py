@@ -121,6 +121,9 @@ def test_a_checkpoint_of_the_hub_has_a_revision_and_parts(tmp_path: Path) -> Non
     assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
     with pytest.raises(InputError, match=r"revision = 'abc123': is for a Hub id, not for .*planner"):
         read(tmp_path, GOOD.replace('"./planner"', '"./planner"\nrevision = "abc123"'))
+    with pytest.raises(InputError) as caught:  # however long a name is, the line stays one that can be read
+        read(tmp_path, GOOD.replace('"./planner"', f'"./{"planner" * 90}"\nrevision = "{"abc" * 90}"'))
+    assert len(str(caught.value)) < 600
 
 
 def test_a_recipe_says_what_it_is_good_for_and_under_which_licence(tmp_path: Path) -> None:
@@ -195,6 +198,9 @@ BARE = '[stages.paint]\nfamily = "diffusers"\ncheckpoint = "a/b"\n'
         ("#" * 300_000, "has 300000 bytes, of at most"),
         (BARE.replace("paint", '"a\\nb"'), "is no name of a stage"),
         (BARE + f"models.{'a' * 5000} = 1", "is no name of a role"),
+        (BARE.replace("a/b", " "), "checkpoint = ' ': name a folder, a Hub id"),
+        (BARE.replace("a/b", "x/" * 3000), "checkpoint = 'x/x/.*: name a folder, a Hub id"),
+        (BARE + "loras = [{ checkpoint = '' }]", "checkpoint = '': name a folder"),
     ],
 )
 def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: str, message: str) -> None:
@@ -203,6 +209,10 @@ def test_a_recipe_that_nobody_writes_is_refused_quickly(tmp_path: Path, text: st
         read(tmp_path, text)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     assert time.monotonic() - began < 5
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeff" + GOOD) == read(tmp_path, GOOD)
 
 
 def test_a_pipe_or_a_device_is_no_recipe(tmp_path: Path) -> None:
@@ -216,7 +226,7 @@ def test_a_pipe_or_a_device_is_no_recipe(tmp_path: Path) -> None:
 def test_an_unknown_recipe_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"did you mean 'pocket'.*choose one of"):
         read_recipe("poket")
-    with pytest.raises(InputError, match=r"cannot be read"):
+    with pytest.raises(InputError, match=r"none.toml.*check the path"):
         read_recipe(tmp_path / "none.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"not valid TOML"):

@@ -1,8 +1,12 @@
 """A pipeline of Ray actors, with a Ray that is played here: what it does with rows, lost workers and errors."""
 
+import contextlib
 import dataclasses
 import itertools
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +22,7 @@ from diptych.pipelines.cli.ray_option import with_ray_address
 from diptych.pipelines.rendering.batch import Source, render_tasks
 from diptych.pipelines.rendering.ray import pipeline as ray_pipeline
 from diptych.pipelines.rendering.ray import worker as ray_worker
-from diptych.pipelines.rendering.ray.pipeline import RayTextToImage
+from diptych.pipelines.rendering.ray.pipeline import RayTextToImage, _knock
 from diptych.pipelines.rendering.renderer import Renderer
 from diptych.pipelines.rendering.rows.request_makers import OfPipeline
 from diptych.pipelines.rendering.rows.tasks import tasks_of
@@ -276,6 +280,35 @@ def test_without_ray_a_line_says_how_to_get_it(pipe: TextToImage, monkeypatch: p
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'diptych\[ray\]'"):
         RayTextToImage(pipe, lambda: pipe)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.0 400 Bad request\r\n\r\n", "what answers there is not Ray"),
+        (b"", "what answers there is not Ray"),
+        (None, "nobody answers"),
+        (bytes([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9]), ""),
+    ],
+)
+def test_a_service_that_is_not_ray_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, message: str
+) -> None:
+    monkeypatch.setattr("diptych.pipelines.rendering.ray.pipeline._KNOCK_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                _ = time.sleep(1) if answer is None else connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=message) if message else contextlib.nullcontext():
+            _knock(address)
+        thread.join()
 
 
 def test_an_address_where_nothing_answers_is_refused(

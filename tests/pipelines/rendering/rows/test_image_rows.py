@@ -97,7 +97,7 @@ def test_a_link_does_not_lead_out_of_the_folder(folder: Path) -> None:
         beside("link.png", folder)
     assert beside("boat.png", folder) == folder / "boat.png"
     (folder / "loop.png").symlink_to(folder / "loop.png")
-    with pytest.raises(InputError, match=r"loop\.png: no such file"):
+    with pytest.raises(InputError, match=r"loop\.png: cannot be read .Too many levels of symbolic links"):
         beside("loop.png", folder)
 
 
@@ -112,7 +112,7 @@ def test_files_of_a_snapshot_of_the_hub_lie_in_it_though_they_are_links(tmp_path
     (snapshot / "out.png").symlink_to(tmp_path / "secret.png")
     assert beside("boat.png", snapshot) == snapshot / "boat.png"
     assert [row.prompt for row in read_prompts(snapshot)] == ["a boat"]
-    assert pictures_of([snapshot]) == [snapshot / "boat.png"]
+    assert [file.path for file in pictures_of([snapshot]) if file.fault is None] == [snapshot / "boat.png"]
     with pytest.raises(InputError, match="lies outside"):
         beside("out.png", snapshot)
 
@@ -130,7 +130,7 @@ def test_links_of_a_snapshot_of_the_hub_are_followed(folder: Path, tmp_path: Pat
     for name in ("other.png", "../../../blobs/boat.png"):
         with pytest.raises(InputError, match="lies outside"):
             beside(name, snapshot)
-    assert pictures_of([snapshot]) == [snapshot / "boat.png"]
+    assert [file.path for file in pictures_of([snapshot]) if file.fault is None] == [snapshot / "boat.png"]
 
 
 def test_an_enormous_picture_is_refused_before_it_is_read(pipe: TextToImage, folder: Path) -> None:

@@ -25,13 +25,30 @@ def test_a_folder_stands_for_the_pictures_in_it_by_name(tmp_path: Path) -> None:
     paint(tmp_path / "outside.png")
     (folder / "link.png").symlink_to(tmp_path / "outside.png")
     (folder / "twin.png").symlink_to(folder / "A.webp")
-    found = [path.name for path in pictures_of([folder])]
+    found = [file.path.name for file in pictures_of([folder]) if file.fault is None]
     assert found == ["A.webp", "b2.jpg", "b10.png", "previews.png", "twin.png"]
+
+
+def test_links_of_a_folder_that_cannot_be_followed_are_told_of(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    paint(tmp_path / "outside.png", folder / "good.png")
+    (folder / "away.png").symlink_to(tmp_path / "outside.png")
+    (folder / "gone.png").symlink_to(folder / "none.png")
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+    (folder / "folder.png").symlink_to(folder)
+    for found in (pictures_of([folder]), picture_files([folder], "a boat")):
+        faults = {file.path.name: file.fault for file in found}
+        assert list(faults) == ["away.png", "gone.png", "good.png", "loop.png"] and faults["good.png"] is None
+        assert "leads out of its folder: name it by itself" in str(faults["away.png"])
+        assert "is a link to a file that is not there: mend it" in str(faults["gone.png"])
+        assert "Too many levels" in str(faults["loop.png"])
+        with pytest.raises(InputError, match=r"away\.png: is a link"):
+            _ = found[0].sound_path
 
 
 def test_files_are_taken_as_they_are_named(tmp_path: Path) -> None:
     paths = [tmp_path / "none.png", tmp_path / "a.gif"]
-    assert pictures_of(paths) == paths
+    assert [file.sound_path for file in pictures_of(paths)] == paths
 
 
 def test_an_empty_folder_and_too_many_files_are_refused(

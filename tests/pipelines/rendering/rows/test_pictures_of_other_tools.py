@@ -157,6 +157,21 @@ def test_what_says_nothing_or_what_is_not_understood_is_refused_by_name(tmp_path
             list(read_source(str(path)))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"sui_image_params": {"prompt": "a red bo', '{"a":' * 2000, '["a", 1]', "{}", "[" * 3 + "1" + "]" * 3],
+)
+def test_json_that_was_cut_off_is_no_prompt(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="parameters in JSON of a kind that is not known"):
+        list(read_source(str(png(tmp_path / "a", parameters=text))))
+
+
+@pytest.mark.parametrize("text", ['{"OPEN"|"CLOSED"} sign', "[a red] boat", "[1] boat", "{a|b}"])
+def test_brackets_begin_prompts_too(tmp_path: Path, text: str) -> None:
+    (row,) = read_source(str(png(tmp_path / "a", parameters=text)))
+    assert (row.template or row.prompt) == text
+
+
 ODD: list[Any] = [
     *(None, True, 0, -1, 1.5, 2**64, 10**400, float("nan"), float("inf"), "", "x", "\0", "\ud800", "\x1b[2J"),
     *([], {}, ["6", 0], ["nowhere", 0], [6, 0], ["3", 0], [[]], {"": {}}, ["6"], "a" * 10_000, [["6", 0]] * 50),

@@ -107,6 +107,20 @@ FOOOCUS_STYLES = (
 )
 
 
+def test_a_style_without_words_leaves_the_text_as_it_is(tmp_path: Path) -> None:
+    """AUTOMATIC1111's own file begins with one, and many people keep what is unwanted in another."""
+    styles = tmp_path / "styles.csv"
+    styles.write_text(STYLES + "None,,\nClean,,fog\n")
+    rows = list(read_rows(str(styles), ["a cat"], seed=0))
+    assert [row.fault for row in rows] == [None] * 4
+    assert [(row.prompt, row.settings.get("negative_prompt")) for row in rows[2:]] == [
+        ("a cat", None),
+        ("a cat", "fog"),
+    ]
+    alone = list(read_rows(str(styles), None, seed=0))
+    assert [row.fault for row in alone[2:]] == ["has no prompt"] * 2
+
+
 def test_a_file_of_styles_is_filled_with_text_and_is_no_prompt_file_by_itself(tmp_path: Path) -> None:
     styles = tmp_path / "styles.csv"
     styles.write_text(STYLES)
