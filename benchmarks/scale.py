@@ -10,19 +10,20 @@ them pass the whole check. What is measured is the command itself, each time in 
     verified    every file is read whole (`--verify`)
     lost        nothing is to be done, and the index is gone: every line and picture is looked at
 
-Peaks are of the resident memory, above that of a run that has one row to skip.
+Each has its seconds by the clock (`_s`), those of all cores (`_cpu_s`), which other programs change least, and
+the peak of its resident memory (`_mib`).
 """
 
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import PIL.Image
 import PIL.PngImagePlugin
@@ -43,6 +44,13 @@ _SIDE = 8  # pixels
 _OPTIONS = ("--steps", "1")
 _VARIANTS = "{a|b|c|d|e|f|g|h|i|j}"
 _PATIENCE_S = 1800.0
+_LAUNCHER = """
+import json, os, signal, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+signal.signal(signal.SIGTERM, lambda *_: process.kill())
+_, status, usage = os.wait4(process.pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss, usage.ru_utime + usage.ru_stime]))
+"""
 
 
 def measure(options: Options) -> Report:
@@ -55,19 +63,20 @@ def measure(options: Options) -> Report:
             build(folder, rows, options)
             _run(folder, options)  # makes gallery and index
         figures: dict[str, float] = {"rows": options.rows}
-        started, least = _run(one, options)
-        figures["start_s"] = started
-        for name, arguments in (("settled", ()), ("verified", ("--verify",))):
-            figures[f"{name}_s"], peak = _run(many, options, *arguments)
-            figures[f"{name}_mib_more"] = (peak - least) / 1024
-        (many / "out" / ".diptych.index").unlink()
-        figures["lost_s"], peak = _run(many, options)
-        figures["lost_mib_more"] = (peak - least) / 1024
+        for name, folder, arguments in (
+            ("start", one, ()),
+            ("settled", many, ()),
+            ("verified", many, ("--verify",)),
+            ("lost", many, ()),
+        ):
+            if name == "lost":
+                (many / "out" / ".diptych.index").unlink()
+            figures |= _figures(name, *_run(folder, options, *arguments))
         for name, folder in (("alone", base / "empty"), ("appended", many)):
             folder.mkdir(exist_ok=True)
             with (folder / "p.txt").open("a") as file:
                 file.write("a red boat\n")
-            figures[f"{name}_s"] = _until_a_picture(folder, options, "p.txt")
+            figures |= _figures(name, *_until_a_picture(folder, options, "p.txt"))
         text = [
             "-p",
             " ".join(["a red boat", *[_VARIANTS] * 8]),
@@ -76,7 +85,7 @@ def measure(options: Options) -> Report:
             "100000000",
         ]
         (base / "variants").mkdir()
-        figures["variants_s"] = _until_a_picture(base / "variants", options, *text)
+        figures |= _figures("variants", *_until_a_picture(base / "variants", options, *text))
     shown = table("", "value")
     for name, value in figures.items():
         shown.add_row(name, number(value))
@@ -153,35 +162,61 @@ def _command(options: Options, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "diptych", "render", *arguments, "-o", "out", *_OPTIONS, *recipe]
 
 
-def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, int]:
-    """Seconds that a run takes which has nothing to render, and the peak of its memory in KiB."""
+class _Used(NamedTuple):
+    """What a process used, as its launcher says.
+
+    Args:
+        peak: of resident memory, in the units of the platform.
+        seconds: of all cores.
+    """
+
+    status: int
+    peak: int
+    seconds: float
+
+
+def _figures(name: str, seconds: float, used: _Used) -> dict[str, float]:
+    peak = used.peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return {f"{name}_s": seconds, f"{name}_cpu_s": used.seconds, f"{name}_mib": peak}
+
+
+def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, _Used]:
+    """Seconds that a run takes which has nothing to render, and what it used."""
     started = time.perf_counter()
-    with subprocess.Popen(
-        _command(options, "p.txt", *arguments), cwd=folder, stdout=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"{folder}: ended with {process.returncode}"
-    return time.perf_counter() - started, usage.ru_maxrss
+    with _running(_command(options, "p.txt", *arguments), folder) as process:
+        used = _used(process)
+    assert used.status == 0, f"{folder}: ended with {used.status}"
+    return time.perf_counter() - started, used
 
 
-def _until_a_picture(folder: Path, options: Options, *arguments: str) -> float:
-    """Seconds until a picture is there that was not; the run is then stopped."""
+def _until_a_picture(folder: Path, options: Options, *arguments: str) -> tuple[float, _Used]:
+    """Seconds until a picture is there that was not, and what was used until then: the run is then stopped."""
     out, started = folder / "out", time.perf_counter()
-    with _running(_command(options, *arguments), folder) as process:
+    with _running(_command(options, *arguments), folder, quiet=True) as process:
         while time.perf_counter() < started + _PATIENCE_S:
             if any(out.glob(f"*-a-red-boat{'' if arguments[0] == 'p.txt' else '-*'}.png")):
-                return time.perf_counter() - started
-            assert process.poll() in (None, 0), f"{folder}: ended with {process.returncode}"
+                seconds = time.perf_counter() - started
+                process.terminate()
+                return seconds, _used(process)
+            assert process.poll() is None, f"{folder}: ended without a picture"
             time.sleep(0.05)
     raise AssertionError(f"{folder}: no picture within {_PATIENCE_S} s")
 
 
+def _used(process: "subprocess.Popen[str]") -> _Used:
+    """What the launched process used, once it is at its end."""
+    said, _ = process.communicate()
+    return _Used(*json.loads(said))
+
+
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as process:
+def _running(command: list[str], folder: Path, *, quiet: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """A launcher that runs a command, and kills it when it is terminated itself. A peak of memory counts what
+    was there before the program was loaded: of the launcher that is little, of this process it is torch."""
+    launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
+    errors = subprocess.DEVNULL if quiet else None
+    with subprocess.Popen(launcher, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGKILL)
+            process.terminate()

@@ -250,11 +250,17 @@ def sync_folder(folder: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Take away what a killed run had written aside, in the folder and those in it."""
-    for pattern in (".*.part", "*/.*.part", "*/*/.*.part"):
-        for path in folder.glob(pattern):
-            if _ASIDE.fullmatch(path.name):
+    _sweep(os.fspath(folder), depth=2)
+
+
+def _sweep(folder: str, *, depth: int) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == "." and _ASIDE.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    os.unlink(entry.path)
+            elif depth and entry.is_dir(follow_symlinks=False):
+                _sweep(entry.path, depth=depth - 1)
 
 
 def png_bytes(image: "PIL.Image.Image", chunks: "PIL.PngImagePlugin.PngInfo | None" = None) -> bytes:

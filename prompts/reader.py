@@ -6,6 +6,7 @@ Rows are read as they are asked for, so the first of a hundred thousand is there
 
 import contextlib
 import errno
+import io
 import re
 import stat
 from collections.abc import Generator, Iterator
@@ -13,17 +14,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..engine.guards.links import lies_in
-from .formats.known import FORMATS, format_of, reader_of
+from .formats.known import BY_LINES, FORMATS, format_of, reader_of
 from .plain_files import open_plain
 from .row import PromptFileError, Row, place_of
-from .text import Text
+from .text import CHUNK_BYTES, Mark, Text
 
 MAX_FILES = 100_000  # of a folder
 _MADE_BY_SHELLS = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
 
 
 def read_prompts(
-    source: Path | str | BinaryIO, *, name: str | None = None, format: str | None = None
+    source: Path | str | BinaryIO,
+    *,
+    name: str | None = None,
+    format: str | None = None,
+    behind: Mark | None = None,
 ) -> Iterator[Row]:
     """The rows of a prompt file, read as they are asked for.
 
@@ -33,6 +38,7 @@ def read_prompts(
         source: a path, a folder of `.txt` files, or a stream of bytes such as `sys.stdin.buffer`.
         name: what rows and messages call the source; its path, or `-` for a stream, if not given.
         format: one of `formats.known.FORMATS`; recognised by ending and content, if not given.
+        behind: of a file, the rows behind this alone, of which there may be none; see `can_go_on`.
 
     Raises:
         PromptFileError: the file cannot be opened or read on, is not UTF-8 text, or holds no prompt.
@@ -41,6 +47,8 @@ def read_prompts(
         raise PromptFileError(f"no such format: {format!r}: there are {', '.join(FORMATS)}")
     label = name or (str(source) if isinstance(source, (str, Path)) else "-")
     label = re.sub(r"[\x00-\x1f\x7f]", "?", label)  # messages are one line
+    if behind is not None:
+        return _file_rows(Path(str(source)), label, format, behind)
     if isinstance(source, (str, Path)):
         rows = _path_rows(Path(source), label, format)
     else:
@@ -67,11 +75,34 @@ def _path_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
         yield from _file_rows(path, label, format)
 
 
-def _file_rows(path: Path, label: str, format: str | None) -> Iterator[Row]:
+def can_go_on(path: Path, mark: Mark, *, format: str | None = None) -> bool:
+    """Whether the rows behind a mark can be read without those before it, which are the same whatever comes
+    behind: each line of the file is read by itself, and that is so with what lies before the mark alone, too.
+
+    Raises:
+        OSError, PromptFileError: the file cannot be read.
+    """
+    if mark.size < 1:
+        return False
+    with open_plain(path) as file:
+        head = file.read(min(CHUNK_BYTES, mark.size))
+        file.seek(mark.size - 1)
+        at_line_end = file.read(1) == b"\n"
+        file.seek(0)
+        known = {format or format_of(Text(each, str(path)), path.suffix) for each in (file, io.BytesIO(head))}
+    return at_line_end and len(known) == 1 and known <= BY_LINES
+
+
+def _file_rows(path: Path, label: str, format: str | None, behind: Mark | None = None) -> Iterator[Row]:
     with _refusals(label):
         file = path.open("rb") if _is_made_by_a_shell(path) else open_plain(path)
     with file:
-        yield from _stream_rows(file, label, path.suffix, format)
+        if behind is None:
+            yield from _stream_rows(file, label, path.suffix, format)
+            return
+        known = format or format_of(Text(file, label), path.suffix)
+        file.seek(behind.size)
+        yield from reader_of(known)(Text(file, label, behind=behind))
 
 
 def _stream_rows(stream: BinaryIO, label: str, ending: str, format: str | None) -> Iterator[Row]:

@@ -6,7 +6,7 @@ This file knows encodings and how much may be held in memory. It knows no format
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from .row import PromptFileError, place_of
 
@@ -21,21 +21,32 @@ _OTHER_FILES = {  # by what they begin with
 }
 
 
+class Mark(NamedTuple):
+    """A place in a file, behind a line end: so many bytes and lines lie before it."""
+
+    size: int
+    lines: int
+
+
 class Text:
     """A stream of UTF-8 text, read once: by lines, or by chunks.
 
     Args:
         stream: the bytes.
         source: what messages call the file.
+        behind: the stream is at this mark of it.
 
     Raises:
         PromptFileError: it is UTF-16, UTF-32, a picture or the like; it cannot be read.
     """
 
-    def __init__(self, stream: BinaryIO, source: str) -> None:
+    def __init__(self, stream: BinaryIO, source: str, *, behind: Mark | None = None) -> None:
         self.source = source
         self.line = 0  # the line last given, from 1
         self._stream = stream
+        if behind is not None:
+            self.line, self._head = behind.lines, b""
+            return
         self._head = self._read_some()
         if self._head.startswith(_OTHER_MARKS):
             raise PromptFileError(

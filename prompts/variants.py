@@ -39,6 +39,7 @@ def resolve(
     combinatorial: bool = False,
     most: int = MAX_VARIANTS,
     seed_of: Callable[[int], int] = lambda number: number,
+    first: int = 1,
 ) -> Iterator[Row]:
     """The rows with their variants chosen; `template` keeps what was there before.
 
@@ -51,12 +52,13 @@ def resolve(
         most: how many rows may come of one, with `combinatorial`; more are a fault, which stands behind the
             first `most` of them where these were too many to wait for.
         seed_of: the seed of row i, from 1 and counting the rows that are given, where it sets none itself.
+        first: the number of the first row.
 
     Raises:
         PromptFileError: the folder of wildcards cannot be read.
     """
     found = Wildcards(wildcards)
-    number = 1
+    number = first
     for row in rows:
         chosen = is_template(row.prompt)
         if row.template is not None or (row.fault is not None and not (combinatorial and chosen)):

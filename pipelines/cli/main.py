@@ -5,6 +5,7 @@ where the input was wrong (one line says what, where, and what to do); 70 for a 
 where it was stopped by Ctrl-C, 143 by SIGTERM.
 """
 
+import functools
 import os
 import sys
 import warnings
@@ -101,10 +102,12 @@ def render(
 ) -> None:
     """Render prompts into a folder: pictures, results.jsonl, index.html. Stopped, the same command goes on."""
     from ..rendering.rows.prompt_source import ReadOptions
+    from ..rendering.settled import said_of_pipe
     from .front.browser import show_page
     from .render import run_render
 
     options = _pipeline_options(machine, explain=run.explain)
+    told = functools.partial(said_of_pipe, options=sorted(options.items()))
     status = run_render(
         lambda: _text_to_image(_upscaling(recipe, upscale), **options),
         source=source,
@@ -114,6 +117,7 @@ def render(
         wishes={**size_wishes(size, wishes), **wishes, **start_wishes(start)},
         reading=ReadOptions(**vars(reading)),
         sweep=sweep or (),
+        said_of_pipe=None if "address" in options else lambda: told(_upscaling(recipe, upscale)),
         **vars(rows),
         **vars(run),
     )

@@ -19,7 +19,7 @@ from ..unused_settings import unread_by, unused
 _OWN_HOLDS = "is not used where a row says it itself"
 _WEIGHTS_GO = "LoRAs belong into the recipe (loras = [...] of a stage)"
 _SIDES = {"height", "width"}
-_MOST_TOLD = 20  # lines
+MOST_TOLD = 20  # lines
 BASES = ("image", "sketch", "starts_from")
 
 
@@ -49,8 +49,31 @@ def refuse_what_nothing_takes(
         raise InputError(f"{option} is for a picture to start from: name that with {bases}, or leave it out")
 
 
+class Once:
+    """Says each thing once, and no more than so many.
+
+    Attributes:
+        said: what was, by names; they may have been said in an earlier run, of what is not looked at again.
+    """
+
+    def __init__(self, console: Console, *, most: int | None = None) -> None:
+        self._console = console
+        self._most = most
+        self.said: dict[str, str] = {}
+
+    def say(self, name: str, line: str) -> None:
+        if name not in self.said and (self._most is None or len(self.said) < self._most):
+            self.said[name] = line
+            self._console.print(f"diptych: {line}", soft_wrap=True)
+
+    def recall(self, said: Mapping[str, str]) -> None:
+        """Say what an earlier run said, but for what was said already."""
+        for name, line in said.items():
+            self.say(name, line)
+
+
 def told_of(
-    rows: Iterable[Row], wishes: Mapping[str, Any], console: Console, *, copies: int | None = None
+    rows: Iterable[Row], wishes: Mapping[str, Any], once: Once, *, copies: int | None = None
 ) -> Iterator[Row]:
     """The same rows; what of them is not carried out as somebody may expect is told once, with the first such
     row: an option beside which a row says something else itself, which holds, and extra weights in a prompt.
@@ -59,20 +82,13 @@ def told_of(
         wishes: settings for all rows, the seed among them where it was said.
         copies: pictures of each row, where that was said.
     """
-    told: set[str] = set()
-
-    def tell(name: str, line: str) -> None:
-        if name not in told and len(told) < _MOST_TOLD:
-            told.add(name)
-            console.print(f"diptych: {line}", soft_wrap=True)
-
     for row in rows:
         for span in marked(row.prompt).weights if "<" in row.prompt or "embedding:" in row.prompt else ():
-            tell(span.text, f"{row.place}: {shown(span.text, quoted=False)} is not applied: {_WEIGHTS_GO}")
+            once.say(span.text, f"{row.place}: {shown(span.text, quoted=False)} is not applied: {_WEIGHTS_GO}")
         if copies is not None and row.copies not in (None, copies):
-            tell("copies", f"-n {copies} {_OWN_HOLDS}, as {row.place} does: {row.copies}")
+            once.say("copies", f"-n {copies} {_OWN_HOLDS}, as {row.place} does: {row.copies}")
         for name, option, own in _overridden(row, wishes):
-            tell(name, f"{option} {_OWN_HOLDS}, as {row.place} does: {own}")
+            once.say(name, f"{option} {_OWN_HOLDS}, as {row.place} does: {own}")
         yield row
 
 
@@ -102,23 +118,36 @@ class UnusedNotes:
         InputError: a scheduler is wished for, and the recipe takes none.
     """
 
-    def __init__(self, pipe: TextToImage, wishes: Mapping[str, Any]) -> None:
+    def __init__(self, pipe: TextToImage, wishes: Mapping[str, Any], console: Console) -> None:
         if "scheduler" in wishes and (why := unread_by(pipe.runner.chain).get("scheduler")):
             said = f"--scheduler {shown(wishes['scheduler'], quoted=False)}"
             raise InputError(f"{said}: recipe {pipe.recipe.name} cannot use it: {why}: leave it out")
         self._pipe = pipe
         self._wishes = wishes
-        self._told: set[str] = set()
+        self._once = Once(console)
+        self.first: dict[str, str] = {}  # what was said of the first task whose request somebody wanted
+        self._is_first = True
 
-    def of(self, tasks: Iterator[Task], console: Console) -> Iterator[Task]:
+    def of(self, tasks: Iterator[Task]) -> Iterator[Task]:
         """The same tasks; those are looked at of which somebody wanted the request, once they have passed: one
         that is done already costs nothing."""
         for task in tasks:
             yield task
-            for name, why in self._unused(task).items() if task.is_made else ():
-                if name not in self._told:
-                    self._told.add(name)
-                    console.print(f"diptych: {self._place(name, task)} is not used: {why}", soft_wrap=True)
+            if task.is_made:
+                self._say(task)
+
+    def recall(self, said: Mapping[str, str]) -> None:
+        """Say what an earlier run said of its first task, which is not looked at again."""
+        self._once.recall(said)
+        self.first |= said
+        self._is_first = False
+
+    def _say(self, task: Task) -> None:
+        for name, why in self._unused(task).items():
+            self._once.say(name, f"{self._place(name, task)} is not used: {why}")
+        if self._is_first:
+            self.first |= self._once.said
+        self._is_first = self._is_first and task.request is None
 
     def _unused(self, task: Task) -> dict[str, str]:
         request, own = task.request, task.row.settings

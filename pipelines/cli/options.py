@@ -228,12 +228,12 @@ def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: one of the files is not there.
     """
-    from ..editing.inpaint import SUFFIXES
-
     wishes = dict(start)
-    mask = wishes.get("mask_image", "")
-    if mask.lower().endswith(SUFFIXES):
-        wishes["mask_image"] = Path(mask)
+    if mask := wishes.get("mask_image"):
+        from ..editing.inpaint import SUFFIXES
+
+        if mask.lower().endswith(SUFFIXES):
+            wishes["mask_image"] = Path(mask)
     for name, value in wishes.items():
         if isinstance(value, Path) and not is_file(value):
             option = _option_name((*START_COLUMNS[name].short, name)[0])

@@ -1,33 +1,38 @@
 """What `diptych render` does: reads a source, renders its rows into a folder, and says what came of it."""
 
+import dataclasses
 import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...engine.errors import Cancelled
 from ...engine.messages import shown
 from ...prompts.other_tools.said import not_carried_over
 from ...prompts.row import STANDARD_INPUT, TEXT, Row
+from ...prompts.text import Mark
 from ..explaining.explanations import Explanations
 from ..files import GALLERY, RESULTS, SHEET, refuse_if_not_a_folder
 from ..rendering.batch import Again, Source, render_tasks
 from ..rendering.output.folder import FolderLostError
+from ..rendering.output.index import Settled
 from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
 from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
+from ..rendering.rows.image_rows import has_image_input
 from ..rendering.rows.picture_files import prompt_in
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
+from ..rendering.settled import Found, Shortcut, Statement, nothing_to_do, statement_of
 from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
 from .front.streams import OutputLostError, forget_output
-from .notes import UnusedNotes, refuse_what_nothing_takes, told_of
+from .notes import MOST_TOLD, Once, UnusedNotes, refuse_what_nothing_takes, told_of
 from .tables.results import MAX_TABLE_ROWS, results_table, shortened
 from .tables.stats import stats_table
 
@@ -53,11 +58,12 @@ def run_render(
     stats: bool = False,
     explain: bool = False,
     sweep: Sequence[str] = (),
+    said_of_pipe: Callable[[], str] | None = None,
 ) -> int:
     """Render `source`, or `text`, into `out`, going on where an earlier run into it was stopped.
 
     Args:
-        make_pipe: asked once the source has shown that it can be read.
+        make_pipe: asked once the source has shown that it can be read, and if there may be something to do.
         text: prompts; without them and a source, that of the picture to start from.
         seed: of the batch; without, 0 for a source that has a name, and a new one for text.
         wishes: settings for all rows; a row's own come first.
@@ -68,6 +74,7 @@ def run_render(
         verify: read every file of the rows that are done whole, before it is relied on.
         stats, explain: say where time and memory went; write beside each picture how it came about.
         sweep: settings and their values, as `guidance=1,2,4`: every row with every combination.
+        said_of_pipe: what `make_pipe` would make, without making it; see `rendering.settled`.
 
     Returns: the exit status: 0; 1: rows failed, or nothing can be written any more; 130, 143: it was stopped.
     Raises InputError, PromptFileError: the source, an option or the folder is wrong.
@@ -75,29 +82,116 @@ def run_render(
     refuse_if_not_a_folder(out)
     numbers = None if only is None else Numbers(only)
     swept = Sweep.parse(sweep) if sweep else None
-    chosen = _seed(seed, source)
-    refuse_what_nothing_takes(wishes or {}, from_text=source is None, swept=swept.axes if swept else ())
-    text = _texts(text, source, wishes or {})
-    if source is None and retry_failed and seed is None:
-        rows: Iterator[Row] = iter(failed_rows(out, text))
-    else:
-        read_so = read_rows(source, text, seed=chosen, reading=reading, num_images=num_images)
-        told = told_of(read_so, _said(wishes, seed, source), error_console(), copies=num_images)
-        rows = _swept(itertools.islice(told, limit), swept, chosen, len(text) * (num_images or 1))
-    _say_what_is_lost(head := list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD)))
-    read = _source_of(source, head, out, whole=limit is None and only is None)
-    pipe, rows = make_pipe(), itertools.chain(head, rows)
-    alone = source is None and read.total == 1
-    tasks = tasks_of(OfPipeline(pipe.local), rows, seed=chosen, alone=alone, wishes=wishes, only=numbers)
+    given, once = wishes or {}, Once(error_console(), most=MOST_TOLD)
+    refuse_what_nothing_takes(given, from_text=source is None, swept=swept.axes if swept else ())
+    texts = _texts(text, source, given)
+    asked = _Asked(source, texts, seed, _seed(seed, source), given, reading, num_images, numbers, once)
     again = Again(failed=retry_failed, all=fresh, fresh=fresh and only is None, verify=verify)
-    new = chosen if _is_anew(source, seed, again) else None
-    run = _Run(pipe, out, read, again, swept, new_seed=new)
-    return run.run(tasks, UnusedNotes(pipe.local, wishes or {}), stats=stats, explain=explain)
+    whole, plain = limit is None and only is None, again == Again() and not stats
+    earlier = _Earlier() if swept or not whole else _Earlier.of(asked, out, said_of_pipe, usable=plain)
+    failed = failed_rows(out, texts) if source is None and retry_failed and seed is None else None
+    rows = asked.swept(itertools.islice(asked.rows(), limit), swept) if failed is None else iter(failed)
+    _say_what_is_lost(head := list(itertools.islice(rows, 1 if source == "-" else LOOK_AHEAD)))
+    read = _source_of(source, head, out, whole=whole)
+    run = _Run(out, read, again, swept, new_seed=asked.seed if _is_anew(source, seed, again) else None)
+    if (tally := earlier.nothing_to_do(asked, out, read)) is not None:
+        return run.say_nothing_to_do(tally)
+    return run.run(make_pipe(), asked, itertools.chain(head, rows), earlier, stats=stats, explain=explain)
 
 
-def _swept(rows: Iterator[Row], sweep: Sweep | None, seed: int, texts: int) -> Iterator[Row]:
-    """The rows with every combination of a sweep; `texts` is how many prompts were given by -p."""
-    return rows if sweep is None else sweep.rows(rows, seed=seed, alone=texts == 1)
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What rows are made of: a source or text, and what was said of all of them."""
+
+    source: str | None
+    text: Sequence[str]
+    said_seed: int | None
+    seed: int
+    wishes: Mapping[str, Any]
+    reading: ReadOptions | None
+    num_images: int | None
+    only: Numbers | None
+    once: Once  # says what is not carried out as somebody may expect
+
+    def rows(self, **behind: Any) -> Iterator[Row]:
+        """All of them, or those behind a mark (see `read_rows`)."""
+        count = self.num_images
+        rows = read_rows(
+            self.source, self.text, seed=self.seed, reading=self.reading, num_images=count, **behind
+        )
+        return told_of(rows, _said(self.wishes, self.said_seed, self.source), self.once, copies=count)
+
+    def swept(self, rows: Iterator[Row], sweep: Sweep | None) -> Iterator[Row]:
+        """The rows with every combination of a sweep."""
+        alone = len(self.text) * (self.num_images or 1) == 1
+        return rows if sweep is None else sweep.rows(rows, seed=self.seed, alone=alone)
+
+    def tasks(self, pipe: Renderer, rows: Iterator[Row], **more: Any) -> Iterator[Task]:
+        makes = OfPipeline(pipe.local)
+        return tasks_of(makes, rows, seed=self.seed, wishes=self.wishes, only=self.only, **more)
+
+    def statement(self, out: Path, said_of_pipe: Callable[[], str] | None) -> Statement | None:
+        """What decides the rows, where that can be told; see `rendering.settled`."""
+        if said_of_pipe is None or self.text or has_image_input(self.wishes):
+            return None
+        said = (self.said_seed, self.seed, sorted(self.wishes.items()), self.num_images)
+        return statement_of(self.source, out, said_of_pipe, reading=self.reading, said=said)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Earlier:
+    """What the index says of an earlier run of the same source."""
+
+    statement: Statement | None = None
+    found: Found | None = None
+
+    @classmethod
+    def of(
+        cls, asked: _Asked, out: Path, said_of_pipe: Callable[[], str] | None, *, usable: bool
+    ) -> "_Earlier":
+        """Args:
+        usable: rows that are settled may be left out.
+        """
+        statement = asked.statement(out, said_of_pipe)
+        return cls(statement, statement.found(out) if statement is not None and usable else None)
+
+    def nothing_to_do(self, asked: _Asked, out: Path, source: Source) -> Tally | None:
+        """What the run comes to, if all rows are settled and everything is there; what was said of them is said
+        again."""
+        if self.found is None or self.found.behind is not None:
+            return None
+        settled = self.found.settled
+        if (tally := nothing_to_do(out, source, settled)) is not None:
+            Once(error_console()).recall(settled.notes)
+            asked.once.recall(settled.told)
+        return tally
+
+    def goes_on(self, asked: _Asked, pipe: Renderer, unused: UnusedNotes) -> "_GoesOn":
+        """What the run itself is told."""
+        found, shortcut = self.found, None
+        if found is not None and found.behind is not None:
+            rest = _tasks_behind(found.settled, found.behind, asked, pipe, unused)
+            shortcut = Shortcut(settled=found.settled, rest=rest)
+        notes, told = unused.first, asked.once.said  # as they will be in the end
+        statement = self.statement and dataclasses.replace(self.statement, notes=notes, told=told)
+        return _GoesOn(statement, shortcut)
+
+
+class _GoesOn(NamedTuple):
+    """As `render_tasks` has them."""
+
+    statement: Statement | None
+    shortcut: Shortcut | None
+
+
+def _tasks_behind(
+    settled: Settled, behind: Mark, asked: _Asked, pipe: Renderer, unused: UnusedNotes
+) -> Iterator[Task]:
+    """The tasks behind those that are settled; what was said of these is said once the first is asked for."""
+    unused.recall(settled.notes)
+    asked.once.recall(settled.told)
+    first = settled.rows + 1
+    yield from unused.of(asked.tasks(pipe, asked.rows(behind=behind, first=first), first=first))
 
 
 def _say_what_is_lost(head: Sequence[Row]) -> None:
@@ -156,16 +250,8 @@ class _Run:
     """The part of a run that a terminal sees."""
 
     def __init__(
-        self,
-        pipe: Renderer,
-        out: Path,
-        source: Source,
-        again: Again,
-        sweep: Sweep | None,
-        *,
-        new_seed: int | None,
+        self, out: Path, source: Source, again: Again, sweep: Sweep | None, *, new_seed: int | None
     ) -> None:
-        self.pipe = pipe
         self.out = out
         self.source = source
         self.again = again
@@ -173,18 +259,32 @@ class _Run:
         self.shown: list[Record] = []
         self.new_seed = new_seed  # that was chosen for this run, and is to be shown
 
-    def run(self, tasks: Iterator[Task], unused: UnusedNotes, *, stats: bool, explain: bool) -> int:
+    def run(
+        self,
+        pipe: Renderer,
+        asked: _Asked,
+        rows: Iterator[Row],
+        earlier: _Earlier,
+        *,
+        stats: bool,
+        explain: bool,
+    ) -> int:
         """Returns the exit status."""
         console, started, stop = error_console(), time.perf_counter(), Stop()
+        unused = UnusedNotes(pipe.local, asked.wishes, console)
+        statement, shortcut = earlier.goes_on(asked, pipe, unused)
+        tasks = asked.tasks(pipe, rows, alone=asked.source is None and self.source.total == 1)
         try:
             with stop, progress(console, self.source.total) as watch:
                 onlooker = Explanations(Stoppable(watch, stop)) if explain else None
                 tally = render_tasks(
-                    self.pipe,
-                    unused.of(tasks, console),
+                    pipe,
+                    unused.of(tasks),
                     self.out,
                     source=self.source,
                     again=self.again,
+                    statement=statement,
+                    shortcut=shortcut,
                     watch=onlooker or Stoppable(watch, stop),
                     on_row=lambda record: self._see(record, watch.on_row),
                     beside=onlooker.files if onlooker else lambda outcome: {},
@@ -197,8 +297,19 @@ class _Run:
             return 1
         if stats:
             seconds = time.perf_counter() - started
-            console.print(stats_table(self.pipe.log, seconds, tally.done))
-        grids = self.sweep.write_grids(self.out, tally.placed) if self.sweep else ()
+            console.print(stats_table(pipe.log, seconds, tally.done))
+        return self._ended(tally, self.sweep.write_grids(self.out, tally.placed) if self.sweep else ())
+
+    def say_nothing_to_do(self, tally: Tally) -> int:
+        """All rows are settled. Returns the exit status."""
+        with progress(error_console(), self.source.total) as watch:
+            for _ in range(tally.rows if self.source.total is not None else 0):
+                watch.on_row()
+        return self._ended(tally, ())
+
+    def _ended(self, tally: Tally, grids: Sequence[str]) -> int:
+        """Say what came of it; returns the exit status."""
+        console = error_console()
         try:
             self._report(tally, grids)
         except OutputLostError as error:

@@ -24,55 +24,24 @@ from ..sheets.thumbnails import small_pictures
 from .earlier import Earlier
 from .output import record as records
 from .output.folder import FolderLostError, OutputFolder
-from .output.journal import Entry, Journal
-from .output.places import Places, places_for
+from .output.index import IndexLine, Settled
+from .output.journal import Journal
+from .output.places import ByNumber, Places, places_for
+from .output.positions import Placed
 from .output.record import Record
-from .output.tally import MOST_PLACED, Tally
-from .pages import Pages
+from .output.tally import MOST_PLACED, MOST_TOLD, Tally
+from .pages import Pages, shown_title
 from .provenance.identity import context_of, identity
 from .provenance.provenance import picture_bytes
 from .renderer import Renderer
 from .row_files import RowFiles, Written
 from .rows.tasks import Task
+from .settled import Shortcut, Statement, are_settled, as_settled, count
+from .source import Again as Again
+from .source import Source as Source
 
 PATIENCE = 64  # files, one after the other, that cannot be written, after which no more rows are rendered
 _LOOK_AHEAD = 1000  # rows without a valid request, after which one is hoped for no more before work begins
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Again:
-    """Which rows that an earlier run settled are rendered once more.
-
-    Args:
-        failed: those that failed.
-        all: all of them.
-        fresh: all of them, and what the source made before is forgotten, rows that are not among them, too.
-        verify: none for that; but of those that are done every file is read whole.
-    """
-
-    failed: bool = False
-    all: bool = False
-    fresh: bool = False
-    verify: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
-    """What the tasks were read from.
-
-    Args:
-        name: as it was named; rows carry it, or a name that lies in it.
-        title: of the gallery.
-        total: its rows, if that is known.
-        whole: all of its rows are among the tasks.
-        by_content: its rows are known by what they ask for; else by their numbers in it (see `output.places`).
-    """
-
-    name: str
-    title: str
-    total: int | None = None
-    whole: bool = True
-    by_content: bool = False
 
 
 def render_tasks(
@@ -82,6 +51,8 @@ def render_tasks(
     *,
     source: Source,
     again: Again | None = None,
+    statement: Statement | None = None,
+    shortcut: Shortcut | None = None,
     watch: Watcher | None = None,
     on_row: Callable[[Record | None], None] = lambda record: None,
     beside: Callable[[Outcome], Mapping[str, bytes]] = lambda outcome: {},
@@ -92,6 +63,8 @@ def render_tasks(
     stopped half-way.
 
     Args:
+        statement: what decides all rows of the source, where that can be told.
+        shortcut: rows of it that need not be looked at one by one, if they are as the index says.
         on_row: is told of each row's record as soon as it is on disk, and `None` for a row that was skipped.
         beside: further files of an outcome, by their names in `out`; they are written before its picture.
 
@@ -102,10 +75,10 @@ def render_tasks(
         FolderLostError: nothing can be written any more.
         Cancelled: the watcher said so; what was finished is on disk.
     """
-    batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), on_row, beside)
+    batch = _Batch(pipe, _begun(iter(tasks)), source, again or Again(), statement, on_row, beside)
     results = pipe.run(batch.requests(), watch=watch, in_order=False)
     with OutputFolder(out) as folder:
-        batch.open(folder)
+        batch.open(folder, shortcut)
         try:
             for result in results:
                 batch.keep(result)
@@ -147,6 +120,7 @@ class _Batch:
         tasks: Iterator[Task],
         source: Source,
         again: Again,
+        statement: Statement | None,
         on_row: Callable[[Record | None], None],
         beside: Callable[[Outcome], Mapping[str, bytes]],
     ) -> None:
@@ -157,6 +131,7 @@ class _Batch:
         self._context = context_of(pipe.local.recipe, self._environment)
         self._source = source
         self._again = again
+        self._statement = statement
         self._on_row = on_row
         self._beside = beside
         self._started = time.perf_counter()
@@ -164,9 +139,11 @@ class _Batch:
         self._unwritten: list[tuple[Record, Written]] = []  # what the journal could not take yet
         self._trouble = ""  # why the latest file could not be written
         self._misses = 0  # files, one after the other, that could not be written
+        self._before = 0  # rows of the source that were not looked at one by one
         self._last: int | None = None  # the number of the source's last row, once that is known
+        self._offsets: set[int | None] = set()  # rows less their numbers; `None` for what the next run must ask
 
-    def open(self, folder: OutputFolder) -> None:
+    def open(self, folder: OutputFolder, shortcut: Shortcut | None = None) -> None:
         self.folder = folder
         try:
             self.journal = Journal(folder)
@@ -175,19 +152,28 @@ class _Batch:
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
-        self.earlier = Earlier(self.journal, self._source.name)
-        others = sum(not self._is_own(row, entry) for row, entry in self.journal.entries())
-        title, total = self._source.title, self._source.total
-        if others:  # what the page shows is not this source's alone
-            title = folder.path.resolve().name or title
-            total = None if self._source.by_content else total and total + others
+        self.earlier = Earlier(self.journal, self._source)
+        others = sum(rows for (name, _), rows in self.journal.groups().items() if not self.places.has(name))
+        title, total = shown_title(folder, self._source, others)
         self.pages = Pages(folder, self.journal, title=title, total=total)
         if self._again.fresh:
-            self._drop([row for row, e in self.journal.entries() if self._is_own(row, e)], with_first=True)
+            self._drop([each.row for each in self.journal.placed() if self._is_own(each)], with_first=True)
+        elif shortcut is not None and self._again == Again():
+            self._take(shortcut)
+
+    def _take(self, shortcut: Shortcut) -> None:
+        """Go on behind the rows that are settled, if they still are."""
+        settled = shortcut.settled
+        there = are_settled(settled, self.folder, self.journal, self._source)
+        if there and isinstance(self.places, ByNumber):
+            count(settled, self.tally)
+            self.earlier.ask_all(self.places.begin_behind(settled.rows, settled.offset))
+            self._offsets.add(settled.offset)
+            self._before, self._tasks = settled.rows, shortcut.rest
 
     def requests(self) -> Iterator[Request]:
         """What is to be rendered; rows that need no rendering are dealt with on the way."""
-        number = 0
+        number = self._before
         try:
             for task in self._tasks:
                 number = task.number
@@ -236,11 +222,11 @@ class _Batch:
             if not len(self.journal) or self.journal.undecided:
                 return
             if (last := self._last) is not None and self._source.whole:
-                behind = (e for row, e in self.journal.entries() if self.places.is_behind(row, e, last))
-                self.tally.kept = sum(entry.done for entry in behind)  # a folder only grows
+                behind = (each for each in self.journal.placed() if self.places.is_behind(each, last))
+                self.tally.kept = sum(each.done for each in behind)  # a folder only grows
                 self.tally.dropped = self._drop(self.earlier.failures_not_asked_for(self._is_own))
             self.tally.superseded = self._drop(self.earlier.superseded())
-            self.pages.close()
+            self.pages.close(self._settled())
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
         finally:
@@ -257,16 +243,19 @@ class _Batch:
         row = self.places.row_of(
             task.number, name, fits=lambda row: self.earlier.fits(task, row, asked, own_id)
         )
-        entry = self._ask(task, row)
-        as_asked_before = entry is not None and asked is not None and entry.known().asked == asked
-        if entry is not None and as_asked_before and self._is_settled(row, entry, asked):
-            return self._skip(task, row, entry)
+        self._ask(task, row)
+        if asked is None and task.row.fault is None:
+            self._offsets.add(None)
+        entry = self.journal.entry(row)
+        as_asked_before = entry is not None and asked is not None and entry.asked == asked
+        if entry is not None and as_asked_before and self._is_settled(entry, asked):
+            return self._skip(task, entry)
         name = name or self._identity(task)
         if name is None or task.request is None:
             return self._refuse(task, row)
-        if entry is not None and entry.id == name and self._is_settled(row, entry, asked):
-            return self._skip(task, row, entry)
-        if not self.places.by_content and self.earlier.is_in_the_way(task, row, entry):
+        if entry is not None and entry.id == name and self._is_settled(entry, asked):
+            return self._skip(task, entry)
+        if not self.places.by_content and self.earlier.is_in_the_way(task, row):
             row = self.places.anew(task.number)
             self._ask(task, row)
         with contextlib.suppress(OSError):
@@ -274,12 +263,22 @@ class _Batch:
         self._under_way[row] = (task, name)
         return task.request if task.request.row == row else dataclasses.replace(task.request, row=row)
 
-    def _ask(self, task: Task, row: int) -> Entry | None:
-        """Note which row a task is; returns what is there."""
+    def _settled(self) -> Settled | None:
+        """The source, if all of it is settled, and nothing but its bytes and `asked` decides that."""
+        statement, (offset, *others) = self._statement, self._offsets or (None,)
+        if statement is None or not self._last or offset is None or others or not self._source.whole:
+            return None
+        if self._under_way or self.broken_off is not None or not statement.holds_still():
+            return None
+        failures = self.earlier.first_failures(range(offset + 1, offset + self._last + 1), MOST_TOLD)
+        return as_settled(self.tally, statement, self._last, offset, failures)
+
+    def _ask(self, task: Task, row: int) -> None:
+        """Note which row a task is."""
         self.earlier.ask(row)
+        self._offsets.add(row - task.number)
         if task.number <= MOST_PLACED:
             self.tally.placed[task.number] = row
-        return self.journal.entry(row)
 
     def _place_of_failure(self, task: Task, row: int, name: str | None) -> int:
         """Where it is written down that a task failed: not in the place of a picture of another request."""
@@ -307,34 +306,36 @@ class _Batch:
             return {name: getattr(said, name) for name in ("source", "line", "number", "template", "notes")}
         return task.place()
 
-    def _is_settled(self, row: int, entry: Entry, asked: str | None) -> bool:
+    def _is_settled(self, entry: IndexLine, asked: str | None) -> bool:
         """Whether an earlier run dealt with just this row, and its files are there."""
         if self._again.all:
             return False
         if not entry.done:
             return not self._again.failed
-        return self.files.are_sound(row, entry, asked=asked)
+        return self.files.are_sound(entry, asked=asked)
 
-    def _skip(self, task: Task, row: int, entry: Entry) -> None:
-        kinds = {"accepted": entry.accepted, "partial": entry.partial, "older": entry.older}
-        self.tally.skip(done=entry.done, **kinds)
+    def _skip(self, task: Task, entry: IndexLine) -> None:
         if not entry.done:
-            self.tally.failed_again(task.row.prompt, self.earlier.why(row))
-        elif self._source.by_content:
+            return self._skip_failed(entry.row)
+        self.tally.skip(done=True, accepted=entry.accepted, partial=entry.partial, older=entry.older)
+        if self._source.by_content:
             self.tally.found(task.row.prompt)
             self.earlier.came_to_a_picture(task.row.prompt, task.template)
+        self._on_row(None)
+
+    def _skip_failed(self, row: int) -> None:
+        self.tally.skip(done=False, accepted=False)
+        if (record := self.earlier.record(row)) is not None:
+            self.tally.failed_again(record.prompt, record.error or "")
         self._on_row(None)
 
     def _refuse(self, task: Task, row: int) -> None:
         """Write down a row that is no request, unless an earlier run did."""
         row = self._place_of_failure(task, row, None)
         if self.earlier.refused_before(task, row) is not None:
-            self.tally.skip(done=False, accepted=False)
-            self.tally.failed_again(task.row.prompt, self.earlier.why(row))
-            self._on_row(None)
-        else:
-            record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
-            self._write(record, Written())
+            return self._skip_failed(row)
+        record = records.refused(row, task.row.prompt, task.seed, task.fault, **task.place())
+        self._write(record, Written())
 
     def _pictured(self, outcome: Outcome, task: Task, written: Written) -> Outcome | Failure:
         """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
@@ -370,8 +371,7 @@ class _Batch:
                 self.journal.add(record, written.files, asked=written.asked)
                 self._unwritten.pop(0)
                 self.tally.add(record)
-                if self._source.by_content:
-                    self.earlier.settle(record)
+                self.earlier.settle(record)
                 self.pages.show(record)
                 self._on_row(record)
         except OSError as error:
@@ -389,8 +389,8 @@ class _Batch:
             " the same command with --retry-failed goes on"
         )
 
-    def _is_own(self, row: int, entry: Entry) -> bool:
-        return self.places.is_behind(row, entry, 0)
+    def _is_own(self, placed: Placed) -> bool:
+        return self.places.is_behind(placed, 0)
 
     def _drop(self, rows: Collection[int], *, with_first: bool = False) -> int:
         """Forget rows; returns how many."""

@@ -11,10 +11,38 @@ from ..files import GALLERY, SHEET
 from .gallery.gallery import Gallery
 from .output.contact_sheet import write_sheets
 from .output.folder import OutputFolder
+from .output.index import Ended, Settled
 from .output.journal import Journal
 from .output.record import Record
+from .source import Source
 
 _log = logging.getLogger(__name__)
+
+
+def shown_title(folder: OutputFolder, source: Source, others: int) -> tuple[str, int | None]:
+    """The title of a gallery, and how many rows it will have, if that is known: where it shows more than one
+    source, it is called after the folder.
+
+    Args:
+        others: rows of other sources.
+    """
+    if not others:
+        return source.title, source.total
+    total = None if source.by_content else source.total and source.total + others
+    return folder.path.resolve().name or source.title, total
+
+
+def adopted(folder: OutputFolder, ended: Ended, *, title: str, total: int | None) -> Gallery | None:
+    """The gallery of a journal that is as the last run left it, if the gallery is so, too."""
+    if ended.times != folder.times() or not (folder.path / GALLERY).exists():
+        return None
+    return Gallery.adopted(folder, title=title, before=ended.title, total=total, parts=ended.parts)
+
+
+def are_as_left(folder: OutputFolder, ended: Ended, *, title: str, total: int | None) -> bool:
+    """Whether nothing of the pages must be written, if nothing was done."""
+    gallery = adopted(folder, ended, title=title, total=total)
+    return gallery is not None and gallery.as_it_lies and (folder.path / SHEET).exists()
 
 
 class Pages:
@@ -46,8 +74,11 @@ class Pages:
         self._first_change = min(row, self._first_change or row)
         self._gallery = None
 
-    def close(self) -> None:
+    def close(self, settled: Settled | None = None) -> None:
         """Write what is left; the journal is closed with it.
+
+        Args:
+            settled: see `Journal.close`.
 
         Raises:
             OSError: something cannot be written.
@@ -57,17 +88,14 @@ class Pages:
         if self._first_change is not None or not (self._folder.path / SHEET).exists():
             since = self._first_change or 1
             write_sheets(self._journal.records(done=True), self._folder, since=since, done=self._journal.done)
-        self._journal.close(parts=gallery.parts, title=gallery.title)
+        self._journal.close(parts=gallery.parts, title=gallery.title, settled=settled)
 
     def _adopted(self) -> Gallery | None:
         """The gallery as an earlier run left it, if it is still so."""
         ended = self._journal.ended
-        as_left = self._journal.as_it_was and (self._folder.path / GALLERY).exists()
-        if ended is None or not as_left or ended.times != self._folder.times():
+        if ended is None or not self._journal.as_it_was:
             return None
-        return Gallery.adopted(
-            self._folder, title=self._title, before=ended.title, total=self._total, parts=ended.parts
-        )
+        return adopted(self._folder, ended, title=self._title, total=self._total)
 
     def _new(self) -> Gallery:
         """A gallery of what the journal has already."""

@@ -20,8 +20,8 @@ import PIL.Image
 from ..files import opened
 from ..sheets.thumbnails import candidates_name, thumbnail, thumbnail_name
 from .output.folder import OutputFolder
-from .output.index import FileFacts
-from .output.journal import Entry, Journal
+from .output.index import FileFacts, IndexLine
+from .output.journal import Journal
 from .provenance.provenance import picture_id
 from .schema import SchemaError
 
@@ -32,6 +32,15 @@ class Written:
 
     files: tuple[FileFacts, ...] | None = None
     asked: str | None = None
+
+
+def look_untouched(folder: OutputFolder, files: tuple[FileFacts, ...], *, small: bool) -> bool:
+    """The first look: whether size and time of change of a row's files are as they were.
+
+    Args:
+        small: small pictures are looked at, too.
+    """
+    return all(folder.looks_as_it_was(facts) for facts in files if small or "/" not in facts.name)
 
 
 class RowFiles:
@@ -48,14 +57,14 @@ class RowFiles:
         ended = journal.ended
         self._small_untouched = ended is not None and ended.times == folder.times() and not verify
 
-    def are_sound(self, row: int, entry: Entry, *, asked: str | None) -> bool:
+    def are_sound(self, known: IndexLine, *, asked: str | None) -> bool:
         """Whether all files of a row that is done are as they were made.
 
         Args:
             asked: what the row asks for now, which is noted beside its files; see `IndexLine`.
         """
-        known = entry.known()
-        found = self._unknown(row, entry) if known.files is None else self._known(row, known.files)
+        row = known.row
+        found = self._unknown(known) if known.files is None else self._known(row, known.files)
         if found is None:
             return False
         if found != known.files or (asked is not None and asked != known.asked):
@@ -64,10 +73,8 @@ class RowFiles:
 
     def _known(self, row: int, files: tuple[FileFacts, ...]) -> tuple[FileFacts, ...] | None:
         """The files as they are now; `None` if one is not as it was made."""
-        if not self._verify:
-            looked_at = [facts for facts in files if not (self._small_untouched and "/" in facts.name)]
-            if all(map(self._folder.looks_as_it_was, looked_at)):
-                return files
+        if not self._verify and look_untouched(self._folder, files, small=not self._small_untouched):
+            return files
         now: list[FileFacts] = []
         for facts in files:
             seen = self._folder.facts_of(facts.name)
@@ -78,13 +85,14 @@ class RowFiles:
             now.append(seen)
         return tuple(now)
 
-    def _unknown(self, row: int, entry: Entry) -> tuple[FileFacts, ...] | None:
+    def _unknown(self, known: IndexLine) -> tuple[FileFacts, ...] | None:
         """The files of a row that no index knows."""
+        row = known.row
         try:
             record = self._journal.record(row)
         except SchemaError:
             return None
-        if record.picture is None or _whole_picture_id(self._folder, record.picture) != entry.id:
+        if record.picture is None or _whole_picture_id(self._folder, record.picture) != known.id:
             return None
         picture = self._folder.facts_of(record.picture)
         if picture is None:

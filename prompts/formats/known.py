@@ -25,6 +25,8 @@ _READERS = {  # imported when first used
     "blocks": ("blocks", "read_blocks"),
 }
 FORMATS = tuple(_READERS)
+BY_LINES = frozenset({"text", "jsonl"})
+"""Formats that read each line by itself, whatever stands in the others."""
 _ENDINGS = {
     ".csv": "table",
     ".tsv": "table",

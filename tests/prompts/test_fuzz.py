@@ -120,7 +120,7 @@ def read_all(data: bytes, format: str | None) -> list[Row]:
         rows.extend(itertools.islice(read_prompts(io.BytesIO(data), format=format), 3000))
     except PromptFileError as error:
         check_message(str(error))
-        assert re.match(r"standard input:[1-9][0-9]*: |-: holds no prompt", str(error)), error
+        assert re.match(r"standard input:[1-9][0-9]*: |standard input: holds no prompt", str(error)), error
     assert time.process_time() - started < SLOW_S
     for row in rows:
         check_row(row)

@@ -100,6 +100,11 @@ class Gallery:
         return gallery if parts else None
 
     @property
+    def as_it_lies(self) -> bool:
+        """Nothing of it must be written."""
+        return self._as_it_lies
+
+    @property
     def parts(self) -> list[int]:
         """Rows in each."""
         return list(self._parts)

@@ -1,50 +1,36 @@
 """`results.jsonl`: a line for each row, on disk as soon as the row's picture is, and in order at the end.
 
 This file knows lines and the disk. Lines are appended while a run lasts; a later line of the same row replaces
-an earlier. In memory is only where each row's line stands, so that a batch may be of any length. A last line
-that was cut off by a crash, and any other that is none of ours, counts as not there.
+an earlier. In memory is only where each row's line stands (see `positions`), so that a batch may be of any
+length. A last line that was cut off by a crash, and any other that is none of ours, counts as not there. A file
+that is as the last run left it is not read at all: the index says where its lines stand.
 
 From its first record on, a run has a copy of its own, which has no name and goes with the run. What others do
 to the file meanwhile is undone: where it is not as it was left, it is written again.
 """
 
+import contextlib
 import errno
 import logging
 import os
 import shutil
-import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
+
+import msgspec
 
 from ...files import RESULTS, opened, replacing
 from ..schema import SchemaError, bounded_lines
 from .folder import OutputFolder
-from .index import Ended, FileFacts, Index, IndexLine, decoded, encoded, line_checksum
+from .index import Ended, FileFacts, Index, IndexLine, Settled, decoded, encoded, file_mark, line_checksum
+from .positions import Placed, Positions
 from .record import LaterVersionError, Record
 
 _MOST_WARNINGS = 5  # of lines that count as not there
 
 _log = logging.getLogger(__name__)
-
-
-class Entry(NamedTuple):
-    """Where a row's line stands in the file, and what is asked of it most."""
-
-    start: int
-    length: int
-    id: str | None
-    done: bool
-    accepted: bool
-    partial: bool  # something was left out
-    older: bool  # of an earlier version; see `Record`
-    source: str | None
-    number: int | None  # of the row in its source, where the line says so
-    line: bytes  # of the index
-
-    def known(self) -> IndexLine:
-        """What is known of the row's files."""
-        return decoded(self.line)
 
 
 class Journal:
@@ -63,7 +49,8 @@ class Journal:
     def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
         self._path = folder.path / RESULTS
-        self._entries: dict[int, Entry] = {}
+        self._rows = Positions()
+        self._held: dict[int, bytes] = {}  # of the index, by row, that could not be written there
         self._last = 0  # the highest row
         self._end = 0  # of the whole lines
         self._tidy = True  # one line for each row, in order, and nothing else
@@ -73,34 +60,46 @@ class Journal:
         self.undecided = False
         self._writer: Any = None
         self._index = Index(folder.path)
-        self.as_it_was = self._index.ended is not None
         self.ended = self._index.ended
+        self.as_it_was = False
         if self._path.exists():
             self._reader = opened(self._path, follow=False)
-            self._read()
-        known, self._index.lines = len(self._index.lines), {}
-        self.as_it_was = self.as_it_was and known == len(self._entries) and self._tidy
+            if not self._recall_all():
+                self._read()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._rows)
 
     @property
     def last(self) -> int:
         """The highest row."""
-        return max(self._entries, default=0) if self._dropped else self._last
+        return max((each.row for each in self.placed()), default=0) if self._dropped else self._last
 
     @property
     def done(self) -> int:
         """Rows with a picture."""
-        return sum(entry.done for entry in self._entries.values())
+        return self._rows.done
 
-    def entry(self, row: int) -> Entry | None:
-        """The latest of a row."""
-        return self._entries.get(row)
+    def entry(self, row: int) -> IndexLine | None:
+        """What is known of a row, by its latest line."""
+        placed = self._rows.get(row)
+        return None if placed is None else self._known(placed)
 
-    def entries(self) -> Iterable[tuple[int, Entry]]:
-        """All of them, in no order."""
-        return self._entries.items()
+    def entries(self) -> Iterator[IndexLine]:
+        """What is known of each row, by row; read as asked for."""
+        return map(self._known, self._rows.in_order())
+
+    def place(self, row: int) -> Placed | None:
+        """What is kept of a row, which is much quicker."""
+        return self._rows.get(row)
+
+    def placed(self) -> Iterator[Placed]:
+        """What is kept of each row, by row."""
+        return self._rows.in_order()
+
+    def groups(self) -> Counter[tuple[str | None, int]]:
+        """See `Positions.groups`."""
+        return self._rows.groups()
 
     def record(self, row: int) -> Record:
         """The latest record of a row, which has an entry.
@@ -116,12 +115,12 @@ class Journal:
         Args:
             done: of rows with pictures alone.
         """
-        for row in sorted(self._entries):
-            if self._entries[row].done or not done:
+        for placed in self._rows.in_order():
+            if placed.done or not done:
                 try:
-                    yield self.record(row)
+                    yield self.record(placed.row)
                 except SchemaError as error:
-                    _log.warning("%s: row %d: %s", self._path, row, error)
+                    _log.warning("%s: row %d: %s", self._path, placed.row, error)
 
     def add(
         self, record: Record, files: tuple[FileFacts, ...] | None = None, *, asked: str | None = None
@@ -148,15 +147,14 @@ class Journal:
             raise
         self._reader.seek(self._end)
         self._reader.write(line)
-        self._note(record, len(line), line_checksum(line), files, asked)
-        self._index.add(self._entries[record.row].line)
+        self._place(self._line_of(record, line)._replace(files=files, asked=asked))
 
     def note(self, row: int, files: tuple[FileFacts, ...] | None, asked: str | None) -> None:
         """A row is known better than its entry says."""
-        entry = self._entries[row]
-        index = encoded(entry.known()._replace(files=files, asked=asked))
-        self._entries[row] = entry._replace(line=index)
-        self._index.add(index)
+        placed = self._rows.get(row)
+        assert placed is not None, row
+        at, size = self._kept(self._known(placed)._replace(files=files, asked=asked))
+        self._rows.put(placed._replace(at=at, size=size))
         self.as_it_was = False
 
     def drop(self, rows: Iterable[int], *, with_first: bool = False) -> None:
@@ -166,15 +164,16 @@ class Journal:
             with_first: with the next `add`; if there is none, they stay.
         """
         for row in rows:
-            del self._entries[row]
+            self._rows.drop(row)
             self._tidy, self._dropped = False, True
             self.undecided = self.undecided or with_first
 
-    def close(self, *, parts: list[int] | None = None, title: str = "") -> None:
+    def close(self, *, parts: list[int] | None = None, title: str = "", settled: Settled | None = None) -> None:
         """Put the lines in the order of their rows; they can still be read. Closing twice is closing once.
 
         Args:
             parts, title: of the gallery; see `Ended`.
+            settled: the source of the run, if all of it is.
 
         Raises:
             OSError: it cannot be written; the lines stay as they were appended.
@@ -188,12 +187,13 @@ class Journal:
         if not self._tidy and self._reader is not None:
             self._rewrite()
             self.as_it_was = False
-        ended = Ended(len(self._entries), self._folder.times(), parts or [], title)
+        if settled is None and self.as_it_was and self.ended is not None:
+            settled = self.ended.settled  # of an earlier run; nothing was changed since
+        times, mark = self._folder.times(), file_mark(self._path)
+        ended = Ended(len(self), times, parts or [], title, results=mark, settled=settled)
         if not self.as_it_was or ended != self.ended:
-            rows = sorted(self._entries)
-            self._index.rewrite((self._entries[row].line for row in rows), ended)
+            self._index.rewrite((encoded(self._known(each)) for each in self._rows.in_order()), ended)
             self.as_it_was, self.ended = True, ended
-        self._index.close()
 
     def keep_copy(self) -> None:
         """From now on have a copy of the lines, whatever becomes of the file.
@@ -251,10 +251,10 @@ class Journal:
             tidied: one line for each row, in order; else as it was.
         """
         self._folder.check()
-        rows = sorted(self._entries) if tidied else []
+        rows = Positions()
         with replacing(self._path) as file:
             if tidied:
-                file.writelines(self._line(row) for row in rows)
+                self._write_tidied(file, rows)
             else:
                 self._reader.seek(0)
                 shutil.copyfileobj(_Beginning(self._reader, self._end), file, 1 << 20)
@@ -262,35 +262,62 @@ class Journal:
             return
         self._reader.close()
         self._reader, self._has_copy = opened(self._path, follow=False), False
-        self._end = 0
-        for row in rows:
-            entry = self._entries[row]
-            self._entries[row] = entry._replace(start=self._end)
-            self._end += entry.length
-        self._last = rows[-1] if rows else 0
+        self._rows = rows
+        self._end = sum(each.length for each in rows.in_order())
+        self._last = self.last
         self._tidy, self._dropped = True, False
 
+    def _write_tidied(self, file: BinaryIO, rows: Positions) -> None:
+        """Write each row's latest line, by row, and note in `rows` where it stands."""
+        end = 0
+        for placed in self._rows.in_order():
+            file.write(self._read_line(placed))
+            rows.put(placed._replace(start=end))
+            end += placed.length
+
     def _line(self, row: int) -> bytes:
+        placed = self._rows.get(row)
+        assert placed is not None, row
+        return self._read_line(placed)
+
+    def _read_line(self, placed: Placed) -> bytes:
         assert self._reader is not None, "a journal with entries has a file"
-        entry = self._entries[row]
-        self._reader.seek(entry.start)
-        return self._reader.read(entry.length) or b""
+        self._reader.seek(placed.start)
+        return self._reader.read(placed.length) or b""
+
+    def _recall_all(self) -> bool:
+        """Note every line by what the index knows, without a look at the file; false where it is not as the
+        last run left it, or the index is not."""
+        ended = self.ended
+        if ended is None or ended.results is None or ended.results != file_mark(self._path):
+            return False
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            for raw, at in self._index.lines():
+                line = decoded(raw)
+                if line.row <= self._last or line.length < 1:
+                    break
+                self._put(line, at, len(raw))
+            else:
+                self.as_it_was = len(self) == ended.rows and self._end == ended.results[1]
+        if not self.as_it_was:
+            self._rows, self._last, self._end, self._tidy = Positions(), 0, 0, True
+        return self.as_it_was
 
     def _read(self) -> None:
         """Note every line that is there."""
-        bad = 0
+        bad = unknown = 0
+        known = self._index.places()
         self._reader.seek(0)
         for number, (line, length) in enumerate(bounded_lines(self._reader), start=1):
             if not line.endswith(b"\n"):
                 self._tidy = False
                 break
-            checksum = line_checksum(line)
-            if (known := self._index.lines.get(checksum)) is not None and self._recall(known, length):
+            place = known.get(int(line_checksum(line), 16))
+            if place is not None and self._recall(line, place):
                 continue
-            self.as_it_was = False
-            where = f"{self._path}, line {number}"
+            unknown += 1
             try:
-                self._note(Record.from_json(line, where=where), length, checksum)
+                self._place(self._line_of(Record.from_json(line, where=f"{self._path}, line {number}"), line))
             except LaterVersionError:
                 raise
             except SchemaError as error:
@@ -301,38 +328,60 @@ class Journal:
                 self._end += length
         if bad > _MOST_WARNINGS:
             _log.warning("diptych: %s: %d lines count as not there", self._path, bad)
+        self.as_it_was = self.ended is not None and not unknown and len(known) == len(self) and self._tidy
 
-    def _recall(self, known: bytes, length: int) -> bool:
+    def _recall(self, line: bytes, place: tuple[int, int]) -> bool:
         """Note a line by what the index knows of it; false if it knows nothing."""
         try:
-            line = decoded(known)
+            known = decoded(self._index.line(*place))
         except Exception:  # whatever somebody wrote into the index
             return False
-        if line.row < 1:
+        if known.row < 1:
             return False
-        self._place(line, length, known)
+        if known.length == len(line):
+            self._put(known, *place)
+        else:  # an earlier version did not say it
+            self._place(known._replace(length=len(line)))
         return True
 
-    def _note(
-        self,
-        record: Record,
-        length: int,
-        checksum: str,
-        files: tuple[FileFacts, ...] | None = None,
-        asked: str | None = None,
-    ) -> None:
+    def _known(self, placed: Placed) -> IndexLine:
+        """What is known of a row."""
+        try:
+            known = decoded(self._held.get(placed.row) or self._index.line(placed.at, placed.size))
+            if known.row == placed.row:
+                return known
+        except Exception:  # somebody has written over the index
+            pass
+        line = self._read_line(placed)
+        return self._line_of(Record.from_json(line), line)
+
+    def _line_of(self, record: Record, line: bytes) -> IndexLine:
+        """What a line of results says, for the index."""
         done = record.status == "done"
         seen = (record.id, done, record.accepted, bool(record.left_out), record.older)
-        line = IndexLine(checksum, record.row, *seen, record.source, record.number, asked, files)
-        self._place(line, length, encoded(line))
+        place = (record.source, record.number)
+        return IndexLine(line_checksum(line), record.row, *seen, *place, length=len(line))
 
-    def _place(self, line: IndexLine, length: int, index: bytes) -> None:
+    def _place(self, line: IndexLine) -> None:
+        """Note a line that the index does not know, there too."""
+        self._put(line, *self._kept(line))
+
+    def _kept(self, line: IndexLine) -> tuple[int, int]:
+        """Put a line into the index; returns its place and size there."""
+        raw = encoded(line)
+        at = self._index.add(raw)
+        self._held.pop(line.row, None)
+        if at < 0:
+            self._held[line.row] = raw
+        return at, len(raw)
+
+    def _put(self, line: IndexLine, at: int, size: int) -> None:
+        """The next line of the file is this row's."""
         self._tidy = self._tidy and line.row > self._last
         self._last = max(self._last, line.row)
-        source = None if line.source is None else sys.intern(line.source)
-        seen = (line.id, line.done, line.accepted, line.partial, line.older)
-        self._entries[line.row] = Entry(self._end, length, *seen, source, line.number, index)
-        self._end += length
+        seen = (line.done, line.id is not None, line.source, line.number)
+        self._rows.put(Placed(line.row, self._end, line.length, at, size, *seen))
+        self._end += line.length
 
 
 class _Beginning:

@@ -16,7 +16,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ....prompts.row import STANDARD_INPUT
-from .journal import Entry, Journal
+from .journal import Journal
+from .positions import Placed
+
+
+def is_of(name: str | None, source: str) -> bool:
+    """Whether a row that says this name is of the source, or of a file in it."""
+    return name is not None and (name == source or name.startswith(f"{source}/"))
 
 
 class Places(Protocol):
@@ -25,6 +31,10 @@ class Places(Protocol):
     @property
     def by_content(self) -> bool:
         """Whether the next row's id must be known to find it."""
+        ...
+
+    def has(self, name: str | None) -> bool:
+        """Whether a row that says this name is of the source."""
         ...
 
     def row_of(self, number: int, id: str | None, *, fits: Callable[[int], int] = ...) -> int:
@@ -39,8 +49,8 @@ class Places(Protocol):
         """A row at the end, for one that is none of those that are there."""
         ...
 
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
-        """Whether an entry is of a row behind the last of the source."""
+    def is_behind(self, placed: Placed, last: int) -> bool:
+        """Whether a row of the folder is one behind the last of the source."""
         ...
 
 
@@ -64,9 +74,12 @@ class ByContent:
     by_content = True
 
     def __init__(self, journal: Journal) -> None:
-        self._rows = {entry.id: row for row, entry in journal.entries() if entry.id is not None}
+        self._rows = {entry.id: entry.row for entry in journal.entries() if entry.id is not None}
         self._last = journal.last
         self._given: set[int] = set()
+
+    def has(self, name: str | None) -> bool:
+        return False
 
     def row_of(self, number: int, id: str | None, *, fits: Callable[[int], int] = _all_alike) -> int:
         row = None if id is None else self._rows.get(id)
@@ -80,7 +93,7 @@ class ByContent:
         self._given.add(self._last)
         return self._last
 
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
+    def is_behind(self, placed: Placed, last: int) -> bool:
         return False
 
 
@@ -91,17 +104,19 @@ class ByNumber:
     def __init__(self, journal: Journal, source: str) -> None:
         self._journal = journal
         self._source = source
+        self._before = range(0)  # rows that were given out all at once
         self._given: set[int] = set()
         self._highest = journal.last
-        own = [(row, entry.number or row) for row, entry in journal.entries() if self._is_own(entry)]
-        others = any(entry.source is not None for _, entry in journal.entries())
-        self._offsets = sorted({row - number for row, number in own}) or ([] if others else [0])
-        self._moved: dict[int, list[int]] = {}  # rows by their numbers, where it is another
-        for row, number in own:
-            if row - number != self._offsets[0]:
-                self._moved.setdefault(number, []).append(row)
+        groups = journal.groups()
+        own = {offset for name, offset in groups if is_of(name, source)}
+        others = any(name is not None for name, _ in groups)
+        self._offsets = sorted(own) or ([] if others else [0])
+        self._moved = self._found_elsewhere() if len(own) > 1 else {}
         self.by_content = source == STANDARD_INPUT and bool(own)
         self._alone = True  # all rows under this name are of this source
+
+    def has(self, name: str | None) -> bool:
+        return is_of(name, self._source)
 
     def row_of(self, number: int, id: str | None, *, fits: Callable[[int], int] = _all_alike) -> int:
         if self.by_content:
@@ -124,6 +139,37 @@ class ByNumber:
         self._given.add(self._highest)
         return self._highest
 
+    def is_behind(self, placed: Placed, last: int) -> bool:
+        return self._alone and is_of(placed.source, self._source) and (placed.number or placed.row) > last
+
+    def begin_behind(self, rows: int, offset: int) -> range:
+        """The first rows of the source are given out, with this difference between a row and its number; they
+        are returned."""
+        self._before = range(offset + 1, offset + rows + 1)
+        return self._before
+
+    def _found_elsewhere(self) -> dict[int, list[int]]:
+        """The rows, by number, of which the difference between the two is not the first."""
+        found: dict[int, list[int]] = {}
+        for each in self._journal.placed():
+            number = each.number or each.row
+            if is_of(each.source, self._source) and each.row - number != self._offsets[0]:
+                found.setdefault(number, []).append(each.row)
+        return found
+
+    def _is_free(self, row: int, number: int) -> bool:
+        """Whether nobody else's row is there."""
+        if row < 1 or self._is_given(row):
+            return False
+        placed = self._journal.place(row)
+        if placed is None or placed.source is None:  # the first lines did not say whose they are
+            return True
+        return self._has_number(row, number)
+
+    def _has_number(self, row: int, number: int) -> bool:
+        placed = self._journal.place(row)
+        return placed is not None and is_of(placed.source, self._source) and (placed.number or row) == number
+
     def _own_row(self, number: int, fits: Callable[[int], int]) -> int:
         """The one of several rows of this number that fits best; 0 where there are not several, and it is where
         most are."""
@@ -131,28 +177,11 @@ class ByNumber:
             return 0
         usual = self._offsets[0] + number
         rows = [*self._moved[number], *([usual] if self._has_number(usual, number) else [])]
-        rows = [row for row in rows if row >= 1 and row not in self._given]
+        rows = [row for row in rows if row >= 1 and not self._is_given(row)]
         return rows[0] if len(rows) == 1 else max(rows, key=fits, default=0)
 
-    def _has_number(self, row: int, number: int) -> bool:
-        entry = self._journal.entry(row)
-        return entry is not None and self._is_own(entry) and (entry.number or row) == number
-
-    def is_behind(self, row: int, entry: Entry, last: int) -> bool:
-        return self._alone and self._is_own(entry) and (entry.number or row) > last
-
-    def _is_own(self, entry: Entry) -> bool:
-        name = entry.source
-        return name is not None and (name == self._source or name.startswith(f"{self._source}/"))
-
-    def _is_free(self, row: int, number: int) -> bool:
-        """Whether nobody else's row is there."""
-        if row < 1 or row in self._given:
-            return False
-        entry = self._journal.entry(row)
-        if entry is None or entry.source is None:  # the first lines did not say whose they are
-            return True
-        return self._has_number(row, number)
+    def _is_given(self, row: int) -> bool:
+        return row in self._before or row in self._given
 
     def _choose(self, number: int, id: str | None) -> None:
         """Find out which of the things that were read from standard input this is; a new one, if none."""
@@ -160,7 +189,7 @@ class ByNumber:
 
         def begins_so(offset: int) -> bool:
             entry = self._journal.entry(offset + number)
-            return entry is not None and self._is_own(entry) and entry.id == id
+            return entry is not None and is_of(entry.source, self._source) and entry.id == id
 
         chosen = [offset for offset in self._offsets if begins_so(offset)][:1]
         self._alone = chosen == self._offsets

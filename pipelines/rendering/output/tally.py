@@ -6,7 +6,9 @@ from collections import defaultdict
 from ....engine.messages import shown
 from .record import Record, may_pass
 
-_MOST_THERE = 5
+MOST_TOLD = 5
+"""Rows of a kind that are named."""
+
 MOST_PLACED = 40_000
 
 
@@ -83,12 +85,12 @@ class Tally:
     def failed_again(self, prompt: str, why: str) -> None:
         """A row that failed in an earlier run is left as it is."""
         self.may_pass += may_pass(why)
-        if why and len(self.failures_before) < _MOST_THERE:
+        if why and len(self.failures_before) < MOST_TOLD:
             self.failures_before.append((prompt, why))
 
     def found(self, prompt: str) -> None:
         """The picture that was asked for is there already."""
-        if len(self.there) < _MOST_THERE:
+        if len(self.there) < MOST_TOLD:
             self.there.append(prompt)
 
     def lines(self) -> list[str]:

@@ -20,7 +20,7 @@ from ....engine.errors import InputError
 from ....engine.messages import shown
 from ....engine.randomness import derive_seed
 from ....prompts.entry import Place
-from ....prompts.reader import read_prompts
+from ....prompts.reader import Mark, read_prompts
 from ....prompts.row import TEXT, Row
 from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
@@ -63,6 +63,8 @@ def read_rows(
     seed: int,
     reading: ReadOptions | None = None,
     num_images: int | None = None,
+    behind: Mark | None = None,
+    first: int = 1,
 ) -> Iterator[Row]:
     """The rows of a source, or of texts given with -p, with their variants chosen; read as they are asked for.
 
@@ -72,6 +74,8 @@ def read_rows(
         seed: of the batch; row i, from 1, has a seed made of it and i, unless it names its own or is alone; of
             several pictures of one text the first has it, and the others count up.
         num_images: how often each row stands there, that does not say so itself; see `copies_of`.
+        behind: of a prompt file, the rows behind this alone (see `prompts.reader.can_go_on`).
+        first: the number of the first of them.
 
     Raises:
         InputError, PromptFileError: neither is given, or both without styles; the source cannot be read.
@@ -88,7 +92,10 @@ def read_rows(
         )
     several = source is None and len(texts or ()) == 1 and (num_images or 1) > 1
     given = {"seed": seed} if several else {}  # of the first picture: the others count up from it
-    rows = text_rows(texts or (), given) if source is None else read_source(source, format=reading.format)
+    if behind is not None:
+        rows = read_prompts(Path(source or ""), format=reading.format, behind=behind)
+    else:
+        rows = text_rows(texts or (), given) if source is None else read_source(source, format=reading.format)
     if source is not None and texts:
         rows = iter(_styled(source, rows, texts))
     rows = copies_of(rows, num_images)
@@ -97,7 +104,8 @@ def read_rows(
     alone = source is None and len(texts or ()) == 1 and not reading.combinatorial and (num_images or 1) == 1
     return resolve(
         rows,
-        wildcards=reading.wildcards or _wildcards_beside(source),
+        wildcards=wildcards_of(source, reading),
+        first=first,
         combinatorial=reading.combinatorial,
         most=reading.max_variants,
         seed_of=(lambda _: seed) if alone else functools.partial(derive_seed, seed),
@@ -186,6 +194,22 @@ def _filled(style: Row, text: str) -> Row:
     if isinstance(negative := settings.get("negative_prompt"), str):
         settings["negative_prompt"] = negative.replace(STYLE_PLACE, text)
     return dataclasses.replace(style, prompt=whole.replace(STYLE_PLACE, text), settings=settings)
+
+
+def wildcards_of(source: str | None, reading: ReadOptions | None) -> Path | None:
+    """The folder that `__name__` stands for files of; `None` where there is none."""
+    if reading is not None and (reading.literal or reading.wildcards):
+        return reading.wildcards
+    return _wildcards_beside(source)
+
+
+def is_results(path: Path) -> bool:
+    """Whether a file is read as one of results."""
+    try:
+        with opened(path) as file:
+            return path.suffix == ".jsonl" and _holds_records(file)
+    except (OSError, ValueError):
+        return False
 
 
 def _wildcards_beside(source: str | None) -> Path | None:

@@ -117,6 +117,7 @@ def tasks_of(
     alone: bool = False,
     wishes: Mapping[str, Any] | None = None,
     only: "Numbers | None" = None,
+    first: int = 1,
 ) -> Iterator[Task]:
     """The tasks of `rows`, read as they are asked for. Row i, from 1, gets a seed made of `seed` and i unless
     it names its own.
@@ -126,8 +127,9 @@ def tasks_of(
         alone: the one row is a single prompt, not part of a file, and gets `seed` itself.
         wishes: settings for all rows; a row's own come first.
         only: the numbers of the rows to carry out; the others are left out.
+        first: the number of the first row.
     """
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=first):
         if only is not None and number not in only:
             if number >= only.last:
                 return

@@ -26,7 +26,7 @@ KEYS = [
     "score",
     "accepted",
 ]
-KEYS += ["facts", "left_out", "candidates", "timings", "error"]
+KEYS += ["facts", "left_out", "read_as", "candidates", "timings", "error"]
 KEYS += ["settings", "source", "line", "number", "template", "notes", "id"]
 
 Lines = Callable[[Path], list[dict[str, Any]]]
