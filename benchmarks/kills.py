@@ -1,11 +1,11 @@
 """That runs killed at random moments lose nothing: `kill -9`, again and again, each time gone on with.
 
 An undisturbed run in the deterministic mode comes first: two pictures of each prompt, candidates, pruning,
-previews, gallery. Then runs of the same prompt file into other folders are killed after a random time and gone
-on with, until each is whole. After each kill every whole line must be of a row whose picture is there and is the
-undisturbed run's; in the end all files of a run must be the undisturbed run's byte for byte, `results.jsonl` but for times. Each life is
-a process of its own, forked from one that has the models loaded, so that the moments lie in the work and not
-in the loading.
+previews, gallery. Then runs of the same prompt file into other folders are killed after a random time and
+gone on with, until each is whole. After each kill every whole line must be of a row whose picture is there
+and is the undisturbed run's; in the end all files of a run must be the undisturbed run's byte for byte,
+`results.jsonl` but for times. Each life is a process of its own, forked from one that has the models loaded,
+so that the moments lie in the work and not in the loading.
 """
 
 import contextlib

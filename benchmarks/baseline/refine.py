@@ -58,7 +58,7 @@ class Refiner:
         """Pictures uint8 (b, height, width, 3) on the CPU, of previews uint8 (b, h', w', 3)."""
         cells = int(self.unet.config.sample_size)
         side = cells * self.latents.patch
-        condition = self.latents.encode_previews(previews, side, side).to(self.unet.dtype)
+        condition = self.latents.encode_previews(previews, side, side).float()
         text = self.encode(prompts)
         guided = self.guidance_scale != 1
         if guided:
@@ -69,12 +69,12 @@ class Refiner:
         x = noise.to(condition)
         self.scheduler.set_timesteps(sigmas=[1 - i / self.steps for i in range(self.steps)], device=self.device)
         for i, timestep in enumerate(self.scheduler.timesteps):
-            model_input = torch.cat([x, condition], 1)
+            model_input = torch.cat([x, condition], 1).to(self.unet.dtype)
             if guided:
-                cond, uncond = self.unet(model_input.repeat(2, 1, 1, 1), timestep, text).sample.chunk(2)
+                cond, uncond = self.unet(model_input.repeat(2, 1, 1, 1), timestep, text).sample.float().chunk(2)
                 clean = uncond + self.guidance_scale * (cond - uncond)
             else:
-                clean = self.unet(model_input, timestep, text).sample
+                clean = self.unet(model_input, timestep, text).sample.float()
             velocity = (x - clean) / self.scheduler.sigmas[i]
             x = self.scheduler.step(velocity, timestep, x, return_dict=False)[0]
         return self.latents.decode((x * self.latents.residual_scale + condition).float()).cpu()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import InputError
+from ...pipelines.device import choose_device
 from ...pipelines.recipes.reader import Recipe, read_recipe
 from .timing import CLOCKS, Clock
 
@@ -97,5 +98,7 @@ class Options:
         return CLOCKS[self.clock_name]
 
     def read_recipe(self) -> Recipe:
-        """The recipe itself. Raises `InputError` if there is none of this name."""
-        return self.recipe if isinstance(self.recipe, Recipe) else read_recipe(self.recipe)
+        """The recipe itself, settled for the device: the script works in the same numbers as the engine. Raises
+        `InputError` if there is none of this name."""
+        recipe = self.recipe if isinstance(self.recipe, Recipe) else read_recipe(self.recipe)
+        return recipe.on(choose_device(self.device))

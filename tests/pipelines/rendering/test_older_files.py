@@ -17,6 +17,7 @@ from diptych import Fact, TextToImage, read_recipe
 from diptych.engine.values import Span
 from diptych.pipelines.cli.show import run_show
 from diptych.pipelines.recipes.build import build_chain
+from diptych.pipelines.recipes.reader import AUTO
 from diptych.pipelines.rendering.output.record import Record
 from diptych.pipelines.rendering.provenance.provenance import plan_of, read_history, read_start
 from diptych.pipelines.rendering.provenance.rerender import rerender
@@ -66,7 +67,10 @@ def test_its_fakes_make_the_same_pictures_today(
     for old, new in zip(
         lines_of(OLDER / "unfinished" / "results.jsonl"), lines_of(tmp_path / "results.jsonl"), strict=True
     ):
-        before, now = json.loads(old), json.loads(new)
+        before, now = (
+            json.loads(old.replace(b", but not drawn", b" of the rest, but not drawn")),
+            json.loads(new),
+        )
         assert (now.pop("version"), now.pop("number"), now.pop("read_as")) == (5, now["row"], {})
         assert {**now, "timings": None} == {**before, "timings": None}
 
@@ -109,6 +113,7 @@ def test_its_picture_says_what_it_started_from(pipe: TextToImage) -> None:
 @pytest.mark.parametrize("name", ["pocket", "janus-sdxl"])
 def test_its_recipes_are_read_as_today_s(name: str) -> None:
     older, newer = read_recipe(OLDER / f"{name}.toml"), read_recipe(name)
+    newer = newer.in_dtype("float32", instead_of=AUTO)  # which it could not say
     assert older.defaults == newer.defaults and list(older.stages) == list(newer.stages)
     assert [stage.keys for stage in older.stages.values()] == [stage.keys for stage in newer.stages.values()]
     if name == "pocket":

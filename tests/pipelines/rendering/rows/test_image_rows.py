@@ -65,7 +65,7 @@ def test_fields_say_what_is_started_from(pipe: TextToImage, folder: Path) -> Non
     edited = start_of(pipe, folder, image="boat.png", edit="at night")
     assert edited.wording is not None and edited.wording.prompt == "a boat, at night"
     drawn = start_of(pipe, folder, sketch="boat.png")
-    assert drawn.strength == 1.0 and drawn.redraw == 0.0
+    assert drawn.strength == 1.0 and drawn.redraw == 0.5
 
 
 @pytest.mark.parametrize(
