@@ -66,7 +66,7 @@ class SimulatedDevice:
 
     # As a loader
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         return {key.checkpoint: self.sizes[key.checkpoint]}
 
     def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:

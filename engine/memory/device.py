@@ -69,7 +69,7 @@ class DeviceMemory:
         self._account = account or account_of(device)
         self._budget = Budget(budget_bytes, self._account)
         self._loader = loader
-        self._sizes = Sizes(loader)
+        self._sizes = Sizes(loader, device)
         self._residents = Residents(loader, self._sizes, device=device, record=self.record, clock=clock)
         self._gauge = gauge or gauge_of(device)
         self._clock = clock
@@ -162,7 +162,7 @@ class DeviceMemory:
     def rehearsal(self) -> "DeviceMemory":
         """The same budget and measured peaks, on an empty device on which nothing is ever really loaded."""
         self.count_again()
-        loader = DryRunLoader(self._loader, ahead=self.device.startswith("cuda"))
+        loader = DryRunLoader(self._loader, device=self.device)
         memory = DeviceMemory(loader, device="rehearsal", budget_bytes=self.budget_bytes)
         memory.peaks, memory.ceilings, memory.streams_freely = self.peaks, self.ceilings, self.streams_freely
         return memory

@@ -68,7 +68,7 @@ class StreamingLoader(FakeLoader):
         super().__init__()
         self.ways: list[bool] = []
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         return {f"streamed {key.checkpoint}": 4} if streamed else super().weights(key)
 
     def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:

@@ -28,7 +28,7 @@ def test_large_recipes_plan_themselves_on_the_cards_that_they_are_for(
     monkeypatch.setattr(checking, "choose_device", lambda name: "cuda")
     monkeypatch.setattr(doctor, "_device", lambda name: "cuda, simulated")
     found = check(read_recipe(recipe)).checkup
-    assert found.troubles == () and found.plan is not None
+    assert found.troubles == () and found.plan is not None and found.budget_bytes is not None
     assert found.budget_bytes == plain(found)["budget_bytes"] == card * GB - CONTEXT - MARGIN_BYTES
     assert "which is free but for 512.0 MiB" in found.versions["device"]
     steps = (*found.plan.first, *found.plan.again)
