@@ -120,7 +120,7 @@ def fitting_size(
 
     def largest(room: int) -> int:
         for size in range(most, 0, -1):
-            declared = stage.workspace(batch_of(size))
+            declared = memory.work_of(stage, batch_of(size))
             if peaks.expected(name, declared) <= room and (size == 1 or declared <= most_bytes):
                 return size
         return 0
@@ -254,7 +254,7 @@ class _StageRun:
             why = "memory ran out with more"
         else:
             why = "as many as fit beside the weights"
-        declared = self.stage.workspace(self._filled(rows[:size], size))
+        declared = self.memory.work_of(self.stage, self._filled(rows[:size], size))
         expected = self.memory.peaks.expected(self.label, declared)
         if expected > self.memory.room_for_workspace(self.stage.uses):
             why += ", which are streamed"
@@ -267,7 +267,9 @@ class _StageRun:
         self.notes.clear()
         context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
         try:
-            with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
+            with self.memory.lease(
+                self.stage.uses, self.memory.work_of(self.stage, batch), stage=self.label
+            ) as models:
                 if self.batching.batch_invariant and self._rows_apart(models):
                     batch = self.batch = batch[: len(rows)]
                 started = self.batching.clock()
@@ -348,7 +350,7 @@ class _StageRun:
             return self.released
         self.released = True  # what comes ahead of time meanwhile is not what made the larger one too large
         self.limit = size // 2
-        whole, half = (self.stage.workspace(self._filled(rows[:n], n)) for n in (size, self.limit))
+        whole, half = (self.memory.work_of(self.stage, self._filled(rows[:n], n)) for n in (size, self.limit))
         self.memory.ceilings.ran_out(self.label, whole, half)
         self.memory.record("shrink", stage=self.label, rows=self.limit)
         return True
@@ -364,7 +366,7 @@ class _StageRun:
     def _refuse(self, rows: list[int]) -> None:
         """Fail the first of `rows`, which the budget has no room for even alone."""
         first, *others = rows
-        declared = self.stage.workspace([self.values[first]])
+        declared = self.memory.work_of(self.stage, [self.values[first]])
         try:
             self.memory.check(self.stage.uses, self.memory.peaks.expected(self.label, declared))
         except MemoryBudgetError as error:

@@ -249,7 +249,7 @@ class TextToImage:
         for stage in self.runner.chain.stages:
             if stage.takes in values:
                 with told_of_configs(stage):
-                    needed = stage.workspace([values[stage.takes]])
+                    needed = memory.work_of(stage, [values[stage.takes]])
                 memory.check(stage.uses, needed)
 
     def __repr__(self) -> str:

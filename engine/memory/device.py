@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Unpack, cast
 
 from ..errors import MemoryBudgetError
-from ..stage import ModelKey, Models
+from ..stage import AnyStage, ModelKey, Models
 from .account import Account, Budget, account_of
 from .ceilings import Ceilings
 from .dry_run_loader import DryRunLoader
@@ -60,7 +60,7 @@ class DeviceMemory:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.device = device
-        self.streams_freely = device == "cpu"  # the masters are near; over a bus, only where nothing else fits
+        self.on_cpu = device == "cpu"
         self.turn = threading.RLock()
         self.log = EventLog()
         self.peaks = Peaks()
@@ -106,6 +106,11 @@ class DeviceMemory:
         return self._residents.keys
 
     @property
+    def streams_freely(self) -> bool:
+        """The masters are near; over a bus, models are streamed only where nothing else fits."""
+        return self.on_cpu
+
+    @property
     def leased(self) -> frozenset[ModelKey[object]]:
         """The models that may not be evicted now."""
         return frozenset(+self._leases)
@@ -145,6 +150,11 @@ class DeviceMemory:
         forms = self._residents.streamed & self.leased | (wanted - self.leased if streamed else frozenset())
         return self.budget_bytes - self._sizes.together(self.leased | wanted, forms) - self._workspace_bytes
 
+    def work_of(self, stage: AnyStage, batch: Sequence[object]) -> int:
+        """Bytes of workspace that a stage declares for `batch` on this device."""
+        beside = getattr(stage, "cpu_workspace", None) if self.on_cpu else None
+        return stage.workspace(batch) + (beside() if beside is not None else 0)
+
     def check(self, uses: Sequence[ModelKey[object]], workspace_bytes: int = 0) -> None:
         """Whether a lease can be had, without loading anything.
 
@@ -164,7 +174,7 @@ class DeviceMemory:
         self.count_again()
         loader = DryRunLoader(self._loader, device=self.device)
         memory = DeviceMemory(loader, device="rehearsal", budget_bytes=self.budget_bytes)
-        memory.peaks, memory.ceilings, memory.streams_freely = self.peaks, self.ceilings, self.streams_freely
+        memory.peaks, memory.ceilings, memory.on_cpu = self.peaks, self.ceilings, self.on_cpu
         return memory
 
     # Leases
