@@ -71,7 +71,7 @@ class PinnedPool:
             self._held[slot] = size
         try:
             slot.pinned = self._lock_pages(slot.ready())
-        except RuntimeError:  # the system allows no more, which may change
+        except (RuntimeError, MemoryError):  # the system allows no more, which may change
             with self._guard:
                 self._held.pop(slot, None)
 
