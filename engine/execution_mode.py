@@ -106,7 +106,7 @@ def _sizes(chain: Chain, memory: DeviceMemory, request: Request, micro_batch: in
             continue
         value = values[stage.takes]
         size = fitting_size(stage, lambda n, value=value: [value] * n, micro_batch, memory=memory)
-        declared = stage.workspace([value] * max(1, size))
+        declared = memory.work_of(stage, [value] * max(1, size))
         rows.append(max(1, size))
         work = max(work, memory.peaks.expected(stage.name, declared))
     return max(rows), min(rows[1:], default=1), work

@@ -114,14 +114,14 @@ def _works(
     round_: list[tuple[str, AnyStage]], values: dict[type, object], memory: DeviceMemory, rows: int
 ) -> list[int]:
     """The workspace of each step for so many rows."""
-    declared = ((name, stage.workspace([values[stage.takes]] * rows)) for name, stage in round_)
+    declared = ((name, memory.work_of(stage, [values[stage.takes]] * rows)) for name, stage in round_)
     return [memory.peaks.expected(name, size) for name, size in declared]
 
 
 def _step(name: str, stage: AnyStage, value: object, memory: DeviceMemory, micro_batch: int) -> Step:
     """Take the lease of one micro-batch, and read in the log what that did."""
     rows = fitting_size(stage, lambda n: [value] * n, micro_batch, memory=memory, label=name)
-    declared = stage.workspace([value] * max(1, rows))
+    declared = memory.work_of(stage, [value] * max(1, rows))
     work = memory.peaks.expected(name, declared)
     streamed = work > memory.room_for_workspace(stage.uses)
     step = Step(

@@ -3,7 +3,7 @@
 This file knows how to size a micro-batch, what to do about an error, and that each value gets either a result
 or a reason. It knows nothing of requests, candidates or the other stages.
 
-    out of memory            the workspace is freed and the micro-batch halved; at one row, idle models go too
+    out of memory            idle models go, then the micro-batch is halved; it grows again when some went well
     `RunContext.fail`        that row fails, the results of the others stand
     RowError                 that row fails, the others are run again without it
     any other exception      the rows are tried one at a time, to find the one at fault; whatever it is, be it
@@ -55,7 +55,8 @@ class Batching:
         batch_invariant: let the same shapes run whatever the neighbours. On a CPU, where rows together are
             hardly quicker, as few at once as the stage says (`rows_on_cpu`, or one); elsewhere, and of stages
             that go token by token, every micro-batch is padded to its full size by repeating its last row. (The
-            size still follows from the budget, and from what is left of the device's memory once it ran out.)
+            size still follows from the budget, and from what is left of the device's memory once it ran out; it
+            does not grow again.)
             Nothing of this where the stage says that its rows never depend on each other (`rows_apart`).
         alike: only values for which this is equal share a micro-batch.
         clock: seconds.
@@ -115,11 +116,12 @@ def fitting_size(
         label: as `run_stage`.
     """
     peaks, name = memory.peaks, label or stage.name
+    most_bytes = memory.ceilings.most(name)
 
     def largest(room: int) -> int:
         for size in range(most, 0, -1):
-            declared = stage.workspace(batch_of(size))
-            if peaks.expected(name, declared) <= room and (size == 1 or declared <= peaks.most(name)):
+            declared = memory.work_of(stage, batch_of(size))
+            if peaks.expected(name, declared) <= room and (size == 1 or declared <= most_bytes):
                 return size
         return 0
 
@@ -150,6 +152,7 @@ class _StageRun:
         self.label = label
         self.limit = batching.micro_batch
         self.size = 0  # of the micro-batch before
+        self.released = False  # idle models, since a micro-batch went well
         self.notes: list[str] = []  # what the stage says of the micro-batch at hand
         self.faults: dict[int, str] = {}  # its rows that the stage gave up, with the reason
         self.batch: Sequence[object] = ()  # the micro-batch at hand
@@ -158,6 +161,7 @@ class _StageRun:
         self.pending: deque[list[int]] = deque()  # indices that may share a micro-batch
 
     def run(self) -> list[Done | Failed]:
+        self.memory.count_again()
         self.memory.check(self.stage.uses)
         self.pending.extend(self._groups())
         while self.pending:
@@ -229,6 +233,7 @@ class _StageRun:
 
     def _fitting_size(self, rows: Sequence[int]) -> int:
         """How many rows to run at once; 0 where not even the first fits the budget."""
+        self.memory.count_again()
         most = self._unit if self.batching.batch_invariant else min(self.limit, len(rows))
         return fitting_size(
             self.stage, lambda n: self._filled(rows[:n], n), most, memory=self.memory, label=self.label
@@ -245,11 +250,11 @@ class _StageRun:
             why = "as many at once, always, as bits may depend on"
         elif size == len(rows):
             why = "all that wait"
-        elif self.memory.peaks.most(self.label) < sys.maxsize:
+        elif self.memory.ceilings.most(self.label) < sys.maxsize:
             why = "memory ran out with more"
         else:
             why = "as many as fit beside the weights"
-        declared = self.stage.workspace(self._filled(rows[:size], size))
+        declared = self.memory.work_of(self.stage, self._filled(rows[:size], size))
         expected = self.memory.peaks.expected(self.label, declared)
         if expected > self.memory.room_for_workspace(self.stage.uses):
             why += ", which are streamed"
@@ -262,7 +267,9 @@ class _StageRun:
         self.notes.clear()
         context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
         try:
-            with self.memory.lease(self.stage.uses, self.stage.workspace(batch), stage=self.label) as models:
+            with self.memory.lease(
+                self.stage.uses, self.memory.work_of(self.stage, batch), stage=self.label
+            ) as models:
                 if self.batching.batch_invariant and self._rows_apart(models):
                     batch = self.batch = batch[: len(rows)]
                 started = self.batching.clock()
@@ -283,6 +290,7 @@ class _StageRun:
             bytes=self.memory.work_bytes,
             note="; ".join(self.notes),
         )
+        self._grow()
         for place, (i, value) in enumerate(zip(rows, outputs, strict=False)):  # what padding gave is dropped
             reason = self.faults.get(place)
             self.results[i] = Done(value, seconds / len(rows)) if reason is None else Failed(reason)
@@ -335,19 +343,30 @@ class _StageRun:
 
     def _shrink(self, rows: Sequence[int], size: int) -> bool:
         """After running out of memory: make another try likelier to fit. False where nothing is left to do."""
+        may_release = not self.released or size == 1
+        self.released = may_release and self.memory.evict_idle(but=self.stage.uses) > 0
         self.memory.collect()
-        if size > 1:
-            self.limit = size // 2
-            half = self._filled(rows[: self.limit], self.limit)
-            self.memory.peaks.ran_out(self.label, self.stage.workspace(half))
-            self.memory.record("shrink", stage=self.label, rows=self.limit)
-            return True
-        return self.memory.evict_idle(but=self.stage.uses) > 0
+        if self.released or size == 1:
+            return self.released
+        self.released = True  # what comes ahead of time meanwhile is not what made the larger one too large
+        self.limit = size // 2
+        whole, half = (self.memory.work_of(self.stage, self._filled(rows[:n], n)) for n in (size, self.limit))
+        self.memory.ceilings.ran_out(self.label, whole, half)
+        self.memory.record("shrink", stage=self.label, rows=self.limit)
+        return True
+
+    def _grow(self) -> None:
+        """After a micro-batch that went well: let the next be larger, where memory ran out long enough ago."""
+        self.released = False
+        if self.batching.batch_invariant or not self.memory.ceilings.went_well(self.label):
+            return
+        as_ever = self.memory.ceilings.most(self.label) == sys.maxsize
+        self.limit = self.batching.micro_batch if as_ever else min(2 * self.limit, self.batching.micro_batch)
 
     def _refuse(self, rows: list[int]) -> None:
         """Fail the first of `rows`, which the budget has no room for even alone."""
         first, *others = rows
-        declared = self.stage.workspace([self.values[first]])
+        declared = self.memory.work_of(self.stage, [self.values[first]])
         try:
             self.memory.check(self.stage.uses, self.memory.peaks.expected(self.label, declared))
         except MemoryBudgetError as error:

@@ -176,6 +176,7 @@ class Stage(Protocol[In, Out]):
         reads               the names of the settings of requests that it looks at (`settings_read_by`)
         token_by_token      true where it is a long run of small steps (`guards.threads`)
         rows_on_cpu         of a micro-batch on a CPU whose rows must not depend on each other; 1, if not said
+        cpu_workspace()     bytes that it needs beside on a CPU, and nowhere else, for any number of rows
         rows_apart(models)  whether its rows never depend on each other, with these models
     """
 

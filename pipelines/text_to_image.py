@@ -7,7 +7,6 @@
 This file knows prompts and defaults. What a stage does, and which models do it, it does not.
 """
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -250,7 +249,7 @@ class TextToImage:
         for stage in self.runner.chain.stages:
             if stage.takes in values:
                 with told_of_configs(stage):
-                    needed = stage.workspace([values[stage.takes]])
+                    needed = memory.work_of(stage, [values[stage.takes]])
                 memory.check(stage.uses, needed)
 
     def __repr__(self) -> str:
@@ -295,11 +294,10 @@ def _runner(building: Building) -> Runner:
 
 def _moved(runner: Runner, recipe: Recipe, device: str) -> Runner:
     """The same for this recipe and device."""
-    budget = runner.memory.budget_bytes
     building = Building(
         recipe=recipe,
         device=device,
-        budget_bytes=None if budget == sys.maxsize else budget,
+        budget_bytes=runner.memory.given_bytes,
         deterministic=runner.batching.batch_invariant,
         micro_batch=runner.batching.micro_batch,
         wave=runner.wave,

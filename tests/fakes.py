@@ -68,7 +68,7 @@ class NameLoader:
     streamed: Mapping[str, int] = dataclasses.field(default_factory=dict)
     loaded: list[str] = dataclasses.field(default_factory=list)
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         name = key.checkpoint
         if streamed and name in self.streamed:
             return {name: self.streamed[name]}

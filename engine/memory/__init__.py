@@ -1,6 +1,8 @@
 """The one budget for everything on the device: models are leased, never simply loaded.
 
 device.py           the budget and the leases
+account.py          what the device says of its memory; the budget where none is given
+ceilings.py         how large work may be since memory ran out
 residents.py        what is on the device; brings and drops it
 eviction.py         which models go so that others fit
 lease_plan.py       which leases are to come

@@ -14,7 +14,6 @@ A `DeviceMemory` serves one thread at a time: whoever works with it holds its `t
 
 import contextlib
 import gc
-import sys
 import threading
 import time
 from collections import Counter
@@ -23,7 +22,9 @@ from types import MappingProxyType
 from typing import Unpack, cast
 
 from ..errors import MemoryBudgetError
-from ..stage import ModelKey, Models
+from ..stage import AnyStage, ModelKey, Models
+from .account import Account, Budget, account_of
+from .ceilings import Ceilings
 from .dry_run_loader import DryRunLoader
 from .eviction import choose_victims, spare_at
 from .lease_plan import LeasePlan
@@ -41,8 +42,10 @@ class DeviceMemory:
     Args:
         loader: where models come from.
         device: a torch device, as text.
-        budget_bytes: at most this much is accounted for at any moment; `None` sets no limit.
+        budget_bytes: at most this much is accounted for at any moment; `None` for what is free on the device,
+            less a margin, or on a CPU for no limit.
         gauge: measures what work takes; the device's own, if not given.
+        account: of the device's memory; its own, if not given.
         clock: seconds, for the events.
     """
 
@@ -53,17 +56,20 @@ class DeviceMemory:
         device: str = "cpu",
         budget_bytes: int | None = None,
         gauge: MemoryProbe | None = None,
+        account: Account | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.device = device
-        self.streams_freely = device == "cpu"  # the masters are near; over a bus, only where nothing else fits
-        self.budget_bytes = sys.maxsize if budget_bytes is None else budget_bytes
+        self.on_cpu = device == "cpu"
         self.turn = threading.RLock()
         self.log = EventLog()
         self.peaks = Peaks()
+        self.ceilings = Ceilings()
         self.work_bytes = 0  # what the last lease's work took at its peak; 0 where nobody can tell
+        self._account = account or account_of(device)
+        self._budget = Budget(budget_bytes, self._account)
         self._loader = loader
-        self._sizes = Sizes(loader)
+        self._sizes = Sizes(loader, device)
         self._residents = Residents(loader, self._sizes, device=device, record=self.record, clock=clock)
         self._gauge = gauge or gauge_of(device)
         self._clock = clock
@@ -75,9 +81,34 @@ class DeviceMemory:
     # What there is
 
     @property
+    def given_bytes(self) -> int | None:
+        """The budget that was given; `None` for none."""
+        return self._budget.given
+
+    @property
+    def budget_bytes(self) -> int:
+        """The budget, as it was given or last counted; `sys.maxsize` for no limit."""
+        return self._budget.bytes
+
+    @property
+    def limit(self) -> str:
+        """The budget in words, and where it comes from."""
+        return str(self._budget)
+
+    def count_again(self) -> None:
+        """Ask the device what is free, where no budget is given: before each micro-batch, for others use it,
+        too. What is leased stays so, even if it is more than the budget now."""
+        self._budget.count(self.accounted_bytes)
+
+    @property
     def resident(self) -> tuple[ModelKey[object], ...]:
         """The models on the device or on their way to it; the least recently leased first, the latter last."""
         return self._residents.keys
+
+    @property
+    def streams_freely(self) -> bool:
+        """The masters are near; over a bus, models are streamed only where nothing else fits."""
+        return self.on_cpu
 
     @property
     def leased(self) -> frozenset[ModelKey[object]]:
@@ -119,6 +150,11 @@ class DeviceMemory:
         forms = self._residents.streamed & self.leased | (wanted - self.leased if streamed else frozenset())
         return self.budget_bytes - self._sizes.together(self.leased | wanted, forms) - self._workspace_bytes
 
+    def work_of(self, stage: AnyStage, batch: Sequence[object]) -> int:
+        """Bytes of workspace that a stage declares for `batch` on this device."""
+        beside = getattr(stage, "cpu_workspace", None) if self.on_cpu else None
+        return stage.workspace(batch) + (beside() if beside is not None else 0)
+
     def check(self, uses: Sequence[ModelKey[object]], workspace_bytes: int = 0) -> None:
         """Whether a lease can be had, without loading anything.
 
@@ -135,9 +171,10 @@ class DeviceMemory:
 
     def rehearsal(self) -> "DeviceMemory":
         """The same budget and measured peaks, on an empty device on which nothing is ever really loaded."""
-        loader = DryRunLoader(self._loader, ahead=self.device.startswith("cuda"))
+        self.count_again()
+        loader = DryRunLoader(self._loader, device=self.device)
         memory = DeviceMemory(loader, device="rehearsal", budget_bytes=self.budget_bytes)
-        memory.peaks, memory.streams_freely = self.peaks, self.streams_freely
+        memory.peaks, memory.ceilings, memory.on_cpu = self.peaks, self.ceilings, self.on_cpu
         return memory
 
     # Leases
@@ -206,6 +243,11 @@ class DeviceMemory:
         assert victims is not None, "what was checked fits"
         for victim in victims:
             self._residents.evict(victim, stage)
+        self._make_ready(keys)
+
+    def _make_ready(self, keys: Sequence[ModelKey[object]]) -> None:
+        there = self.resident
+        self._budget.make_ready(self._residents.together((*there, *keys)) - self._residents.together(there))
 
     def _measure(self, stage: str, declared_bytes: int) -> None:
         """The work of a lease has gone well: remember what it took."""
@@ -233,6 +275,7 @@ class DeviceMemory:
             return False
         for victim in victims:
             self._residents.evict(victim, stage)
+        self._make_ready([key])
         return self._residents.send_for(key, stage)
 
     # Eviction
@@ -268,10 +311,7 @@ class DeviceMemory:
     def collect(self) -> None:
         """Hand what is no longer referred to back to the device: after an out-of-memory error, say."""
         gc.collect()
-        if self.device.startswith("cuda"):
-            import torch
-
-            torch.cuda.empty_cache()
+        self._account.give_back()
 
     # The log
 

@@ -11,16 +11,18 @@ class DryRunLoader:
 
     Args:
         loader: of the real models.
-        ahead: whether models that were there before can be loaded ahead.
+        device: on which they would be loaded. Over a bus, those that were there before can be loaded ahead.
     """
 
-    def __init__(self, loader: Loader, *, ahead: bool) -> None:
+    def __init__(self, loader: Loader, *, device: str) -> None:
         self._loader = loader
-        self._ahead = ahead
+        self._device = device
         self._known: set[ModelKey[object]] = set()
 
-    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> Mapping[str, int]:
-        return self._loader.weights(key, streamed=streamed)
+    def weights(
+        self, key: ModelKey[object], /, *, streamed: bool = False, device: str = "cpu"
+    ) -> Mapping[str, int]:
+        return self._loader.weights(key, streamed=streamed, device=self._device)
 
     def load(self, key: ModelKey[object], device: str, /, *, streamed: bool = False) -> object:
         self._known.add(key)
@@ -30,7 +32,7 @@ class DryRunLoader:
         return 0, 0.0
 
     def can_load_ahead(self, key: ModelKey[object], device: str, /) -> bool:
-        return self._ahead and key in self._known
+        return self._device.startswith("cuda") and key in self._known
 
     def load_ahead(self, key: ModelKey[object], device: str, /) -> Callable[[], object]:
         return lambda: None

@@ -1,7 +1,7 @@
 """What memory asks of whoever loads the models: their sizes, before all else, and to bring and drop them.
 
 Some models can be *streamed*: their blocks come one after the other as the work reaches them, and go again.
-Only the largest of them needs room at a time, beside what is no block.
+Beside what is no block, only the largest of them needs room, twice where one comes while another works.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +13,15 @@ from ..stage import ModelKey
 class Loader(Protocol):
     """Where models come from, and where they go back to. It keeps the masters of all weights on the host."""
 
-    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> Mapping[str, int]:
+    def weights(
+        self, key: ModelKey[object], /, *, streamed: bool = False, device: str = "cpu"
+    ) -> Mapping[str, int]:
         """Bytes on the device of each piece of the model's weights, by a name that is the same for every model
         which has the piece in common with it. Read from the files' headers; loads nothing.
 
         Args:
             streamed: what it takes while it is streamed; the same where it cannot be.
+            device: on which.
         """
         ...
 

@@ -2,11 +2,10 @@
 
 A stage declares its workspace before it runs, from shapes alone. How much of it a device really needs depends
 on its kernels, so where the peak can be measured, the declaration is scaled by what the largest micro-batch so
-far took; and where memory ran out, no larger micro-batch than the next one tried is tried again.
+far took.
 """
 
 import math
-import sys
 from typing import Protocol
 
 MARGIN = 1.05
@@ -64,23 +63,14 @@ class Peaks:
 
     def __init__(self) -> None:
         self._largest: dict[str, tuple[int, int]] = {}  # what was declared and measured
-        self._most: dict[str, int] = {}  # declared, at most, since memory ran out
 
     def expected(self, stage: str, declared: int) -> int:
         """What work that declares so much will take."""
         before, measured = self._largest.get(stage, (0, 0))
         return math.ceil(declared * measured / before * MARGIN) if before else declared
 
-    def most(self, stage: str) -> int:
-        """What a micro-batch of more than one row may declare, at most."""
-        return self._most.get(stage, sys.maxsize)
-
     def note(self, stage: str, declared: int, measured: int) -> None:
         """Work went well. The largest tells most: of a small one, much is the same for any number of rows."""
         before, peak = self._largest.get(stage, (0, 0))
         if declared > 0 and declared >= before:
             self._largest[stage] = (declared, max(measured, peak) if declared == before else measured)
-
-    def ran_out(self, stage: str, declared: int) -> None:
-        """Memory ran out, and work that declares so much is tried next."""
-        self._most[stage] = min(declared, self.most(stage))

@@ -9,8 +9,9 @@ from .loader import Loader
 class Sizes:
     """Asks the loader once for each model, and remembers."""
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, device: str) -> None:
         self._loader = loader
+        self._device = device
         self._pieces: dict[tuple[ModelKey[object], bool], dict[str, int]] = {}
 
     def together(self, keys: Iterable[ModelKey[object]], streamed: Collection[ModelKey[object]] = ()) -> int:
@@ -26,5 +27,6 @@ class Sizes:
 
     def _of(self, key: ModelKey[object], streamed: bool) -> dict[str, int]:
         if (key, streamed) not in self._pieces:
-            self._pieces[key, streamed] = dict(self._loader.weights(key, streamed=streamed))
+            weights = self._loader.weights(key, streamed=streamed, device=self._device)
+            self._pieces[key, streamed] = dict(weights)
         return self._pieces[key, streamed]

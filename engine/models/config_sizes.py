@@ -30,7 +30,9 @@ class Configs:
     def __init__(self) -> None:
         self._registry = Registry()
 
-    def weights(self, key: ModelKey[object], /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(
+        self, key: ModelKey[object], /, *, streamed: bool = False, device: str = "cpu"
+    ) -> dict[str, int]:
         """As `Registry.weights`; of a checkpoint without any weights, by its configs.
 
         Raises:
@@ -38,14 +40,16 @@ class Configs:
         """
         folder = folder_of(key.checkpoint)
         if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
-            return self._registry.weights(key, streamed=streamed)
+            return self._registry.weights(key, streamed=streamed, device=device)
         self._registry.vet(key)
         pieces: dict[str, int] = {}
         for each in _folders(folder, key):
             sizes = {name: BYTES[key.dtype] * n for name, n in parameters(each, key.family).items()}
             passing = streamed and key.part == DENOISER
             form = "streamed, by its config" if passing else "by its config"
-            pieces[f"{each} as {key.dtype}, {form}"] = streamed_size(sizes) if passing else sum(sizes.values())
+            pieces[f"{each} as {key.dtype}, {form}"] = (
+                streamed_size(sizes, device) if passing else sum(sizes.values())
+            )
         return pieces
 
     def load(self, key: ModelKey[object], device: str, /, *, streamed: bool = False) -> object:

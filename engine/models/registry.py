@@ -22,6 +22,7 @@ from .quiet import quiet
 
 if TYPE_CHECKING:
     from .checkpoint.host_weights import HostWeights
+    from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
 
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -61,12 +62,14 @@ class Registry:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
         self._vetted: set[Path] = set()
+        self._pool: PinnedPool | None = None
 
-    def weights(self, key: ModelKey[object], *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey[object], *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         """Bytes on the device of each of the checkpoint's files, from their headers.
 
         Args:
             streamed: with the part that can be streamed as one, and as small as that makes it.
+            device: on which.
 
         Raises:
             CheckpointError: the checkpoint is missing or damaged.
@@ -87,7 +90,7 @@ class Registry:
             else:
                 pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
         if passing:
-            pieces[f"{part} as {form}, streamed"] = streamed_size(passing)
+            pieces[f"{part} as {form}, streamed"] = streamed_size(passing, device)
         return pieces
 
     def vet(self, key: ModelKey[object]) -> None:
@@ -136,8 +139,15 @@ class Registry:
         if key not in self._host_weights:
             if short_name(_folder(key)) is None:  # what ships in the package fits
                 self.outline(key)
-            self._host_weights[key] = _read(key, self._shared)
+            self._host_weights[key] = _read(key, self._shared, self._pinned())
         return cast(Handle, self._host_weights[key].fill(device, streamed=streamed))
+
+    def _pinned(self) -> "PinnedPool":
+        if self._pool is None:
+            from .checkpoint.pinned import PinnedPool
+
+            self._pool = PinnedPool()
+        return self._pool
 
     def brought(self, key: ModelKey[object]) -> tuple[int, float]:
         """Bytes that were streamed so far, and how many seconds that took."""
@@ -205,12 +215,12 @@ def _streamed(key: ModelKey[object]) -> str:
     return next(iter(components_of(_folder(key), DENOISER))) if key.part == DENOISER else ""
 
 
-def _read(key: ModelKey[object], shared: "Shared") -> "HostWeights[object]":
+def _read(key: ModelKey[object], shared: "Shared", pool: "PinnedPool") -> "HostWeights[object]":
     from .checkpoint.host_weights import HostWeights
 
     handle = _loaded(key, "cpu")
     with _told_of(key):
-        return HostWeights(handle, _files(key), shared, streams=_streamed(key))
+        return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool)
 
 
 def _loaded(key: ModelKey[object], device: str) -> object:

@@ -1,12 +1,10 @@
 """A pipeline in a few lines: its recipe, its stages and their models, where it works and within what."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...engine.memory import DeviceMemory
-from ...engine.memory.units import format_bytes
 from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import AnyStage, ModelKey
 from ..recipes.reader import NO_MODEL, Recipe
@@ -26,9 +24,7 @@ def described(name: str, recipe: Recipe, memory: DeviceMemory, stages: Sequence[
 
 def placed(memory: DeviceMemory) -> str:
     """Where it works, and within what."""
-    unlimited = memory.budget_bytes == sys.maxsize
-    budget = "no limit of memory" if unlimited else f"memory {format_bytes(memory.budget_bytes)}"
-    return f"device {memory.device}, {budget}"
+    return f"device {memory.device}, {memory.limit}"
 
 
 def stage_lines(stages: Iterable[tuple[str, Sequence[ModelKey[Any]]]]) -> list[str]:

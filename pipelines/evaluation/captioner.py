@@ -25,7 +25,7 @@ def judge_with(stage: Stage[Picture, Verdict], memory: DeviceMemory) -> Judge:
     """A chain's judge stage as a function."""
 
     def judge(pictures: Sequence[Picture]) -> Sequence[Verdict]:
-        with memory.lease(stage.uses, stage.workspace(pictures)) as models:
+        with memory.lease(stage.uses, memory.work_of(stage, pictures)) as models:
             return stage.run(pictures, models, RunContext())
 
     return judge

@@ -12,6 +12,7 @@ from ...engine.models.checkpoint.folder import folder_of
 from ...engine.models.checkpoint.vetting import files_in
 from ...engine.models.config_sizes import Configs
 from ...engine.stage import ModelKey
+from ..device import choose_device
 from .build import build_chain
 from .configs import is_known, with_checkpoints, write_configs
 from .doctor import Checkup, check_up, renamed
@@ -41,12 +42,16 @@ class Check(NamedTuple):
         return not (self.checkup.troubles or self.known or self.missing or self.bare)
 
 
-def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int = 16) -> Check:
+def check(
+    recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int = 16, device: str = "auto"
+) -> Check:
     """Plan a recipe's memory, without weights; and of those checkpoints that are here, whether they can be
     loaded and do a picture.
 
     Args:
+        budget_bytes: `None` for what is free on the device, or on a CPU for no limit.
         micro_batch: rows that a stage works on at once, at most.
+        device: as `choose_device` knows it.
 
     Raises:
         InputError: a stage or one of its settings is not known, or two neighbours do not fit.
@@ -58,10 +63,8 @@ def check(recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int =
     with tempfile.TemporaryDirectory() as folder:
         places = {name: str(write_configs(name, Path(folder))) for name in known}
         placed = with_checkpoints(recipe, places)
-        memory = DeviceMemory(Configs(), budget_bytes=budget_bytes)
-        checkup = check_up(
-            placed, build_chain(placed), memory, budget_bytes=budget_bytes, micro_batch=micro_batch
-        )
+        memory = DeviceMemory(Configs(), device=choose_device(device), budget_bytes=budget_bytes)
+        checkup = check_up(placed, build_chain(placed), memory, micro_batch=micro_batch)
         bare = tuple(
             dict.fromkeys(key.checkpoint for key in keys if key.checkpoint not in absent and _is_bare(key))
         )
@@ -89,7 +92,7 @@ def markdown(recipes: Iterable[Recipe]) -> Iterator[str]:
     yield "| recipe | good for | GiB by stage: weights + work | least budget | all at once | licence |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for recipe in recipes:
-        plan = check(recipe, micro_batch=1).checkup.plan
+        plan = check(recipe, micro_batch=1, device="cpu").checkup.plan
         figures = ["", "", ""]
         if plan is not None:
             stages = (

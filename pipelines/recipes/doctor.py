@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ class Checkup:
 
     Args:
         versions: of libraries, and what the device is.
+        budget_bytes: given, or free on the device; `None` for no limit.
         plan: what a batch will do; `None` where checkpoints are missing.
         troubles: one line each; none if all is well.
     """
@@ -76,7 +78,7 @@ def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = 
     budget = None if memory is None else parse_bytes(memory)
     device_memory = DeviceMemory(registry(), device=name, budget_bytes=budget)
     chain = build_chain(read)
-    checkup = check_up(read, chain, device_memory, budget_bytes=budget)
+    checkup = check_up(read, chain, device_memory)
     if checkup.plan is not None:
         checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *rehearse(read, chain)))
     if as_json:
@@ -95,10 +97,11 @@ def check_up(
     chain: Chain,
     memory: DeviceMemory,
     *,
-    budget_bytes: int | None = None,
     micro_batch: int = 16,
 ) -> Checkup:
     """Look at everything, and rehearse a batch, of which a stage works on so many rows at once, at most."""
+    memory.count_again()
+    budget = None if memory.budget_bytes == sys.maxsize else memory.budget_bytes
     troubles: list[str] = []
     versions = _versions(memory, troubles)
     models = _models(chain, memory, troubles)
@@ -109,14 +112,14 @@ def check_up(
         )
         previews = Policy.of(recipe.defaults).prunes
         if unread := _unread(chain, request):
-            return Checkup(recipe.name, versions, models, budget_bytes, None, (*troubles, *unread))
+            return Checkup(recipe.name, versions, models, budget, None, (*troubles, *unread))
         plan = forecast(chain, memory, request, micro_batch=micro_batch, previews=previews)
         troubles += dict.fromkeys(step.refusal for step in plan.first if step.refusal)
         if not plan.fits:
             troubles.append(
                 f"recipe {recipe.name} needs at least {format_bytes(plan.least_bytes, up=True)} of memory"
             )
-    return Checkup(recipe.name, versions, models, budget_bytes, plan, tuple(troubles))
+    return Checkup(recipe.name, versions, models, budget, plan, tuple(troubles))
 
 
 def _unread(chain: Chain, request: Request) -> list[str]:
@@ -166,7 +169,7 @@ def _versions(memory: DeviceMemory, troubles: list[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[library] = "missing"
             troubles.append(f"{library} is not installed: install diptych again")
-    found["device"] = _device(memory.device)
+    found["device"] = f"{_device(memory.device)}; {memory.limit}"
     return found
 
 

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import importlib.metadata
 import platform
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +32,7 @@ class Environment:
         deterministic: the same bits whatever else is in the batch.
         micro_batch: rows that a stage works on at once, at most; in the deterministic mode all are padded to
             it.
-        memory_bytes: the budget; `None` for no limit.
+        memory_bytes: the budget that was given; `None` for none.
         device: the kind of hardware, as far as it decides the last bits.
         versions: of diptych, the libraries, and the packages that bring the recipe's stages and families.
     """
@@ -69,7 +68,7 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
         revisions=revisions(recipe),
         deterministic=batching.batch_invariant,
         micro_batch=batching.micro_batch,
-        memory_bytes=None if memory.budget_bytes == sys.maxsize else memory.budget_bytes,
+        memory_bytes=memory.given_bytes,
         device=_hardware(memory.device),
         versions=versions() | _extension_versions(recipe),
     )

@@ -14,7 +14,7 @@ from diptych.engine.watch import Onlooker, Quiet
 class NoLoader:
     """There are no models."""
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         raise NotImplementedError
 
     load = brought = can_load_ahead = load_ahead = unload = weights

@@ -39,7 +39,13 @@ def _items(name: str) -> list[str]:
     return [".".join(parts[: i + 1]) for i, part in enumerate(parts) if part.isdigit()]
 
 
-def streamed_size(tensors: Mapping[str, int]) -> int:
-    """What stays, and the largest block."""
+def windows_on(device: str) -> int:
+    """How many blocks are on a device at a time: over a bus, one is on its way while another works."""
+    return 2 if device.startswith("cuda") else 1
+
+
+def streamed_size(tensors: Mapping[str, int], device: str = "cpu") -> int:
+    """What stays, and as much as the largest block for each block that is there at a time."""
     blocks = blocks_of(tensors).values()
-    return sum(tensors.values()) - sum(blocks) + max(blocks, default=0)
+    windows = min(windows_on(device), len(blocks))
+    return sum(tensors.values()) - sum(blocks) + windows * max(blocks, default=0)

@@ -3,7 +3,7 @@
 An adapter loads a model on the CPU, and its modules are kept. Filling puts device copies of the masters into
 them (see `slots`), dropping takes them out. Nothing is copied back, and on a CPU a master of the right dtype is
 its own device copy. Tensors that two models have in common are on a device once. On CUDA, masters that are
-needed again are copied to pinned memory, and travel on a stream of their own.
+needed again are copied to pinned memory (see `pinned`), and travel on a stream of their own (see `lanes`).
 """
 
 import dataclasses
@@ -14,6 +14,8 @@ from typing import Generic
 import torch
 
 from ...stage import Handle
+from .lanes import Lane, lane_of
+from .pinned import PinnedPool
 from .slots import Shared, Slot, slots_of
 from .streaming import Stream
 
@@ -26,10 +28,20 @@ class HostWeights(Generic[Handle]):
         files: the safetensors files that it was loaded from.
         shared: what other models have brought.
         streams: the field of the handle whose blocks may be streamed.
+        pool: of locked memory; one that others share, if given.
     """
 
-    def __init__(self, handle: Handle, files: Iterable[Path], shared: Shared, *, streams: str = "") -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        files: Iterable[Path],
+        shared: Shared,
+        *,
+        streams: str = "",
+        pool: PinnedPool | None = None,
+    ) -> None:
         self._handle = handle
+        self._pool = pool or PinnedPool()
         self._shared = shared
         self._slots = slots_of(handle, files)
         self._form: tuple[str, bool] | None = ("cpu", False)  # where the weights are, and whether streamed
@@ -61,10 +73,12 @@ class HostWeights(Generic[Handle]):
             assert self.stream is not None
             apart = self.stream.slots
             self.stream.open(device)
+            if device.startswith("cuda"):
+                self._pool.pin_aside(apart)
         staying = [slot for slot in self._slots if slot not in apart]
         missing = [slot for slot in staying if not slot.share(self._shared, device)]
         if again and device.startswith("cuda"):
-            self._wait = _send(missing, device)
+            self._wait = _send(missing, lane_of(device), device)
         else:
             for slot in missing:
                 slot.put(slot.fetch(device) if again else slot.tensor.to(device))
@@ -90,6 +104,8 @@ class HostWeights(Generic[Handle]):
             self.stream.close()
         for slot in self._slots:
             slot.clear()
+        if self._form is not None and self._form[0].startswith("cuda"):
+            self._pool.pin_aside(self._slots)  # they may well be wanted again
         self._form = None
 
 
@@ -97,14 +113,10 @@ def _nothing() -> None:
     return None
 
 
-def _send(slots: Iterable[Slot], device: str) -> Callable[[], None]:
-    """Copy masters to CUDA beside the work at hand; returns what makes the present stream wait for them."""
-    here, aside = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+def _send(slots: Iterable[Slot], lane: Lane, device: str) -> Callable[[], None]:
+    """Copy masters to a device beside the work at hand; returns what makes work that follows wait for them."""
     for slot in slots:
-        slot.put(torch.empty_like(slot.pin(), device=device))
-    aside.wait_stream(here)  # whoever had this memory before may still be at work
-    with torch.cuda.stream(aside):
-        for slot in slots:
-            slot.tensor.data.copy_(slot.pin(), non_blocking=True)
-    sent = aside.record_event()
-    return lambda: torch.cuda.current_stream(device).wait_event(sent)
+        slot.put(torch.empty_like(slot.like, device=device))
+    copies = ((slot.tensor.data, slot.source_for(slot.tensor)) for slot in slots)
+    sent = lane.send(copies, after=lane.mark())  # whoever had this memory before may still be at work
+    return lambda: lane.wait(sent)

@@ -66,25 +66,16 @@ class Slot:
         self.put(self.like)
 
     def fetch(self, device: str) -> torch.Tensor:
-        """The tensor on `device`; on CUDA from pinned memory, in the order of the present stream."""
-        if not device.startswith("cuda"):
-            return self._ready().to(device)
-        return self.pin().to(device, non_blocking=True)
+        """The tensor on `device`."""
+        return self.ready().to(device)
 
-    def fetch_into(self, place: torch.Tensor) -> None:
-        """As `fetch`, but into memory that is there already."""
+    def source_for(self, place: torch.Tensor) -> torch.Tensor:
+        """What to copy to memory of a device: from pinned memory on CUDA, where there is any."""
         if place.is_cuda:
-            place.copy_(self.pin(), non_blocking=True)
-        else:
-            place.copy_(self.master)
+            return self.ready() if self.pinned is None else self.pinned
+        return self.master
 
-    def pin(self) -> torch.Tensor:
-        """The tensor in pinned memory of the host, where it stays."""
-        if self.pinned is None:
-            self.pinned = self._ready().pin_memory()
-        return self.pinned
-
-    def _ready(self) -> torch.Tensor:
+    def ready(self) -> torch.Tensor:
         """On the CPU, in the dtype and layout of the device: the master itself, where it has them."""
         if self.master.dtype == self.like.dtype and self.master.stride() == self.like.stride():
             return self.master

@@ -67,7 +67,7 @@ def decoding_bytes(
 ) -> int:
     """Bytes that `rows` sequences need, at most, from a checkpoint's `config.json`: keys and values of all
     their tokens, one layer's activations of the prefixes, and the logits of a step, which are drawn from in
-    double precision; and the weights of a small model, packed for a CPU.
+    double precision. What a CPU takes beside, `packed_bytes` says.
 
     Args:
         at_once: new tokens that are read together, at most, and whose logits are looked at.
@@ -76,12 +76,22 @@ def decoding_bytes(
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
     size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
-    packed = 4 * config["num_hidden_layers"] * size * (2 * size + 2 * heads * head_size + 3 * inner)
-    packed += 4 * config["vocab_size"] * size
-    packed = packed if packed <= MAX_BYTES else 0  # only small models are packed
     reading = max(prefix, at_once) * (4 * size + 4 * inner) * bytes_each
     logits = max(6 * 8, at_once * 3 * 4) * config["vocab_size"]
-    return rows * (cache + reading + logits) + packed
+    return rows * (cache + reading + logits)
+
+
+def packed_bytes(config: dict[str, Any], dtype: str) -> int:
+    """Bytes of the weights of a small model of the Llama family, packed for a CPU, while it is decoded with
+    machine code of our own; from a checkpoint's `config.json`."""
+    if dtype != "float32":
+        return 0
+    heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+    head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
+    packed = 4 * config["num_hidden_layers"] * size * (2 * size + 2 * heads * head_size + 3 * inner)
+    packed += 4 * config["vocab_size"] * size
+    return packed if packed <= MAX_BYTES else 0  # only small models are packed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

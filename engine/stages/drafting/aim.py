@@ -47,6 +47,10 @@ class AimStage:
         sought = [_sought(most, most.plan.prompt) for _ in most.facts]
         return masks + (self._locate.workspace(sought) if self._locate else 0)
 
+    def cpu_workspace(self) -> int:
+        """See `Stage`."""
+        return self._locate.cpu_workspace() if self._locate else 0
+
     def run(self, batch: Sequence[Flaw], models: Models, context: RunContext) -> list[Aim]:
         """Raises `RowError` where nothing of what is aimed at may change, or the picture was scaled up."""
         aims: list[Aim] = []

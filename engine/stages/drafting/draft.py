@@ -8,7 +8,7 @@ from ...ar.decoding import READ_AT_ONCE, decode_grid
 from ...ar.sampling import Sampling
 from ...errors import InputError, RowError
 from ...models.checkpoint.folder import read_config
-from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes
+from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes, packed_bytes
 from ...models.vision.patch_codebook import PatchCodebook
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
@@ -53,6 +53,10 @@ class DraftStage:
             new_tokens=height * width,
             at_once=READ_AT_ONCE if begins else 1,
         )
+
+    def cpu_workspace(self) -> int:
+        """See `Stage`."""
+        return packed_bytes(read_config(self._drafter.checkpoint, *DECODING_NEEDS), self._drafter.dtype)
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the model does not draft for this size; empty where it does."""

@@ -99,6 +99,10 @@ class LocateStage:
             [Plan(request=Request(prompt=each, start=start), prompt=each, facts=()) for each in wordings]
         )
 
+    def cpu_workspace(self) -> int:
+        """See `Stage`."""
+        return self._draft.cpu_workspace()
+
     def run(self, batch: Sequence[Sought], models: Models, context: RunContext) -> list[Found]:
         model, book = models[self._drafter], models[self._codebook]
         prompts: list[str] = []

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...language.closed_vocabulary.known_words import FILE as WORDS
 from ...language.closed_vocabulary.vocabulary import FILE
 from ...models.checkpoint.folder import folder_of
-from ...models.language.causal_lm import LanguageModel, decoder_config, decoding_bytes
+from ...models.language.causal_lm import LanguageModel, decoder_config, decoding_bytes, packed_bytes
 from ...models.registry import BYTES
 from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Request, Settings
@@ -135,6 +135,10 @@ class PlanStage:
             else chat_plan.new_tokens(room.max_tokens, self._thinking_tokens),
             bytes_each=BYTES[self._planner.dtype],
         )
+
+    def cpu_workspace(self) -> int:
+        """See `Stage`."""
+        return packed_bytes(decoder_config(self._planner.checkpoint), self._planner.dtype)
 
     def rows_apart(self, models: Models) -> bool:
         """See `Stage`."""

@@ -41,7 +41,7 @@ class FakeDevice:
             together |= pieces
         return sum(together.values())
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         name = key.checkpoint
         if streamed and name in self.streamed:
             return {f"{name}, streamed": self.streamed[name]}

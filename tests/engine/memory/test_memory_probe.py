@@ -1,7 +1,5 @@
 """What is remembered of stages' work."""
 
-import sys
-
 import pytest
 import torch
 
@@ -34,15 +32,6 @@ def test_work_that_declares_nothing_teaches_nothing() -> None:
     peaks = Peaks()
     peaks.note("plan", 0, 50)
     assert peaks.expected("plan", 7) == 7
-
-
-def test_what_ran_out_stays_out() -> None:
-    peaks = Peaks()
-    assert peaks.most("plan") == sys.maxsize
-    peaks.ran_out("plan", 100)
-    peaks.ran_out("plan", 300)
-    assert peaks.most("plan") == 100
-    assert peaks.most("draft") == sys.maxsize
 
 
 def test_devices_that_keep_no_account_have_no_gauge() -> None:

@@ -57,7 +57,7 @@ def test_memory_that_ran_out_is_remembered_for_the_next_values() -> None:
     stage = Negate(out_of_memory_above(3))
     for _ in range(2):
         go(stage, range(8), memory=memory, micro_batch=8)
-    assert [len(batch) for batch in stage.batches] == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert [len(batch) for batch in stage.batches] == [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]
     assert chosen(memory)[-1] == (2, 2, "memory ran out with more")
 
 
@@ -68,7 +68,7 @@ class StreamingLoader(FakeLoader):
         super().__init__()
         self.ways: list[bool] = []
 
-    def weights(self, key: ModelKey, /, *, streamed: bool = False) -> dict[str, int]:
+    def weights(self, key: ModelKey, /, *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
         return {f"streamed {key.checkpoint}": 4} if streamed else super().weights(key)
 
     def load(self, key: ModelKey, device: str, /, *, streamed: bool = False) -> str:

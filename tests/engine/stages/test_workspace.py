@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from torch.profiler import ProfilerActivity, profile
 
+from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, Models, RunContext, Stage
 from diptych.engine.stages.drafting.draft import DraftStage
@@ -46,6 +47,7 @@ def taken() -> dict[str, list[tuple[int, int]]]:
         JudgeStage(model=ModelKey("image-text-to-text", "pocket/captioner")),
     ]
     registry = Registry()
+    memory = DeviceMemory(registry)
     models: dict[ModelKey, Any] = {key: registry.load(key, "cpu") for stage in stages for key in stage.uses}
     found: dict[str, list[tuple[int, int]]] = {stage.name: [] for stage in stages}
     for rows in (1, 4):
@@ -53,7 +55,7 @@ def taken() -> dict[str, list[tuple[int, int]]]:
         for stage in stages:
             stage.run(values, models, RunContext())  # what is made once and kept is not this batch's
             outputs, peak = watched(stage, values, models)
-            found[stage.name].append((stage.workspace(values), peak))
+            found[stage.name].append((memory.work_of(stage, values), peak))
             values = [dataclasses.replace(v, prompt=PROMPT) if isinstance(v, Plan) else v for v in outputs]
     return found
 
@@ -64,3 +66,18 @@ def test_a_stage_takes_what_it_declares_and_not_far_less(
 ) -> None:
     for declared, peak in taken[stage]:
         assert peak <= declared <= 6 * peak, f"{declared:,} bytes declared, {peak:,} taken"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_packed_weights_are_counted_on_a_cpu_alone_and_in_float32(dtype: str) -> None:
+    stage = PlanStage(model=ModelKey("causal-lm", "pocket/planner", dtype))
+    values = [Request(prompt=OPEN, seed=0, settings=WISH)]
+    cpu, gpu = (DeviceMemory(Registry(), device=device, budget_bytes=2**30) for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (memory.work_of(stage, values) for memory in (cpu, gpu))
+    assert on_gpu == stage.workspace(values)
+    assert on_cpu - on_gpu == stage.cpu_workspace()
+    assert (stage.cpu_workspace() > 0) == (dtype == "float32")
+    assert (
+        DeviceMemory(Registry(), device="cuda", budget_bytes=2**30).rehearsal().work_of(stage, values) == on_gpu
+    )
+    assert DeviceMemory(Registry()).rehearsal().work_of(stage, values) == on_cpu

@@ -21,7 +21,7 @@ def check(make_pipe: Callable[..., TextToImage], recipe: Recipe) -> Check:
 
     def check(budget: int | None) -> Checkup:
         runner = make_pipe(budget=budget).runner
-        checkup = check_up(recipe, runner.chain, runner.memory, budget_bytes=budget)
+        checkup = check_up(recipe, runner.chain, runner.memory)
         assert not runner.memory.events
         return checkup
 

@@ -30,3 +30,10 @@ def test_a_large_item_without_lists_is_a_block_all_the_same() -> None:
 def test_numbers_in_names_are_no_items() -> None:
     assert blocks_of({"conv1.weight": 4, "time.linear_2.weight": 4, "layers.weight": 1}) == {}
     assert streamed_size({"conv1.weight": 4}) == 4
+
+
+def test_over_a_bus_there_is_room_for_two_blocks_if_there_are_as_many() -> None:
+    tensors = {f"layers.{i}.weight": 10 for i in range(40)} | {"head.weight": 7}
+    assert streamed_size(tensors) == 17
+    assert streamed_size(tensors, "cuda:1") == 27
+    assert streamed_size({"layers.0.weight": 10, "head.weight": 7}, "cuda") == 17
