@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diptych import InputError, PictureJudge, TextToImage, Variations
+from diptych.engine.models.dtypes import quick_dtype
 from diptych.pipelines.calls.building import with_dtype
 from diptych.pipelines.recipes.reader import read_recipe
 
@@ -71,7 +72,7 @@ def test_where_to_go_must_be_a_device_or_a_dtype(pocket_pipe: TextToImage) -> No
 def test_a_pipeline_is_shown_in_a_few_lines(pocket_pipe: TextToImage) -> None:
     shown = repr(pocket_pipe)
     assert shown.startswith("TextToImage: recipe pocket, 256x256, device cpu, no limit of memory\n")
-    assert "  refine  diffusers           pocket/refiner    float32" in shown.splitlines()
+    assert f"  refine  diffusers           pocket/refiner    {quick_dtype('cpu')}" in shown.splitlines()
     assert len(shown) < 1000
     assert repr(Variations.from_pipe(pocket_pipe)).startswith("Variations: recipe pocket")
     judge = repr(PictureJudge.from_recipe("pocket", device="cpu", memory="1GiB"))
