@@ -269,7 +269,7 @@ def environment_of(out: Path) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0 where no step failed."""
-    parser = argparse.ArgumentParser(prog="make gpu", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="make gpu", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--size", choices=("full", "tiny"), default="full", help="tiny: a dry run on any device"
     )
