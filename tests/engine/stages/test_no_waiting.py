@@ -1,43 +1,44 @@
-"""On a GPU whoever asks for a number waits for all work before it: no step of a stage does so."""
+"""On a GPU whoever asks for a number waits for all work before it: no step does so. The meta device holds none,
+and so refuses whoever asks; what is known on the host, such as noise levels, may be looked at there."""
 
-from typing import Any
-
+import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from diptych import TextToImage
-from diptych.benchmarks.decode import plans_of
-from diptych.engine.microbatch import Batching, Done, run_stage
+from diptych.engine.ar.sampling import Sampler, Sampling
+from diptych.engine.diffusion.denoising import denoise
+from diptych.engine.guards.finite import finite_rows
+from diptych.engine.models.checkpoint.roots import ROOTS
+from diptych.engine.models.diffusion.refiner import PreviewRefiner
+from diptych.engine.models.registry import Registry
+from diptych.engine.stage import ModelKey
 
-_aten: Any = torch.ops.aten
-ASKING = {_aten._local_scalar_dense, _aten.equal, _aten.is_nonzero, _aten.nonzero, _aten.item}
-
-
-class Asked(TorchDispatchMode):
-    """Counts what would wait for a device."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += func._overloadpacket in ASKING
-        return func(*args, **(kwargs or {}))
+REFINER: ModelKey[PreviewRefiner] = ModelKey("diffusers", str(ROOTS["pocket"].folder / "refiner"))
 
 
-def test_refining_asks_for_no_number_at_any_step() -> None:
-    pipe = TextToImage.from_recipe("pocket", device="cpu")
-    stages = {stage.name: stage for stage in pipe.runner.chain.stages}
-    asked: dict[int, int] = {}
-    for steps in (1, 2, 5):  # the first loads the models
-        plans = plans_of(pipe, ["a red boat"], 1.0)
-        request = pipe.request("a red boat", seed=1, num_inference_steps=steps)
-        plans = [type(plan)(request=request, prompt=plan.prompt, facts=()) for plan in plans]
-        values: list[Any] = list(plans)
-        for name in ("draft", "refine"):
-            with Asked() as mode:
-                results = run_stage(
-                    stages[name], values, memory=pipe.runner.memory, batching=Batching(micro_batch=1)
-                )
-            assert all(isinstance(each, Done) for each in results), results
-            values = [each.value for each in results if isinstance(each, Done)]
-        asked[steps] = mode.count
-    assert asked[2] == asked[5], "the number of questions does not grow with the steps"
+def test_the_meta_device_refuses_whoever_asks() -> None:
+    with pytest.raises(RuntimeError, match="meta"):
+        bool(finite_rows(torch.zeros(2, 3, device="meta")).all())
+
+
+def test_no_step_of_refining_waits() -> None:
+    refiner = Registry().outline(REFINER)
+    assert refiner is not None and refiner.device.type == "meta"
+    condition = torch.zeros(2, *refiner.latent_shape(64, 64), device="meta")
+    text = torch.zeros(2, refiner.text_length, refiner.unet.config["cross_attention_dim"], device="meta")
+    estimates = denoise(
+        lambda noisy, sigma: refiner.predict(noisy, sigma, text, condition),
+        torch.zeros_like(condition),
+        scheduler=refiner.new_scheduler(),
+        sigmas=[1.0, 0.6, 0.3],
+    )
+    last = list(estimates)[-1]
+    latents = (last * refiner.latents.residual_scale + condition).float()
+    pixels, sound = refiner.latents.painted(latents)
+    assert pixels.shape == (2, 64, 64, 3) and sound.shape == (2,), "what is asked once, with the pixels"
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_k": 20}, {"top_p": 0.9}, {"temperature": 0.0}])
+def test_no_drawing_of_a_token_waits(settings: dict[str, float]) -> None:
+    rows = [Sampling(**settings), Sampling(temperature=0.7)]
+    logits, uniform = torch.zeros(2, 100, device="meta"), torch.zeros(2, dtype=torch.float64, device="meta")
+    assert Sampler(rows, "meta").draw(logits, uniform).shape == (2,)
