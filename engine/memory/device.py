@@ -268,10 +268,11 @@ class DeviceMemory:
     def collect(self) -> None:
         """Hand what is no longer referred to back to the device: after an out-of-memory error, say."""
         gc.collect()
-        if self.device.startswith("cuda"):
+        kind = self.device.partition(":")[0]
+        if kind in ("cuda", "mps"):
             import torch
 
-            torch.cuda.empty_cache()
+            getattr(torch, kind).empty_cache()
 
     # The log
 
