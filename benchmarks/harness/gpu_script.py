@@ -180,7 +180,7 @@ def steps_of(size: str, device: str, out: Path, python: str = sys.executable) ->
     bench += ["--prompts", "16", "--repeats", "2"] if size == "full" else ["--prompts", "2", "--repeats", "1"]
     limits = {
         "decode": 90.0,
-        "refine": 60.0,
+        "refine": 90.0,
         "streaming": 60.0,
         "chain": 150.0,
     }  # `decode` makes the models, too
