@@ -6,6 +6,9 @@
 #   make check      linter, formatter, type checker
 #   make examples   run every script of examples/
 #   make bench      measure speed and memory, into benchmarks/results/   (make bench BENCH="chain --prompts 16")
+#   make gpu        on a machine with a GPU, in six minutes: its tests, its pictures against the CPU's, its speed; into
+#                   out/gpu/gpu.json (a bare machine needs torch alone, where WHEELS is a folder that
+#                   `make gpu-wheels WHEELS=folder` filled elsewhere; SIZE=tiny is a dry run on any machine)
 #   make train      train the pocket models anew, into runs/pocket/   (minutes on a large GPU with
 #                   TRAIN="--together --workers 4 --cache", days on a CPU; resumes where it was stopped)
 #   make atlas      train models of 780 kinds that people drew, into runs/atlas/   (ten minutes on a large GPU; on a CPU
@@ -25,6 +28,9 @@ ATLAS_FROM  ?=
 ATLAS_TRAIN ?= --together --workers 4 --cache --minutes 8.6
 JOBS   ?= 2
 BENCH  ?=
+SIZE   ?= full
+WHEELS ?=
+GPU_PYTHON ?= $(or $(wildcard $(VENV)/bin/python),python3)
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -36,7 +42,7 @@ PACKAGE := benchmarks engine pipelines prompts
 SOURCES := __init__.py __main__.py py.typed $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
 FOLDERS := $(shell find $(PACKAGE) -type d -not -name __pycache__)
 
-.PHONY: venv install demo test check examples bench train atlas clean distclean
+.PHONY: venv install demo test check examples bench gpu gpu-wheels train atlas clean distclean
 .DEFAULT_GOAL := demo
 
 venv: $(VENV)/.torch
@@ -87,6 +93,13 @@ examples: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/diptych bench $(BENCH) --out benchmarks/results
+
+# Builds nothing and asks no network: what it runs is this folder, with the environment if it is there.
+gpu:
+	$(GPU_PYTHON) benchmarks/harness/gpu_script.py --size $(SIZE) $(if $(WHEELS),--wheels $(WHEELS))
+
+gpu-wheels: $(VENV)/.test
+	$(BIN)/python benchmarks/harness/gpu_script.py --download $(or $(WHEELS),out/wheels)
 
 train: $(VENV)/.installed
 	$(BIN)/diptych train all --out $(RUN) $(TRAIN)

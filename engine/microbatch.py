@@ -21,6 +21,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from typing import Any
 
 from .errors import Cancelled, CheckpointError, DiptychError, MemoryBudgetError
+from .guards.numerics import computing
 from .guards.threads import Threads
 from .guards.trouble import Trouble, diagnosed
 from .guards.watchdog import Watchdog
@@ -94,7 +95,9 @@ def run_stage(
         CheckpointError, MemoryBudgetError: a model of the stage cannot be loaded at all.
     """
     run = _StageRun(stage, values, memory, batching or Batching(), watch or Quiet(), label or stage.name)
-    with memory.turn:
+    tunings = [dict(key.tuning) for key in stage.uses if key.tuning]
+    deterministic = run.batching.batch_invariant
+    with memory.turn, computing(memory.device, tunings, deterministic=deterministic):
         return run.run()
 
 

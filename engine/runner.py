@@ -18,6 +18,7 @@ from . import loop
 from .chain import LOOK, PREVIEW, Chain
 from .errors import InputError
 from .execution_mode import ExecutionMode, WaveTiming, choose
+from .guards.numerics import WORKSPACE, settle_workspace
 from .guards.threads import Threads
 from .guards.watchdog import PATIENCE_S, Watchdog
 from .memory import DeviceMemory
@@ -76,6 +77,8 @@ class Runner:
             threads=Threads(steady=batch_invariant) if memory.device == "cpu" else None,
             watchdog=Watchdog(patience_s=stall_s) if stall_s else None,
         )
+        if batch_invariant and memory.device.startswith("cuda") and not settle_workspace():
+            memory.record("choose", note=f"CUDA was in use before {WORKSPACE} could be set: set it to :4096:8")
 
     def run(
         self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True

@@ -29,7 +29,9 @@ def bench(
         float | None,
         setting_option("temperature", help="loop: temperature of the drafts; default: the recipe's."),
     ] = None,
-    only: Annotated[str, typer.Option(help="loop: only this part, scorer or repairs.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Only this part. loop: scorer, repairs; gpu: decode, refine, streaming, chain.")
+    ] = "",
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
     size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
     models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,

@@ -58,6 +58,10 @@ def run_benchmark(
     options = dataclasses.replace(options, say=lambda line: error_console().print(line, soft_wrap=True))
     names = ALL if name is None else (known(name),)
     device = choose_device(options.device)
+    if device.startswith("cuda:"):  # the scripts, and whoever waits for the device, mean the current one
+        import torch
+
+        torch.cuda.set_device(device)
     if out is not None:
         prepare_folder(out)
     bodies: dict[str, Any] = {}

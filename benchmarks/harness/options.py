@@ -1,6 +1,7 @@
 """The options of benchmarks; each benchmark says in its docstring which it uses. Imports nothing heavy."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from ...pipelines.recipes.reader import Recipe, read_recipe
 from .timing import CLOCKS, Clock
 
 SIZES = ("full", "tiny")
-PARTS = ("", "scorer", "repairs")
+PARTS = {"loop": ("scorer", "repairs"), "gpu": ("decode", "refine", "streaming", "chain")}
+"""Of each benchmark that has parts: those that can be measured alone."""
 MOST_CANDIDATES = 64
 CLOCK_NAMES = tuple(CLOCKS)
 
@@ -30,8 +32,8 @@ class Options:
         first: number of the first of the held-out prompts; heeded by `loop` only, whose scorer's renders are
             the same in any case.
         temperature: of the drafts, where not the recipe's; heeded by `loop` only.
-        only: the part to be measured; heeded by `loop` only, whose `scorer` is quick, and whose `repairs` are
-            measured against pruned drafts and nothing else.
+        only: the part to be measured; heeded by `loop`, whose `scorer` is quick, and whose `repairs` are
+            measured against pruned drafts and nothing else, and by `gpu`, whose parts are the other four.
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
         size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
         folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.
@@ -70,11 +72,18 @@ class Options:
         chosen = (
             ("clock", self.clock_name, CLOCK_NAMES),
             ("size", self.size, SIZES),
-            ("only", self.only, PARTS),
+            ("only", self.only, ("", *itertools.chain(*PARTS.values()))),
         )
         for name, said, known in chosen:
             if said not in known:
                 raise InputError(f"{name} {said!r}: not known: choose one of {', '.join(filter(None, known))}")
+
+    def part_of(self, benchmark: str) -> str:
+        """`only`; raises `InputError` where the benchmark has no such part."""
+        if self.only and self.only not in PARTS[benchmark]:
+            known = ", ".join(PARTS[benchmark])
+            raise InputError(f"only {self.only!r}: {benchmark} has no such part: choose one of {known}")
+        return self.only
 
     def chosen(self) -> dict[str, Any]:
         """What was asked for, for a report."""

@@ -102,9 +102,10 @@ def named(count: int, keep: int | None = None, rounds: int = 1, repairs: int = 0
 def measure(options: Options) -> Report:
     """Heeds recipe, device, clock, prompts, first, temperature, repeats, candidates, inspector and only
     (`scorer`, `repairs`)."""
+    only = options.part_of("loop")
     pipe = Engine(options.read_recipe(), device=options.device, clock=options.clock).pipe
-    looker = Inspector.from_checkpoint(options.inspector) if options.only != "scorer" else None
-    if looker is not None and options.only == "repairs":
+    looker = Inspector.from_checkpoint(options.inspector) if only != "scorer" else None
+    if looker is not None and only == "repairs":
         return _of_repairs(_bench(pipe, looker, options))
     options.say(f"scorer: {options.prompts} held-out renders, each with prompts that are wrong in one respect")
     judge = judge_with(pipe.runner.chain.stages[-1], pipe.runner.memory)

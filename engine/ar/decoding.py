@@ -121,7 +121,7 @@ def decode_grid(
     device = decoding.logits.device
     sampler = Sampler(sampling, device)
     scale = None if guidance is None else torch.tensor(list(guidance), device=device)[:, None]
-    draws = uniforms.to(device)
+    draws = uniforms.to(sampler.place)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
     broken = torch.zeros(len(tokens), dtype=torch.bool, device=device)
     standing = None if given is None else _Standing(given, device)
@@ -246,7 +246,7 @@ def decode_text(
     broken: set[int] = set()
     live = list(range(len(grammars)))  # the rows that are still in the batch, by their places in it
     sampler = Sampler(sampling, device)
-    draws = uniforms.to(device)
+    draws = uniforms.to(sampler.place)
     logits = decoding.logits
     count = uniforms.shape[1]
     for i in range(count):

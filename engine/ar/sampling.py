@@ -27,6 +27,17 @@ class Sampling:
     top_p: float = 1.0
 
 
+WITHOUT_DOUBLES = ("mps",)
+"""Devices that have no float64, which sums over a large vocabulary want."""
+
+
+def drawing_place(device: torch.device | str) -> torch.device:
+    """Where tokens are drawn for logits on a device: there, or on the CPU where it has no float64, so that the
+    same are drawn everywhere."""
+    there = torch.device(device)
+    return torch.device("cpu") if there.type in WITHOUT_DOUBLES else there
+
+
 class Sampler:
     """Draws tokens for a batch whose rows each have their settings. Holds settings only.
 
@@ -36,6 +47,7 @@ class Sampler:
     """
 
     def __init__(self, rows: Sequence[Sampling], device: torch.device | str) -> None:
+        device = self.place = drawing_place(device)
         self._temperature = torch.tensor([row.temperature for row in rows], dtype=torch.float64, device=device)[
             :, None
         ]
@@ -50,11 +62,14 @@ class Sampler:
 
         Args:
             logits: (b, v); -inf for a token that must not be drawn.
-            uniform: float64 (b,) in [0, 1).
+            uniform: float64 (b,) in [0, 1), at the sampler's `place`.
 
         Returns:
-            int64 (b,); -1 for a row whose logits are no numbers, so that nothing need be waited for to know.
+            int64 (b,), on the device of the logits; -1 for a row whose logits are no numbers, so that nothing
+            need be waited for to know.
         """
+        if logits.device.type in WITHOUT_DOUBLES:
+            return self.draw(logits.to(self.place), uniform).to(logits.device)
         if logits.device.type == "cpu" and logits.dtype == torch.float32 and (code := library()) is not None:
             return self._drawn_natively(logits, uniform, code)
         scaled = logits.double() / self._temperature.clamp_min(1e-6)

@@ -1,6 +1,7 @@
 """Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
 import contextlib
+import dataclasses
 import importlib
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
@@ -18,9 +19,12 @@ from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, 
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import refuse_absent_layers, vet
 from .diffusion.pipeline_parts import DENOISER, components_of
+from .diffusion.pipeline_sizes import vae_dtype
 from .quiet import quiet
 
 if TYPE_CHECKING:
+    import torch
+
     from .checkpoint.host_weights import HostWeights
     from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
@@ -76,14 +80,16 @@ class Registry:
             InputError: the family or the dtype is not known.
         """
         _known_family(key.family)
-        size = BYTES[_known("dtype", key.dtype, BYTES)]
+        _known("dtype", key.dtype, BYTES)
         self.vet(key)
         name = _streamed(key) if streamed else ""
         part = _folder(key) / name if name else None
         form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
+        form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
         for path in _files(key):
+            size = BYTES[_dtype_of(key, path)]
             tensors = {name: loaded_bytes(entry, size) for name, entry in read_header(path).items()}
             if part is not None and path.is_relative_to(part):
                 passing |= tensors
@@ -187,6 +193,14 @@ def _files(key: ModelKey[object]) -> list[Path]:
     return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
 
 
+def _dtype_of(key: ModelKey[object], path: Path) -> str:
+    """What a file of weights is loaded in: a refiner's latent space has a dtype of its own."""
+    if key.family != "diffusers" or key.part or path.parent.name != "latents":
+        return key.dtype
+    kind = read_json(path.parent / "config.json").get("_class_name")
+    return vae_dtype(key.dtype) if kind == "AutoencoderKL" else "float32"
+
+
 def _refuse_absent_layers(key: ModelKey[object]) -> None:
     """Raises `CheckpointError` where a config says layers that its weights do not have."""
     names: dict[Path, list[str]] = {}
@@ -219,6 +233,10 @@ def _read(key: ModelKey[object], shared: "Shared", pool: "PinnedPool") -> "HostW
     from .checkpoint.host_weights import HostWeights
 
     handle = _loaded(key, "cpu")
+    if dict(key.tuning).get("compile") and (name := _streamed(key)):
+        from .compiling import compile_blocks
+
+        compile_blocks(getattr(handle, name), key.checkpoint)
     with _told_of(key):
         return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool)
 
@@ -241,7 +259,20 @@ def _loaded(key: ModelKey[object], device: str) -> object:
     if key.loras and not _in_parts(key):
         raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
     with _told_of(key):
-        return loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
+        handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
+    if dict(key.tuning).get("channels_last"):
+        for module in _modules(handle):
+            module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return handle
+
+
+def _modules(handle: object) -> "list[torch.nn.Module]":
+    """Of a handle: itself, or those among its fields."""
+    import torch
+
+    fields = dataclasses.fields(handle) if dataclasses.is_dataclass(handle) else ()
+    held = [handle, *(getattr(handle, field.name) for field in fields)]
+    return [each for each in held if isinstance(each, torch.nn.Module)]
 
 
 @contextlib.contextmanager

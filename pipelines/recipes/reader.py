@@ -8,6 +8,7 @@
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
     loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
+    attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
@@ -32,6 +33,7 @@ from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
 from .toml_file import MOST_DEPTH, path_of, read_toml
+from .tuning import CHOICES, tuning_of
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder
@@ -44,7 +46,7 @@ IN_PYTHON = "table.toml"
 _PATH_SHOWN = 300  # characters of a path in a message
 
 _LONGEST_CHECKPOINT = 1024  # characters of its name
-_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code")
+_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code", *CHOICES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -277,6 +279,7 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         part=_value(table, "part", str, where, ""),
         loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
+        tuning=tuning_of(table, where),
     )
 
 

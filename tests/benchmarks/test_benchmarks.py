@@ -1,5 +1,6 @@
 """Every benchmark runs on made-up models, and prints the figures by the names that were promised."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -12,7 +13,7 @@ from diptych.benchmarks.harness import peak
 from diptych.benchmarks.harness.options import Options
 from diptych.benchmarks.harness.random_models import FULL, TINY, recipe_of
 from diptych.benchmarks.harness.report import dump
-from diptych.engine.errors import DiptychError
+from diptych.engine.errors import DiptychError, InputError
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +87,20 @@ def test_gpu_runs_dry_on_any_device(tmp_path: Path) -> None:
     body = body_of(gpu.measure(options))
     for figure in (*gpu.RATIOS, "decode_of_bandwidth", "refine_share"):
         assert body[figure] > 0 and math.isfinite(body[figure]), figure
+    assert 0 <= body["streaming_overlap"] <= 1 and 0 < body["peak_of_budget"] <= 1
+    assert body["details"]["streaming"]["streamed_bytes"] > 0
     assert body["over_budget_bytes"] == 0 and body["details"]["offloaded_batch"] == gpu.BATCH
     assert (tmp_path / "models" / "drafter" / "config.json").exists()
+
+
+def test_gpu_measures_one_part_alone(tmp_path: Path) -> None:
+    options = Options(device="cpu", prompts=2, repeats=1, size="tiny", folder=tmp_path, only="decode")
+    body = body_of(gpu.measure(options))
+    assert body["decode_of_bandwidth"] > 0 and "refine_share" not in body and "ratio_offload" not in body
+    with pytest.raises(
+        InputError, match="gpu has no such part: choose one of decode, refine, streaming, chain"
+    ):
+        gpu.measure(dataclasses.replace(options, only="scorer"))
 
 
 def test_gpu_without_a_gpu_is_one_clear_line() -> None:

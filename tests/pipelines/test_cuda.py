@@ -5,7 +5,7 @@ import torch
 
 from diptych import Outcome, TextToImage
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = pytest.mark.cuda
 
 PROMPTS = ["a red boat at sunset", "two blue fish under water", "a big green tree on the left, in the snow"]
 

@@ -23,6 +23,15 @@ _VIDEO_VAE_TENSORS = 40  # the same, where frames are padded in time
 _SCORE_TENSORS = 3.25  # of a text's attention, all heads, in single precision
 
 
+def vae_dtype(dtype: str) -> str:
+    """What an autoencoder computes in where its model is in `dtype`.
+
+    In float16 most overflow, SDXL's for one (`force_upcast` in its config, which is also what a config means
+    that says nothing of it), so they are kept in full. bfloat16 has float32's range.
+    """
+    return "float32" if dtype == "float16" else dtype
+
+
 def text_bytes(folder: Path, *, bytes_each: int) -> int:
     """For one prompt: all layers' hidden states, as some pipelines read them, and the logits that some models
     make though nobody reads them."""

@@ -17,6 +17,7 @@ from ..checkpoint.folder import outlined, read_json, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from ..language.causal_lm import text_ids
 from .patch_latents import PatchLatents
+from .pipeline_sizes import vae_dtype
 from .vae_latents import VaeLatents, is_vae
 
 if TYPE_CHECKING:
@@ -153,14 +154,15 @@ def load_refiner(folder: Path, dtype: torch.dtype, device: torch.device) -> Prev
 def load_latents(
     folder: Path, dtype: torch.dtype, device: torch.device | None = None
 ) -> PatchLatents | VaeLatents:
-    """The space in which a refiner paints: an `AutoencoderKL` of diffusers, or one of square patches."""
+    """The space in which a refiner paints: an `AutoencoderKL` of diffusers, in `vae_dtype`, or one of square
+    patches, in float32."""
     if not is_vae(read_json(folder / "config.json")):
         return PatchLatents.from_pretrained(folder)
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     loaded = AutoencoderKL.from_pretrained(
         folder,
-        torch_dtype=dtype,
+        torch_dtype=getattr(torch, vae_dtype(str(dtype).removeprefix("torch."))),
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,

@@ -95,7 +95,8 @@ class PictureReader(abc.ABC):
 
     def _yes(self, logits: torch.Tensor) -> float:
         """From float32 (v,)."""
-        yes, no = (logits[list(ids)].double().logsumexp(0) for ids in self._answers)
+        said = logits.cpu().double()  # which not every device has
+        yes, no = (said[list(ids)].logsumexp(0) for ids in self._answers)
         return float((yes - no).sigmoid())
 
     @functools.cached_property

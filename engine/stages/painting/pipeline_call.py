@@ -12,7 +12,7 @@ from ...messages import did_you_mean
 from ...models.diffusion.pipeline_families import Family
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
-from ...models.diffusion.pipeline_sizes import side_fault
+from ...models.diffusion.pipeline_sizes import side_fault, vae_dtype
 from ...stage import ModelKey
 from ...values import Plan
 from ...values.setting import Setting
@@ -100,9 +100,7 @@ def keys_of(
     model: "ModelKey[PipelinePart]",
 ) -> "tuple[ModelKey[PipelinePart], ModelKey[PipelinePart], ModelKey[PipelinePart]]":
     """A pipeline's text encoders, denoiser and autoencoder."""
-    # In half precision many autoencoders overflow: theirs is kept in full.
-    dtype = "float32" if model.dtype == "float16" else model.dtype
-    vae = dataclasses.replace(model, part=VAE, dtype=dtype, loras=())
+    vae = dataclasses.replace(model, part=VAE, dtype=vae_dtype(model.dtype), loras=())
     return dataclasses.replace(model, part=TEXT), dataclasses.replace(model, part=DENOISER), vae
 
 

@@ -39,7 +39,7 @@ def test_devices_that_keep_no_account_have_no_gauge() -> None:
     assert isinstance(gauge_of("cuda:1"), CudaGauge)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_tells_the_peak_beyond_what_was_there() -> None:
     there = torch.empty(1 << 20, dtype=torch.uint8, device="cuda")
     gauge = CudaGauge("cuda")

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from diptych import TextToImage
 from diptych.pipelines.training.loop.batches import CAN_FORK
 from diptych.pipelines.training.run import run_training
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 @pytest.mark.parametrize("together", [False, True])
 def test_models_are_trained_with_workers_and_a_cache(tmp_path: Path, tiny_config: Path, together: bool) -> None:
     assert run_training(

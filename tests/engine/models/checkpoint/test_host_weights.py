@@ -261,7 +261,7 @@ def state_of(handle: Any) -> dict[str, torch.Tensor]:
 # On a GPU
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 @pytest.mark.parametrize("as_streamed", [False, True])
 def test_a_model_travels_to_the_gpu_and_back_again(net: Net, tmp_path: Path, as_streamed: bool) -> None:
     ids = IDS.cuda()

@@ -1,0 +1,156 @@
+"""What a device is asked for while a stage works, on simulated ones; and that it is put back."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from diptych.engine.chain import Chain
+from diptych.engine.guards import numerics
+from diptych.engine.guards.numerics import ATTENTIONS, PRECISIONS, WORKSPACE, computing, settle_workspace
+from diptych.engine.memory import DeviceMemory
+from diptych.engine.memory.memory_probe import NoGauge
+from diptych.engine.microbatch import Batching, run_stage
+from diptych.engine.runner import Runner
+from diptych.engine.stage import ModelKey
+from diptych.engine.values import Picture, Plan, Request
+
+from ...fakes import FakeStage, NameLoader
+
+filling: Any = torch.utils.deterministic
+KERNELS = ("flash", "mem_efficient", "math", "cudnn")
+
+
+def settings() -> dict[str, Any]:
+    """Whatever a host program may have set."""
+    backends: Any = torch.backends
+    return {
+        "cudnn": (backends.cudnn.deterministic, backends.cudnn.benchmark),
+        "precision": (backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision),
+        "on the CPU": backends.mkldnn.matmul.fp32_precision,
+        "kernels": {name: getattr(backends.cuda, f"{name}_sdp_enabled")() for name in KERNELS},
+        "algorithms": torch.are_deterministic_algorithms_enabled(),
+        "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "filling": filling.fill_uninitialized_memory,
+    }
+
+
+@pytest.fixture
+def current(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The current CUDA devices that were set, and left."""
+    seen: list[str] = []
+
+    @contextlib.contextmanager
+    def device(name: str) -> Iterator[None]:
+        seen.append(name)
+        yield
+        seen.append("left")
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    return seen
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_the_deterministic_mode_holds_within_and_nothing_stays(device: str, current: list[str]) -> None:
+    torch.backends.cudnn.benchmark = True  # of the host's own
+    before, within = settings(), {}
+    try:
+        with pytest.raises(KeyError), computing(device, deterministic=True):
+            within = settings()
+            raise KeyError
+    finally:
+        torch.backends.cudnn.benchmark = False
+    assert within["cudnn"] == (True, False)
+    assert within["algorithms"] and within["warn only"] and not within["filling"]
+    assert within["kernels"] == {"flash": False, "mem_efficient": True, "math": True, "cudnn": False}
+    assert settings() == before | {"cudnn": (before["cudnn"][0], False)}
+    assert current == (["cuda:1"] if device == "cuda:1" else [])
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps", "cuda"])
+def test_nothing_is_asked_for_otherwise(device: str) -> None:
+    before = settings()
+    with computing(device, deterministic=device != "cuda"):
+        assert settings() == before
+
+
+def test_the_current_device_is_that_of_the_work(current: list[str]) -> None:
+    with computing("cuda:1"):
+        assert current == ["cuda:1"]
+    assert current == ["cuda:1", "left"]
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_precision_is_set_and_put_back(name: str) -> None:
+    before = settings()
+    with computing("cpu", [{"matmul_precision": name}]):
+        wanted = "ieee" if name == "highest" else "tf32"
+        assert settings()["precision"] == (wanted, wanted)
+    assert settings() == before
+
+
+def test_of_two_models_the_highest_precision_holds_and_the_first_attention() -> None:
+    tunings = [{"matmul_precision": "high", "attention": "math"}, {"matmul_precision": "highest"}]
+    with computing("cpu", tunings):
+        assert settings()["precision"] == ("ieee", "ieee")
+        assert settings()["kernels"] == {name: name == "math" for name in KERNELS}
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_every_attention_does_what_all_do(name: str) -> None:
+    """Also what its kernel cannot: float32 on a CPU, with a mask."""
+    q = torch.randn(1, 2, 5, 8, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(5, 5, dtype=torch.bool).tril()
+    plain, before = scaled_dot_product_attention(q, q, q, attn_mask=mask), settings()
+    with computing("cpu", [{"attention": name}]):
+        torch.testing.assert_close(scaled_dot_product_attention(q, q, q, attn_mask=mask), plain)
+    assert settings() == before
+
+
+def test_the_recipe_decides_on_attention_in_the_deterministic_mode_too() -> None:
+    with computing("cuda", [{"attention": "math"}], deterministic=True):
+        assert settings()["kernels"] == {name: name == "math" for name in KERNELS}
+
+
+def test_the_workspace_is_settled_before_cuda_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment: dict[str, str] = {}
+    assert settle_workspace(environment) and environment[WORKSPACE] == ":4096:8"
+    assert settle_workspace(theirs := {WORKSPACE: ":16:8"}) and theirs == {WORKSPACE: ":16:8"}
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert not settle_workspace(late := {}) and late == {}
+
+
+def test_older_torch_has_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Older:
+        class matmul:
+            pass
+
+    monkeypatch.setattr(torch.backends, "cuda", Older)
+    names = [(owner, name, value) for owner, name, value in numerics._precisions("high")]
+    assert names == [(Older.matmul, "allow_tf32", True), (torch.backends.cudnn, "allow_tf32", True)]
+
+
+def test_a_stage_works_on_its_device_as_its_models_say(current: list[str]) -> None:
+    seen: list[dict[str, Any]] = []
+    key: ModelKey[Any] = ModelKey("fake", "a", tuning=(("matmul_precision", "high"),))
+    stage = FakeStage("a", int, int, make=int, uses=(key,), before=lambda _: seen.append(settings()))
+    memory = DeviceMemory(NameLoader(1), device="cuda:1", gauge=NoGauge())
+    before = settings()
+    run_stage(stage, [1, 2], memory=memory, batching=Batching(batch_invariant=True))
+    assert seen[0]["precision"] == ("tf32", "tf32") and seen[0]["cudnn"] == (True, False)
+    assert settings() == before and current == ["cuda:1", "left"]
+
+
+def test_who_comes_too_late_for_the_workspace_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    notes: list[list[str]] = []
+    for invariant in (True, False):
+        memory = DeviceMemory(NameLoader(1), device="cuda:1", gauge=NoGauge())
+        stages = [FakeStage("plan", Request, Plan), FakeStage("paint", Plan, Picture)]
+        Runner(Chain(stages), memory, batch_invariant=invariant)
+        notes.append([event.note for event in memory.events])
+    assert notes == [["CUDA was in use before CUBLAS_WORKSPACE_CONFIG could be set: set it to :4096:8"], []]
