@@ -1,6 +1,7 @@
 """Without a budget, what is free on a device is the budget: on a simulated one, which others use, too."""
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ def memory_of(device: SimulatedDevice, budget: int | None = None) -> DeviceMemor
     return DeviceMemory(device, budget_bytes=budget, account=device)
 
 
-def room(megabytes: int, **how: int) -> SimulatedDevice:
+def room(megabytes: int, **how: Any) -> SimulatedDevice:
     """A device with so much beside the margin; models of 100 MiB."""
     return SimulatedDevice(MARGIN_BYTES + megabytes * MIB, {"a": 100 * MIB, "b": 100 * MIB}, **how)
 

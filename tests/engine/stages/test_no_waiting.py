@@ -37,8 +37,10 @@ def test_no_step_of_refining_waits() -> None:
     assert pixels.shape == (2, 64, 64, 3) and sound.shape == (2,), "what is asked once, with the pixels"
 
 
-@pytest.mark.parametrize("settings", [{}, {"top_k": 20}, {"top_p": 0.9}, {"temperature": 0.0}])
-def test_no_drawing_of_a_token_waits(settings: dict[str, float]) -> None:
-    rows = [Sampling(**settings), Sampling(temperature=0.7)]
+@pytest.mark.parametrize(
+    "sampling", [Sampling(), Sampling(top_k=20), Sampling(top_p=0.9), Sampling(temperature=0)]
+)
+def test_no_drawing_of_a_token_waits(sampling: Sampling) -> None:
+    rows = [sampling, Sampling(temperature=0.7)]
     logits, uniform = torch.zeros(2, 100, device="meta"), torch.zeros(2, dtype=torch.float64, device="meta")
     assert Sampler(rows, "meta").draw(logits, uniform).shape == (2,)
