@@ -42,7 +42,7 @@ def planned(recipe: Recipe) -> Forecast:
 @pytest.mark.parametrize("name", known_recipes())
 def test_a_recipe_runs_with_the_loop_on_where_its_models_must_take_turns(name: str, twin: Twin) -> None:
     recipe = on_twins(
-        read_recipe(name), twin, num_inference_steps=2, candidates=2, keep=2, rounds=2, accept=1.0
+        read_recipe(name).on("cpu"), twin, num_inference_steps=2, candidates=2, keep=2, rounds=2, accept=1.0
     )
     chain = build_chain(recipe)
     plan = planned(recipe)

@@ -46,7 +46,7 @@ def test_all_models_are_trained_and_gathered_with_a_recipe(run, capsys: pytest.C
     for name in ("loss.csv", "loss.png", "state.safetensors", "progress.json", "samples.png"):
         assert (out / "drafter" / name).exists()
     assert (out / "planner" / "samples.txt").read_text().count("planned:") > 3
-    chain, loader = build_chain(read_recipe(weights / "recipe.toml")), registry()
+    chain, loader = build_chain(read_recipe(weights / "recipe.toml").on("cpu")), registry()
     for key in {key for uses in chain.uses_in_order() for key in uses}:
         assert str(weights) in key.checkpoint
         assert loader.load(key, "cpu") is not None

@@ -118,5 +118,5 @@ def test_one_that_ended_otherwise_has_failed(processes: type[Process]) -> None:
         processes.started[1].exitcode = -signal.SIGKILL
 
     processes.while_waited_for = staticmethod(die)
-    with pytest.raises(DiptychError, match="train all: drafter failed"):
+    with pytest.raises(DiptychError, match="drafter was ended by SIGKILL, perhaps for want of memory"):
         trained()

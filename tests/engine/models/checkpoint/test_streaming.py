@@ -192,7 +192,7 @@ def test_a_cpu_has_no_lane() -> None:
     assert isinstance(lane_of("cpu"), NoLane) and isinstance(lane_of("mps"), NoLane)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_a_gpu_has_one(net: Net) -> None:
     assert isinstance(lane_of("cuda"), CudaLane)
     expected = net.layers[3](torch.ones(2, 4)).cuda()

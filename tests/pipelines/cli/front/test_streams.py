@@ -55,7 +55,7 @@ def test_prompts_are_utf8_whatever_the_system_speaks(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_importing_is_one_line(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "diptych", "prompts", "-p", "a"],
+        [sys.executable, "-X", "importtime", "-m", "diptych", "render", "-p", "a boat"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
