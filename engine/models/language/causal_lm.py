@@ -5,7 +5,7 @@ Knows the library's classes and its tokenizers. Knows nothing of plans, drafts o
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def decoding_bytes(
     Args:
         at_once: new tokens that are read together, at most, and whose logits are looked at.
     """
+    config = _sizes(config)
     heads = config.get("num_key_value_heads") or config["num_attention_heads"]
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
@@ -81,11 +82,31 @@ def decoding_bytes(
     return rows * (cache + reading + logits)
 
 
+def _sizes(config: Mapping[str, Any]) -> dict[str, int]:
+    """The numbers of a config that bytes are counted from; of one that layers differ in, the largest. (What is
+    no number must not be multiplied: a list would grow.)
+
+    Raises:
+        TypeError: what should be a number is none.
+    """
+    found: dict[str, int] = {}
+    for name in (*DECODING_NEEDS, "num_key_value_heads", "head_dim", "intermediate_size"):
+        value = config.get(name)
+        if isinstance(value, list | tuple) and value:
+            value = max(value)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise TypeError(f"{name} is no whole number")
+        if value is not None:
+            found[name] = value
+    return found
+
+
 def packed_bytes(config: dict[str, Any], dtype: str) -> int:
     """Bytes of the weights of a small model of the Llama family, packed for a CPU, while it is decoded with
     machine code of our own; from a checkpoint's `config.json`."""
     if dtype != "float32":
         return 0
+    config = _sizes(config)
     heads = config.get("num_key_value_heads") or config["num_attention_heads"]
     head_size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]

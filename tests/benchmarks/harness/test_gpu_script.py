@@ -76,7 +76,7 @@ import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open({str(child)!r}, "w").write(str(child.pid))
 time.sleep(60)"""
-    told, _, _ = gpu_script.run([sys.executable, "-c", code], dict(os.environ), 5.0)
+    told, _, _ = gpu_script.run([sys.executable, "-c", code], dict(os.environ), 15.0)
     assert told is None
     status = Path(f"/proc/{child.read_text()}/stat")
     assert not status.exists() or status.read_text().split()[2] in "ZX"
