@@ -1,6 +1,7 @@
 """`diptych recipes`: which recipes there are, what one says, and whether this machine could carry it out."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,7 +46,11 @@ def run_show(recipe: RecipeArgument) -> None:
     print(f"# Recipe {read.name}, {read.width}x{read.height} pixels: {' -> '.join(read.stages)}.")
     if not read.licence:
         print("# It does not say the licence of the weights.")
-    print(f"# To change it: diptych recipes show {recipe} > mine.toml; diptych recipes check mine.toml")
+    is_file = (
+        Path(recipe).suffix == ".toml"
+    )  # written over by the shell before it is read, if it were the target
+    copied = "" if is_file else f"diptych recipes show {recipe} > mine.toml; "
+    print(f"# To change it: {copied}diptych recipes check {recipe if is_file else 'mine.toml'}")
     print(recipe_text(read), end="")
 
 
