@@ -53,7 +53,7 @@ class TextToImage:
 
     def __init__(self, runner: Runner, recipe: Recipe) -> None:
         self.runner = runner
-        self.recipe = recipe
+        self.recipe = recipe.on(runner.memory.device)
         self._sizes: dict[tuple[int, int], str] = {}  # that were asked about, with what is against them
         self._unused = UnusedWarnings()
 

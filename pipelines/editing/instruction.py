@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary import vocabulary as closed
+from ...engine.language.closed_vocabulary.phrases import misspelt_in
 from ...engine.language.words.common_words import NEGATIONS, words
 from ...engine.language.words.content import content_words, joined, plain, plain_words
 from ...engine.values.fact import Span
@@ -106,6 +107,8 @@ def changed(
     Raises:
         InputError: it is understood, and cannot be carried out.
     """
+    if known is not None:
+        instruction = _spelled(instruction, known)
     text = re.sub(r"^(?:please|now)\s+", "", " ".join(instruction.lower().split())).strip(" .!,")
     best: tuple[Change, tuple[Span, ...]] | None = None
     refusal: InputError | None = None
@@ -125,6 +128,13 @@ def changed(
     if refusal is not None and (best is None or best[1]):
         raise refusal
     return best and best[0]
+
+
+def _spelled(instruction: str, known: closed.Vocabulary) -> str:
+    """The instruction with each word that is a slip of one that is known as that one, as prompts are read."""
+    for typed, meant in misspelt_in(instruction, known).items():
+        instruction = re.sub(rf"\b{re.escape(typed)}\b", meant, instruction)
+    return instruction
 
 
 def _readings(text: str) -> list[tuple[str, ...]]:

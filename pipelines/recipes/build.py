@@ -47,10 +47,11 @@ OF_FAMILY = {
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""
 
 
-def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
+def build_chain(recipe: Recipe, *, device: str = "cpu", trust_remote_code: bool = False) -> Chain:
     """The chain that a recipe describes; loads nothing.
 
     Args:
+        device: for which a dtype that is `auto` is settled, where it is not yet.
         trust_remote_code: agree that code which comes with a checkpoint is run, where the recipe says so.
 
     Raises:
@@ -59,6 +60,7 @@ def build_chain(recipe: Recipe, *, trust_remote_code: bool = False) -> Chain:
     """
     if not trust_remote_code:
         refuse_code(recipe)
+    recipe = recipe.on(device)
     tables = {name: build_stages(recipe, stage) for name, stage in recipe.stages.items()}
     stages = [each for made in tables.values() for each in made]
     called = [f"[stages.{name}]" for name, made in tables.items() for _ in made]

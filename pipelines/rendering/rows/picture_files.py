@@ -113,7 +113,8 @@ def _files_at(source: Path, prompt: str | None, *, alone: bool) -> Iterator[Pict
 
 
 def prompt_in(path: Path) -> str:
-    """The prompt that a picture was made of, by this engine or another tool, as its file says.
+    """The prompt that a picture was made of, by this engine or another tool, as its file says; of one that came
+    of an edit, the plan that the edit made of it.
 
     Raises:
         InputError: it does not say so.
@@ -125,7 +126,8 @@ def prompt_in(path: Path) -> str:
     texts = texts_of(path)
     try:
         if CHUNK in texts:
-            return read_history(path)["request"]["prompt"]
+            request = read_history(path)["request"]
+            return str(request.get("start", {}).get("plan") or request["prompt"])
         if prompt := said_in_picture(path, texts).prompt:
             return prompt
     except InputError:

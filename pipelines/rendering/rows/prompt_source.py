@@ -30,6 +30,7 @@ from ..output.record import LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
 from ..provenance.provenance import CHUNK, START_CHUNK, read_history
 from ..schema import SchemaError, bounded_lines
+from .picture_files import KINDS
 
 MAX_STYLES = 1000  # of a file
 _LOOKED_AT = 64  # lines of a `.jsonl`, to know whether it holds results
@@ -139,7 +140,7 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
 
     Raises:
         PromptFileError: it cannot be read, or holds no prompt.
-        InputError: it is a picture that does not say what it was made of.
+        InputError: it is a picture that does not say what it was made of, or is named like one and is none.
     """
     if source == "-":
         if sys.stdin is None:
@@ -156,6 +157,8 @@ def read_source(source: str, *, format: str | None = None) -> Iterator[Row]:
         return read_prompts(path)  # which says what is the matter
     if head.startswith(_PICTURES):
         return iter(_picture_rows(path))
+    if path.suffix.lower() in KINDS:
+        raise InputError(f"{path}: is no picture, though it is named like one: name a prompt file .txt")
     return _result_rows(path) if results else read_prompts(path)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 
 from diptych import TextToImage
@@ -88,6 +89,13 @@ def test_what_is_edited_says_itself_what_it_was_made_of(run: Run, out: Path) -> 
     picture = out / lines(out)[0]["picture"]
     result = run("render", "--image", picture, "--variation", "0.2", "-o", out)
     assert f"{picture} was made of 'a red boat': taken as the prompt" in result.err
+    info = PIL.PngImagePlugin.PngInfo()
+    history = json.loads(PIL.Image.open(picture).info["diptych"])
+    history["request"]["start"] = {"plan": "a red boat and a bird"}  # as an edit leaves it
+    info.add_text("diptych", json.dumps(history))
+    PIL.Image.open(picture).save(edited := out.parent / "edited.png", pnginfo=info)
+    result = run("render", "--image", edited, "--variation", "0.2", "-o", out)
+    assert "edited.png was made of 'a red boat and a bird': taken as the prompt" in result.err
     other = out.parent / "other.png"
     PIL.Image.new("RGB", (48, 32)).save(other)
     result = run("render", "--image", other, "--edit", "make it blue", "-o", out)

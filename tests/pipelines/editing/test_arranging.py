@@ -179,3 +179,17 @@ def test_of_things_above_each_other_one_goes(pocket_pipe: TextToImage) -> None:
 def test_a_refusal_says_what_can_be_drawn(pocket_pipe: TextToImage, pair: Outcome) -> None:
     with pytest.raises(InputError, match=r"try 'make the THING.*'remove the THING'.*can be drawn: cat, fish"):
         Edit.from_pipe(pocket_pipe).request("add a dragon", image=pair)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "meant"),
+    [
+        ("make the baot green", "make the boat green"),
+        ("make the boat geren", "make the boat green"),
+        ("remove the brid", "remove the bird"),
+    ],
+)
+def test_slips_are_read_as_in_prompts(instruction: str, meant: str) -> None:
+    prompt = "a red boat on the left and a blue bird on the right, at the beach"
+    read, expected = (changed(wording(prompt), each, WORDS, known=KNOWN) for each in (instruction, meant))
+    assert expected is not None and read == expected

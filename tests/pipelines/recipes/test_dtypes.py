@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from diptych import InputError, TextToImage, read_recipe
+from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.dtypes import quick_dtype
+from diptych.engine.runner import Runner
+from diptych.pipelines.recipes.build import build_chain, registry
 from diptych.pipelines.recipes.check import check
 from diptych.pipelines.recipes.reader import AUTO, parse_recipe
 from diptych.pipelines.recipes.writer import recipe_table
@@ -29,6 +32,16 @@ def test_auto_is_settled_by_what_the_processor_has(
     assert pipe.recipe.stages["draft"].model.dtype == "float32"
     assert recipe_table(pipe.recipe)["stages"]["refine"]["dtype"] == dtype
     assert pipe.recipe.on("cpu") is pipe.recipe
+
+
+def test_a_chain_that_is_put_together_by_hand_is_settled_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    capable(monkeypatch, of=True)
+    recipe = read_recipe("pocket")
+    chain = build_chain(recipe)
+    assert AUTO not in {key.dtype for uses in chain.uses_in_order() for key in uses}
+    pipe = TextToImage(Runner(chain, DeviceMemory(registry())), recipe)
+    assert pipe.recipe.stages["refine"].model.dtype == "bfloat16" == str(pipe.dtype).removeprefix("torch.")
+    pipe.check()
 
 
 def test_a_gpu_is_asked_whether_it_has_units_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

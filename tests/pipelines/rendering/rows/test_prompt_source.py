@@ -143,3 +143,10 @@ def test_a_file_of_styles_is_filled_with_text_and_is_no_prompt_file_by_itself(tm
     (tmp_path / "plain.txt").write_text("a boat\n")
     with pytest.raises(InputError, match=r"text with -p: .*plain\.txt holds no styles"):
         list(read_rows(str(tmp_path / "plain.txt"), ["a boat"], seed=0))
+
+
+def test_what_is_named_like_a_picture_and_is_none_is_no_prompt(tmp_path: Path) -> None:
+    for name in ("boat.png", "boat.JPG", "boat.webp"):
+        (tmp_path / name).write_text("hello\n")
+        with pytest.raises(InputError, match=rf"{name}: is no picture, though it is named like one"):
+            read_source(str(tmp_path / name))
