@@ -110,8 +110,9 @@ class Stream:
     def _bring(self, path: str) -> Callable[..., None]:
         def bring(*_: object) -> None:
             started = time.perf_counter()
+            self._free_what_broke_off()
             window = next((each for each in self._windows if each.block == path), None) or self._idle()
-            assert window is not None, "blocks are called one after the other"
+            assert window is not None, "none is busy now"
             if window.block != path:
                 self._send(path, window)
             self._lane.wait(window.there)
@@ -138,6 +139,15 @@ class Stream:
 
         return drop
 
+    def _free_what_broke_off(self) -> None:
+        """Blocks are called one after the other, so a window that is busy now is of a pass that broke off: no
+        hook is called after what is no `Exception`, as Ctrl-C."""
+        for window in self._windows:
+            if window.busy:
+                for slot in self._slots[window.block]:
+                    slot.clear()
+                window.busy, window.free, window.block = False, self._lane.mark(), ""
+
     def _look_ahead(self, path: str) -> None:
         """Send the block that comes next into the window that is not at work, if there is one."""
         following, window = self._next[path], self._idle()
@@ -148,8 +158,9 @@ class Stream:
         return next((each for each in self._windows if not each.busy), None)
 
     def _send(self, path: str, window: Window) -> None:
-        window.block = path
+        window.block = ""  # until all of it is under way
         window.there = self._lane.send(self._copies(path, window), after=window.free)
+        window.block = path
         self.bytes += self._sizes[path]
 
     def _copies(self, path: str, window: Window) -> Copies:

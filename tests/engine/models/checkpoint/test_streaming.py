@@ -1,8 +1,9 @@
 """Two windows and a lane for copies: what a block reads is its own, however late or early copies are."""
 
+import contextlib
 import dataclasses
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -83,11 +84,29 @@ class Net(torch.nn.Module):
             torch.nn.init.constant_(layer.weight, i)  # type: ignore[arg-type]
         self.order = list(range(BLOCKS))
         self.fail_at = -1
+        self.fails_with: type[BaseException] = RuntimeError
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for i in self.order:
-            self.layers[i](x[:, :3] if i == self.fail_at else x)
+            with self._failing(i):
+                self.layers[i](x)
         return x
+
+    @contextlib.contextmanager
+    def _failing(self, i: int) -> Iterator[None]:
+        """Within the block, after its weights have come."""
+        if i != self.fail_at:
+            yield
+            return
+
+        def fail(*_: object) -> None:
+            raise self.fails_with
+
+        hook = self.layers[i].register_forward_pre_hook(fail)
+        try:
+            yield
+        finally:
+            hook.remove()
 
 
 @pytest.fixture
@@ -170,15 +189,36 @@ def test_another_order_is_learned_in_one_pass(net: Net, stream: Stream, lane: Fa
     assert copied(lane)[before:] == [0.0, 4.0, 2.0, 3.0]  # the first was there already; nothing is in vain
 
 
-def test_a_block_that_fails_leaves_the_windows_to_others(net: Net, stream: Stream, lane: FakeLane) -> None:
-    net.fail_at = 2
-    with pytest.raises(RuntimeError):
-        net(X)
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_a_block_that_fails_leaves_the_windows_to_others(
+    net: Net, stream: Stream, lane: FakeLane, kind: type[BaseException]
+) -> None:
+    net.fails_with = kind
+    for net.fail_at in (1, 2, 4):  # more often than there are windows
+        with pytest.raises(kind):
+            net(X)
     net.fail_at = -1
     net(X)
     stream.close()
     for pick in schedules():
         carried_out(lane, pick)
+
+
+def test_a_copy_that_fails_is_not_taken_for_the_block(
+    net: Net, stream: Stream, lane: FakeLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise MemoryError
+
+    net(X)
+    with monkeypatch.context() as broken:
+        broken.setattr(lane, "send", full)
+        with pytest.raises(MemoryError):
+            net(X)
+    net(X)
+    stream.close()
+    for pick in schedules():
+        carried_out(lane, pick)  # which holds what each block reads against its own weights
 
 
 def test_what_is_closed_waits_for_copies_that_are_under_way(net: Net, stream: Stream, lane: FakeLane) -> None:
