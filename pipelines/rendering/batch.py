@@ -207,7 +207,8 @@ class _Batch:
             record.to_json()
         except Exception as error:  # a number that is none, say
             fault = f"writing: {first_line(error, named=True)}"
-            record = records.refused(result.request.row, task.row.prompt, task.seed, fault, id=name)
+            row = self._place_of_failure(task, result.request.row, name)
+            record = records.refused(row, task.row.prompt, task.seed, fault, id=name)
         self._write(record, written)
         if self._misses == misses:
             self._misses = 0
@@ -338,8 +339,8 @@ class _Batch:
         self._write(record, Written())
 
     def _pictured(self, outcome: Outcome, task: Task, written: Written) -> Outcome | Failure:
-        """The outcome, its pictures on disk; the row's own comes last, and is the one that must outlive a power
-        cut. Or why they are not."""
+        """The outcome, its pictures on disk; the row's own is what must outlive a power cut. Or why they are not;
+        then what an earlier run left there is as it was."""
         request = outcome.request
         try:
             data = picture_bytes(outcome, self._environment, template=task.template)
@@ -348,9 +349,8 @@ class _Batch:
                 small[preview_name(request.row)] = preview_bytes(outcome.draft.image)
             for file, content in self._beside(outcome).items():
                 self.folder.write(file, content, sync=False)
-            files = [self.folder.write(file, content, sync=False) for file, content in small.items()]
-            picture = self.folder.write(picture_name(request.row, request.prompt), data)
-            written.files = (picture, *files)
+            own = {picture_name(request.row, request.prompt): data}
+            written.files = self.folder.write_together(own | small)
             return outcome
         except OSError as error:
             reason = f"{error.strerror or error}: make room in {self.folder.path}, or bring it back"

@@ -37,7 +37,8 @@ from diptych.pipelines.rendering.sweep import Sweep
 
 recipe = parse_recipe({"stages": {"plan": {"family": "none"}}, "defaults": {"sparkle": 2}}, Path("r.toml"))
 chain = SimpleNamespace(judges=True, size_fault=lambda height, width: "")
-pipe = TextToImage(SimpleNamespace(chain=chain), recipe)
+memory = SimpleNamespace(device="cpu")
+pipe = TextToImage(SimpleNamespace(chain=chain, memory=memory), recipe)
 rows = list(read_prompts(io.BytesIO(b"prompt,Glitter\\na boat,7\\na cat,70\\na dog,much\\n"), format="table"))
 wishes = {}
 render.run_render = lambda make, **options: wishes.update(options["wishes"]) or 0

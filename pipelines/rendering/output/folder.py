@@ -8,12 +8,23 @@ import contextlib
 import errno
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ....engine.errors import DiptychError, InputError
-from ...files import GALLERY, RESULTS, SHEET, opened, prepare_folder, sweep, what_it_is, write_atomically
+from ...files import (
+    GALLERY,
+    RESULTS,
+    SHEET,
+    opened,
+    prepare_folder,
+    replacing,
+    sweep,
+    what_it_is,
+    write_atomically,
+)
 from .index import INDEX, FileFacts
 from .lock import LOCK, FolderLock
 
@@ -76,6 +87,21 @@ class OutputFolder:
         """
         self.check()
         write_atomically(self.path / name, data, sync=sync)
+        return self._facts(name, data)
+
+    def write_together(self, files: Mapping[str, bytes]) -> tuple[FileFacts, ...]:
+        """All of these files hold what is given, the first safely on disk; or, as far as a disk can promise it,
+        each is as it was: none takes its name before all are written. Errors and results as `write`."""
+        self.check()
+        with contextlib.ExitStack() as names:  # the last to come in is the first to get its name
+            for i, (name, data) in reversed(list(enumerate(files.items()))):
+                file = names.enter_context(replacing(self.path / name, sync=i == 0))
+                file.write(data)
+                file.flush()
+        return tuple(self._facts(name, data) for name, data in files.items())
+
+    def _facts(self, name: str, data: bytes) -> FileFacts:
+        """Of a file that was just written."""
         changed = (self.path / name).lstat().st_mtime_ns
         return FileFacts(name, len(data), changed, checksum_of(data))
 

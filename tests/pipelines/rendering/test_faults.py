@@ -32,7 +32,15 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 raise error or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             write(path, data, **options)
 
+        replace = output.replacing
+
+        def replacing(path: Path, **options: Any) -> Any:
+            if fails(path.name):
+                raise error or OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return replace(path, **options)
+
         monkeypatch.setattr("diptych.pipelines.rendering.output.folder.write_atomically", sometimes)
+        monkeypatch.setattr("diptych.pipelines.rendering.output.folder.replacing", replacing)
 
     return make
 
@@ -226,7 +234,8 @@ def test_a_picture_is_on_disk_before_its_line_is(
     named = deeds.index("name 0001-a-boat.png")
     assert deeds[named - 1].startswith("sync .0001-a-boat.png.")
     assert deeds[named + 1] == f"sync {tmp_path.name}"
-    assert deeds[named + 2] == "sync results.jsonl"
+    line = deeds.index("sync results.jsonl")
+    assert line > named and all(deed.startswith("name 0001") for deed in deeds[named + 2 : line])
 
 
 @pytest.mark.parametrize("name", ["../../x", "<script>alert(1)</script>", "a/b\\c", "CON", "x" * 5000, "."])
@@ -245,3 +254,34 @@ def test_results_stay_readable_json_whatever_the_prompt(render: Any, pipe: TextT
     data = (tmp_path / "results.jsonl").read_bytes()
     assert data.isascii() and data.count(b"\n") == 3
     assert [json.loads(line)["row"] for line in data.splitlines()] == [1, 2, 3]
+
+
+def test_a_picture_that_stays_keeps_its_small_pictures_too(
+    render: Any, lines_of: Any, files_of: Any, pipe: TextToImage, tmp_path: Path, failing: Any
+) -> None:
+    render(pipe, tmp_path, "a red boat", candidates=2, keep=1)
+    before = {name: data for name, data in files_of(tmp_path).items() if "0001" in name and "js" not in name}
+    assert len(before) >= 3
+    failing(lambda name: "tree" in name)
+    assert render(pipe, tmp_path, "a tall tree", candidates=2, keep=1).failed == 1
+    now = files_of(tmp_path)
+    assert {name: now[name] for name in before} == before
+    assert [(line["prompt"], line["status"]) for line in lines_of(tmp_path)] == [
+        ("a red boat", "done"),
+        ("a tall tree", "failed"),
+    ]
+
+
+def test_what_cannot_be_said_of_a_row_takes_no_place_of_a_picture(
+    render: Any, lines_of: Any, pipe: TextToImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(pipe, tmp_path, "a red boat")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no number")
+
+    monkeypatch.setattr("diptych.pipelines.rendering.output.record.done", broken)
+    assert render(pipe, tmp_path, "a tall tree").failed == 1
+    lines = lines_of(tmp_path)
+    assert [line["status"] for line in lines] == ["done", "failed"]
+    assert "writing: ValueError: no number" in lines[1]["error"]
