@@ -156,6 +156,7 @@ class _StageRun:
         self.limit = batching.micro_batch
         self.size = 0  # of the micro-batch before
         self.released = False  # idle models, since a micro-batch went well
+        self.apart = False  # whether it turned out that rows never depend on each other
         self.notes: list[str] = []  # what the stage says of the micro-batch at hand
         self.faults: dict[int, str] = {}  # its rows that the stage gave up, with the reason
         self.batch: Sequence[object] = ()  # the micro-batch at hand
@@ -224,7 +225,7 @@ class _StageRun:
 
     def _filled(self, rows: Sequence[int], size: int) -> list[object]:
         """The values of a micro-batch, padded to `size` where shapes must be batch-invariant."""
-        padding = size - len(rows) if self.batching.batch_invariant else 0
+        padding = size - len(rows) if self.batching.batch_invariant and not self.apart else 0
         return [self.values[i] for i in (*rows, *[rows[-1]] * padding)]
 
     @property
@@ -265,16 +266,15 @@ class _StageRun:
 
     def _attempt(self, rows: Sequence[int], size: int) -> Trouble | None:
         """Run one micro-batch and keep its results, or say what went wrong."""
-        self.batch, self.count = self._filled(rows, size), len(rows)
-        batch = self.batch
+        batch = self.batch = self._filled(rows, size)
+        self.count, declared = len(rows), self.memory.work_of(self.stage, batch)
         self.notes.clear()
         context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
         try:
-            with self.memory.lease(
-                self.stage.uses, self.memory.work_of(self.stage, batch), stage=self.label
-            ) as models:
+            with self.memory.lease(self.stage.uses, declared, stage=self.label) as models:
                 if self.batching.batch_invariant and self._rows_apart(models):
-                    batch = self.batch = batch[: len(rows)]
+                    self.apart, batch = True, batch[: len(rows)]
+                    self.batch = batch
                 started = self.batching.clock()
                 with self._guarded(size):
                     outputs = self.stage.run(batch, models, context)
@@ -293,7 +293,7 @@ class _StageRun:
             bytes=self.memory.work_bytes,
             note="; ".join(self.notes),
         )
-        self._grow()
+        self._grow(declared)
         for place, (i, value) in enumerate(zip(rows, outputs, strict=False)):  # what padding gave is dropped
             reason = self.faults.get(place)
             self.results[i] = Done(value, seconds / len(rows)) if reason is None else Failed(reason)
@@ -358,10 +358,10 @@ class _StageRun:
         self.memory.record("shrink", stage=self.label, rows=self.limit)
         return True
 
-    def _grow(self) -> None:
+    def _grow(self, declared: int) -> None:
         """After a micro-batch that went well: let the next be larger, where memory ran out long enough ago."""
         self.released = False
-        if self.batching.batch_invariant or not self.memory.ceilings.went_well(self.label):
+        if self.batching.batch_invariant or not self.memory.ceilings.went_well(self.label, declared):
             return
         as_ever = self.memory.ceilings.most(self.label) == sys.maxsize
         self.limit = self.batching.micro_batch if as_ever else min(2 * self.limit, self.batching.micro_batch)

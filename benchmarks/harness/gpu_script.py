@@ -53,6 +53,22 @@ print(json.dumps({
 """
 
 
+def no_fault(result: Any) -> str:
+    """For what needs no GPU."""
+    return ""
+
+
+def no_device(result: Any) -> str:
+    """For the facts about a machine."""
+    return "" if result["devices"] else "torch sees no GPU: its driver or its build of torch does not fit"
+
+
+def all_skipped(result: Any) -> str:
+    """For what `read_tests` has read."""
+    ran = result["tests"] - result["skipped"]
+    return "" if ran else f"none of the {result['tests']} tests ran, all were skipped: torch sees no GPU"
+
+
 @dataclass(frozen=True)
 class Step:
     """One process.
@@ -61,6 +77,7 @@ class Step:
         limit_s: it is ended after so many seconds.
         needs: modules without which it is not begun.
         read: what to keep of its output, given what it printed.
+        fault: why what was kept shows nothing, though the process went well; "" if it does.
     """
 
     name: str
@@ -68,6 +85,7 @@ class Step:
     command: Sequence[str]
     needs: Sequence[str] = ()
     read: Callable[[str], Any] = lambda printed: json.loads(printed)
+    fault: Callable[[Any], str] = no_fault
 
 
 @dataclass
@@ -101,7 +119,7 @@ class Journal:
         os.replace(beside, self.path)
 
     def carry_out(self, steps: Sequence[Step], environment: dict[str, str]) -> bool:
-        """Step after step; whether none of them failed."""
+        """Step after step; whether all of them passed. What was skipped has shown nothing."""
         self.steps |= {step.name: {"state": "not reached", "limit_s": step.limit_s} for step in steps}
         self.write()
         for step in steps:
@@ -111,7 +129,7 @@ class Journal:
             print(
                 f"{step.name:10} {told['state']}, {told['seconds']:.0f} s{reason}", file=sys.stderr, flush=True
             )
-        return all(told["state"] in ("passed", "skipped") for told in self.steps.values())
+        return all(told["state"] == "passed" for told in self.steps.values())
 
     def _told(self, step: Step, environment: dict[str, str]) -> dict[str, Any]:
         limit = min(step.limit_s, self.left_s)
@@ -131,7 +149,12 @@ class Journal:
         except Exception as error:  # whatever it printed instead
             result, said = None, f"{said}\n{printed}\n{error!r}"
         if code == 0 and result is not None:
-            return told | {"state": "passed", "result": result}
+            fault = step.fault(result)
+            return (
+                told
+                | {"state": "failed" if fault else "passed", "result": result}
+                | ({"reason": fault} if fault else {})
+            )
         return told | {
             "state": "failed",
             "reason": f"exit status {code}",
@@ -171,6 +194,7 @@ def steps_of(size: str, device: str, out: Path, python: str = sys.executable) ->
     """All steps, what tells most first."""
     chain = ("transformers", "diffusers", "llguidance", "msgspec", "typer", "spellchecker")
     report = out / "tests.xml"
+    on_gpu = size == "full" and device != "cpu"
     files = [
         str(path) for path in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.cuda" in path.read_text()
     ]
@@ -185,9 +209,16 @@ def steps_of(size: str, device: str, out: Path, python: str = sys.executable) ->
         "chain": 150.0,
     }  # `decode` makes the models, too
     return [
-        Step("setup", 30, [python, "-c", FACTS]),
+        Step("setup", 30, [python, "-c", FACTS], fault=no_device if on_gpu else no_fault),
         Step("parity", 60, [python, "-m", "diptych.benchmarks.harness.parity", "--device", device], chain),
-        Step("tests", 75, [*tests, *files], (*chain, "pytest", "hypothesis"), lambda _: read_tests(report)),
+        Step(
+            "tests",
+            75,
+            [*tests, *files],
+            (*chain, "pytest", "hypothesis"),
+            lambda _: read_tests(report),
+            all_skipped if on_gpu else no_fault,
+        ),
         *(
             Step(part, limit, [*bench, "--only", part], (*chain, "accelerate"))
             for part, limit in limits.items()

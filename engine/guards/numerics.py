@@ -1,17 +1,21 @@
 """How a device computes while a stage works: the device itself, the precision of products, the attention, and
 whether its libraries may choose anew each time. Whatever is set is put back afterwards: the settings of the
-program that hosts the engine are its own.
+program that hosts the engine are its own. Most of them are the process's: work in other threads that wants the
+same shares them, and what wants others waits its turn (`_Shared`).
 
 On CUDA the deterministic mode asks cuDNN for algorithms that add in a fixed order and lets it time none, keeps
 attention to kernels that do so, and gives cuBLAS one workspace (`settle_workspace`), without which two streams
 may get different kernels. On other devices nothing is to be asked for. Imports torch only where it is needed.
 """
 
+import collections
 import contextlib
+import dataclasses
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Generator, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
 from typing import Any
 
 Tuning = Mapping[str, bool | str]
@@ -34,11 +38,6 @@ WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 _OURS = ":4096:8"
 _STEADY = ("EFFICIENT_ATTENTION", "MATH")  # forward, both add in a fixed order
-_PRECISE: Mapping[str, Mapping[str, str]] = {
-    "highest": {"cuda": "ieee", "cudnn": "ieee", "mkldnn": "ieee"},
-    "high": {"cuda": "tf32", "cudnn": "tf32", "mkldnn": "tf32"},
-    "medium": {"cuda": "tf32", "cudnn": "tf32", "mkldnn": "bf16"},
-}
 
 
 def settle_workspace(environment: MutableMapping[str, str] = os.environ) -> bool:
@@ -76,13 +75,84 @@ def computing(device: str, tunings: Iterable[Tuning] = (), *, deterministic: boo
             import torch
 
             stack.enter_context(torch.cuda.device(device))
-        if on_cuda and deterministic:
-            stack.enter_context(_deterministic())
-        if precision:
-            stack.enter_context(_set(_precisions(precision)))
-        if kernels:
-            stack.enter_context(_attending(kernels))
+        stack.enter_context(_shared.held(_Wish(precision, kernels, on_cuda and deterministic)))
         yield
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wish:
+    """Settings that are the whole process's; as it stands by default, the host's own."""
+
+    precision: str = ""
+    kernels: tuple[str, ...] = ()
+    deterministic: bool = False
+
+    def enter(self, stack: contextlib.ExitStack) -> None:
+        if self.deterministic:
+            stack.enter_context(_deterministic())
+        if self.precision:
+            stack.enter_context(_precise(self.precision))
+        if self.kernels:
+            stack.enter_context(_attending(self.kernels))
+
+
+class _Shared:
+    """One setting of the process at a time, for as many threads as want the same. Whoever wants another waits;
+    whoever comes after somebody that waits, waits behind. Work within work has its own wish at once."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._queue: collections.deque[object] = collections.deque()
+        self._wish = _Wish()
+        self._users = 0
+        self._settings = contextlib.ExitStack()
+        self._own = threading.local()
+
+    @contextlib.contextmanager
+    def held(self, wish: _Wish) -> Generator[None]:
+        depth: int = getattr(self._own, "depth", 0)
+        if depth == 0:
+            self._take(wish)
+        self._own.depth = depth + 1
+        try:
+            with contextlib.ExitStack() as within:
+                if depth:
+                    wish.enter(within)
+                yield
+        finally:
+            self._own.depth = depth
+            if depth == 0:
+                self._give()
+
+    def _take(self, wish: _Wish) -> None:
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            try:
+                self._changed.wait_for(
+                    lambda: self._queue[0] is ticket and (not self._users or self._wish == wish)
+                )
+                if not self._users:
+                    with contextlib.ExitStack() as settings:
+                        wish.enter(settings)
+                        self._settings = settings.pop_all()
+                    self._wish = wish
+                self._users += 1
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+
+    def _give(self) -> None:
+        with self._changed:
+            self._users -= 1
+            try:
+                if not self._users:
+                    self._settings.close()
+            finally:
+                self._changed.notify_all()
+
+
+_shared = _Shared()
 
 
 def _rank(precision: str) -> int:
@@ -107,19 +177,34 @@ def _deterministic() -> Generator[None]:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
-def _precisions(name: str) -> list[tuple[Any, str, Any]]:
-    """Where torch keeps the precision of float32 products and convolutions, and what to put there."""
+@contextlib.contextmanager
+def _precise(name: str) -> Generator[None]:
+    """Precision of float32 products and convolutions.
+
+    Torch keeps it under old and new names, and reading an old one raises where only new ones were set; so the
+    old ones are set, which set the new ones, and both are put back.
+    """
     import torch
 
-    backends, wanted = torch.backends, _PRECISE[name]
-    if hasattr(backends.cuda.matmul, "fp32_precision"):  # torch 2.9 and later
-        return [
-            (backends.cuda.matmul, "fp32_precision", wanted["cuda"]),
-            (backends.cudnn.conv, "fp32_precision", wanted["cudnn"]),
-            (backends.mkldnn.matmul, "fp32_precision", wanted["mkldnn"]),
-        ]
-    allowed = wanted["cuda"] == "tf32"
-    return [(backends.cuda.matmul, "allow_tf32", allowed), (backends.cudnn, "allow_tf32", allowed)]
+    backends: Any = torch.backends
+    owners = (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul)
+    new = [(each, each.fp32_precision) for each in owners if hasattr(each, "fp32_precision")]  # torch 2.9 on
+    old: list[tuple[Callable[[Any], None], Any]] = []
+    for read, write in (
+        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        (lambda: backends.cudnn.allow_tf32, lambda value: setattr(backends.cudnn, "allow_tf32", value)),
+    ):
+        with contextlib.suppress(RuntimeError):  # the host itself has set new ones alone
+            old.append((write, read()))
+    try:
+        torch.set_float32_matmul_precision(name)
+        backends.cudnn.allow_tf32 = name != "highest"
+        yield
+    finally:
+        for write, value in old:
+            write(value)
+        for owner, value in new:
+            owner.fp32_precision = value
 
 
 @contextlib.contextmanager

@@ -316,7 +316,7 @@ static long draw(const float *logits, long v, double temperature, long top_k, do
   if (!is_sound || logits[best] == -INFINITY) return -1;
   if (temperature <= 0) return best;
   double *p = room;
-  const double most = logits[best], scale = 1. / temperature;
+  const double most = logits[best], scale = 1. / std::max(temperature, 1e-6);
   double total = 0;
   for (long i = 0; i < v; i += DW) {
     double t[DW];

@@ -41,10 +41,14 @@ class Ceilings:
         ceiling.most = min(then, ceiling.most)
         ceiling.well, ceiling.grown = 0, False
 
-    def went_well(self, stage: str) -> bool:
-        """Whether the next micro-batch may be twice as large as before, or as large as ever."""
+    def went_well(self, stage: str, declared: int) -> bool:
+        """Whether the next micro-batch may be twice as large as before, or as large as ever.
+
+        Args:
+            declared: by the work that went well. Work of at most half of what may be says nothing of the rest.
+        """
         ceiling = self._of.get(stage)
-        if ceiling is None:
+        if ceiling is None or (ceiling.most < sys.maxsize and 2 * declared <= ceiling.most):
             return False
         ceiling.well += 1
         if ceiling.well < ceiling.patience:

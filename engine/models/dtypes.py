@@ -17,5 +17,6 @@ def quick_dtype(device: str) -> str:
     if device == "cpu":
         return QUICK if torch.cpu.get_capabilities().get("amx_bf16") else PLAIN
     if device.startswith("cuda"):
-        return QUICK if torch.cuda.is_bf16_supported(including_emulation=False) else PLAIN
+        with torch.cuda.device(device):  # what is asked is asked of the current one
+            return QUICK if torch.cuda.is_bf16_supported(including_emulation=False) else PLAIN
     return PLAIN

@@ -339,7 +339,7 @@ class _Batch:
         self._write(record, Written())
 
     def _pictured(self, outcome: Outcome, task: Task, written: Written) -> Outcome | Failure:
-        """The outcome, its pictures on disk; the row's own is what must outlive a power cut. Or why they are not;
+        """The outcome, its pictures on disk; the row's own must outlive a power cut. Or why they are not:
         then what an earlier run left there is as it was."""
         request = outcome.request
         try:

@@ -150,7 +150,7 @@ class NativeDecoding:
         assert code is not None, "only where is_native holds"
         legal = slice(0, model.lm_head.out_features) if legal is None else legal
         self._first = legal.start
-        places = max(map(len, prefixes)) + new_tokens
+        self._places = places = max(map(len, prefixes)) + new_tokens
         room = -(-places // 16) * 16
         self._embed = model.model.embed_tokens
         self._model = PackedModel(model, legal, places, code)
@@ -175,8 +175,15 @@ class NativeDecoding:
     @torch.inference_mode()
     def extend(self, tokens: torch.Tensor) -> torch.Tensor:
         """Append a run of tokens, int64 (b, t), to each row, in one go; returns the logits (b, t, v) after
-        each."""
+        each.
+
+        Raises:
+            ValueError: more tokens than was said, or rows of another number.
+        """
         rows, count = tokens.shape
+        if rows != len(self._at) or int(self._at.max()) + count > self._places:
+            places = f"{rows} rows of {int(self._at.max()) + count} tokens"
+            raise ValueError(f"{places} where there is room for {len(self._at)} of {self._places}")
         x = self._embed(tokens + self._first).reshape(rows * count, -1)
         row = torch.arange(rows, dtype=torch.int32).repeat_interleave(count)
         place = (self._at[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)

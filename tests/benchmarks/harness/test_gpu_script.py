@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,29 @@ def test_whatever_becomes_of_a_step_the_next_is_carried_out(tmp_path: Path) -> N
     seen = told["steps"]["looks"]["result"]  # the file as the last step found it
     assert not seen["finished"] and seen["steps"]["looks"]["state"] == "not reached"
     assert [each["state"] for each in seen["steps"].values()][:2] == ["passed", "timed out"]
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "sound"), [("full", "auto", False), ("tiny", "auto", True), ("full", "cpu", True)]
+)
+def test_a_machine_without_a_gpu_has_shown_nothing(size: str, device: str, sound: bool, tmp_path: Path) -> None:
+    steps = {each.name: each for each in steps_of(size, device, tmp_path)}
+    assert bool(steps["setup"].fault({"devices": 0})) is not sound
+    assert steps["setup"].fault({"devices": 1}) == ""
+    skipped = {"tests": 9, "failures": 0, "errors": 0, "skipped": 9}
+    assert bool(steps["tests"].fault(skipped)) is not sound
+    assert steps["tests"].fault(skipped | {"skipped": 8}) == ""
+    journal = Journal(tmp_path / "gpu.json", 60)
+    fault = steps["setup"].fault
+    assert (
+        journal.carry_out([step("setup", "print('{\"devices\": 0}')", fault=fault)], environment_of(tmp_path))
+        is sound
+    )
+
+
+def test_a_step_that_lacks_its_wheels_is_no_success(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "gpu.json", 60)
+    assert not journal.carry_out([step("lacks", "", needs=["no_such_module"])], environment_of(tmp_path))
 
 
 def test_all_steps_together_have_a_limit(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What a device is asked for while a stage works, on simulated ones; and that it is put back."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -87,15 +89,14 @@ def test_the_current_device_is_that_of_the_work(current: list[str]) -> None:
 def test_precision_is_set_and_put_back(name: str) -> None:
     before = settings()
     with computing("cpu", [{"matmul_precision": name}]):
-        wanted = "ieee" if name == "highest" else "tf32"
-        assert settings()["precision"] == (wanted, wanted)
+        assert settings()["precision"][0] == ("ieee" if name == "highest" else "tf32")
     assert settings() == before
 
 
 def test_of_two_models_the_highest_precision_holds_and_the_first_attention() -> None:
     tunings = [{"matmul_precision": "high", "attention": "math"}, {"matmul_precision": "highest"}]
     with computing("cpu", tunings):
-        assert settings()["precision"] == ("ieee", "ieee")
+        assert torch.get_float32_matmul_precision() == "highest"
         assert settings()["kernels"] == {name: name == "math" for name in KERNELS}
 
 
@@ -123,14 +124,80 @@ def test_the_workspace_is_settled_before_cuda_is_used(monkeypatch: pytest.Monkey
     assert not settle_workspace(late := {}) and late == {}
 
 
-def test_older_torch_has_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Older:
-        class matmul:
-            pass
+@pytest.mark.parametrize("host", ["nothing", "old names", "new names"])
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_what_the_host_could_read_it_can_read_within_and_after(name: str, host: str) -> None:
+    backends: Any = torch.backends
 
-    monkeypatch.setattr(torch.backends, "cuda", Older)
-    names = [(owner, name, value) for owner, name, value in numerics._precisions("high")]
-    assert names == [(Older.matmul, "allow_tf32", True), (torch.backends.cudnn, "allow_tf32", True)]
+    def read() -> list[Any]:
+        return [
+            torch.get_float32_matmul_precision(),
+            backends.cudnn.allow_tf32,
+            backends.cuda.matmul.allow_tf32,
+        ]
+
+    try:
+        if host == "old names":
+            torch.set_float32_matmul_precision("high")
+            backends.cudnn.allow_tf32 = False
+        if host == "new names":
+            backends.cuda.matmul.fp32_precision = "tf32"
+        before, readable = settings(), host != "new names"
+        said = read() if readable else []
+        with computing("cpu", [{"matmul_precision": name}]):
+            assert read() == [name, name != "highest", name != "highest"]
+        assert settings() == before
+        if readable:
+            assert read() == said
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        backends.cudnn.allow_tf32 = True
+        backends.cuda.matmul.fp32_precision = backends.mkldnn.matmul.fp32_precision = "none"
+
+
+def test_threads_that_want_the_same_share_it_and_others_wait(current: list[str]) -> None:
+    def works(device: str, started: threading.Event, go: threading.Event) -> None:
+        with computing(device, deterministic=True):
+            seen.append(torch.are_deterministic_algorithms_enabled())
+            started.set()
+            go.wait(30)
+        seen.append(torch.are_deterministic_algorithms_enabled())
+
+    seen: list[bool] = []
+    before, events = settings(), [threading.Event() for _ in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(works, "cuda", events[0], events[1])
+        assert events[0].wait(30)
+        second = pool.submit(works, "cuda:1", events[2], events[3])
+        assert events[2].wait(30)  # beside the first
+        other = pool.submit(works, "cpu", events[4], events[5])
+        assert not events[4].wait(0.2)
+        events[1].set()
+        first.result(30)
+        assert seen == [True, True, True] and not events[4].is_set()
+        events[3].set()
+        second.result(30)
+        assert events[4].wait(30)
+        events[5].set()
+        other.result(30)
+    assert seen[-2:] == [False, False] and settings() == before
+
+
+def test_work_within_work_has_its_own_settings_and_the_outer_ones_again() -> None:
+    with computing("cpu", [{"matmul_precision": "high"}]):
+        outer = settings()
+        with computing("cpu", [{"matmul_precision": "highest"}]):
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert settings() == outer
+
+
+def test_settings_that_fail_leave_nobody_waiting() -> None:
+    with pytest.raises(RuntimeError), computing("cpu", [{"matmul_precision": "high"}]):
+        raise RuntimeError
+    with pytest.raises(AttributeError), numerics._shared.held(numerics._Wish(kernels=("NONE",))):
+        pass
+    with computing("cpu", [{"matmul_precision": "high"}]):
+        assert settings()["precision"] == ("tf32", "tf32")
 
 
 def test_a_stage_works_on_its_device_as_its_models_say(current: list[str]) -> None:

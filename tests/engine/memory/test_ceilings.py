@@ -7,12 +7,12 @@ from diptych.engine.memory.ceilings import GROW_AFTER, GROW_AFTER_AT_MOST, Ceili
 
 def waits(ceilings: Ceilings) -> int:
     """Micro-batches that went well until a larger one may be tried."""
-    return next(n for n in range(1, 1000) if ceilings.went_well("plan"))
+    return next(n for n in range(1, 1000) if ceilings.went_well("plan", 1000))
 
 
 def test_what_ran_out_stays_out() -> None:
     ceilings = Ceilings()
-    assert ceilings.most("plan") == sys.maxsize and not ceilings.went_well("plan")
+    assert ceilings.most("plan") == sys.maxsize and not ceilings.went_well("plan", 1000)
     ceilings.ran_out("plan", 200, 100)
     ceilings.ran_out("plan", 600, 300)
     assert ceilings.most("plan") == 100
@@ -52,6 +52,13 @@ def test_what_goes_well_at_its_former_size_for_long_enough_is_forgotten() -> Non
         ceilings.ran_out("plan", 200, 100)
         waits(ceilings)
     for _ in range(8):
-        assert not ceilings.went_well("plan")
+        assert not ceilings.went_well("plan", 1000)
     ceilings.ran_out("plan", 200, 100)
     assert waits(ceilings) == GROW_AFTER
+
+
+def test_small_work_is_no_proof_that_more_fits() -> None:
+    ceilings = Ceilings()
+    ceilings.ran_out("plan", 200, 100)
+    assert not any(ceilings.went_well("plan", 50) for _ in range(20))
+    assert [ceilings.went_well("plan", 51) for _ in range(GROW_AFTER)][-1]
