@@ -14,24 +14,34 @@ import contextlib
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ...errors import InputError
-from .pipeline_families import ALWAYS, Family, family_of
+from .classes.calling import (
+    Encoded,
+    OnStep,
+    Steps,
+    accepted,
+    blank,
+    on_cpu,
+    picture_of,
+    playing_back,
+    refuse_other_size,
+    row_of,
+    rows_alike,
+)
+from .classes.kinds import Kind, kind_of
+from .classes.outlines import Left
+from .classes.outlines import Outline as Outline
+from .classes.outlines import TextOutline as TextOutline
+from .pipeline_families import Family, family_of
 from .pipeline_parts import COMPONENTS
 
 if TYPE_CHECKING:
     import PIL.Image
-
-Encoded = tuple[object, ...]
-"""What each call of a pipeline's `encode_prompt` gave for one row, in order: tensors whose first axis is rows
-(or which are the same for all rows), lists of tensors with one for each row, and `None`s; on the CPU."""
-
-OnStep = Callable[[int, int], None]
-"""Called with `i` and `n` when step i of n, from 1, is done. May raise to stop."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,9 +56,16 @@ class PipelinePart:
     text_encoder: torch.nn.Module | None = None
     text_encoder_2: torch.nn.Module | None = None
     text_encoder_3: torch.nn.Module | None = None
+    text_encoder_4: torch.nn.Module | None = None
     unet: torch.nn.Module | None = None
     transformer: torch.nn.Module | None = None
+    unconditional_transformer: torch.nn.Module | None = None
     vae: torch.nn.Module | None = None
+    movq: torch.nn.Module | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(type(self.pipeline))
 
     @property
     def family(self) -> Family:
@@ -77,13 +94,20 @@ class PipelinePart:
             kept.append(encode_prompt(*args, **kwargs))
             return kept[-1]
 
-        def leave(*_: object, **__: object) -> None:
-            raise _Left
+        pipeline.encode_prompt = keep
+        if prepare_latents := getattr(pipeline, "prepare_latents", None):
 
-        pipeline.encode_prompt, pipeline.prepare_latents = keep, leave
-        with contextlib.suppress(_Left):
-            pipeline(**_accepted(pipeline, arguments))
-        return tuple(_on_cpu(each) for each in kept)
+            def leave(*args: object, **kwargs: object) -> object:
+                refuse_other_size(prepare_latents, args, kwargs, arguments)
+                if not kept:  # a few draw their noise before they read
+                    return prepare_latents(*args, **kwargs)
+                raise Left
+
+            pipeline.prepare_latents = leave
+        vars(pipeline)["scheduler"] = copy.copy(pipeline.scheduler)
+        with contextlib.suppress(Left):
+            pipeline(**accepted(pipeline, {**self._blank(arguments), "generator": [torch.Generator()]}))
+        return tuple(on_cpu(each) for each in kept)
 
     @torch.inference_mode()
     def denoise(
@@ -95,6 +119,7 @@ class PipelinePart:
         scheduler: Any,
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None" = None,
+        masks: "Sequence[PIL.Image.Image] | None" = None,
     ) -> torch.Tensor:
         """Latents (b, …) on the CPU, of whatever layout the pipeline has.
 
@@ -103,21 +128,52 @@ class PipelinePart:
             generators: one for each row, on the CPU: of all noise that is drawn for it.
             scheduler: of this call's own; see `new_scheduler`.
             start: the autoencoder, a picture for each row, and its strength, 0 to 1.
+            masks: white where each may change, for a pipeline that reads such.
         """
+        if len(encoded) > 1 and (self.kind.one_text or not rows_alike(encoded)):
+            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
         if start is not None:
             autoencoder, pictures, strength = start
             pipeline = self._image_to_image(autoencoder)
             call |= {"image": list(pictures), "strength": strength}
+            call |= {"mask_image": list(masks)} if masks else {}
         vars(pipeline)["scheduler"] = scheduler
-        pipeline.encode_prompt = _playing_back(encoded, self._device)
+        pipeline.encode_prompt = playing_back(encoded, self._device)
         call |= {"generator": list(generators), "output_type": "latent"}
-        steps = _Steps(scheduler, on_step)
-        pipeline(**_accepted(pipeline, call | steps.arguments(pipeline)))
+        steps = Steps(scheduler, on_step)
+        pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
         if steps.latents is None:
             raise InputError("so small a strength of so few steps leaves none to paint: raise one of them")
         return steps.latents.cpu()
+
+    def _one_by_one(
+        self,
+        encoded: Sequence[Encoded],
+        arguments: Mapping[str, object],
+        generators: Sequence[torch.Generator],
+        scheduler: Any,
+        on_step: OnStep,
+        start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None",
+        masks: "Sequence[PIL.Image.Image] | None",
+    ) -> torch.Tensor:
+        """As `denoise`, for rows that this pipeline cannot take together."""
+        count = len(encoded)
+        rows: list[torch.Tensor] = []
+        for i in range(count):
+            rows.append(
+                self.denoise(
+                    encoded[i : i + 1],
+                    row_of(arguments, i),
+                    generators=generators[i : i + 1],
+                    scheduler=copy.deepcopy(scheduler),
+                    on_step=lambda step, of, i=i: on_step(i * of + step, count * of),
+                    start=start and (start[0], start[1][i : i + 1], start[2]),
+                    masks=masks and masks[i : i + 1],
+                )
+            )
+        return torch.cat(rows)
 
     @torch.inference_mode()
     def decode(
@@ -131,27 +187,28 @@ class PipelinePart:
         Raises:
             InputError: this pipeline does not decode what its loop ends with.
         """
-        assert self.vae is not None, "the autoencoder's part decodes"
+        vae: Any = self.vae if self.movq is None else self.movq
+        assert vae is not None, "the autoencoder's part decodes"
         pipeline = copy.copy(self.pipeline)
-        prepare_latents = pipeline.prepare_latents
-        vae: Any = self.vae
         finished = latents.to(self._device, vae.dtype)
+        call = {**self._blank(arguments), "generator": [torch.Generator()], "output_type": "np"}
+        if prepare_latents := getattr(pipeline, "prepare_latents", None):
 
-        def give_back(*args: object, **kwargs: object) -> object:
-            drawn = prepare_latents(*args, **kwargs)
-            return (finished, *drawn[1:]) if isinstance(drawn, tuple) else finished
+            def give_back(*args: object, **kwargs: object) -> object:
+                drawn = prepare_latents(*args, **kwargs)
+                return (finished, *drawn[1:]) if isinstance(drawn, tuple) else finished
 
-        pipeline.encode_prompt = _playing_back([encoded], self._device)
-        pipeline.prepare_latents = give_back
+            pipeline.prepare_latents = give_back
+        else:
+            call["latents"] = finished
+        pipeline.encode_prompt = playing_back([encoded], self._device)
         vars(pipeline)["scheduler"] = _Finished(pipeline.scheduler)
-        call = {**arguments, "generator": [torch.Generator()], "output_type": "np"}
         try:
-            with _tiles(self.vae, tiled):
-                (picture,) = pipeline(**_accepted(pipeline, call)).images
+            with _tiles(vae, tiled):
+                return picture_of(pipeline(**accepted(pipeline, call)))
         except (NameError, AttributeError) as error:  # what a loop without steps leaves unsaid
             name = type(pipeline).__name__
             raise InputError(f"{name} has no phases ({error}): set phases = false in the recipe") from error
-        return torch.from_numpy(picture).float()
 
     def joined(self, others: "Sequence[PipelinePart]") -> "PipelinePart":
         """The same pipeline, with the weights of its other parts too."""
@@ -178,18 +235,25 @@ class PipelinePart:
         pipeline = copy.copy(self.pipeline)
         vars(pipeline)["scheduler"] = scheduler
         call = {**arguments, "generator": [generator], "output_type": "np"}
-        call |= _Steps(scheduler, on_step).arguments(pipeline)
-        (picture,) = pipeline(**_accepted(pipeline, call)).images
-        return torch.from_numpy(picture).float()
+        call |= Steps(scheduler, on_step).arguments(pipeline)
+        return picture_of(pipeline(**accepted(pipeline, call)))
 
     @property
     def _device(self) -> torch.device:
         return self.pipeline.device
 
+    def _blank(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        """With a picture and a mask for a pipeline that cannot do without, where they do not matter."""
+        return {**(blank(arguments) if self.kind.starts_from_picture else {}), **arguments}
+
     def _image_to_image(self, autoencoder: "PipelinePart") -> Any:
         """The pipeline that starts from a picture, of the same components."""
         import diffusers
 
+        if self.kind.starts_from_picture:
+            pipeline = copy.copy(self.pipeline)
+            vars(pipeline)["vae"] = _Reader(autoencoder.vae)
+            return pipeline
         kind = getattr(diffusers, self.family.image_to_image)
         wanted = inspect.signature(kind.__init__).parameters
         parts = {name: value for name, value in self.pipeline.components.items() if name in wanted}
@@ -198,29 +262,6 @@ class PipelinePart:
         vars(pipeline)["vae"] = _Reader(autoencoder.vae)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
-
-
-class _Left(Exception):
-    """A library's call was left half-way, on purpose."""
-
-
-class Outline:
-    """Stands for a component whose weights are not here, for all that a pipeline asks of it but to be called.
-
-    Args:
-        component: on the meta device; hidden from the pipeline, which looks to its modules for the device.
-    """
-
-    def __init__(self, component: Any, dtype: torch.dtype) -> None:
-        self._component = component
-        self.dtype = dtype
-        if statistics := getattr(component, "bn", None):  # FLUX.2's calls undo a norm on their way to decoding
-            self.bn = torch.nn.BatchNorm2d(statistics.num_features, affine=False, eps=0.0).eval()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._component, name)
 
 
 class _Reader:
@@ -266,63 +307,10 @@ class _Finished:
     def set_begin_index(self, begin_index: int = 0) -> None:
         return None
 
+    def add_noise(self, original: torch.Tensor, *_: object) -> torch.Tensor:
+        return original
 
-def _accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, object]:
-    """Those of the arguments that the pipeline's call takes, and `ALWAYS`."""
-    taken = inspect.signature(type(pipeline).__call__).parameters
-    return {name: value for name, value in {**ALWAYS, **arguments}.items() if name in taken}
-
-
-class _Steps:
-    """Follows a pipeline's loop, step by step; keeps the latents as the last step left them, before anything
-    that the call does with them on the way out."""
-
-    def __init__(self, scheduler: Any, on_step: OnStep) -> None:
-        self._scheduler, self._on_step = scheduler, on_step
-        self.latents: torch.Tensor | None = None
-
-    def arguments(self, pipeline: object) -> dict[str, object]:
-        """Those of the pipeline's call that let it tell of its steps; some older ones call them otherwise."""
-        if "callback_on_step_end" in inspect.signature(type(pipeline).__call__).parameters:
-            return {"callback_on_step_end": self._at_end}
-        return {"callback": self._after, "callback_steps": 1}
-
-    def _at_end(self, pipeline: Any, i: int, _: object, kept: dict[str, Any]) -> dict[str, Any]:
-        self._note(i, kept["latents"], pipeline.num_timesteps)
-        return kept
-
-    def _after(self, i: int, _: object, latents: torch.Tensor) -> None:
-        self._note(i, latents, 0)
-
-    def _note(self, i: int, latents: torch.Tensor, count: int) -> None:
-        self.latents = latents
-        self._on_step(i + 1, max(i + 1, count or len(self._scheduler.timesteps)))
-
-
-def _playing_back(encoded: Sequence[Encoded], device: torch.device) -> Callable[..., object]:
-    """An `encode_prompt` that gives what was kept of these rows, call by call."""
-    calls: Iterator[object] = iter([_together(each, device) for each in zip(*encoded, strict=True)])
-    return lambda *_, **__: next(calls)
-
-
-def _together(rows: Sequence[Any], device: torch.device) -> object:
-    """What `encode_prompt` would have given for these rows at once."""
-    first = rows[0]
-    if isinstance(first, torch.Tensor):
-        return (torch.cat(list(rows)) if first.shape[0] == 1 else first).to(device)
-    if isinstance(first, tuple):
-        return tuple(_together(each, device) for each in zip(*rows, strict=True))
-    if isinstance(first, list):
-        return [item.to(device) for row in rows for item in row]
-    return first
-
-
-def _on_cpu(value: object) -> object:
-    if isinstance(value, torch.Tensor):
-        return value.cpu()
-    if isinstance(value, tuple | list):
-        return type(value)(_on_cpu(each) for each in value)
-    return value
+    scale_noise = add_noise
 
 
 @contextlib.contextmanager

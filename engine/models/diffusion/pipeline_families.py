@@ -4,6 +4,7 @@ A pipeline that is not listed is called as it documents itself; the library then
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 
@@ -17,6 +18,8 @@ class Family:
         negative: the negative prompt that stands for none; `None`, where leaving it out is best.
         image_to_image: the class that starts from a picture; empty, if there is none.
         tokens: whether it paints from the tokens of a draft too.
+        sizes: width and height of all that it paints; empty, where others are painted too.
+        pixels: of its pictures, to which it scales what is asked for; 0, where it does not.
     """
 
     multiple: int = 8
@@ -24,7 +27,28 @@ class Family:
     negative: str | None = None
     image_to_image: str = ""
     tokens: bool = False
+    sizes: tuple[tuple[int, int], ...] = ()
+    pixels: int = 0
 
+    def painted(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it paints where this is asked for."""
+        if self.pixels:
+            scale = math.sqrt(self.pixels / (width * height))
+            height, width = (int(side * scale // self.multiple * self.multiple) for side in (height, width))
+        if self.sizes and (width, height) not in self.sizes:
+            width, height = min(self.sizes, key=lambda size: abs(size[0] / size[1] - width / height))
+        return height, width
+
+
+_KANDINSKY_5 = (
+    (1024, 1024),
+    (640, 1408),
+    (1408, 640),
+    (768, 1280),
+    (1280, 768),
+    (896, 1152),
+    (1152, 896),
+)
 
 FAMILIES: dict[str, Family] = {
     "StableDiffusionPipeline": Family(image_to_image="StableDiffusionImg2ImgPipeline"),
@@ -41,10 +65,26 @@ FAMILIES: dict[str, Family] = {
     "PixArtAlphaPipeline": Family(multiple=16),
     "SanaPipeline": Family(multiple=32),
     "GlmImagePipeline": Family(multiple=32, tokens=True),
+    "Krea2Pipeline": Family(multiple=16),
+    "NucleusMoEImagePipeline": Family(multiple=16),
+    "QwenImage21Pipeline": Family(multiple=32, guidance="true_cfg_scale", negative=" "),
+    "HiDreamImagePipeline": Family(multiple=16, pixels=1024**2),
+    "Kandinsky3Pipeline": Family(multiple=64),
+    "Kandinsky5T2IPipeline": Family(multiple=64, sizes=_KANDINSKY_5),
+    "DreamLitePipeline": Family(multiple=16),
+    "DreamLiteMobilePipeline": Family(multiple=16),
+    "Flux2KleinKVPipeline": Family(multiple=16),
+    "BriaFibo2Pipeline": Family(multiple=16),
 }
 
 ALWAYS: Mapping[str, object] = {"use_resolution_binning": False, "clean_caption": False}
 """Given to every call that takes it: pictures are of the size asked for, prompts are read as they are."""
+
+
+def other_size(name: str, height: int, width: int, painted_height: int, painted_width: int) -> str:
+    """What is said where a pipeline of this class would paint another size than was asked for."""
+    painted = f"{painted_width}x{painted_height}"
+    return f"{width}x{height} pixels: {name} would paint {painted} instead: ask for that size"
 
 
 def family_of(class_name: str) -> Family:

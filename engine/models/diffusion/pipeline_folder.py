@@ -13,10 +13,12 @@ import torch
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import did_you_mean, first_line, nearest, shown
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
-from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
+from ..checkpoint.tokenizer import require_tokenizer
+from .classes.kinds import pipeline_class
+from .classes.processors import TextProcessor, is_processor
 from .lora import Loras, merge_loras
-from .pipeline import Outline, PipelinePart
-from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
+from .pipeline import Outline, PipelinePart, TextOutline
+from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, is_component, read_index
 
 _LIBRARIES = ("diffusers", "transformers")
 
@@ -32,25 +34,29 @@ def load_part(
     Raises:
         CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
     """
-    kind = _pipeline_class(folder)
+    kind = pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
-    tokenizers: dict[str, object] = {}
+    processors: dict[str, object] = {}
     for name, entry in read_index(folder).items():  # what is not given is loaded by the library
-        if name in modules or not isinstance(entry, list) or name == "scheduler":
+        if name in modules or not is_component(entry) or name == "scheduler" or name.endswith("guider"):
             continue
         outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
         if name in COMPONENTS and outline:
             given[name] = _on_meta(folder / name, entry[0], entry[1])
             outlined.append(name)
-        elif not (name.startswith("tokenizer") and part == TEXT):
+        elif entry[0] and _reads_text(name, entry[1]):
+            if part == TEXT:
+                require_tokenizer(folder / name)
+            if entry[1].endswith("Processor"):  # texts are all that is read with it here
+                processors[name] = TextProcessor(folder / name)
+                given[name] = processors[name] if is_processor(entry[1]) else None
+            elif part != TEXT:
+                given[name] = None
+        else:
             given[name] = None
-        elif entry[1] and entry[1].endswith("Processor"):  # texts are all that is read with it here
-            given[name], tokenizers[name] = None, load_tokenizer(folder / name)
-        elif entry[0]:
-            require_tokenizer(folder / name)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
@@ -58,8 +64,11 @@ def load_part(
     if loras and part != VAE:
         merge_loras(pipeline, modules, loras)
     for name in outlined:
-        vars(pipeline)[name] = None if COMPONENTS[name] == TEXT else Outline(given[name], dtype)
-    vars(pipeline).update(tokenizers)
+        if COMPONENTS[name] != TEXT:
+            vars(pipeline)[name] = Outline(given[name], dtype)
+    for name in components_of(folder, TEXT) if part != TEXT else ():
+        vars(pipeline)[name] = TextOutline(folder / name, dtype)
+    vars(pipeline).update(processors)
     return PipelinePart(pipeline=pipeline, **modules)
 
 
@@ -105,18 +114,10 @@ def _scheduler_class(name: str, own: Any) -> Any:
     return getattr(diffusers, found)
 
 
-def _pipeline_class(folder: Path) -> Any:
-    import diffusers
-
-    name = read_index(folder)["_class_name"]
-    kind = getattr(diffusers, name, None)
-    if kind is None or not hasattr(kind, "encode_prompt"):
-        known = [each for each in dir(diffusers) if each.endswith("Pipeline")]
-        raise CheckpointError(
-            f"{folder}/model_index.json: {name!r} is no text-to-image pipeline of diffusers"
-            f" {diffusers.__version__}{did_you_mean(name, known)}"
-        )
-    return kind
+def _reads_text(name: str, class_name: str) -> bool:
+    """Whether a component turns texts into tokens."""
+    processes = name.endswith("processor") and class_name.endswith("Processor")
+    return "tokenizer" in name or (processes and "Image" not in class_name)
 
 
 def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, device: torch.device) -> Any:

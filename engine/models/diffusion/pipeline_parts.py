@@ -17,9 +17,12 @@ COMPONENTS = {
     "text_encoder": TEXT,
     "text_encoder_2": TEXT,
     "text_encoder_3": TEXT,
+    "text_encoder_4": TEXT,
     "unet": DENOISER,
     "transformer": DENOISER,
+    "unconditional_transformer": DENOISER,
     "vae": VAE,
+    "movq": VAE,
 }
 """The components with weights that are needed to make a picture of a text, and the part that each belongs to.
 Others (safety checkers, image encoders) are not loaded."""
@@ -42,6 +45,14 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
+def is_component(entry: object) -> bool:
+    """Whether an entry of an index names a component: a library and a class, or twice nothing. Other lists are
+    settings of the pipeline."""
+    return (
+        isinstance(entry, list) and len(entry) == 2 and all(each is None or type(each) is str for each in entry)
+    )
+
+
 def components_of(folder: Path, part: str) -> dict[str, tuple[str, str]]:
     """The library and class of each component of one of `PARTS`, by the name of its subfolder.
 
@@ -51,7 +62,7 @@ def components_of(folder: Path, part: str) -> dict[str, tuple[str, str]]:
     found = {
         name: (str(entry[0]), str(entry[1]))
         for name, entry in read_index(folder).items()
-        if COMPONENTS.get(name) == part and isinstance(entry, list) and len(entry) == 2 and entry[0]
+        if COMPONENTS.get(name) == part and is_component(entry) and entry[0]
     }
     if not found:
         raise CheckpointError(f"{folder}/model_index.json: names no {part}: it is no text-to-image pipeline")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoint.folder import read_json
-from .pipeline_families import family_of
+from .pipeline_families import family_of, other_size
 from .pipeline_parts import DENOISER, TEXT, VAE, component_config, components_of
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -145,6 +145,8 @@ def size_fault(folder: Path, height: int, width: int) -> str:
 
 def side_fault(name: str, multiple: int, most: int | None, height: int, width: int) -> str:
     """Likewise, of a pipeline of this class that is known."""
+    if (painted := family_of(name).painted(height, width)) != (height, width):
+        return other_size(name, height, width, *painted)
     if height % multiple or width % multiple:
         near = "x".join(str(max(1, round(side / multiple)) * multiple) for side in (width, height))
         return f"{width}x{height} pixels: {name} paints multiples of {multiple}: ask for {near}, say"

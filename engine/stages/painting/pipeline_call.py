@@ -113,8 +113,14 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
     """Raises where the pipeline cannot paint this."""
     height, width = row.plan.request.height, row.plan.request.width
     name, family, most = type(part.pipeline).__name__, part.family, part.largest_side()
-    if call.strength is not None and not family.image_to_image:
+    over = part.kind.starts_from_picture
+    if call.strength is not None and not (family.image_to_image or over):
         raise InputError(f"{name} cannot start from a picture: name another checkpoint for {call.name}")
+    if call.strength is None and over:
+        within = " within a mask" if part.kind.masks else ""
+        raise InputError(
+            f"{name} paints over a picture{within}, none of text alone: make {call.name} repaint in the recipe"
+        )
     if call.tokens != family.tokens:
         rather = "paint_tokens" if family.tokens else "paint or repaint"
         raise InputError(f"{name} does not go with stage {call.name}: make it {rather} in the recipe")

@@ -1,0 +1,174 @@
+"""How a pipeline's call is made: which arguments it takes, how its steps are followed, what it gives, and what
+its rows have in common."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ....errors import InputError
+from ..pipeline_families import ALWAYS, other_size
+from .kinds import kind_of
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+Encoded = tuple[object, ...]
+"""What each call of a pipeline's `encode_prompt` gave for one row, in order: tensors whose first axis is rows
+(or which are the same for all rows), lists of tensors with one for each row, and `None`s; on the CPU."""
+
+OnStep = Callable[[int, int], None]
+"""Called with `i` and `n` when step i of n, from 1, is done. May raise to stop."""
+
+_BY_ROW = ("prompt", "negative_prompt", "image", "mask_image", "prior_token_ids", "generator")
+"""Arguments of a call that hold something for each row."""
+_LEAST_SCALE = 4  # pixels on a side of what one latent stands for, in the least autoencoder of any pipeline
+
+
+def accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Those of the arguments that the pipeline's call takes, and `ALWAYS`; a text instead of a list of one
+    where it reads no lists."""
+    taken = inspect.signature(type(pipeline).__call__).parameters
+    call = {name: value for name, value in {**ALWAYS, **arguments}.items() if name in taken}
+    if kind_of(type(pipeline)).one_text:
+        for name in ("prompt", "negative_prompt"):
+            if isinstance(said := call.get(name), list):
+                (call[name],) = said
+    return call
+
+
+def row_of(arguments: Mapping[str, object], i: int) -> dict[str, object]:
+    """The arguments of a call for one of its rows."""
+    return {
+        name: value[i : i + 1] if name in _BY_ROW and isinstance(value, list | torch.Tensor) else value
+        for name, value in arguments.items()
+    }
+
+
+def picture_of(output: Any) -> torch.Tensor:
+    """The one picture that a call gave, float32 on the CPU (height, width, 3), 0 to 1."""
+    (picture,) = output.images if hasattr(output, "images") else output.image
+    return torch.from_numpy(picture).float()
+
+
+def refuse_other_size(method: Callable[..., Any], args: Any, kwargs: Any, wanted: Mapping[str, object]) -> None:
+    """Raise `InputError` where a pipeline is about to draw noise for a picture of another size than was asked
+    for, as some do that round sizes; what it draws may be counted in pixels or in latents.
+
+    Args:
+        method: its `prepare_latents`, called with these `args` and `kwargs`.
+        wanted: the arguments of its call.
+    """
+    said = inspect.signature(method).bind(*args, **kwargs).arguments
+    drawn = [said.get(side) for side in ("height", "width")]
+    asked = [wanted.get(side) for side in ("height", "width")]
+    if not all(isinstance(side, int) and side > 0 for side in (*drawn, *asked)) or drawn == asked:
+        return
+    height, width = (int(each) for each in drawn)  # pyright: ignore[reportArgumentType]
+    scales = {int(each) / side for each, side in zip(asked, (height, width), strict=True)}  # pyright: ignore[reportArgumentType]
+    if len(scales) == 1 and min(scales) >= _LEAST_SCALE:
+        return
+    name = getattr(getattr(method, "__self__", None), "__class__", type(method)).__name__
+    raise InputError(other_size(name, asked[0], asked[1], height, width))  # pyright: ignore[reportArgumentType]
+
+
+class Steps:
+    """Follows a pipeline's loop, step by step; keeps the latents as the last step left them, before anything
+    that the call does with them on the way out."""
+
+    def __init__(self, scheduler: Any, on_step: OnStep) -> None:
+        self._scheduler, self._on_step = scheduler, on_step
+        self._count = 0
+        self.latents: torch.Tensor | None = None
+
+    def arguments(self, pipeline: object) -> dict[str, object]:
+        """Those of the pipeline's call that let it tell of its steps; some older ones call them otherwise.
+        Where it tells of none, its scheduler does."""
+        taken = inspect.signature(type(pipeline).__call__).parameters
+        if "callback_on_step_end" in taken:
+            return {"callback_on_step_end": self._at_end}
+        if "callback" in taken:
+            return {"callback": self._after, "callback_steps": 1}
+        step = self._scheduler.step
+
+        def stepped(*args: Any, **kwargs: Any) -> Any:
+            result = step(*args, **kwargs)
+            self._count += 1
+            self._note(self._count - 1, result[0], 0)
+            return result
+
+        vars(self._scheduler)["step"] = stepped
+        return {}
+
+    def _at_end(self, pipeline: Any, i: int, _: object, kept: dict[str, Any]) -> dict[str, Any]:
+        self._note(i, kept["latents"], getattr(pipeline, "num_timesteps", 0))
+        return kept
+
+    def _after(self, i: int, _: object, latents: torch.Tensor) -> None:
+        self._note(i, latents, 0)
+
+    def _note(self, i: int, latents: torch.Tensor, count: int) -> None:
+        self.latents = latents
+        self._on_step(i + 1, max(i + 1, count or len(self._scheduler.timesteps)))
+
+
+def playing_back(encoded: Sequence[Encoded], device: torch.device) -> Callable[..., object]:
+    """An `encode_prompt` that gives what was kept of these rows, call by call."""
+    calls: Iterator[object] = iter([_together(each, device) for each in zip(*encoded, strict=True)])
+    return lambda *_, **__: next(calls)
+
+
+def rows_alike(encoded: Sequence[Encoded]) -> bool:
+    """Whether these rows can be denoised together: each tensor has an axis of rows, or is the same for all."""
+    return all(_alike(each) for each in zip(*encoded, strict=True))
+
+
+def _alike(rows: Sequence[Any]) -> bool:
+    first = rows[0]
+    if isinstance(first, torch.Tensor):
+        if _axis(first) is not None:
+            return all(_axis(row) == _axis(first) for row in rows)
+        return all(row.shape == first.shape and torch.equal(row, first) for row in rows)
+    if isinstance(first, tuple):
+        return all(_alike(each) for each in zip(*rows, strict=True))
+    return all(isinstance(row, type(first)) for row in rows)
+
+
+def _axis(tensor: torch.Tensor) -> int | None:
+    """That of the rows, in what was encoded for one: the first, or in a stack of layers the second."""
+    if tensor.ndim and tensor.shape[0] == 1:
+        return 0
+    return 1 if tensor.ndim == 4 and tensor.shape[1] == 1 else None
+
+
+def _together(rows: Sequence[Any], device: torch.device) -> object:
+    """What `encode_prompt` would have given for these rows at once."""
+    first = rows[0]
+    if isinstance(first, torch.Tensor):
+        axis = _axis(first)
+        return (first if axis is None else torch.cat(list(rows), axis)).to(device)
+    if isinstance(first, tuple):
+        return tuple(_together(each, device) for each in zip(*rows, strict=True))
+    if isinstance(first, list):
+        return [item.to(device) for row in rows for item in row]
+    return first
+
+
+def on_cpu(value: object) -> object:
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, tuple | list):
+        return type(value)(on_cpu(each) for each in value)
+    return value
+
+
+def blank(arguments: Mapping[str, object]) -> "dict[str, list[PIL.Image.Image]]":
+    """A picture and a mask for a call that reads one, where neither matters."""
+    import PIL.Image
+
+    size = (int(arguments["width"]), int(arguments["height"]))  # pyright: ignore[reportArgumentType]
+    return {
+        "image": [PIL.Image.new("RGB", size, (128, 128, 128))],
+        "mask_image": [PIL.Image.new("L", size, 255)],
+    }
