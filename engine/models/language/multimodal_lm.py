@@ -1,4 +1,5 @@
-"""Models of transformers that read text and write pictures token by token: Janus and GLM-Image.
+"""Models of transformers that read text and write pictures token by token: Janus and GLM-Image; Emu3
+and Chameleon are in `shared_vocabulary`.
 
 Each is one handle: prompt, language model, image tokens and, where there is one, the decoder that shows them.
 Knows the library's classes and the checkpoints' own prompts. Knows nothing of plans or of the chain.
@@ -8,7 +9,7 @@ import abc
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,16 @@ from .embedded_decoding import EmbeddedDecoding
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-KINDS = {"janus": "JanusForConditionalGeneration", "glm_image": "GlmImageForConditionalGeneration"}
+KINDS = {
+    "janus": "JanusForConditionalGeneration",
+    "glm_image": "GlmImageForConditionalGeneration",
+    "emu3": "Emu3ForConditionalGeneration",
+    "chameleon": "ChameleonForConditionalGeneration",
+}
 """The class of transformers for each `model_type` of a `config.json`."""
 
 TEXT_TOKENS = 512  # of a prompt with all that stands around it
+EMU3_PIXELS = 8  # on a side of what a token of Emu3 stands for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,7 +125,7 @@ class JanusDrafter(Drafter):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         side = int(self.model.config.vq_config.num_patches)
-        if fault := _fault_of("janus", height, width):
+        if fault := fault_of("janus", height, width):
             raise InputError(fault)
         return side, side
 
@@ -165,7 +172,7 @@ class GlmImageDrafter(Drafter):
     SMALL = 16  # tokens on the small grid's side, were it square
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        if fault := _fault_of("glm_image", height, width):
+        if fault := fault_of("glm_image", height, width):
             raise InputError(fault)
         return height // self.PIXELS, width // self.PIXELS
 
@@ -179,18 +186,12 @@ class GlmImageDrafter(Drafter):
         return rows * columns
 
     def previews(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        colours = self._colours[tokens.cpu()]  # (b, h, w, 3)
-        larger = colours.repeat_interleave(8, 1).repeat_interleave(8, 2)
-        return larger, torch.ones(len(tokens), dtype=torch.bool)  # false colours, of no model's making
+        return in_false_colours(tokens, self._colours)
 
     @functools.cached_property
     def _colours(self) -> torch.Tensor:
         """uint8 (v, 3): the codebook's entries along three fixed directions."""
-        book = self.model.model.vqmodel.quantize.embedding.weight.float().cpu()
-        book = torch.nn.functional.normalize(book, dim=-1)
-        generator = torch.Generator().manual_seed(0)
-        shadow = book @ torch.randn(book.shape[1], 3, generator=generator)
-        return ((shadow - shadow.mean(0)) / shadow.std(0).clamp_min(1e-6)).sigmoid().mul(255).to(torch.uint8)
+        return colours_of(self.model.model.vqmodel.quantize.embedding.weight)
 
     def prompt_ids(self, prompt: str, grid: tuple[int, int]) -> list[int]:
         said = {"role": "user", "content": [{"type": "text", "text": prompt}]}
@@ -221,6 +222,26 @@ class GlmImageDrafter(Drafter):
         )
 
 
+def colours_of(book: torch.Tensor) -> torch.Tensor:
+    """uint8 (v, 3): a codebook's entries (v, d) along three fixed directions."""
+    book = torch.nn.functional.normalize(book.float().cpu(), dim=-1)
+    generator = torch.Generator().manual_seed(0)
+    shadow = book @ torch.randn(book.shape[1], 3, generator=generator)
+    return ((shadow - shadow.mean(0)) / shadow.std(0).clamp_min(1e-6)).sigmoid().mul(255).to(torch.uint8)
+
+
+def in_false_colours(tokens: torch.Tensor, colours: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Previews of tokens (b, h, w) in the colours of their entries, of no model's making; see
+    `Drafter.previews`."""
+    larger = colours[tokens.cpu()].repeat_interleave(8, 1).repeat_interleave(8, 2)  # (b, h', w', 3)
+    return larger, torch.ones(len(tokens), dtype=torch.bool)
+
+
+def chameleon_side(book: Mapping[str, Any]) -> int:
+    """Tokens on a side of what Chameleon draws, as the config of its codebook says."""
+    return int(book.get("resolution", 512)) // 2 ** (len(book.get("channel_multiplier", (1, 1, 2, 2, 4))) - 1)
+
+
 def _places(*grids: tuple[int, int]) -> torch.Tensor:
     """int64 (3, n): time, height and width of the tokens of grids that follow each other."""
     found: list[torch.Tensor] = []
@@ -241,8 +262,16 @@ def drawn(folder: Path, height: int, width: int) -> tuple[int, int]:
         CheckpointError: the folder holds another kind of model.
     """
     config = read_json(folder / "config.json")
-    if _kind(folder, config) == "glm_image":
-        return height * width // GlmImageDrafter.PIXELS**2 + GlmImageDrafter.SMALL**2, 0
+    match _kind(folder, config):
+        case "glm_image":
+            return height * width // GlmImageDrafter.PIXELS**2 + GlmImageDrafter.SMALL**2, 0
+        case "emu3":
+            rows, columns = height // EMU3_PIXELS, width // EMU3_PIXELS
+            return rows * (columns + 1), height * width
+        case "chameleon":
+            return chameleon_side(config.get("vq_config") or {}) ** 2, 0
+        case _:
+            pass
     vision = config.get("vision_config") or {}
     side, patch = int(vision.get("image_size", 384)), int(vision.get("patch_size", 16))
     return (side // patch) ** 2, side**2
@@ -254,15 +283,25 @@ def size_fault(folder: Path, height: int, width: int) -> str:
     Raises:
         CheckpointError: the folder holds another kind of model.
     """
-    return _fault_of(_kind(folder, read_json(folder / "config.json")), height, width)
+    config = read_json(folder / "config.json")
+    places = (config.get("text_config") or {}).get("max_position_embeddings")
+    return fault_of(_kind(folder, config), height, width, places=places)
 
 
-def _fault_of(kind: str, height: int, width: int) -> str:
-    pixels = GlmImageDrafter.PIXELS
-    if kind == "glm_image" and (height % pixels or width % pixels):
+def fault_of(kind: str, height: int, width: int, *, places: int | None = None) -> str:
+    """Likewise, of a drafter of one of `KINDS`.
+
+    Args:
+        places: of tokens that the model can tell apart; `None` where that is not known.
+    """
+    pixels = {"glm_image": GlmImageDrafter.PIXELS, "emu3": EMU3_PIXELS}.get(kind, 1)
+    if height % pixels or width % pixels:
         near = "x".join(str(max(1, round(side / pixels)) * pixels) for side in (width, height))
         return f"{width}x{height} pixels: this drafter draws multiples of {pixels}: ask for {near}, say"
-    if kind == "janus" and height != width:
+    if kind == "emu3" and places and (height // pixels) * (width // pixels + 1) + TEXT_TOKENS > places:
+        most = int(math.sqrt(places - TEXT_TOKENS)) * pixels
+        return f"{width}x{height} pixels: this drafter draws about {most}x{most} at most: ask for that size"
+    if kind in ("janus", "chameleon") and height != width:
         side = min(height, width)
         return f"{width}x{height} pixels: this drafter's pictures are square: ask for {side}x{side}, say"
     return ""
@@ -299,6 +338,10 @@ def load_drafter(folder: Path, dtype: torch.dtype, device: torch.device) -> Draf
         **outlined(device),
     )
     model = whole(loaded, folder).to(device).eval().requires_grad_(False)
+    if kind in ("emu3", "chameleon"):
+        from .shared_vocabulary import load_words_drafter
+
+        return load_words_drafter(kind, folder, model, tokenizer)
     size = int(model.config.vq_config.num_embeddings)
     if kind == "glm_image":
         return GlmImageDrafter(model=model, tokenizer=tokenizer, codebook=Codebook(name="glm-image", size=size))
