@@ -47,9 +47,13 @@ def row_of(arguments: Mapping[str, object], i: int) -> dict[str, object]:
 
 
 def picture_of(output: Any) -> torch.Tensor:
-    """The one picture that a call gave, float32 on the CPU (height, width, 3), 0 to 1."""
+    """The one picture that a call gave, float32 on the CPU (height, width, 3), 0 to 1; what can be seen through
+    lies over white."""
     (picture,) = output.images if hasattr(output, "images") else output.image
-    return torch.from_numpy(picture).float()
+    shades = torch.from_numpy(picture).float()
+    if shades.shape[-1] == 4:
+        shades = torch.lerp(torch.ones_like(shades[..., :3]), shades[..., :3], shades[..., 3:])
+    return shades
 
 
 def refuse_other_size(method: Callable[..., Any], args: Any, kwargs: Any, wanted: Mapping[str, object]) -> None:
