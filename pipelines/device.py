@@ -1,8 +1,13 @@
 """Which device to work on."""
 
-from ..engine.errors import InputError
+from typing import Any
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+from ..engine.errors import InputError
+from ..engine.memory.account import ACCELERATORS
+from ..engine.messages import did_you_mean, shown
+
+DEVICES = ("auto", "cpu", "cuda", "mps", *ACCELERATORS)
+_NUMBERED = ("cuda", *ACCELERATORS)
 
 
 def choose_device(name: str = "auto") -> str:
@@ -11,17 +16,24 @@ def choose_device(name: str = "auto") -> str:
     Raises:
         InputError: no such device is known, or there is none on this machine.
     """
-    kind, _, index = name.partition(":")
-    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdigit())):
-        raise InputError(f"device {name!r}: not known: choose one of {', '.join(DEVICES)}")
+    kind, colon, index = name.partition(":")
+    if kind not in DEVICES or (colon and not (kind in _NUMBERED and index.isdecimal() and len(index) < 4)):
+        hint = did_you_mean(kind, DEVICES)
+        raise InputError(f"device {shown(name)}: not known{hint}: choose one of {', '.join(DEVICES)}")
     if kind == "cpu":
         return "cpu"
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if kind == "auto":
-        return "cuda" if cuda else "mps" if mps else "cpu"
-    there = cuda and int(index or 0) < torch.cuda.device_count() if kind == "cuda" else mps
-    if not there:
+        return next((each for each in ("cuda", *ACCELERATORS, "mps") if _module(each) is not None), "cpu")
+    module = _module(kind)
+    if module is None or (index and int(index) >= module.device_count()):
         raise InputError(f"device {name!r}: there is none on this machine: choose auto or cpu")
     return name
+
+
+def _module(kind: str) -> Any:
+    """What torch knows a kind of device by; `None` where there is none of it. Kinds that it has from another
+    package are there once that is installed: torch imports it by itself."""
+    import torch
+
+    module: Any = getattr(torch.backends if kind == "mps" else torch, kind, None)
+    return module if module is not None and module.is_available() else None

@@ -27,8 +27,8 @@ class Sampling:
     top_p: float = 1.0
 
 
-WITHOUT_DOUBLES = ("mps",)
-"""Devices that have no float64, which sums over a large vocabulary want."""
+WITHOUT_DOUBLES = ("mps", "xpu", "npu", "hpu")
+"""Devices that have no float64, all or some of them, which sums over a large vocabulary want."""
 
 
 def drawing_place(device: torch.device | str) -> torch.device:

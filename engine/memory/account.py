@@ -5,7 +5,7 @@ for us, and can be handed back; the driver counts it as taken.
 """
 
 import sys
-from typing import Protocol
+from typing import Any, Protocol
 
 from .units import format_bytes
 
@@ -107,10 +107,46 @@ class MpsAccount:
             torch.mps.empty_cache()
 
 
+ACCELERATORS = ("xpu", "npu", "hpu")
+"""Kinds of devices that torch knows by one name for all, `torch.accelerator`."""
+
+
+class AcceleratorAccount:
+    """Asks `torch.accelerator`; what the torch of this machine, or the device, does not tell is not known."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def free(self) -> int | None:
+        found = asked("get_memory_info", self._device)
+        return None if found is None else found[0]
+
+    def reserved(self) -> int:
+        return asked("memory_reserved", self._device) or 0
+
+    def allocated(self) -> int:
+        return asked("memory_allocated", self._device) or 0
+
+    def give_back(self) -> None:
+        asked("empty_cache")
+
+
+def asked(name: str, *args: str) -> Any:
+    """What a function of `torch.accelerator` gives; `None` where it is missing, or not for this device."""
+    import torch
+
+    try:
+        return getattr(torch.accelerator, name)(*args)
+    except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+        return None
+
+
 def account_of(device: str) -> Account:
     """Of this device."""
     if device.startswith("cuda"):
         return CudaAccount(device)
+    if device.startswith(ACCELERATORS):
+        return AcceleratorAccount(device)
     return MpsAccount() if device.startswith("mps") else NoAccount()
 
 

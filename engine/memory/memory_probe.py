@@ -8,6 +8,8 @@ far took.
 import math
 from typing import Protocol
 
+from .account import ACCELERATORS, asked
+
 MARGIN = 1.05
 """Peaks vary a little with the values; allocators round up."""
 
@@ -53,8 +55,27 @@ class CudaGauge:
         return torch.cuda.max_memory_allocated(self._device) - self._before
 
 
+class AcceleratorGauge:
+    """Asks `torch.accelerator`, where it tells."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._before: int | None = None
+
+    def begin(self) -> None:
+        self._before = asked("memory_allocated", self._device)
+        if self._before is not None:
+            asked("reset_peak_memory_stats", self._device)
+
+    def peak(self) -> int | None:
+        most = asked("max_memory_allocated", self._device)
+        return None if most is None or self._before is None else most - self._before
+
+
 def gauge_of(device: str) -> MemoryProbe:
     """What measures on this device."""
+    if device.startswith(ACCELERATORS):
+        return AcceleratorGauge(device)
     return CudaGauge(device) if device.startswith("cuda") else NoGauge()
 
 

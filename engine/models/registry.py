@@ -79,7 +79,7 @@ class Registry:
             CheckpointError: the checkpoint is missing or damaged.
             InputError: the family or the dtype is not known.
         """
-        _known_family(key.family)
+        known_family(key.family)
         _known("dtype", key.dtype, BYTES)
         self.vet(key)
         name = _streamed(key) if streamed else ""
@@ -298,7 +298,7 @@ def _told_of(key: ModelKey[object]) -> Generator[None]:
         raise CheckpointError(f"{_folder(key)}: cannot be loaded as {key.family}: {reason}") from error
 
 
-def _known_family(name: str) -> None:
+def known_family(name: str) -> None:
     """Raises `InputError` where neither this package nor another one has the family."""
     if name not in FAMILIES and extension(extensions.FAMILIES, name) is None:
         _known("family", name, {**FAMILIES, **dict.fromkeys(extensions.names(extensions.FAMILIES))})
@@ -306,7 +306,7 @@ def _known_family(name: str) -> None:
 
 def _loader(key: ModelKey[object]) -> Callable[..., object]:
     """The function that loads models of the key's family."""
-    _known_family(key.family)
+    known_family(key.family)
     if key.family not in FAMILIES:
         return extension(extensions.FAMILIES, key.family)
     module, function = (PARTS if _in_parts(key) else FAMILIES)[key.family]

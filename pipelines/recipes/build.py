@@ -13,8 +13,8 @@ from ...engine import extensions
 from ...engine.chain import Chain
 from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.extensions import extension
-from ...engine.messages import did_you_mean, first_line
-from ...engine.stage import Stage
+from ...engine.messages import did_you_mean, first_line, shown
+from ...engine.stage import ModelKey, Stage
 from ...engine.values import Plan, Settings
 from ...prompts.planner import read_template
 from ...prompts.row import PromptFileError
@@ -37,6 +37,9 @@ STAGES = {
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
+PIPELINES = ("paint", "repaint", "paint_tokens")
+"""Stages of recipes that a pipeline of diffusers carries out."""
+
 REPAINTERS = ("refine", "repaint")
 """Stages of recipes that can paint from an init image."""
 
@@ -45,6 +48,13 @@ OF_FAMILY = {
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""
+
+
+OVER_PICTURES = {"repaint": ("painting.repaint_picture", "repaint_picture_stages")}
+"""As `STAGES`, for stages that stand behind another one that paints."""
+
+PAINTERS = ("refine", "paint", "paint_tokens")
+"""Stages of recipes that make a picture where there is none."""
 
 
 def build_chain(recipe: Recipe, *, device: str = "cpu", trust_remote_code: bool = False) -> Chain:
@@ -130,7 +140,12 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     """What carries out one table of a recipe: its class, given the models by the roles they play in it, and the
     settings; or several, where painting has phases."""
     where = f"recipe {recipe.name}: [stages.{stage.name}]"
-    stage_class = _class_of(stage, where)
+    for key in stage.keys:
+        _refuse_family(key, where)
+    if stage.name in PIPELINES and stage.model.part:
+        part = shown(stage.model.part)
+        raise InputError(f"{where}: part = {part}: a pipeline's parts are found by their names: leave it out")
+    stage_class = _class_of(recipe, stage, where)
     if stage.name in STAGES:
         check_settings(stage_class, stage.settings, where)
     models = {} if stage.model.family == "none" else {"model": stage.model}
@@ -141,7 +156,32 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
         raise InputError(f"{where}: {message}") from None
     except PromptFileError as error:  # of a template
         raise InputError(f"{where}: {error}") from None
-    return made if isinstance(made, tuple) else (made,)
+    stages = made if isinstance(made, tuple) else (made,)
+    for each in stages:
+        refuse_recipe(each, where)
+    return stages
+
+
+def _refuse_family(key: ModelKey[Any], where: str) -> None:
+    from ...engine.models.registry import known_family
+
+    try:
+        known_family(key.family)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def refuse_recipe(stage: Stage[Any, Any], where: str) -> None:
+    """Raise what a stage finds wrong with its part of a recipe from the checkpoints' small files, where it
+    has a `refuse` that says so."""
+    refuse = getattr(stage, "refuse", None)
+    if refuse is None:
+        return
+    try:
+        with told_of_configs(stage):
+            refuse()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
@@ -150,10 +190,16 @@ def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
     return made
 
 
-def _class_of(stage: StageRecipe, where: str) -> Any:
+def _follows_a_painter(recipe: Recipe, stage: StageRecipe) -> bool:
+    """Whether a stage that can paint over pictures stands behind one that paints."""
+    before = list(recipe.stages)[: list(recipe.stages).index(stage.name)]
+    return stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+
+
+def _class_of(recipe: Recipe, stage: StageRecipe, where: str) -> Any:
     """This package's class, or that of another one."""
     if stage.name in STAGES:
-        module, name = _home(stage, where)
+        module, name = OVER_PICTURES[stage.name] if _follows_a_painter(recipe, stage) else _home(stage, where)
         return getattr(importlib.import_module(f"...engine.stages.{module}", __package__), name)
     if (added := extension(extensions.STAGES, stage.name)) is not None:
         return added

@@ -3,7 +3,6 @@
 Weights are made on the meta device and filled from the safetensors files, so that the host holds one copy.
 """
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
-from ...messages import did_you_mean, first_line, nearest, shown
+from ...messages import first_line
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import require_tokenizer
 from .classes.kinds import pipeline_class
@@ -19,6 +18,7 @@ from .classes.processors import TextProcessor, is_processor
 from .lora import Loras, merge_loras
 from .pipeline import Outline, PipelinePart, TextOutline
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, is_component, read_index
+from .schedulers import scheduler_of, scheduler_settings
 
 _LIBRARIES = ("diffusers", "transformers")
 
@@ -83,35 +83,12 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
         InputError: there is no such scheduler, or it takes no such setting.
     """
     own = part.pipeline.scheduler
-    kind = _scheduler_class(name, own) if name else type(own)
-    known = list(inspect.signature(kind.__init__).parameters)[1:]
-    for each in settings or ():
-        if each not in known:
-            raise InputError(f"scheduler_config: {kind.__name__} has no {each!r}{did_you_mean(each, known)}")
+    kind = scheduler_of(name, own) if name else type(own)
+    scheduler_settings(kind, settings)
     try:
         return kind.from_config(own.config, **(settings or {}))
     except (TypeError, ValueError, ImportError) as error:
         raise InputError(f"scheduler {kind.__name__}: {first_line(error)}") from None
-
-
-def _scheduler_class(name: str, own: Any) -> Any:
-    """The class of this name, if the checkpoint's own scheduler can give way to it.
-
-    Raises:
-        InputError: it cannot, or there is none.
-    """
-    import diffusers
-
-    names = {each.lower(): each for each in dir(diffusers) if each.endswith("Scheduler")}
-    found = names.get(name.lower()) or names.get(f"{name.lower()}scheduler")
-    if found is None:
-        near = nearest(name, names.values())
-        hint = f": did you mean {near}?" if near else ""
-        raise InputError(f"scheduler {shown(name)} is not one of diffusers{hint}")
-    fitting = sorted({each.__name__ for each in own.compatibles} | {type(own).__name__})
-    if len(fitting) > 1 and found not in fitting:
-        raise InputError(f"scheduler {found} does not fit this checkpoint: choose one of {', '.join(fitting)}")
-    return getattr(diffusers, found)
 
 
 def _reads_text(name: str, class_name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import CheckpointError
 from ..checkpoint.folder import read_json
+from .classes.other_folders import what_it_holds
 
 TEXT, DENOISER, VAE = "text", "denoiser", "vae"
 PARTS = (TEXT, DENOISER, VAE)
@@ -35,6 +36,8 @@ def read_index(folder: Path) -> dict[str, Any]:
         CheckpointError: there is none, or it names code of the checkpoint's own.
     """
     path = folder / "model_index.json"
+    if not path.is_file() and (held := what_it_holds(folder)):
+        raise CheckpointError(f"{folder}: is {held}: name a text-to-image pipeline of diffusers")
     index = read_json(path)
     name = index.get("_class_name")
     if not isinstance(name, str):

@@ -169,8 +169,8 @@ def load_words_drafter(kind: str, folder: Path, model: Any, tokenizer: Any) -> D
     words = mapping.img2bpe
     if sorted(words) != list(range(size)):
         raise CheckpointError(
-            f"{folder}/config.json: vocabulary_map names {len(words)} image tokens of a codebook of {size}: copy"
-            " the checkpoint again"
+            f"{folder}/config.json: vocabulary_map names {len(words)} image tokens of a codebook of {size}:"
+            " copy the checkpoint again"
         )
     ids = [words[i] for i in range(size)]
     codebook = Codebook(name=kind, size=size)

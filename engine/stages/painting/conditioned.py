@@ -5,7 +5,7 @@ from collections.abc import Hashable
 
 import torch
 
-from ...values import Draft, Plan
+from ...values import Draft, Picture, Plan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,11 +15,13 @@ class Conditioned:
     Args:
         encoded: see `pipeline.Encoded`.
         draft: whose tokens or preview are painted from; `None` where the text is all.
+        picture: that is painted over; `None` where there is none yet.
     """
 
     plan: Plan
     encoded: tuple[object, ...]
     draft: Draft | None = None
+    picture: Picture | None = None
 
     @property
     def alike(self) -> Hashable:

@@ -23,6 +23,7 @@ from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
+from .call_check import refuse_call
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
 from .pipeline_call import (
@@ -33,6 +34,7 @@ from .pipeline_call import (
     in_bytes,
     init_image,
     keys_of,
+    mask_image,
     within_mask,
 )
 
@@ -83,7 +85,7 @@ def _stages(
 
 
 class EncodeStage:
-    """Plan or Draft to Conditioned: each row alone, so that no row is padded to the length of others."""
+    """Plan, Draft or Picture to Conditioned: each row alone, so that none is padded to the length of others."""
 
     name = "encode"
     reads = PIPELINE_SETTINGS
@@ -95,7 +97,7 @@ class EncodeStage:
         self.takes = takes
         self._call = call
 
-    def workspace(self, batch: Sequence[Plan | Draft]) -> int:
+    def workspace(self, batch: Sequence[Plan | Draft | Picture]) -> int:
         model = self._encoders
         return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
 
@@ -103,12 +105,21 @@ class EncodeStage:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
         return size_fault(folder_of(self._encoders.checkpoint), height, width)
 
-    def rehearse(self, value: Plan | Draft, models: Models) -> None:
+    def refuse(self) -> None:
+        """Raise, from the checkpoint's small files, what keeps it from being called as the recipe says."""
+        refuse_call(self._encoders, self._call)
+
+    def rehearse(self, value: Plan | Draft | Picture, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
         part = models[self._encoders]
-        check_row(0, _unconditioned(value), part, self._call)
+        row = _unconditioned(value)
+        check_row(0, row, part, self._call)
+        if not self._call.tokens:
+            part.rehearse(self._call.call(part.family, [row]))
 
-    def run(self, batch: Sequence[Plan | Draft], models: Models, context: RunContext) -> list[Conditioned]:
+    def run(
+        self, batch: Sequence[Plan | Draft | Picture], models: Models, context: RunContext
+    ) -> list[Conditioned]:
         """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
         part = models[self._encoders]
         rows = [_unconditioned(value) for value in batch]
@@ -125,7 +136,9 @@ class EncodeStage:
         return rows
 
 
-def _unconditioned(value: Plan | Draft) -> Conditioned:
+def _unconditioned(value: Plan | Draft | Picture) -> Conditioned:
+    if isinstance(value, Picture):
+        return Conditioned(plan=value.plan, encoded=(), draft=value.draft, picture=value)
     if isinstance(value, Draft):
         return Conditioned(plan=value.plan, encoded=(), draft=value)
     return Conditioned(plan=value, encoded=())
@@ -174,6 +187,7 @@ class DenoiseStage:
             scheduler=call.new_scheduler(part, batch[0].plan),
             on_step=context.step,
             start=start,
+            masks=[mask_image(row) for row in batch] if start is not None and part.kind.masks else None,
         )
         context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]

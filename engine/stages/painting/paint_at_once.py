@@ -13,6 +13,7 @@ from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
+from .call_check import refuse_call
 from .conditioned import Conditioned
 from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes
 
@@ -56,10 +57,16 @@ class PaintAtOnceStage:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
         return size_fault(folder_of(self.uses[0].checkpoint), height, width)
 
+    def refuse(self) -> None:
+        """Raise, from the checkpoint's small files, what keeps it from being called as the recipe says."""
+        refuse_call(self.uses[0], self._call)
+
     def rehearse(self, plan: Plan, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
         part = models[self.uses[0]]
-        check_row(0, Conditioned(plan=plan, encoded=()), part, self._call)
+        row = Conditioned(plan=plan, encoded=())
+        check_row(0, row, part, self._call)
+        part.rehearse(self._call.call(part.family, [row]))
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the pipeline does not paint."""

@@ -1,14 +1,12 @@
 """How a text-to-image pipeline of diffusers is called for a recipe's stage, and its arguments for each row."""
 
 import dataclasses
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import torch
 
 from ...errors import InputError, RowError
-from ...messages import did_you_mean
 from ...models.diffusion.pipeline_families import Family
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
@@ -16,6 +14,7 @@ from ...models.diffusion.pipeline_sizes import side_fault, vae_dtype
 from ...stage import ModelKey
 from ...values import Plan
 from ...values.setting import Setting
+from .call_check import refuse_arguments, refuse_stage
 from .conditioned import Conditioned
 
 if TYPE_CHECKING:
@@ -113,17 +112,7 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
     """Raises where the pipeline cannot paint this."""
     height, width = row.plan.request.height, row.plan.request.width
     name, family, most = type(part.pipeline).__name__, part.family, part.largest_side()
-    over = part.kind.starts_from_picture
-    if call.strength is not None and not (family.image_to_image or over):
-        raise InputError(f"{name} cannot start from a picture: name another checkpoint for {call.name}")
-    if call.strength is None and over:
-        within = " within a mask" if part.kind.masks else ""
-        raise InputError(
-            f"{name} paints over a picture{within}, none of text alone: make {call.name} repaint in the recipe"
-        )
-    if call.tokens != family.tokens:
-        rather = "paint_tokens" if family.tokens else "paint or repaint"
-        raise InputError(f"{name} does not go with stage {call.name}: make it {rather} in the recipe")
+    refuse_stage(part.kind, call)
     if fault := side_fault(name, family.multiple, most, height, width):
         raise RowError(index, fault)
     try:
@@ -132,16 +121,7 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
         raise RowError(index, str(error)) from None
     if call.tokens:
         _check_tokens(index, row, part)
-    _check_arguments(part, call)
-
-
-def _check_arguments(part: "PipelinePart", call: PipelineCall) -> None:
-    """Raise `InputError` where a recipe names arguments that the library's call does not take."""
-    known = list(inspect.signature(type(part.pipeline).__call__).parameters)[1:]
-    for name in call.arguments:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise InputError(f"arguments: {type(part.pipeline).__name__} takes no {name!r}{hint}")
+    refuse_arguments(type(part.pipeline), part.kind, call.arguments)
 
 
 def _check_tokens(index: int, row: Conditioned, part: "PipelinePart") -> None:
@@ -176,13 +156,29 @@ def within_mask(pixels: torch.Tensor, plan: Plan) -> torch.Tensor:
     return torch.where(start.mask[..., None], pixels, start.picture)
 
 
-def init_image(row: Conditioned) -> "PIL.Image.Image":
-    """What is painted over: the picture that the request starts from, or the draft's preview, in full size."""
+def mask_image(row: Conditioned) -> "PIL.Image.Image":
+    """White where the picture may change: all of it, where the request says no mask."""
     import PIL.Image
 
-    assert row.draft is not None, "stages that repaint take a Draft"
+    request = row.plan.request
+    mask = request.start.mask if request.start is not None else None
+    if mask is None:
+        return PIL.Image.new("L", (request.width, request.height), 255)
+    return PIL.Image.fromarray((mask.to(torch.uint8) * 255).numpy())
+
+
+def init_image(row: Conditioned) -> "PIL.Image.Image":
+    """What is painted over: the picture that the request starts from, or the one that was painted, or the
+    draft's preview, in full size."""
+    import PIL.Image
+
     request = row.plan.request
     given = request.start.picture if request.start is not None else None
-    image = PIL.Image.fromarray((row.draft.preview if given is None else given).numpy())
+    if given is None and row.picture is not None:
+        given = row.picture.pixels
+    if given is None:
+        assert row.draft is not None, "stages that repaint take a Draft or a Picture"
+        given = row.draft.preview
+    image = PIL.Image.fromarray(given.numpy())
     size = (request.width, request.height)
     return image if image.size == size else image.resize(size, PIL.Image.Resampling.BICUBIC)

@@ -3,16 +3,13 @@ its rows have in common."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ....errors import InputError
 from ..pipeline_families import ALWAYS, other_size
 from .kinds import kind_of
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 Encoded = tuple[object, ...]
 """What each call of a pipeline's `encode_prompt` gave for one row, in order: tensors whose first axis is rows
@@ -167,12 +164,13 @@ def on_cpu(value: object) -> object:
     return value
 
 
-def blank(arguments: Mapping[str, object]) -> "dict[str, list[PIL.Image.Image]]":
-    """A picture and a mask for a call that reads one, where neither matters."""
+def blank(arguments: Mapping[str, object]) -> dict[str, object]:
+    """A picture, a mask and a strength for a call that reads them, where none of them matters."""
     import PIL.Image
 
     size = (int(arguments["width"]), int(arguments["height"]))  # pyright: ignore[reportArgumentType]
     return {
         "image": [PIL.Image.new("RGB", size, (128, 128, 128))],
         "mask_image": [PIL.Image.new("L", size, 255)],
+        "strength": 1.0,
     }

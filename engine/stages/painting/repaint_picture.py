@@ -1,0 +1,32 @@
+"""repaint behind another stage that paints: a pipeline goes over its picture, as SDXL's refiner does over that
+of the base model. What a draft is to `paint.repaint_stages` the picture is here."""
+
+from typing import TYPE_CHECKING, Unpack
+
+from ...errors import InputError
+from ...stage import ModelKey
+from ...values import Picture
+from .paint import DecodeStage, DenoiseStage, EncodeStage
+from .pipeline_call import CallSettings, PipelineCall, keys_of
+
+if TYPE_CHECKING:
+    from ...models.diffusion.pipeline import PipelinePart
+
+NAME = "repaint"
+
+
+def repaint_picture_stages(
+    *, model: "ModelKey[PipelinePart]", strength: float = 0.3, **settings: Unpack[CallSettings]
+) -> tuple[EncodeStage, DenoiseStage, DecodeStage]:
+    """Picture to Picture, see `paint.paint_stages`.
+
+    Args:
+        strength: how much of the picture is painted over, above 0 to 1.
+    """
+    if not 0 < strength <= 1:
+        raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
+    call = PipelineCall(name=NAME, strength=strength, **settings)
+    text, denoiser, vae = keys_of(model)
+    encode, decode = EncodeStage(text, call, Picture), DecodeStage(vae, call)
+    encode.name, decode.name = f"{NAME}_encode", f"{NAME}_decode"  # the painter's own go by the short names
+    return encode, DenoiseStage(denoiser, vae, call), decode

@@ -1,0 +1,152 @@
+"""What a check passes, a render renders; what a render refuses, a check refuses: good recipes, spoilt."""
+
+import copy
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diptych.engine.errors import DiptychError
+from diptych.pipelines.recipes.check import check
+from diptych.pipelines.recipes.reader import read_recipe
+from diptych.pipelines.text_to_image import TextToImage
+
+from .painting import Twin
+from .pipeline_twins import flux
+from .unet_twins import stable_diffusion
+
+MAKERS = (stable_diffusion, flux)
+CLASSES = ("StableDiffusionImg2ImgPipeline", "FluxPipeline", "WanPipeline", "FluxPipelin", "DDIMPipeline")
+
+
+def recipe(folder: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = {"tile_above": 512}
+    return {
+        "picture": {"height": 64, "width": 64},
+        "defaults": {"num_inference_steps": 2},
+        "stages": {"paint": {"family": "diffusers", "checkpoint": str(folder), "settings": settings}},
+    }
+
+
+def misspelt(word: str, chance: random.Random) -> str:
+    at = chance.randrange(len(word))
+    middles = (word[at + 1 :], "q" + word[at:], word[at] + word[at:])
+    return word[:at] + chance.choice(middles)
+
+
+Spoil = Callable[[dict[str, Any], Path, random.Random], None]
+
+
+def stage_of(table: dict[str, Any]) -> dict[str, Any]:
+    return table["stages"]["paint"]
+
+
+def spoil_family(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    stage_of(table)["family"] = chance.choice((misspelt("diffusers", chance), "causal-lm", "image-tokenizer"))
+
+
+def spoil_scheduler(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    names = ("DDIM", "EulerDiscreteScheduler", "FlowMatchEulerDiscrete", "UniPCMultistep", "Karras", "heun")
+    name = chance.choice(names)
+    stage_of(table)["settings"]["scheduler"] = chance.choice((name, misspelt(name, chance)))
+
+
+def spoil_scheduler_config(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    name = chance.choice(("num_train_timesteps", "steps_offset", "shift", "beta_start", "use_dynamic_shifting"))
+    value = chance.choice((1000, 0.5, True, "x", 1))
+    stage_of(table)["settings"]["scheduler_config"] = {chance.choice((name, misspelt(name, chance))): value}
+
+
+def spoil_arguments(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    name = chance.choice(("clip_skip", "max_sequence_length", "eta", "guidance_rescale", "prompt", "image"))
+    stage_of(table)["settings"]["arguments"] = {name: chance.choice((1, 0.0, "x", True))}
+
+
+def spoil_settings(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    stage_of(table)["settings"][misspelt("tile_above", chance)] = 64
+
+
+def spoil_key(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    name = chance.choice(("dtype", "part", "dtpye", "attention"))
+    stage_of(table)[name] = chance.choice(("float16", "vae", "x", 3))
+
+
+def spoil_size(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    table["picture"]["width"] = chance.choice((64, 72, 60, 0, 100000, "64"))
+
+
+def spoil_class(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    change(folder / "model_index.json", {"_class_name": chance.choice(CLASSES)})
+
+
+def spoil_index(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    names = [name for name, entry in index.items() if isinstance(entry, list)]
+    del index[chance.choice(names)]
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+def spoil_files(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    chance.choice(files).unlink()
+
+
+def spoil_scheduler_file(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    changes = ({"_class_name": "EulerDiscreteSchedular"}, {"num_train_timesteps": "x"}, {"_class_name": 3}, {})
+    change(folder / "scheduler" / "scheduler_config.json", chance.choice(changes))
+
+
+def change(path: Path, more: dict[str, Any]) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+
+
+SPOILERS: tuple[Spoil, ...] = tuple(each for name, each in list(globals().items()) if name.startswith("spoil_"))
+
+
+def is_passed(path: Path) -> tuple[bool, str]:
+    try:
+        found = check(read_recipe(path), device="cpu")
+    except DiptychError as error:
+        return False, str(error)
+    return found.ready, "; ".join(found.checkup.troubles)
+
+
+def is_rendered(path: Path) -> tuple[bool, str]:
+    try:
+        made = TextToImage.from_recipe(path, device="cpu")("a boat", seed=1)
+    except DiptychError as error:
+        return False, str(error)
+    return not made.failures, "; ".join(failure.reason for failure in made.failures)
+
+
+def written(table: dict[str, Any], place: Path) -> Path:
+    import tomli_w
+
+    path = place / "mine.toml"
+    path.write_text(tomli_w.dumps(table), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("spoil", SPOILERS, ids=lambda each: each.__name__)
+def test_what_a_check_passes_a_render_renders(spoil: Spoil, seed: int, twin: Twin, tmp_path: Path) -> None:
+    chance = random.Random(f"{spoil.__name__} {seed}")
+    folder = shutil.copytree(twin(chance.choice(MAKERS)), tmp_path / "folder")
+    table = copy.deepcopy(recipe(folder))
+    spoil(table, folder, chance)
+    path = written(table, tmp_path)
+    (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+    assert passed == rendered, f"{spoil.__name__}: check: {checked or 'passes'}; render: {failed or 'renders'}"
+    for said in (checked, failed):
+        assert "\n" not in said
+
+
+def test_a_good_recipe_passes_and_renders(twin: Twin, tmp_path: Path) -> None:
+    for i, make in enumerate(MAKERS):
+        (place := tmp_path / str(i)).mkdir()
+        path = written(recipe(twin(make)), place)
+        assert is_passed(path) == (True, "") and is_rendered(path) == (True, "")
