@@ -109,11 +109,16 @@ class PipelinePart:
             pipeline(**accepted(pipeline, {**self._blank(arguments), "generator": [torch.Generator()]}))
         return tuple(on_cpu(each) for each in kept)
 
-    def rehearse(self, arguments: Mapping[str, object]) -> None:
-        """As `encode`, of a part without weights, for what fails on the way: a tokenizer that does not do what
-        the call asks of it, an argument that the library itself stumbles over."""
-        with contextlib.suppress(NotImplementedError, RuntimeError):  # of tensors without numbers
-            self.encode(arguments)
+    @torch.inference_mode()
+    def rehearse(self, arguments: Mapping[str, object], scheduler: Any) -> None:
+        """The library's call up to its first step, of text encoders without weights, for what fails on the way:
+        a tokenizer that does not do what is asked of it, an argument that the library stumbles over, a
+        scheduler that is not told what it must know."""
+        pipeline = copy.copy(self.pipeline)
+        vars(pipeline)["scheduler"] = scheduler
+        call = {**self._blank(arguments), "generator": [torch.Generator()]}
+        with contextlib.suppress(Left, NotImplementedError, RuntimeError):  # of tensors without numbers
+            pipeline(**accepted(pipeline, call))
 
     @torch.inference_mode()
     def denoise(

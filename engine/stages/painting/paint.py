@@ -115,7 +115,7 @@ class EncodeStage:
         row = _unconditioned(value)
         check_row(0, row, part, self._call)
         if not self._call.tokens:
-            part.rehearse(self._call.call(part.family, [row]))
+            part.rehearse(self._call.call(part.family, [row]), self._call.new_scheduler(part, row.plan))
 
     def run(
         self, batch: Sequence[Plan | Draft | Picture], models: Models, context: RunContext

@@ -66,7 +66,7 @@ class PaintAtOnceStage:
         part = models[self.uses[0]]
         row = Conditioned(plan=plan, encoded=())
         check_row(0, row, part, self._call)
-        part.rehearse(self._call.call(part.family, [row]))
+        part.rehearse(self._call.call(part.family, [row]), self._call.new_scheduler(part, plan))
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
         """Raises `RowError` for a size that the pipeline does not paint."""
