@@ -28,7 +28,7 @@ from .front.settings_file import take_settings
 from .front.usage import called_as
 
 RecipeOption = Annotated[str, typer.Option("--recipe", help="A recipe's name, or a .toml file.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps, xpu, npu or hpu.")]
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What models and their work may take on the device, e.g. 2GiB.")
 ]

@@ -312,6 +312,34 @@ def dreamlite(folder: Path) -> None:
     with_processor(folder, tokenizer, processor=["transformers", "Qwen3VLProcessor"])
 
 
+def ernie_image(folder: Path) -> None:
+    """ERNIE-Image: draws its noise within the call, texts of any length."""
+    tokenizer = tokenizers.mistral()
+    torch.manual_seed(0)
+    vision = {"model_type": "pixtral", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    vision |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    text = parts.text_config("mistral", len(tokenizer))
+    config = transformers.Mistral3Config(text_config=text, vision_config=vision, image_token_index=0)
+    transformer = diffusers.ErnieImageTransformer2DModel(
+        hidden_size=32,
+        num_attention_heads=2,
+        num_layers=2,
+        ffn_hidden_size=48,
+        in_channels=16,
+        out_channels=16,
+        text_in_dim=parts.WIDTH,
+        rope_axes_dim=(4, 6, 6),
+    )
+    pipeline = diffusers.ErnieImagePipeline(
+        transformer=transformer,
+        vae=parts.flux2_vae(),
+        text_encoder=transformers.Mistral3Model(config),
+        tokenizer=tokenizer,
+        scheduler=parts.flow(shift=3.0),
+    )
+    parts.save(pipeline, folder)
+
+
 NEWER: dict[str, Callable[[Path], None]] = {
     "Krea 2": krea2,
     "NucleusMoE": nucleus_moe,
@@ -320,4 +348,5 @@ NEWER: dict[str, Callable[[Path], None]] = {
     "Kandinsky 3": kandinsky3,
     "Kandinsky 5": kandinsky5,
     "DreamLite": dreamlite,
+    "ERNIE-Image": ernie_image,
 }

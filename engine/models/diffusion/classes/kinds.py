@@ -16,7 +16,7 @@ from typing import Any
 from ....errors import CheckpointError
 from ....messages import did_you_mean, first_line
 from ..pipeline_families import FAMILIES
-from ..pipeline_parts import read_index
+from ..pipeline_parts import COMPONENTS, VAE, read_index
 
 ADVICE = "name a text-to-image pipeline of diffusers"
 
@@ -38,6 +38,10 @@ _MADE = {
 _PICTURES = ("images", "image")
 _STEERING = ("controlnet", "adapter", "motion_adapter", "depth_estimator", "image_projection")
 """Components that read a second picture."""
+_SECOND = ("control_image", "mask_image", "image_latents", "gligen_boxes")
+"""Arguments of a call that say what is in a second picture, or where."""
+_LEFT_OUT = ("safety_checker", "vision_language_encoder")
+"""Components with weights that a picture of a text, or of a draft's tokens, is made without."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,8 @@ class Kind:
         steering: what steers it by another picture; empty for nothing.
         encodes: whether its text is encoded by a method of its own, `encode_prompt`.
         one_text: whether a call takes one prompt, and no list of them.
+        others: components with weights that it cannot do without, and that are none of `COMPONENTS`.
+        decodes: whether it has an autoencoder.
     """
 
     name: str
@@ -60,6 +66,8 @@ class Kind:
     steering: str
     encodes: bool
     one_text: bool
+    others: tuple[str, ...]
+    decodes: bool
 
     @property
     def starts_from_picture(self) -> bool:
@@ -77,7 +85,7 @@ class Kind:
         if self.makes and not set(self.makes) & set(_PICTURES):
             made = " and ".join(dict.fromkeys(_MADE.get(name, name) for name in self.makes[:1]))
             return f"makes {made}, and no pictures"
-        if "num_frames" in self.takes:
+        if {"num_frames", "video_length"} & set(self.takes):
             return "makes video, and no pictures"
         if "prompt" not in self.takes:
             return "reads no prompt"
@@ -89,6 +97,10 @@ class Kind:
             return "changes a picture that it is given, and paints none of text alone"
         if not self.encodes:
             return "has no step of its own that reads text (encode_prompt), and is not known here"
+        if self.others:
+            return f"needs further models ({', '.join(self.others)}), which are not loaded here"
+        if not self.decodes:
+            return "paints without an autoencoder, which is not known here"
         return ""
 
 
@@ -99,6 +111,12 @@ def kind_of(pipeline: Any) -> Kind:
     made = inspect.signature(pipeline.__init__).parameters
     optional = set(getattr(pipeline, "_optional_components", ()))
     steering = [name for name in _STEERING if name in made and name not in optional]
+    steering += [name for name in _SECOND if name in call and "strength" not in call]
+    others = [
+        name
+        for name, each in made.items()
+        if name not in COMPONENTS and name not in optional and name not in _LEFT_OUT and _has_weights(each)
+    ]
     varying = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     needs = [
         name
@@ -116,7 +134,18 @@ def kind_of(pipeline: Any) -> Kind:
         steering=steering[0] if steering else "",
         encodes=hasattr(pipeline, "encode_prompt"),
         one_text="str" in hint and "list" not in hint.lower(),
+        others=tuple(others),
+        decodes=any(COMPONENTS.get(name) == VAE for name in made),
     )
+
+
+def _has_weights(parameter: inspect.Parameter) -> bool:
+    """Whether an argument of a pipeline's constructor must be given, and is a model."""
+    from torch.nn import Module
+
+    hint = parameter.annotation
+    required = parameter.default is inspect.Parameter.empty
+    return required and inspect.isclass(hint) and issubclass(hint, Module)
 
 
 def pipeline_class(folder: Path) -> Any:
