@@ -62,6 +62,8 @@ def _lines(history: History) -> list[tuple[str, str]]:
         ]
     if not_drawn := _not_drawn(history):
         lines.append(("not drawn", not_drawn))
+    if read := history["plan"].get("read_as"):
+        lines.append(("read", ", ".join(f"{typed!r} as {meant!r}" for typed, meant in read.items())))
     lines += _facts(verdict["facts"]) if verdict else []
     lines.append(
         ("seed", f"{request['seed']}, candidate {history['candidate']} of {len(history['candidates'])}")

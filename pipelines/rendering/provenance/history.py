@@ -56,11 +56,13 @@ class PlanText(TypedDict):
         prompt: in words.
         facts: what the picture must show.
         left_out: words of the prompt that ask for something which no fact carries. Since format 2.
+        read_as: misspelt words of the prompt, and what they were taken for; absent without any.
     """
 
     prompt: str
     facts: list[PlanFact]
     left_out: NotRequired[list[SpanText]]
+    read_as: NotRequired[dict[str, str]]
 
 
 class RequestText(TypedDict):

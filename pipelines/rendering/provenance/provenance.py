@@ -71,6 +71,8 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
         "candidates": list(candidate_lines(outcome)),
         "origin": cast(OriginText, dataclasses.asdict(environment)),
     }
+    if outcome.plan.read_as:
+        history["plan"]["read_as"] = dict(outcome.plan.read_as)
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
     return history
@@ -86,7 +88,13 @@ def plan_of(history: History, request: Request) -> Plan:
         wording = parse_wording(history["plan"])
     except SchemaError as error:
         raise InputError(f"the plan in its history is damaged, or of another version: {error}") from None
-    return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
+    return Plan(
+        request=request,
+        prompt=wording.prompt,
+        facts=wording.facts,
+        left_out=wording.left_out,
+        read_as=history["plan"].get("read_as", {}),
+    )
 
 
 def picture_bytes(outcome: Outcome, environment: Environment, *, template: str | None = None) -> bytes:
