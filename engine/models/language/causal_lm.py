@@ -19,6 +19,7 @@ from ...values import Codebook
 from ..checkpoint.folder import folder_of, outlined, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from . import chat_template as conversation
+from .captured_decoding import CapturedDecoding, can_record
 from .lean_decoding import LeanDecoding
 from .lean_layers import is_lean
 from .library_decoding import CachedDecoding
@@ -242,7 +243,7 @@ def begin(
     batch_invariant: bool = False,
 ) -> Decoding:
     """Read prefixes with a causal LM: by machine code where it is small and on a CPU, lean where its
-    architecture is known, by the library otherwise.
+    architecture is known, with recorded steps on a GPU, by the library otherwise.
 
     Args:
         model: of transformers.
@@ -250,7 +251,11 @@ def begin(
         prefix_tokens: of a prefix, at most; 0 where all have one length.
         batch_invariant: the shapes that run depend on the number of prefixes and on `prefix_tokens` alone.
     """
-    kind = NativeDecoding if is_native(model) else LeanDecoding if is_lean(model) else CachedDecoding
+    kind: type[NativeDecoding | LeanDecoding | CachedDecoding] = CachedDecoding
+    if is_native(model):
+        kind = NativeDecoding
+    elif is_lean(model):
+        kind = CapturedDecoding if can_record(model) else LeanDecoding
     return kind(
         model,
         prefixes,
