@@ -219,7 +219,7 @@ def _check(record: Record) -> None:
     """Raises `SchemaError` where a line says what no run writes; a name that leads out of the folder, say."""
     picture = picture_name(record.row, record.prompt) if record.status == "done" else None
     if record.picture != picture:
-        raise SchemaError(f"picture: must be {picture!r}, is {record.picture!r}")
+        raise SchemaError(f"picture: must be {shown(picture)}, is {shown(record.picture)}")
     for place, fact in enumerate(record.facts):
         start, end = fact.get("span") or (0, 0)
         if not start <= end <= len(record.prompt):
