@@ -22,12 +22,12 @@ _USUAL = ("model", "diffusion_pytorch_model")
 _MOST_HEADER = 100_000_000  # bytes, as the format's own reader has it
 _MOST_HEADER_VALUES = 8_000_000
 _DTYPE_BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 _SINGLE = {
     _SAFETENSORS: (
-        "is a single file, which is not read yet as a whole model: name a folder; of a Stable Diffusion, SDXL"
-        " or FLUX file, diffusers makes one by from_single_file(...).save_pretrained(...)"
+        "is a single file: those are read for stages that paint (family diffusers): name this model's folder"
     ),
     ".gguf": "is a GGUF file, which is not read: name the folder of the same model with safetensors in it",
     ".ckpt": "is a pickle, which can run any code when opened: name a folder with safetensors in it",
