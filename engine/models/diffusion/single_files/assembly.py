@@ -28,6 +28,7 @@ from ..pipeline_parts import COMPONENTS, DENOISER, read_index
 from .fitting import refuse_unfit
 from .known import Configs, configs_of, has_vocabulary, known_families, path_of, write_vocabulary
 from .places import is_single_file, place_of
+from .predicting import scheduler_settings
 from .recognising import Found, Header, recognise, refuse_scaled
 from .tensors import names_of
 
@@ -134,7 +135,7 @@ def _base(checkpoint: str, config: str) -> _Base:
     found = recognise(header)
     configs, folder = _named_configs(config, found) if config else (None, None)
     if configs is None:
-        configs = _shipped(place, found)
+        configs = _as_predicted(_shipped(place, found), place, header, found)
     index = dict(configs["model_index.json"])
     return _Base(index, configs, file=place, header=header, found=found, configs_folder=folder)
 
@@ -155,6 +156,18 @@ def _shipped(file: Path, found: Found) -> Configs:
             f" alone, as config; known are {', '.join(known_families())}"
         )
     return configs_of(found.family)
+
+
+def _as_predicted(configs: Configs, file: Path, header: Header, found: Found) -> Configs:
+    """A family's configs, with what the file says of what it predicts."""
+    said = {} if file.suffix == ".gguf" else scheduler_settings(file, header, found.family)
+    path = path_of("scheduler")
+    changed: dict[str, Mapping[str, Any]] = {**configs, path: {**configs[path], **said}}
+    if (
+        found.family == "SD 2" and said.get("prediction_type") == "epsilon"
+    ):  # its base model, for smaller pictures
+        changed["unet/config.json"] = {**configs["unet/config.json"], "sample_size": 64}
+    return changed
 
 
 def _a(what: str) -> str:
