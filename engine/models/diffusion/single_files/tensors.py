@@ -11,7 +11,7 @@ import torch
 
 from ....errors import CheckpointError
 from ....messages import first_line
-from ..pipeline_parts import COMPONENTS, DENOISER, VAE
+from ..pipeline_parts import COMPONENTS, DENOISER, TEXT, VAE
 from .flux import converted_flux
 from .recognising import DENOISER_PREFIX, TEXT_PREFIX, VAE_PREFIXES, Header, unused
 
@@ -39,7 +39,7 @@ def names_of(header: Header, component: str, config: Mapping[str, Any]) -> dict[
         return _denoiser(names)
     if COMPONENTS.get(component) == VAE:
         prefix = next((each for each in VAE_PREFIXES if any(name.startswith(each) for name in names)), "")
-        if not prefix and _holds_more(names):
+        if not prefix and (_holds_more(names) or _kind_alone(names) != VAE):
             return {}
         return {name[len(prefix) :]: name for name in names if name.startswith(prefix)}
     return _text_encoder(header, names, component, config)
@@ -50,9 +50,18 @@ def _holds_more(names: list[str]) -> bool:
     return any(name.startswith((DENOISER_PREFIX, *VAE_PREFIXES)) or TEXT_PREFIX.match(name) for name in names)
 
 
+def _kind_alone(names: list[str]) -> str:
+    """Which part of a pipeline a file holds that holds but one."""
+    if any(name.endswith(("embed_tokens.weight", "token_embedding.weight", "shared.weight")) for name in names):
+        return TEXT
+    is_vae = any(re.match(r"decoder\.(conv_in|conv1|middle|mid_block|project_in)\.", name) for name in names)
+    return VAE if is_vae else DENOISER
+
+
 def _denoiser(names: list[str]) -> dict[str, str]:
     own = {name[len(DENOISER_PREFIX) :]: name for name in names if name.startswith(DENOISER_PREFIX)}
-    return own or ({} if _holds_more(names) else {name: name for name in names})
+    is_one = not _holds_more(names) and _kind_alone(names) == DENOISER
+    return own or ({name: name for name in names} if is_one else {})
 
 
 def _text_encoder(
@@ -61,7 +70,7 @@ def _text_encoder(
     """Of those in the file the one of this config's kind and width; where several are, in the file's usual
     order."""
     if not _holds_more(names):
-        return {name: name for name in names}
+        return {name: name for name in names} if _kind_alone(names) == TEXT else {}
     prefixes = sorted({found[0] for name in names if (found := TEXT_PREFIX.match(name))})
     prefixes.sort(key=lambda each: ".clip_g." in each)  # it is always the second
     fitting = [each for each in prefixes if _fits(header, names, each, config)]
