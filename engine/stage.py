@@ -21,8 +21,9 @@ HandleOf = TypeVar("HandleOf", covariant=True)
 class ModelKey(Generic[HandleOf]):
     """Names one model: the family whose adapter loads it, where its checkpoint lies, its dtype and, for a
     checkpoint that holds several parts which are leased one at a time, the part; the LoRA checkpoints that are
-    merged into it, each with its weight; whether code that comes with the checkpoint is to be run; and how it
-    is computed, by the names of a recipe's table (see `guards.numerics`), in their order.
+    merged into it, each with its weight; whether code that comes with the checkpoint is to be run; how it is
+    computed, by the names of a recipe's table (see `guards.numerics`), in their order; the components of a
+    pipeline that lie elsewhere, each with its checkpoint; and where the configs of a single file lie.
 
     `ModelKey[ImageTokenModel]` says what the handle is; that is for type checkers alone, and does not tell two
     keys apart.
@@ -35,6 +36,8 @@ class ModelKey(Generic[HandleOf]):
     loras: tuple[tuple[str, float], ...] = ()
     remote_code: bool = False
     tuning: tuple[tuple[str, bool | str], ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    config: str = ""
 
 
 class Models(Protocol):

@@ -15,6 +15,7 @@ from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
 from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
+from .diffusion.single_files.assembly import is_put_together
 from .language.multimodal_lm import KINDS
 from .registry import BYTES, Registry
 
@@ -38,6 +39,8 @@ class Configs:
         Raises:
             CheckpointError: not even the configs are there, or a file is damaged.
         """
+        if is_put_together(key):
+            return self._registry.weights(key, streamed=streamed, device=device)
         folder = folder_of(key.checkpoint)
         if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
             return self._registry.weights(key, streamed=streamed, device=device)

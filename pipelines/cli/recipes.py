@@ -11,7 +11,8 @@ from ..recipes.reader import known_recipes, read_recipe
 from ..recipes.writer import recipe_text
 
 recipes = typer.Typer(
-    help="List the recipes of the package; show one, or check it.", invoke_without_command=True
+    help="List the recipes of the package; show one, check it, or write one for a model.",
+    invoke_without_command=True,
 )
 
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file.")]
@@ -52,6 +53,33 @@ def run_show(recipe: RecipeArgument) -> None:
     copied = "" if is_file else f"diptych recipes show {recipe} > mine.toml; "
     print(f"# To change it: {copied}diptych recipes check {recipe if is_file else 'mine.toml'}")
     print(recipe_text(read), end="")
+
+
+@recipes.command("new")
+def run_new(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A .safetensors file, a folder, or an id of the Hub.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the recipe to this .toml file, which must not be there.")
+    ] = None,
+) -> None:
+    """Look into a model's file or folder, say what it is, and write a recipe for it; reads no weights."""
+    from ..recipes.new import new_recipe, write_new
+    from ..terminal import error_console
+
+    made = new_recipe(checkpoint, out)
+    console = error_console()
+    if out is None:
+        print(made.text, end="")
+    else:
+        write_new(made.text, out)
+        for line in made.said:
+            console.print(f"diptych: {line}", soft_wrap=True)
+    for line in made.missing:
+        console.print(f"diptych: not on this disk: {line}", soft_wrap=True)
+    name = out or "mine.toml"
+    console.print(f"diptych: {'written' if out else 'next'}: diptych recipes check {name}", soft_wrap=True)
 
 
 @recipes.command("check")

@@ -11,6 +11,7 @@ from ...engine.memory import DeviceMemory
 from ...engine.models.checkpoint.folder import folder_of
 from ...engine.models.checkpoint.vetting import files_in
 from ...engine.models.config_sizes import Configs
+from ...engine.models.diffusion.single_files.places import place_of
 from ...engine.stage import ModelKey
 from ..device import choose_device
 from .build import build_chain
@@ -112,7 +113,7 @@ def _gib(count: int) -> str:
 def _absent(key: ModelKey) -> str:
     """The Hub's id of a checkpoint that is not on this disk; empty for what is there, or is no id."""
     try:
-        folder_of(key.checkpoint)
+        place_of(key.checkpoint)
     except DiptychError:
         return key.checkpoint if key.checkpoint.count("/") == 1 else ""
     return ""

@@ -14,6 +14,7 @@ from ...engine import extensions
 from ...engine.kernels.library import library as kernels
 from ...engine.runner import Runner
 from ...engine.version import __version__
+from .elsewhere import PARTS
 from .reader import Recipe
 from .revisions import revision_of
 from .writer import checkpoint_name, recipe_table
@@ -78,7 +79,11 @@ def revisions(recipe: Recipe) -> dict[str, str]:
     """The revision of each checkpoint of a recipe, by the name that its table has for it."""
     keys = [key for stage in recipe.stages.values() for key in stage.keys]
     found = dict.fromkeys(each for key in keys for each in (key.checkpoint, *(lora for lora, _ in key.loras)))
-    return {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
+    named = {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
+    for key in keys:
+        named |= {checkpoint_name(place): revision_of(place, part=name) for name, place in key.parts}
+        named |= {key.config: revision_of(key.config)} if key.config else {}
+    return named
 
 
 @functools.cache
@@ -114,6 +119,11 @@ def _hardware(device: str) -> str:
     return device
 
 
+def _is_place(name: str, value: Any) -> bool:
+    """Whether a value of a recipe's table is a checkpoint's name."""
+    return isinstance(value, str) and name in ("checkpoint", "config", *PARTS)
+
+
 def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
     """The table with each checkpoint's revision in the place of its name."""
     if isinstance(value, list):
@@ -121,6 +131,6 @@ def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {
-        name: revisions.get(each, each) if name == "checkpoint" else _by_content(each, revisions)
+        name: revisions.get(each, each) if _is_place(name, each) else _by_content(each, revisions)
         for name, each in value.items()
     }

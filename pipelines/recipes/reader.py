@@ -7,6 +7,8 @@
     part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
     loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
+    config = "./configs"               # of a single file that is an unusual one: the folder of its configs
+    parts.vae = "./vae.safetensors"    # components of a pipeline that lie elsewhere: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
@@ -32,6 +34,7 @@ from ...engine.models.dtypes import quick_dtype
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
+from .elsewhere import elsewhere, is_file_beside
 from .toml_file import MOST_DEPTH, path_of, read_toml
 from .tuning import CHOICES, tuning_of
 
@@ -46,7 +49,18 @@ IN_PYTHON = "table.toml"
 _PATH_SHOWN = 300  # characters of a path in a message
 
 _LONGEST_CHECKPOINT = 1024  # characters of its name
-_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code", *CHOICES)
+_OF_A_MODEL = (
+    "family",
+    "checkpoint",
+    "revision",
+    "part",
+    "dtype",
+    "loras",
+    "parts",
+    "config",
+    "trust_remote_code",
+    *CHOICES,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -223,7 +237,7 @@ def resolve_checkpoint(checkpoint: str, folder: Path, where: str) -> str:
     if rooted := root_of(checkpoint):
         root, name = rooted
         return str(root.folder / name)
-    if checkpoint.startswith(("./", "../", "/", "~")):
+    if checkpoint.startswith(("./", "../", "/", "~")) or is_file_beside(checkpoint, folder):
         return str(path_of(checkpoint, folder, f"{where}: checkpoint"))
     return checkpoint
 
@@ -263,6 +277,8 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
     if isinstance(table.get("checkpoint"), Path):  # in a table made in Python
         table = {**table, "checkpoint": str(table["checkpoint"].absolute())}
     checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where)
+    if isinstance(table.get("config"), Path):
+        table = {**table, "config": str(table["config"].absolute())}
     if "revision" in table:
         revision = _value(table, "revision", str, where)
         if Path(checkpoint).is_absolute() or not revision:
@@ -280,6 +296,7 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
         tuning=tuning_of(table, where),
+        **elsewhere(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
     )
 
 

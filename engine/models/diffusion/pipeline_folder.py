@@ -17,6 +17,8 @@ from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
 from .lora import Loras, merge_loras
 from .pipeline import Outline, PipelinePart
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
+from .single_files.assembly import single_file_in
+from .single_files.loading import load_component
 
 _LIBRARIES = ("diffusers", "transformers")
 
@@ -128,6 +130,8 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, devic
     kind = _class_of(folder, library, class_name)
     read_json(folder / "config.json")
     weight_files(folder)
+    if single_file_in(folder) is not None:
+        return load_component(folder, kind, dtype, device)
     options: dict[str, Any] = {
         "local_files_only": True,
         "use_safetensors": True,

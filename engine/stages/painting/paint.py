@@ -18,8 +18,8 @@ import torch
 
 from ...errors import InputError
 from ...guards.finite import finite_rows
-from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
+from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
@@ -97,11 +97,11 @@ class EncodeStage:
 
     def workspace(self, batch: Sequence[Plan | Draft]) -> int:
         model = self._encoders
-        return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
+        return text_bytes(pipeline_folder(model), bytes_each=BYTES[model.dtype])
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
-        return size_fault(folder_of(self._encoders.checkpoint), height, width)
+        return size_fault(pipeline_folder(self._encoders), height, width)
 
     def rehearse(self, value: Plan | Draft, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
@@ -148,7 +148,7 @@ class DenoiseStage:
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         """The denoiser's activations or, if larger, those of encoding the init images."""
         request, model = batch[0].plan.request, self._denoiser
-        folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
+        folder, size = pipeline_folder(model), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
         if self._call.strength is None:
             return work
@@ -194,7 +194,7 @@ class DecodeStage:
     def workspace(self, batch: Sequence[Latents]) -> int:
         request, model = batch[0].plan.request, self._vae
         return decoding_bytes(
-            folder_of(model.checkpoint),
+            pipeline_folder(model),
             height=request.height,
             width=request.width,
             tiled=self._tiled(batch[0].plan),

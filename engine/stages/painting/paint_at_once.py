@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...guards.finite import finite_rows
-from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
+from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
@@ -45,7 +45,7 @@ class PaintAtOnceStage:
     def workspace(self, batch: Sequence[Plan]) -> int:
         """That of the phase which takes most, for one row."""
         request, (text, denoiser, vae) = batch[0].request, self.uses
-        folder, height, width = folder_of(text.checkpoint), request.height, request.width
+        folder, height, width = pipeline_folder(text), request.height, request.width
         return max(
             text_bytes(folder, bytes_each=BYTES[text.dtype]),
             denoising_bytes(folder, height=height, width=width, rows=1, bytes_each=BYTES[denoiser.dtype]),
@@ -54,7 +54,7 @@ class PaintAtOnceStage:
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
-        return size_fault(folder_of(self.uses[0].checkpoint), height, width)
+        return size_fault(pipeline_folder(self.uses[0]), height, width)
 
     def rehearse(self, plan: Plan, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
