@@ -56,11 +56,14 @@ class PlanText(TypedDict):
         prompt: in words.
         facts: what the picture must show.
         left_out: words of the prompt that ask for something which no fact carries. Since format 2.
+        by: who wrote it, where that was a server: nobody promises that it writes the same again. Absent for a
+            model of the recipe.
     """
 
     prompt: str
     facts: list[PlanFact]
     left_out: NotRequired[list[SpanText]]
+    by: NotRequired[str]
 
 
 class RequestText(TypedDict):
@@ -90,12 +93,14 @@ class VerdictText(TypedDict):
         score: the probability, 0 to 1, that the picture shows all that was asked.
         accepted: the score reaches what was asked for, and nothing was left out (or that is ignored).
         facts: what it said to each fact of the plan.
+        by: who judged, and how, where that was a server. Absent for a model of the recipe.
     """
 
     caption: str
     score: float
     accepted: bool
     facts: list[FactLine]
+    by: NotRequired[str]
 
 
 class OriginText(TypedDict):
