@@ -15,6 +15,9 @@ recipes = typer.Typer(
     invoke_without_command=True,
 )
 
+OnlineOption = Annotated[
+    bool, typer.Option("--online", help="Also ask the servers that the recipe names which models they have.")
+]
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file.")]
 
 
@@ -90,6 +93,7 @@ def run_check(
     ] = None,
     micro_batch: Annotated[int, typer.Option(min=1, help="Rows that a stage works on at once, at most.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    online: OnlineOption = False,
 ) -> None:
     """Plan memory stage by stage from the models' configs; say whether a render would work, and how to get what
     is missing."""
@@ -99,18 +103,19 @@ def run_check(
 
     read = read_recipe(recipe)
     budget = None if memory is None else parse_bytes(memory)
-    found = check(read, budget_bytes=budget, micro_batch=micro_batch)
-    checkup, stood_in, missing, bare = found
+    found = check(read, budget_bytes=budget, micro_batch=micro_batch, online=online)
+    checkup, stood_in, missing, bare, servers = found
     if as_json:
         said = {"licence": read.licence, "use": read.use, "height": read.height, "width": read.width}
         said |= {"known_configs": list(stood_in), "missing": list(missing), "without_weights": list(bare)}
         table = plain(checkup) | said | {"ready": found.ready}
+        table |= {"servers": list(servers)} if servers else {}
         print(
             json.dumps({name: each for name, each in table.items() if name != "versions"}, ensure_ascii=False)
         )
     else:
         console = out_console()
-        for part in (*tables(checkup)[1:], *(["all is well"] if found.ready else [])):
+        for part in (*tables(checkup)[1:], *servers, *(["all is well"] if found.ready else [])):
             console.print(part, soft_wrap=isinstance(part, str))
     console = error_console()
     for trouble in checkup.troubles:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ...engine import extensions
 from ...engine.kernels.library import library as kernels
+from ...engine.remote.address import FAMILY as SERVER
+from ...engine.remote.address import WAY
 from ...engine.runner import Runner
 from ...engine.version import __version__
 from .elsewhere import PARTS
@@ -51,7 +53,9 @@ class Environment:
         """What of it makes a row another row: models by their content, and the mode. Not names, device or
         versions, so that a batch can be gone on with on another machine, or after an update."""
         return {
-            "stages": _by_content(self.table["stages"], self.revisions),
+            "stages": {
+                name: _by_content(_asked(table), self.revisions) for name, table in self.table["stages"].items()
+            },
             "deterministic": self.deterministic,
         }
 
@@ -122,6 +126,14 @@ def _hardware(device: str) -> str:
 def _is_place(name: str, value: Any) -> bool:
     """Whether a value of a recipe's table is a checkpoint's name."""
     return isinstance(value, str) and name in ("checkpoint", "config", *PARTS)
+
+
+def _asked(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stage's table without what says how a server is reached."""
+    if stage["family"] != SERVER:
+        return stage
+    settings = {name: value for name, value in stage.get("settings", {}).items() if name not in WAY}
+    return {**stage, "settings": settings}
 
 
 def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:

@@ -14,7 +14,7 @@
     settings = { }                     # what the stage's constructor takes
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
-A stage that does without a model has `family = "none"`, and no checkpoint.
+A stage that does without a model has `family = "none"`, and no checkpoint; nor has one that asks a server.
 
 This file knows the form of a recipe and where checkpoints lie. Which stages and families there are, and what
 their settings mean, is for `pipelines.recipes.build` and the engine to say.
@@ -31,6 +31,7 @@ from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.models.dtypes import quick_dtype
+from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
@@ -44,6 +45,8 @@ DTYPES = ("float32", "bfloat16", "float16")
 AUTO = "auto"
 """The dtype that is as the device likes it, see `Recipe.on`."""
 NO_MODEL = ModelKey("none", "")
+WITHOUT_CHECKPOINT = {NO_MODEL.family: "is no model", SERVER: "has url and model among its settings"}
+"""Families that load nothing, and why they have no checkpoint."""
 IN_PYTHON = "table.toml"
 """What stands for the file of a recipe that is none: its name is `table`."""
 _PATH_SHOWN = 300  # characters of a path in a message
@@ -69,7 +72,7 @@ class StageRecipe:
 
     Args:
         name: of the stage, e.g. `draft`.
-        model: the model that the stage is named for; `NO_MODEL` where it does without.
+        model: the model that the stage is named for; without a checkpoint where it loads none.
         models: further models that it uses, by the role they play in it.
         settings: further arguments of the stage.
     """
@@ -82,12 +85,12 @@ class StageRecipe:
     @property
     def keys(self) -> tuple[ModelKey, ...]:
         """All models of the stage."""
-        return (*(() if self.model == NO_MODEL else (self.model,)), *self.models.values())
+        return (*((self.model,) if self.model.checkpoint else ()), *self.models.values())
 
     def with_keys(self, change: Callable[[ModelKey], ModelKey]) -> "StageRecipe":
         """The same with other keys for its models."""
         models = {role: change(key) for role, key in self.models.items()}
-        model = self.model if self.model == NO_MODEL else change(self.model)
+        model = change(self.model) if self.model.checkpoint else self.model
         return dataclasses.replace(self, model=model, models=models)
 
 
@@ -269,11 +272,15 @@ def _stage_settings(table: Mapping[str, Any], folder: Path, where: str) -> Mappi
 
 def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
     _only(table, _OF_A_MODEL, where)
-    if table.get("family") == NO_MODEL.family:
+    family = table.get("family")
+    if isinstance(family, str) and family in WITHOUT_CHECKPOINT:
         if len(table) > 1:
             others = ", ".join(name for name in table if name != "family")
-            raise InputError(f"{where}: family 'none' is no model: leave out {others}")
-        return NO_MODEL
+            raise InputError(f"{where}: family {family!r} {WITHOUT_CHECKPOINT[family]}: leave out {others}")
+        return ModelKey(family, "")
+    if "checkpoint" not in table and isinstance(family, str):
+        hint = did_you_mean(family, WITHOUT_CHECKPOINT, cutoff=0.8)
+        raise InputError(f"{where}: checkpoint is missing{hint and f': family {shown(family)}{hint}'}")
     if isinstance(table.get("checkpoint"), Path):  # in a table made in Python
         table = {**table, "checkpoint": str(table["checkpoint"].absolute())}
     checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where)

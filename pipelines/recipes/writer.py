@@ -6,7 +6,7 @@ from typing import Any
 
 from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
-from .reader import NO_MODEL, Recipe, StageRecipe
+from .reader import Recipe, StageRecipe
 
 
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _stage(stage: StageRecipe) -> dict[str, Any]:
 
 
 def _model(key: ModelKey) -> dict[str, Any]:
-    if key == NO_MODEL:
+    if not key.checkpoint:
         return {"family": key.family}
     table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
     loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]

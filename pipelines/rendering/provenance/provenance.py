@@ -73,6 +73,10 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
     }
     if outcome.plan.read_as:
         history["plan"]["read_as"] = dict(outcome.plan.read_as)
+    if outcome.plan.by:
+        history["plan"]["by"] = outcome.plan.by
+    if verdict is not None and verdict.by and history["verdict"] is not None:
+        history["verdict"]["by"] = verdict.by
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
     return history
