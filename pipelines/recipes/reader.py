@@ -6,7 +6,7 @@
     revision = "main"                  # of a Hub id: a branch, a tag or a commit
     part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
-    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
+    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # and more of its kind, see `lora_table`
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
@@ -19,7 +19,6 @@ their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from ...engine.models.dtypes import quick_dtype
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
+from .lora_table import KEYS, offered
 from .toml_file import MOST_DEPTH, path_of, read_toml
 from .tuning import CHOICES, tuning_of
 
@@ -46,7 +46,7 @@ IN_PYTHON = "table.toml"
 _PATH_SHOWN = 300  # characters of a path in a message
 
 _LONGEST_CHECKPOINT = 1024  # characters of its name
-_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code", *CHOICES)
+_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "trust_remote_code", *KEYS, *CHOICES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -277,22 +277,10 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         checkpoint=checkpoint,
         dtype=dtype,
         part=_value(table, "part", str, where, ""),
-        loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
         tuning=tuning_of(table, where),
+        **offered(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
     )
-
-
-def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
-    """Its checkpoint and its weight, which is 1 if nothing is said."""
-    where = f"{where}: loras"
-    if not isinstance(table, Mapping):
-        raise InputError(f"{where}: {shown(table)}: must be a table of checkpoint and weight")
-    _only(table, ("checkpoint", "weight"), where)
-    weight = _value(table, "weight", float, where, 1.0)
-    if not math.isfinite(weight):
-        raise InputError(f"{where}: weight = {weight}: must be a number")
-    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where), weight
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
+from .lora_table import written
 from .reader import NO_MODEL, Recipe, StageRecipe
 
 
@@ -48,6 +49,6 @@ def _model(key: ModelKey) -> dict[str, Any]:
     if key == NO_MODEL:
         return {"family": key.family}
     table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
-    loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]
-    rest = {"part": key.part, "loras": loras, "trust_remote_code": key.remote_code, **dict(key.tuning)}
+    offers = written(key, checkpoint_name)
+    rest = {"part": key.part, **offers, "trust_remote_code": key.remote_code, **dict(key.tuning)}
     return table | {name: value for name, value in rest.items() if value}

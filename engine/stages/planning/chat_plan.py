@@ -12,6 +12,12 @@ from ...ar.grammar import PlanGrammar
 from ...ar.sampling import Sampling
 from ...ar.thinking import ThinkFirst, answer_of
 from ...errors import InputError
+from ...language.words.prompt_weights import (
+    says_weights,
+    weighted_again,
+    without_other_tags,
+    without_said_weights,
+)
 from ...models.language.causal_lm import LanguageModel, position_count
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -72,12 +78,29 @@ def new_tokens(max_tokens: int, thinking_tokens: int) -> int:
 
 
 def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[Plan]:
-    """A Plan of each request; a row's depends on no other row.
+    """A Plan of each request; a row's depends on no other row. The model reads a prompt without the weights
+    that its words are given as numbers, and they stand at the same words of the Plan's prompt again.
 
     Raises:
         RowError: a prompt is too long.
         InputError: the model does not think aloud, but is to.
     """
+    return [_weighted(plan, context) for plan in _agreed(batch, chat, context)]
+
+
+def _weighted(plan: Plan, context: RunContext) -> Plan:
+    """With the weights of the request's words at the same words."""
+    request = plan.request
+    if plan.prompt == request.prompt or not says_weights(request.prompt):
+        return plan
+    prompt, lost = weighted_again(plan.prompt, request.prompt)
+    if lost:
+        context.note(f"the plan of {request.prompt[:40]!r} has no such words to weigh: {'; '.join(lost)[:200]}")
+    return dataclasses.replace(plan, prompt=prompt)
+
+
+def _agreed(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[Plan]:
+    """Plans, made again where they do not agree with their prompts."""
     plans = dict(enumerate(_written(range(len(batch)), batch, chat, context, attempt=1)))
     if not chat.must_agree:
         return list(plans.values())
@@ -142,7 +165,8 @@ def _prompt_ids(request: Request, chat: Chat) -> list[int]:
     if request.missed:
         missed = "; ".join(fact.text for fact in request.missed)
         instructions = f"{instructions} Earlier pictures missed these, so stress them: {missed}."
-    return chat.model.prompt_ids(instructions, request.prompt, thinking=chat.thinking_tokens > 0)
+    wish = without_said_weights(without_other_tags(request.prompt))
+    return chat.model.prompt_ids(instructions, wish, thinking=chat.thinking_tokens > 0)
 
 
 def check_room(request: Request, chat: Chat) -> None:

@@ -18,6 +18,7 @@ from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
 from ...recipes.environment import Environment
+from ...recipes.lora_table import lora_revisions
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
@@ -71,6 +72,8 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
         "candidates": list(candidate_lines(outcome)),
         "origin": cast(OriginText, dataclasses.asdict(environment)),
     }
+    if weights := lora_revisions(environment.table, request.settings.loras):
+        history["request"]["lora_weights"] = weights
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
     return history
