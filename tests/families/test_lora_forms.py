@@ -61,7 +61,7 @@ def test_the_expansion_of_each_form_is_that_of_peft(kind: str, conv: bool) -> No
         }
         ours = Layer(name=name, parts=parts, scale=ALPHA / RANK)
         expected = layer.get_delta_weight("default").detach()
-        assert ours.product().reshape(expected.shape).sub(expected).abs().max() <= 1e-5  # pyright: ignore[reportOptionalMemberAccess]
+        assert ours.product().reshape(expected.shape).sub(expected).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("form", ["loha", "lokr", "lokr of two pairs", "lokr of tensors", "locon"])

@@ -1,5 +1,6 @@
 """LoRA weights that rows put on by name: without loading the base again, and without a trace on other rows."""
 
+import gc
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from diptych.engine.stage import ModelKey
 from diptych.engine.stages.painting.pipeline_call import keys_of
 from diptych.engine.values import Failure, Outcome
 from diptych.pipelines.cli.rerender import run_rerender
+from diptych.pipelines.recipes.check import check
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history
 
 from .lora_files import as_diffusers, as_kohya, pairs_of, saved
@@ -194,8 +196,38 @@ def test_the_history_says_it_and_it_is_made_again(twin: Twin, folder: Path, tmp_
     assert json.dumps(request)
 
 
+def held() -> dict[int, int]:
+    """Bytes of what tensors hold now, by its address."""
+    tensors = (
+        each for each in gc.get_objects() if isinstance(each, torch.Tensor) and each.device.type == "cpu"
+    )
+    return {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in tensors}
+
+
+@pytest.mark.parametrize("said", ["ink", "full"])
+def test_what_is_put_on_takes_what_is_counted(said: str, twin: Twin, folder: Path) -> None:
+    offer = ModelKey("diffusers", str(twin(FAMILIES["SD 1.5"])), "bfloat16", lora_folder=str(folder))
+    _, denoiser, _ = keys_of(offer)
+    rack, part = Rack.of(denoiser), Registry().load(denoiser, "cpu")
+    shown, text = torch.ones(1, 4, 8, 8, dtype=torch.bfloat16), torch.ones(1, 77, 32, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        with part.wearing(rack.named(said)):
+            part.unet(shown, torch.tensor(5), text)  # what is kept for longer is kept now
+        gc.collect()
+        before = held()
+        with part.wearing(rack.named(said)):
+            part.unet(shown, torch.tensor(5), text)
+            gc.collect()
+            taken = sum(size for place, size in held().items() if place not in before)
+        gc.collect()
+        assert not held().keys() - before.keys()
+    assert taken == pytest.approx(rack.bytes_of(said, 2), rel=0.02)
+
+
 def test_a_file_that_is_gone_is_told(twin: Twin, tmp_path: Path) -> None:
     (tmp_path / "gone.safetensors").write_bytes(b"")
     pipe = pipe_of(twin(FAMILIES["SD 1.5"]), folder=tmp_path)
     with pytest.raises(DiptychError, match="damaged or cut off"):
         pipe(PROMPT, loras="gone", **CALL)
+    (trouble,) = check(pipe_of(twin(FAMILIES["SD 1.5"]), folder=tmp_path / "none").recipe).checkup.troubles
+    assert trouble.endswith("none: no such folder: name one with LoRA weights, or none")

@@ -71,6 +71,8 @@ def load_part(
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
     pipeline.set_progress_bar_config(disable=True)
     layout = Layout.of(pipeline) if with_loras else None
+    if lora_folder and not Path(lora_folder).is_dir():
+        raise CheckpointError(f"lora_folder {lora_folder}: no such folder: name one with LoRA weights, or none")
     if layout is not None:
         merge_loras(layout, modules, loras)
         for lora in on_request:

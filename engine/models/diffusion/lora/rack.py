@@ -7,6 +7,7 @@ A name is never a path: whoever writes a prompt reaches no other file.
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ....errors import InputError
 from ....messages import nearest, shown
@@ -31,7 +32,7 @@ class Rack:
     folder: str = ""
 
     @classmethod
-    def of(cls, key: ModelKey) -> "Rack":
+    def of(cls, key: ModelKey[Any]) -> "Rack":
         return cls(key.on_request, key.lora_folder)
 
     def __bool__(self) -> bool:

@@ -78,16 +78,16 @@ def _addition(layer: torch.nn.Module, change: Change, strength: float, device: t
 
 
 def _two_small(change: Change, strength: float, device: torch.device) -> Add:
-    """Down to the rank, and up again."""
-    parts = change.layer.parts
-    down, up = parts["down"].to(device), parts["up"].flatten(1)
-    up = (up if change.rows is None else up[change.rows]).float() * (change.layer.factor * strength)
-    up, bias = up.to(device), _bias(change, strength, device)
-    ready: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}  # in the dtype of the work
+    """Down to the rank, and up again; brought to the device when they are first called, in the dtype of the
+    work."""
+    parts, bias = change.layer.parts, _bias(change, strength, device)
+    ready: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def add(layer: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if x.dtype not in ready:
-            ready[x.dtype] = (down.to(x.dtype), up.to(x.dtype))
+            up = parts["up"].flatten(1)
+            up = (up if change.rows is None else up[change.rows]).float() * (change.layer.factor * strength)
+            ready[x.dtype] = (parts["down"].to(device, x.dtype), up.to(device, x.dtype))
         narrow, wide = ready[x.dtype]
         if isinstance(layer, torch.nn.Conv2d):
             small = F.conv2d(x, narrow.reshape(-1, *layer.weight.shape[1:]), None, *_steps(layer))

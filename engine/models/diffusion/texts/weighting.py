@@ -118,7 +118,7 @@ def _encoders(pipeline: Any, clip_skip: int | None) -> list[Any]:
                 return found.hidden_states[-(2 if clip_skip is None else clip_skip + 2)]
             if clip_skip is None:
                 return found[0]
-            inner = getattr(self.text_encoder, "text_model", self.text_encoder)
+            inner: Any = getattr(self.text_encoder, "text_model", self.text_encoder)
             return inner.final_layer_norm(found.hidden_states[-(clip_skip + 1)])
 
     pairs = [(pipeline.tokenizer, pipeline.text_encoder)]
