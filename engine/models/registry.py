@@ -12,7 +12,7 @@ from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..messages import did_you_mean, first_line, shown
-from ..stage import Handle, ModelKey
+from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.bounded import Unfit
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
@@ -89,7 +89,9 @@ class Registry:
         self.vet(key)
         name = _streamed(key) if streamed else ""
         part = _folder(key) / name if name else None
-        form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
+        form = key.dtype
+        if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
+            form += f" with {key.loras} and {key.embeddings}"
         form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
@@ -99,6 +101,10 @@ class Registry:
                 passing |= tensors
             else:
                 pieces[f"{path.resolve()}{_component(path)} as {form}"] = sum(tensors.values())
+        if key.embeddings:
+            from .diffusion.texts.embeddings import embedding_bytes
+
+            pieces[f"embeddings as {form}"] = embedding_bytes(key.embeddings, BYTES[key.dtype])
         if passing:
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing, device)
         return pieces
@@ -295,13 +301,20 @@ def _loaded(key: ModelKey[object], device: str) -> object:
 
     folder = _folder(key)
     loader = _loader(key)
-    more: dict[str, object] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
+    more: dict[str, object] = {}
+    if _in_parts(key):
+        offers = {
+            "on_request": key.on_request,
+            "lora_folder": key.lora_folder,
+            "embeddings": key.embeddings,
+        }
+        more = {"part": key.part, "loras": [Lora(*each) for each in key.loras], **offers}
     if key.remote_code:
         if key.family not in WITH_CODE:
             raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
         more["trust_remote_code"] = True
-    if key.loras and not _in_parts(key):
-        raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
+    if (key.loras or key.on_request or key.lora_folder) and not _in_parts(key):
+        raise InputError(f"{folder}: LoRA weights are for pipelines of diffusers alone: leave them out")
     with by_real_names(), _told_of(key):
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
     if dict(key.tuning).get("channels_last"):

@@ -82,7 +82,9 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
 def revisions(recipe: Recipe) -> dict[str, str]:
     """The revision of each checkpoint of a recipe, by the name that its table has for it."""
     keys = [key for stage in recipe.stages.values() for key in stage.keys]
-    found = dict.fromkeys(each for key in keys for each in (key.checkpoint, *(lora for lora, _ in key.loras)))
+    found = dict.fromkeys(
+        each for key in keys for each in (key.checkpoint, *(lora[0] for lora in key.loras), *key.embeddings)
+    )
     named = {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
     for key in keys:
         named |= {checkpoint_name(place): revision_of(place, part=name) for name, place in key.parts}
@@ -137,12 +139,22 @@ def _asked(stage: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
-    """The table with each checkpoint's revision in the place of its name."""
+    """The table with each checkpoint's revision in the place of its name; without the LoRA weights that rows
+    may ask for, which are part of the rows that do."""
     if isinstance(value, list):
-        return [_by_content(each, revisions) for each in value]
+        return [_by_content(each, revisions) for each in value if not _is_named(each)]
     if not isinstance(value, Mapping):
         return value
+    table = {name: each for name, each in value.items() if name != "lora_folder"}
+    if "embeddings" in table:
+        table["embeddings"] = [revisions.get(each, each) for each in table["embeddings"]]
+    if table.get("loras") and all(_is_named(each) for each in table["loras"]):
+        del table["loras"]
     return {
         name: revisions.get(each, each) if _is_place(name, each) else _by_content(each, revisions)
-        for name, each in value.items()
+        for name, each in table.items()
     }
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) and "checkpoint" in value and bool(value.get("name"))

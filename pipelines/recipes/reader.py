@@ -6,7 +6,7 @@
     revision = "main"                  # of a Hub id: a branch, a tag or a commit
     part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
-    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
+    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # and more of its kind, see `lora_table`
     config = "./configs"               # of a single file that is an unusual one: the folder of its configs
     parts.vae = "./vae.safetensors"    # components of a pipeline that lie elsewhere: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
@@ -21,7 +21,6 @@ their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
 from .elsewhere import elsewhere, is_file_beside
+from .lora_table import KEYS, offered
 from .toml_file import MOST_DEPTH, path_of, read_toml
 from .tuning import CHOICES, tuning_of
 
@@ -58,10 +58,10 @@ _OF_A_MODEL = (
     "revision",
     "part",
     "dtype",
-    "loras",
     "parts",
     "config",
     "trust_remote_code",
+    *KEYS,
     *CHOICES,
 )
 
@@ -300,23 +300,11 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         checkpoint=checkpoint,
         dtype=dtype,
         part=_value(table, "part", str, where, ""),
-        loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
         tuning=tuning_of(table, where),
         **elsewhere(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
+        **offered(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
     )
-
-
-def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
-    """Its checkpoint and its weight, which is 1 if nothing is said."""
-    where = f"{where}: loras"
-    if not isinstance(table, Mapping):
-        raise InputError(f"{where}: {shown(table)}: must be a table of checkpoint and weight")
-    _only(table, ("checkpoint", "weight"), where)
-    weight = _value(table, "weight", float, where, 1.0)
-    if not math.isfinite(weight):
-        raise InputError(f"{where}: weight = {weight}: must be a number")
-    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where), weight
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
+from .lora_table import written
 from .reader import Recipe, StageRecipe
 
 
@@ -48,13 +49,12 @@ def _model(key: ModelKey) -> dict[str, Any]:
     if not key.checkpoint:
         return {"family": key.family}
     table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
-    loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]
     parts = {name: checkpoint_name(each) for name, each in key.parts}
     rest = {
         "part": key.part,
-        "loras": loras,
         "parts": parts,
         "config": key.config,
+        **written(key, checkpoint_name),
         "trust_remote_code": key.remote_code,
         **dict(key.tuning),
     }

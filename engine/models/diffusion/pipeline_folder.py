@@ -4,7 +4,7 @@ Weights are made on the meta device and filled from the safetensors files, so th
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,38 @@ import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import did_you_mean, first_line, nearest, shown
+from ...stage import Lora
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
-from .lora import Loras, merge_loras
+from .lora.layout import Layout
+from .lora.merging import fit_to, merge_loras
 from .pipeline import Outline, PipelinePart
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
 from .single_files.assembly import single_file_in
 from .single_files.loading import load_component
+from .texts.embeddings import add_embeddings, word_of
 
 _LIBRARIES = ("diffusers", "transformers")
 
 
 def load_part(
-    folder: Path, dtype: torch.dtype, device: torch.device, *, part: str, loras: Loras = ()
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    part: str,
+    loras: Sequence[Lora] = (),
+    on_request: Sequence[Lora] = (),
+    lora_folder: str = "",
+    embeddings: Sequence[str] = (),
 ) -> PipelinePart:
     """One of `pipeline_parts.PARTS` of a pipeline.
 
     Args:
-        loras: checkpoints of LoRA weights and how strongly each is merged in.
+        loras: LoRA weights that are merged in.
+        on_request: those that rows may put on, which are held to the pipeline now.
+        lora_folder: where more of those lie.
+        embeddings: files of textual inversion, whose words the text encoders are to know.
 
     Raises:
         CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
@@ -40,10 +54,11 @@ def load_part(
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}
+    with_loras = bool(loras or on_request or lora_folder) and part != VAE
     for name, entry in read_index(folder).items():  # what is not given is loaded by the library
         if name in modules or not isinstance(entry, list) or name == "scheduler":
             continue
-        outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
+        outline = entry[0] and (entry[0] == "diffusers" or with_loras)  # LoRA weights ask for all components
         if name in COMPONENTS and outline:
             given[name] = _on_meta(folder / name, entry[0], entry[1])
             outlined.append(name)
@@ -57,12 +72,20 @@ def load_part(
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
     pipeline.set_progress_bar_config(disable=True)
-    if loras and part != VAE:
-        merge_loras(pipeline, modules, loras)
+    layout = Layout.of(pipeline) if with_loras else None
+    if lora_folder and not Path(lora_folder).is_dir():
+        raise CheckpointError(f"lora_folder {lora_folder}: no such folder: name one with LoRA weights, or none")
+    if layout is not None:
+        merge_loras(layout, modules, loras)
+        for lora in on_request:
+            fit_to(layout, lora)
+    if embeddings and part == TEXT:
+        add_embeddings(pipeline, modules, embeddings)
     for name in outlined:
         vars(pipeline)[name] = None if COMPONENTS[name] == TEXT else Outline(given[name], dtype)
     vars(pipeline).update(tokenizers)
-    return PipelinePart(pipeline=pipeline, **modules)
+    words = tuple(word_of(each) for each in embeddings)
+    return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
 
 
 def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:

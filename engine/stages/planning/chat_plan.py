@@ -12,6 +12,12 @@ from ...ar.grammar import PlanGrammar
 from ...ar.sampling import Sampling
 from ...ar.thinking import ThinkFirst, answer_of
 from ...errors import InputError
+from ...language.words.prompt_weights import (
+    says_weights,
+    weighted_again,
+    without_other_tags,
+    without_said_weights,
+)
 from ...models.language.causal_lm import LanguageModel, position_count
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -72,7 +78,8 @@ def new_tokens(max_tokens: int, thinking_tokens: int) -> int:
 
 
 def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[Plan]:
-    """A Plan of each request; a row's depends on no other row.
+    """A Plan of each request; a row's depends on no other row. The model reads a prompt without the weights
+    that its words are given as numbers, and they stand at the same words of the Plan's prompt again.
 
     Raises:
         RowError: a prompt is too long.
@@ -94,13 +101,43 @@ def agreed(
     must_agree: bool,
     draws: bool,
 ) -> list[Plan]:
-    """Plans of a batch that say what their prompts say: those that do not are made again.
+    """Plans of a batch that say what their prompts say: those that do not are made again. Weights that words of
+    a prompt are given as numbers stand at the same words of its plan.
 
     Args:
         write: makes plans of these rows of the batch, at this attempt, from 1.
         must_agree: whether they are held to that.
         draws: whether another attempt may come to another plan.
     """
+    made = _agreed(batch, write, context, must_agree=must_agree, draws=draws)
+    return [_weighted(plan, context) for plan in made]
+
+
+def wish_of(request: Request) -> str:
+    """The prompt as a model reads it: without weights said as numbers, and without the tags of other tools."""
+    return without_said_weights(without_other_tags(request.prompt))
+
+
+def _weighted(plan: Plan, context: RunContext) -> Plan:
+    """With the weights of the request's words at the same words."""
+    request = plan.request
+    if plan.prompt == request.prompt or not says_weights(request.prompt):
+        return plan
+    prompt, lost = weighted_again(plan.prompt, request.prompt)
+    if lost:
+        context.note(f"the plan of {request.prompt[:40]!r} has no such words to weigh: {'; '.join(lost)[:200]}")
+    return dataclasses.replace(plan, prompt=prompt)
+
+
+def _agreed(
+    batch: Sequence[Request],
+    write: Callable[[Sequence[int], int], list[Plan]],
+    context: RunContext,
+    *,
+    must_agree: bool,
+    draws: bool,
+) -> list[Plan]:
+    """Plans, made again where they do not agree with their prompts."""
     plans = dict(enumerate(write(range(len(batch)), 1)))
     if not must_agree:
         return list(plans.values())
@@ -159,7 +196,7 @@ def _written(
 
 def _prompt_ids(request: Request, chat: Chat) -> list[int]:
     instructions = told(request, chat.instructions)
-    return chat.model.prompt_ids(instructions, request.prompt, thinking=chat.thinking_tokens > 0)
+    return chat.model.prompt_ids(instructions, wish_of(request), thinking=chat.thinking_tokens > 0)
 
 
 def told(request: Request, instructions: str) -> str:

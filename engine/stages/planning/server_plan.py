@@ -188,7 +188,7 @@ class ServerPlanStage:
         return Asked(
             messages=(
                 {"role": "system", "content": system},
-                {"role": "user", "content": request.prompt},
+                {"role": "user", "content": chat_plan.wish_of(request)},
             ),
             seed=whole_seed(RowKey(request.seed, request.candidate), stage),
             schema=PLAN_SCHEMA,

@@ -78,6 +78,7 @@ class RequestText(TypedDict):
         settings: what it was carried out with beside, as a row of a prompt file would say it.
         start: what there is to say of the picture, tokens or plan that it started from; absent without one. The
             chunk `diptych-start` holds them themselves.
+        lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 
     prompt: str
@@ -85,6 +86,7 @@ class RequestText(TypedDict):
     seed: int
     settings: dict[str, Any]
     start: NotRequired[dict[str, Any]]
+    lora_weights: NotRequired[dict[str, str]]
 
 
 class VerdictText(TypedDict):
