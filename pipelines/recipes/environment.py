@@ -16,9 +16,9 @@ from ...engine.remote.address import FAMILY as SERVER
 from ...engine.remote.address import WAY
 from ...engine.runner import Runner
 from ...engine.version import __version__
-from .elsewhere import PARTS
 from .reader import Recipe
 from .revisions import revision_of
+from .tables.elsewhere import PARTS
 from .writer import checkpoint_name, recipe_table
 
 _LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pillow")

@@ -34,10 +34,10 @@ from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
-from .elsewhere import elsewhere, is_file_beside
 from .lora_table import KEYS, offered
-from .toml_file import MOST_DEPTH, path_of, read_toml
-from .tuning import CHOICES, tuning_of
+from .tables.elsewhere import elsewhere, is_file_beside
+from .tables.toml_file import MOST_DEPTH, path_of, read_toml
+from .tables.tuning import CHOICES, tuning_of
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder

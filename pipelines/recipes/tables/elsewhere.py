@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ...engine.errors import InputError
-from ...engine.messages import did_you_mean, shown
-from ...engine.models.diffusion.single_files.places import is_single_file
+from ....engine.errors import InputError
+from ....engine.messages import did_you_mean, shown
+from ....engine.models.diffusion.single_files.places import is_single_file
 
 PARTS = (
     "vae",
