@@ -234,7 +234,8 @@ def _refine(lab: _Lab) -> _Part:
     engine, script = lab.resident.engine, lab.script
     works = {"refine": limit.work_of(engine, script, "refine", lab.outcomes)}
     lab.options.say("refining against the arithmetic peak")
-    found = limit.look(engine, works, lab.prompts, script.refiner.unet.dtype, lab.options)["refine"]
+    dtypes = {"refine": script.refiner.unet.dtype}
+    found = limit.look(engine, works, lab.prompts, dtypes, lab.options)["refine"]
     limits = {
         "lost_to_shapes": found.lost_to_shapes,
         "tflop_a_second": works["refine"].total / found.seconds / 1e12,

@@ -5,9 +5,10 @@
 
 Counted is what one micro-batch, of the size that the runner chose, needs: the forward passes that the script
 of `baseline/` makes (every step, branch and token once, attention over what is there); less, where the engine
-was counted to do with less. The peak is measured (`peak.py`) for convolutions and for matrix products apart,
-beside each run, and mixed by their shares. The rest of the time is told apart into what the same operations
-lose at the shapes at hand (each timed alone), and all else: norms, activations, sampling, copies, Python.
+was counted to do with less. The peak is measured (`peak.py`) for convolutions and for matrix products apart in
+the stage's own number format, beside each run, and mixed by their shares. The rest of the time is told apart
+into what the same operations lose at the shapes at hand (each timed alone), and all else: norms, activations,
+sampling, copies, Python.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ import torch
 from ..engine.microbatch import Batching, run_stage
 from ..engine.values import Outcome
 from .baseline.script import Script
-from .harness.arithmetic import Operation, Tally, counted_by_layer
+from .harness.arithmetic import KINDS, Operation, Tally, counted_by_layer
 from .harness.engine import Engine
 from .harness.options import Options
 from .harness.peak import measured_peak, seconds_alone
@@ -107,10 +108,11 @@ def measure(options: Options) -> Report:
     script = Script(recipe, device=engine.device)
     options.say("counting arithmetic")
     works = {stage: work_of(engine, script, stage, outcomes) for stage in STAGES}
+    dtypes = {"refine": script.refiner.unet.dtype, "draft": script.drafter.model.dtype}
     findings: dict[str, list[Finding]] = {stage: [] for stage in STAGES}
     for i in range(options.repeats):
         options.say(f"run {i + 1} of {options.repeats}")
-        for stage, found in look(engine, works, prompts, script.refiner.unet.dtype, options).items():
+        for stage, found in look(engine, works, prompts, dtypes, options).items():
             findings[stage].append(found)
     return _report(works, findings, options)
 
@@ -133,19 +135,28 @@ def look(
     engine: Engine,
     works: Mapping[str, Work],
     prompts: Sequence[str],
-    dtype: torch.dtype,
+    dtypes: Mapping[str, torch.dtype],
     options: Options,
 ) -> dict[str, Finding]:
     """Run the chain once, and measure the peak beside it. By stage, for those of `works`."""
     device, clock = engine.device, options.clock
     alone = {stage: seconds_alone(work.flops, device, clock=clock) for stage, work in works.items()}
-    rates = {op: works[stage].flops[op] / s for stage, found in alone.items() for op, s in found.items()}
-    peak = measured_peak(device, dtype, used=rates, clock=clock)
+    peak = {
+        stage: measured_peak(
+            device,
+            dtypes[stage],
+            used={op: work.flops[op] / seconds for op, seconds in alone[stage].items()},
+            clock=clock,
+        )
+        for stage, work in works.items()
+    }
     engine.seconds.clear()
     engine.run(prompts)
     seconds = {stage: engine.seconds[stage] / len(prompts) * work.rows for stage, work in works.items()}
     return {
-        stage: Finding(seconds[stage], work.seconds_at(peak), work.seconds_alone(alone[stage]), peak)
+        stage: Finding(
+            seconds[stage], work.seconds_at(peak[stage]), work.seconds_alone(alone[stage]), peak[stage]
+        )
         for stage, work in works.items()
     }
 
@@ -183,16 +194,14 @@ def _report(works: Mapping[str, Work], findings: Mapping[str, list[Finding]], op
             number(found["lost_to_shapes"]),
             number(found["all_else"]),
         )
-    kinds = findings["refine"][0].peak
-    peak = {kind: statistics.median(each.peak[kind] for each in findings["refine"]) / 1e9 for kind in kinds}
-    peaks = table("kind", "GFLOP/s")
-    for kind, rate in peak.items():
-        peaks.add_row(kind, number(rate, 1))
+    peaks = table("stage", *KINDS)
+    for stage, found in details.items():
+        peaks.add_row(stage, *(number(found["peak_gflop_a_second"][kind], 1) for kind in KINDS))
     return Report(
         name="limit",
         figures={name: details[stage]["share"] for stage, name in STAGES.items()},
-        details={**options.chosen(), **details, "peak_gflop_a_second": peak},
-        tables={"where the seconds of a micro-batch go": shown, "the machine's measured peak": peaks},
+        details={**options.chosen(), **details},
+        tables={"where the seconds of a micro-batch go": shown, "the machine's measured peak, GFLOP/s": peaks},
     )
 
 
@@ -208,6 +217,9 @@ def _details(work: Work, found: Sequence[Finding]) -> dict[str, Any]:
         "seconds": statistics.median(each.seconds for each in found),
         "share": statistics.median(shares),
         "spread": [min(shares), max(shares)],
+        "peak_gflop_a_second": {
+            kind: statistics.median(each.peak[kind] for each in found) / 1e9 for kind in KINDS
+        },
         "lost_to_shapes": statistics.median(each.lost_to_shapes for each in found),
         "all_else": statistics.median(each.all_else for each in found),
     }

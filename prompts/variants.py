@@ -100,6 +100,8 @@ def _resolved(row: Row, wildcards: Wildcards, combinatorial: bool, most: int, se
         if negative := settings.get("negative_prompt"):
             draws = f"{seed}/negative prompt"
             settings["negative_prompt"] = _variant(negative, wildcards, draws)
+            if not settings["negative_prompt"]:  # as an empty cell
+                del settings["negative_prompt"]
         texts = _variants(row.prompt, wildcards, f"{seed}/prompt", most=most if combinatorial else 0)
         for text in texts:
             emptied = not text and row.prompt.strip()

@@ -15,13 +15,13 @@ from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
 from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
+from .diffusion.single_files.assembly import is_put_together
 from .language.multimodal_lm import KINDS
+from .language.text_models import auto_class
 from .registry import BYTES, Registry
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-_CLASSES = {"causal-lm": "AutoModelForCausalLM", "image-text-to-text": "AutoModelForImageTextToText"}
 
 
 class Configs:
@@ -38,6 +38,8 @@ class Configs:
         Raises:
             CheckpointError: not even the configs are there, or a file is damaged.
         """
+        if is_put_together(key):
+            return self._registry.weights(key, streamed=streamed, device=device)
         folder = folder_of(key.checkpoint)
         if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
             return self._registry.weights(key, streamed=streamed, device=device)
@@ -99,14 +101,21 @@ def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:
 
 
 def _language_model(folder: Path, family: str) -> "Module":
-    name = _CLASSES[family] if family in _CLASSES else KINDS[read_json(folder / "config.json")["model_type"]]
-    return _of_transformers(folder, name)
+    match family:
+        case "causal-lm":
+            return _of_transformers(folder, "")
+        case "image-text-to-text":
+            return _of_transformers(folder, "AutoModelForImageTextToText")
+        case _:
+            return _of_transformers(folder, KINDS[read_json(folder / "config.json")["model_type"]])
 
 
 def _of_transformers(folder: Path, name: str) -> "Module":
+    """Of a class of this name; of the one that a planner is loaded as, if it is empty."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    name = name or auto_class(config)
     kind = getattr(transformers, name)
     return kind.from_config(config) if name.startswith("Auto") else kind(config)
 

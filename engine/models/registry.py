@@ -12,7 +12,7 @@ from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..messages import did_you_mean, first_line, shown
-from ..stage import Handle, ModelKey
+from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.bounded import Unfit
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
@@ -20,6 +20,7 @@ from .checkpoint.roots import short_name
 from .checkpoint.vetting import refuse_absent_layers, vet
 from .diffusion.pipeline_parts import DENOISER, components_of
 from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.single_files.assembly import by_real_names, is_put_together, pipeline_folder, single_file_in
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -81,20 +82,29 @@ class Registry:
         """
         known_family(key.family)
         _known("dtype", key.dtype, BYTES)
+        with by_real_names():
+            return self._weights(key, streamed=streamed, device=device)
+
+    def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
         part = _folder(key) / name if name else None
-        form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
+        form = key.dtype
+        if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
+            form += f" with {key.loras} and {key.embeddings}"
         form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
         for path in _files(key):
-            size = BYTES[_dtype_of(key, path)]
-            tensors = {name: loaded_bytes(entry, size) for name, entry in read_header(path).items()}
+            tensors = _tensors(key, path)
             if part is not None and path.is_relative_to(part):
                 passing |= tensors
             else:
-                pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
+                pieces[f"{path.resolve()}{_component(path)} as {form}"] = sum(tensors.values())
+        if key.embeddings:
+            from .diffusion.texts.embeddings import embedding_bytes
+
+            pieces[f"embeddings as {form}"] = embedding_bytes(key.embeddings, BYTES[key.dtype])
         if passing:
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing, device)
         return pieces
@@ -105,11 +115,12 @@ class Registry:
         Raises:
             CheckpointError: one of them says what cannot be.
         """
-        folder = _folder(key)
-        if folder not in self._vetted and key.family in FAMILIES:
-            vet(folder)
-            _refuse_absent_layers(key)
-        self._vetted.add(folder)
+        with by_real_names():
+            folder = _folder(key)
+            if folder not in self._vetted and key.family in FAMILIES:
+                vet(folder)
+                _refuse_absent_layers(key)
+            self._vetted.add(folder)
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
         """The handle as it will be loaded, with all but its weights: built on the meta device, where tensors
@@ -182,6 +193,13 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if is_put_together(key):
+        if not _in_parts(key):
+            where = f"{key.checkpoint}: a model of family {key.family}"
+            raise InputError(
+                f"{where} is a folder: single files, parts and config are for pipelines that paint"
+            )
+        return pipeline_folder(key)
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder
 
@@ -191,6 +209,24 @@ def _files(key: ModelKey[object]) -> list[Path]:
     if not _in_parts(key):
         return weight_files(folder)
     return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
+
+
+def _tensors(key: ModelKey[object], path: Path) -> dict[str, int]:
+    """Bytes of the tensors of a file of weights once they are loaded, by name, from the headers."""
+    dtype = _dtype_of(key, path)
+    if (single := single_file_in(path.parent)) is None:
+        return {name: loaded_bytes(entry, BYTES[dtype]) for name, entry in read_header(path).items()}
+    from .diffusion.single_files.loading import component_bytes
+
+    library, class_name = components_of(_folder(key), key.part)[path.parent.name]
+    status = single.stat()
+    with _told_of(key):
+        return component_bytes(path.parent, library, class_name, dtype, (status.st_mtime_ns, status.st_size))
+
+
+def _component(path: Path) -> str:
+    """What tells apart the models whose weights are in one file."""
+    return f" ({path.parent.name})" if single_file_in(path.parent) is not None else ""
 
 
 def _dtype_of(key: ModelKey[object], path: Path) -> str:
@@ -238,7 +274,21 @@ def _read(key: ModelKey[object], shared: "Shared", pool: "PinnedPool") -> "HostW
 
         compile_blocks(getattr(handle, name), key.checkpoint)
     with _told_of(key):
-        return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool)
+        aliases = _aliases(key)
+        return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool, aliases=aliases)
+
+
+def _aliases(key: ModelKey[object]) -> dict[str, list[str]]:
+    """What the tensors of modules are called in a single file, where that is another name, by their own."""
+    from .diffusion.single_files.loading import aliases_in
+
+    found: dict[str, list[str]] = {}
+    folder = _folder(key)
+    for name, entry in components_of(folder, key.part).items() if is_put_together(key) else ():
+        if single_file_in(folder / name) is not None:
+            for tensor, held in aliases_in(folder / name, *entry).items():
+                found.setdefault(tensor, []).extend(held)
+    return found
 
 
 def _loaded(key: ModelKey[object], device: str) -> object:
@@ -251,14 +301,21 @@ def _loaded(key: ModelKey[object], device: str) -> object:
 
     folder = _folder(key)
     loader = _loader(key)
-    more: dict[str, object] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
+    more: dict[str, object] = {}
+    if _in_parts(key):
+        offers = {
+            "on_request": key.on_request,
+            "lora_folder": key.lora_folder,
+            "embeddings": key.embeddings,
+        }
+        more = {"part": key.part, "loras": [Lora(*each) for each in key.loras], **offers}
     if key.remote_code:
         if key.family not in WITH_CODE:
             raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
         more["trust_remote_code"] = True
-    if key.loras and not _in_parts(key):
-        raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
-    with _told_of(key):
+    if (key.loras or key.on_request or key.lora_folder) and not _in_parts(key):
+        raise InputError(f"{folder}: LoRA weights are for pipelines of diffusers alone: leave them out")
+    with by_real_names(), _told_of(key):
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
     if dict(key.tuning).get("channels_last"):
         for module in _modules(handle):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 import msgspec
 
 from ...engine.errors import InputError
-from ...engine.messages import first_line
+from ...engine.messages import first_line, shown
 
 MAX_CHARACTERS = 64 * 2**20  # of a JSON text: a start may hold a picture of 4096 x 4096 pixels
 MAX_DEPTH = 100  # of tables and lists in each other
@@ -126,10 +126,16 @@ def _plainly(said: str) -> str:
     what, _, path = said.partition(" - at `$")
     key = path.rstrip("`").lstrip(".")
     what = re.sub(r"Object missing required field `(.+?)`", r"\1 is missing", what)
-    what = re.sub(r"Invalid enum value (.+)", r"\1 is none of its values", what)
+    what = re.sub(r"Invalid enum value (.+)", _unknown_value, what, flags=re.DOTALL)
     what = re.sub(r"Expected `(.+?)`", lambda found: f"must be {_word(found[1])}", what)
     what = re.sub(r", got `(.+?)`", lambda found: f", is {_word(found[1])}", what)
     return f"{key}: {what}" if key else what
+
+
+def _unknown_value(found: re.Match[str]) -> str:
+    value = found[1]
+    quoted = len(value) > 1 and value[0] == value[-1] == "'"
+    return f"{shown(value[1:-1]) if quoted else shown(value, quoted=False)} is none of its values"
 
 
 def _word(types: str) -> str:

@@ -52,7 +52,8 @@ def plan(request: Request) -> Plan:
         )
         left_out = (Span.of(request.prompt, at, at + 3),)
     prompt = f"{request.prompt}, in the middle, medium"
-    return Plan(request=request, prompt=prompt, facts=facts, left_out=left_out)
+    read_as = {"gren": "green"} if "gren" in request.prompt.split() else {}
+    return Plan(request=request, prompt=prompt, facts=facts, left_out=left_out, read_as=read_as)
 
 
 def draft(value: Plan) -> Draft:

@@ -128,6 +128,11 @@ def test_what_was_written_is_kept_beside_what_it_became() -> None:
     ]
 
 
+def test_a_negative_prompt_of_which_nothing_is_left_is_none() -> None:
+    (found,) = resolve([row("x", settings={"negative_prompt": "{}", "seed": 1})])
+    assert found.settings == {"seed": 1} and found.fault is None
+
+
 def test_a_negative_prompt_is_resolved_too() -> None:
     found = {
         str(next(resolve([row("x", settings={"negative_prompt": "{a|b}", "seed": seed})])).settings)

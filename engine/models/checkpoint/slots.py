@@ -6,7 +6,7 @@ what the module holds.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -95,12 +95,15 @@ class Slot:
             shared[(*self.source, self.like.dtype, device)] = self.tensor
 
 
-def slots_of(handle: object, files: Iterable[Path]) -> list[Slot]:
+def slots_of(
+    handle: object, files: Iterable[Path], *, aliases: Mapping[str, Sequence[str]] | None = None
+) -> list[Slot]:
     """The tensors of all modules in a handle, each once.
 
     Args:
         handle: a module, or a dataclass of modules and other things.
         files: the safetensors files that it was loaded from.
+        aliases: what tensors are called in the files beside their own names, by those.
     """
     read = _Files(files)
     places: dict[int, list[Place]] = {}
@@ -117,7 +120,8 @@ def slots_of(handle: object, files: Iterable[Path]) -> list[Slot]:
     for same, held in places.items():
         table, name = held[0]
         tensor = table[name].detach()
-        source, master = read.find(names[same], tensor) or (None, tensor)
+        known = [*names[same], *(other for each in names[same] for other in (aliases or {}).get(each, ()))]
+        source, master = read.find(known, tensor) or (None, tensor)
         like = torch.empty_like(tensor, device="meta")
         if isinstance(table[name], torch.nn.Parameter):
             like = torch.nn.Parameter(like, requires_grad=False)

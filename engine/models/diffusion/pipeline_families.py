@@ -20,6 +20,7 @@ class Family:
         tokens: whether it paints from the tokens of a draft too.
         sizes: width and height of all that it paints; empty, where others are painted too.
         pixels: of its pictures, to which it scales what is asked for; 0, where it does not.
+        weighs: whether its text encoders, of the CLIP kind, can count words for more or less, see `texts`.
     """
 
     multiple: int = 8
@@ -29,6 +30,7 @@ class Family:
     tokens: bool = False
     sizes: tuple[tuple[int, int], ...] = ()
     pixels: int = 0
+    weighs: bool = False
 
     def painted(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of what it paints where this is asked for."""
@@ -51,8 +53,8 @@ _KANDINSKY_5 = (
 )
 
 FAMILIES: dict[str, Family] = {
-    "StableDiffusionPipeline": Family(image_to_image="StableDiffusionImg2ImgPipeline"),
-    "StableDiffusionXLPipeline": Family(image_to_image="StableDiffusionXLImg2ImgPipeline"),
+    "StableDiffusionPipeline": Family(image_to_image="StableDiffusionImg2ImgPipeline", weighs=True),
+    "StableDiffusionXLPipeline": Family(image_to_image="StableDiffusionXLImg2ImgPipeline", weighs=True),
     "StableDiffusion3Pipeline": Family(multiple=16, image_to_image="StableDiffusion3Img2ImgPipeline"),
     "FluxPipeline": Family(multiple=16, image_to_image="FluxImg2ImgPipeline"),
     "Flux2Pipeline": Family(multiple=16),

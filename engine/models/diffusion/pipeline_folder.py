@@ -3,7 +3,7 @@
 Weights are made on the meta device and filled from the safetensors files, so that the host holds one copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,41 @@ import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import first_line
+from ...stage import Lora
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import require_tokenizer
 from .classes.kinds import pipeline_class
 from .classes.processors import TextProcessor, is_processor
-from .lora import Loras, merge_loras
+from .lora.layout import Layout
+from .lora.merging import fit_to, merge_loras
 from .pipeline import Outline, PipelinePart, TextOutline
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, is_component, read_index
 from .schedulers import scheduler_of, scheduler_settings
+from .single_files.assembly import single_file_in
+from .single_files.loading import load_component
+from .texts.embeddings import add_embeddings, word_of
 
 _LIBRARIES = ("diffusers", "transformers")
 
 
 def load_part(
-    folder: Path, dtype: torch.dtype, device: torch.device, *, part: str, loras: Loras = ()
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    part: str,
+    loras: Sequence[Lora] = (),
+    on_request: Sequence[Lora] = (),
+    lora_folder: str = "",
+    embeddings: Sequence[str] = (),
 ) -> PipelinePart:
     """One of `pipeline_parts.PARTS` of a pipeline.
 
     Args:
-        loras: checkpoints of LoRA weights and how strongly each is merged in.
+        loras: LoRA weights that are merged in.
+        on_request: those that rows may put on, which are held to the pipeline now.
+        lora_folder: where more of those lie.
+        embeddings: files of textual inversion, whose words the text encoders are to know.
 
     Raises:
         CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
@@ -40,10 +56,11 @@ def load_part(
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     processors: dict[str, object] = {}
+    with_loras = bool(loras or on_request or lora_folder) and part != VAE
     for name, entry in read_index(folder).items():  # what is not given is loaded by the library
         if name in modules or not is_component(entry) or name == "scheduler" or name.endswith("guider"):
             continue
-        outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
+        outline = entry[0] and (entry[0] == "diffusers" or with_loras)  # LoRA weights ask for all components
         if name in COMPONENTS and outline:
             given[name] = _on_meta(folder / name, entry[0], entry[1])
             outlined.append(name)
@@ -61,15 +78,23 @@ def load_part(
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
     pipeline.set_progress_bar_config(disable=True)
-    if loras and part != VAE:
-        merge_loras(pipeline, modules, loras)
+    layout = Layout.of(pipeline) if with_loras else None
+    if lora_folder and not Path(lora_folder).is_dir():
+        raise CheckpointError(f"lora_folder {lora_folder}: no such folder: name one with LoRA weights, or none")
+    if layout is not None:
+        merge_loras(layout, modules, loras)
+        for lora in on_request:
+            fit_to(layout, lora)
+    if embeddings and part == TEXT:
+        add_embeddings(pipeline, modules, embeddings)
     for name in outlined:
         if COMPONENTS[name] != TEXT:
             vars(pipeline)[name] = Outline(given[name], dtype)
     for name in components_of(folder, TEXT) if part != TEXT else ():
         vars(pipeline)[name] = TextOutline(folder / name, dtype)
     vars(pipeline).update(processors)
-    return PipelinePart(pipeline=pipeline, **modules)
+    words = tuple(word_of(each) for each in embeddings)
+    return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
 
 
 def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:
@@ -106,6 +131,8 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, devic
     kind = _class_of(folder, library, class_name)
     read_json(folder / "config.json")
     weight_files(folder)
+    if single_file_in(folder) is not None:
+        return load_component(folder, kind, dtype, device)
     options: dict[str, Any] = {
         "local_files_only": True,
         "use_safetensors": True,

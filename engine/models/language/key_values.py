@@ -28,6 +28,12 @@ class KeyValues:
         both[0, :, :, at] = k
         both[1, :, :, at] = v
 
+    def put(self, layer: int, at: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> None:
+        """As `append`, where the place, int64 (1,), is known to the device alone."""
+        both = self._layers[layer]
+        both[0].index_copy_(2, at, k[:, :, None])
+        both[1].index_copy_(2, at, v[:, :, None])
+
     def extend(self, layer: int, at: int, k: torch.Tensor, v: torch.Tensor) -> None:
         """Write k and v (b, heads, t, size) of all rows at places `at` to `at + t`."""
         both, stop = self._layers[layer], at + k.shape[2]

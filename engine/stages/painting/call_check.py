@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, InputError
 from ...messages import did_you_mean, shown
-from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.classes.kinds import Kind, kind_of, pipeline_class
 from ...models.diffusion.pipeline_families import family_of
 from ...models.diffusion.pipeline_parts import read_index
 from ...models.diffusion.schedulers import refuse_scheduler
+from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...stage import ModelKey
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def refuse_call(model: ModelKey[Any], call: "PipelineCall") -> None:
             f"family {shown(model.family)}: {call.name} paints with a pipeline: name family 'diffusers'"
         )
     try:
-        folder = folder_of(model.checkpoint)
+        folder = pipeline_folder(model)
     except CheckpointError:
         return  # whoever loads it says so
     read_index(folder)

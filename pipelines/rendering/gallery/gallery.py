@@ -219,6 +219,9 @@ def _details(record: Record, out: Path) -> dict[str, Any]:
         "row": record.row,
         "prompt": cleaned(record.prompt, _LONG),
         "prompt_parts": _parts(cleaned(record.prompt, _LONG) or "", record.left_out),
+        "read_as": [
+            [cleaned(word, _SHORT) for word in pair] for pair in list(record.read_as.items())[:MAX_CELLS]
+        ],
         "plan": cleaned(record.resolved_prompt, _LONG),
         "error": cleaned(record.error, _LONG),
         "preview": record.preview,

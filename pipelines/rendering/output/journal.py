@@ -120,7 +120,7 @@ class Journal:
                 try:
                     yield self.record(placed.row)
                 except SchemaError as error:
-                    _log.warning("%s: row %d: %s", self._path, placed.row, error)
+                    _log.warning("%s: row %d: %s", self._path, placed.row, str(error))
 
     def add(
         self, record: Record, files: tuple[FileFacts, ...] | None = None, *, asked: str | None = None
@@ -323,7 +323,7 @@ class Journal:
             except SchemaError as error:
                 bad += 1
                 if bad <= _MOST_WARNINGS:
-                    _log.warning("diptych: %s: the line counts as not there", error)
+                    _log.warning("diptych: %s: the line counts as not there", str(error))  # not its frames
                 self._tidy = False
                 self._end += length
         if bad > _MOST_WARNINGS:

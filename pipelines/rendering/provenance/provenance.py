@@ -18,6 +18,7 @@ from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
 from ...recipes.environment import Environment
+from ...recipes.lora_table import lora_revisions
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
@@ -71,6 +72,14 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
         "candidates": list(candidate_lines(outcome)),
         "origin": cast(OriginText, dataclasses.asdict(environment)),
     }
+    if outcome.plan.read_as:
+        history["plan"]["read_as"] = dict(outcome.plan.read_as)
+    if outcome.plan.by:
+        history["plan"]["by"] = outcome.plan.by
+    if verdict is not None and verdict.by and history["verdict"] is not None:
+        history["verdict"]["by"] = verdict.by
+    if weights := lora_revisions(environment.table, request.settings.loras):
+        history["request"]["lora_weights"] = weights
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
     return history
@@ -86,7 +95,13 @@ def plan_of(history: History, request: Request) -> Plan:
         wording = parse_wording(history["plan"])
     except SchemaError as error:
         raise InputError(f"the plan in its history is damaged, or of another version: {error}") from None
-    return Plan(request=request, prompt=wording.prompt, facts=wording.facts, left_out=wording.left_out)
+    return Plan(
+        request=request,
+        prompt=wording.prompt,
+        facts=wording.facts,
+        left_out=wording.left_out,
+        read_as=history["plan"].get("read_as", {}),
+    )
 
 
 def picture_bytes(outcome: Outcome, environment: Environment, *, template: str | None = None) -> bytes:

@@ -145,6 +145,7 @@ function aboutParts(item, details, view) {
   const parts = [headline(item, details)];
   if (item.picture) parts.push(yourChoice(item, view));
   if (details.error && item.picture) parts.push(section("Trouble", words("p", { class: "trouble" }, details.error)));
+  if (details.read_as?.length) parts.push(section("Read", readAs(details.read_as)));
   if (details.plan) parts.push(section("Plan", words("p", { class: "plan" }, details.plan)));
   if (item.caption) parts.push(section("What the judge sees", words("p", { class: "caption" }, item.caption)));
   if (item.not_drawn) parts.push(section("Not drawn", leftOut(item)));
@@ -178,6 +179,9 @@ function promptParts(details) {
   const parts = details.prompt_parts ?? [[details.prompt, false]];
   return parts.map(([text, out]) => (out ? make("mark", { title: "not drawn" }, text) : text));
 }
+
+/** Misspelt words, and what they were taken for. */
+const readAs = (pairs) => make("ul", { class: "read-as" }, ...pairs.map(([typed, meant]) => make("li", {}, words("q", {}, typed), " as ", words("q", {}, meant))));
 
 function leftOut(item) {
   const why = item.only_left_out ? " The picture shows the rest of it, but is not accepted for this." : "";

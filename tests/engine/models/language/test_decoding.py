@@ -25,6 +25,8 @@ from transformers import (
 from diptych.engine.ar.decoding import Decoding, Reading, decode_grid
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.kernels.library import Library, library
+from diptych.engine.models.language import captured_decoding
+from diptych.engine.models.language.captured_decoding import CapturedDecoding
 from diptych.engine.models.language.causal_lm import begin
 from diptych.engine.models.language.lean_decoding import LeanDecoding
 from diptych.engine.models.language.lean_layers import is_lean
@@ -32,6 +34,8 @@ from diptych.engine.models.language.library_decoding import CachedDecoding
 from diptych.engine.models.language.native_decoding import NativeDecoding
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import RunContext
+
+from ....simulated_graph import recorded
 
 VOCABULARY = 64
 GREEDY = Sampling(temperature=0)
@@ -103,10 +107,16 @@ class Subject:
         return self.kind(self.model, rows, **({"new_tokens": 12} | options))
 
 
+def captured(model: Any, rows: Sequence[Sequence[int]], **options: Any) -> Decoding:
+    """With steps that are recorded and played again, as a CUDA graph is: no Python runs then."""
+    return CapturedDecoding(model, rows, recorder=recorded, **options)
+
+
 LEAN = [llama, stretched_llama, mistral, qwen2, qwen3, gemma3]
 NATIVE = [(make, NativeDecoding) for make in LEAN] if library() is not None else []
 PAIRS = [
     *((make, LeanDecoding) for make in LEAN),
+    *((make, captured) for make in LEAN),
     *NATIVE,
     *((make, CachedDecoding) for make in (llama, gemma3, gpt2)),
 ]
@@ -121,6 +131,11 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         if "norm" in name or name.endswith("bias"):
             torch.nn.init.normal_(weight, 0.5, 0.3)  # as the library begins, they would do nothing
     return Subject(model, kind)
+
+
+@pytest.fixture(autouse=True)
+def short_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captured_decoding, "BUCKET", 5)
 
 
 def prefixes(lengths: Sequence[int], *, seed: int = 1) -> list[list[int]]:
@@ -307,3 +322,65 @@ def test_what_is_not_known_to_the_last_operation_runs_by_the_library() -> None:
     for model in (gpt2(), capped, turning):
         assert not is_lean(model)
     assert isinstance(begin(gpt2().eval(), [[1, 2]], new_tokens=1), CachedDecoding)
+
+
+def test_a_step_is_recorded_once_for_each_bucket_and_each_set_of_rows() -> None:
+    torch.manual_seed(0)
+    model, counts = llama().eval().requires_grad_(False), [0]
+
+    def counting(work: Callable[[], None]) -> Callable[[], Any]:
+        counts[0] += 1
+        return recorded(work)
+
+    decoding = CapturedDecoding(model, prefixes([3, 3, 2]), new_tokens=30, recorder=counting)
+    found = []
+    for i in range(12):
+        decoding.step(torch.tensor([3, 4, 5])[: len(decoding.logits)])
+        found.append(counts[0])
+        if i == 7:
+            decoding.keep([0, 1])
+    # places 3 and 4 step by step; from 5 to 9 one recording, at 10 the next, after `keep` two steps
+    assert found == [0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3]
+
+
+def test_where_nothing_can_be_recorded_steps_go_on_without(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    model = llama().eval().requires_grad_(False)
+    monkeypatch.setattr(captured_decoding, "_refused", set())
+    tried = []
+
+    def refuses(work: Callable[[], None]) -> Callable[[], Any]:
+        tried.append(work)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    rows = prefixes([3, 5])
+    options: Any = {"new_tokens": 12}
+    plain, one = (
+        LeanDecoding(model, rows, **options),
+        CapturedDecoding(model, rows, recorder=refuses, **options),
+    )
+    for token in range(8):
+        tokens = torch.tensor([token, 9])
+        torch.testing.assert_close(one.step(tokens), plain.step(tokens))
+    assert len(tried) == 1 and len(caplog.messages) == 1 and "more" not in caplog.messages[0]
+
+    def runs_out(work: Callable[[], None]) -> Callable[[], Any]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    captured_decoding._refused.clear()
+    full = CapturedDecoding(model, rows, recorder=runs_out, **options)
+    with pytest.raises(torch.OutOfMemoryError):
+        for _ in range(5):
+            full.step(torch.tensor([1, 2]))
+    assert not captured_decoding._refused
+
+
+def test_logits_of_a_step_stay_when_the_next_is_played() -> None:
+    torch.manual_seed(0)
+    decoding = captured(llama().eval().requires_grad_(False), prefixes([3]), new_tokens=12)
+    kept = [decoding.step(torch.tensor([i])) for i in range(9)]
+    copies = [each.clone() for each in kept]
+    decoding.step(torch.tensor([3]))
+    assert all(torch.equal(a, b) for a, b in zip(kept, copies, strict=True))

@@ -144,6 +144,12 @@ def test_a_poor_picture_is_not_turned_down_for_what_was_left_out_alone(folder: O
     assert row["not_drawn"] == "hat" and row["only_left_out"] is False
 
 
+def test_misspelt_words_and_what_they_were_taken_for_are_said(folder: OutputFolder) -> None:
+    _, details = shown(folder, record(text="a gren boat", read_as={"gren": "green"}))
+    assert details["read_as"] == [["gren", "green"]]
+    assert shown(folder, record())[1]["read_as"] == []
+
+
 def test_a_seed_is_text_because_scripts_round_large_numbers(folder: OutputFolder) -> None:
     row, _ = shown(folder, record())
     assert row["seed"] == "9223372036854775807"

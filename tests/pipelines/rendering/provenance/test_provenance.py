@@ -76,6 +76,21 @@ def test_a_picture_says_what_was_asked_what_was_added_and_what_was_left_out(
     assert re.search(r"asked (yes|no) a boat .* added (yes|no) in a harbour", told)
 
 
+def test_a_picture_says_which_words_were_read_as_others(
+    pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (outcome,) = pipe("a gren boat").outcomes
+    path = tmp_path / "boat.png"
+    path.write_bytes(picture_bytes(outcome, pipe.environment()))
+    history: Any = read_history(path)
+    assert history["plan"]["read_as"] == {"gren": "green"}
+    assert plan_of(history, outcome.request) == outcome.plan
+    run_show(path)
+    assert "read 'gren' as 'green'" in " ".join(capsys.readouterr().out.split())
+    (plain,) = pipe("a green boat").outcomes
+    assert "read_as" not in history_of(plain, pipe.environment())["plan"]
+
+
 def test_a_history_of_an_earlier_version_is_read_and_shown(
     pipe: TextToImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

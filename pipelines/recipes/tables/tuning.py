@@ -9,9 +9,9 @@ compile = true                # the blocks of a denoiser of diffusers, by torch.
 from collections.abc import Mapping
 from typing import Any
 
-from ...engine.errors import InputError
-from ...engine.guards.numerics import ATTENTIONS, PRECISIONS
-from ...engine.messages import did_you_mean, shown
+from ....engine.errors import InputError
+from ....engine.guards.numerics import ATTENTIONS, PRECISIONS
+from ....engine.messages import did_you_mean, shown
 
 CHOICES: Mapping[str, tuple[str, ...] | None] = {
     "matmul_precision": PRECISIONS,
