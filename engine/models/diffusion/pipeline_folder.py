@@ -53,27 +53,8 @@ def load_part(
     kind = pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
-    given: dict[str, object] = dict(modules)
-    outlined: list[str] = []
-    processors: dict[str, object] = {}
     with_loras = bool(loras or on_request or lora_folder) and part != VAE
-    for name, entry in read_index(folder).items():  # what is not given is loaded by the library
-        if name in modules or not is_component(entry) or name == "scheduler" or name.endswith("guider"):
-            continue
-        outline = entry[0] and (entry[0] == "diffusers" or with_loras)  # LoRA weights ask for all components
-        if name in COMPONENTS and outline:
-            given[name] = _on_meta(folder / name, entry[0], entry[1])
-            outlined.append(name)
-        elif entry[0] and _reads_text(name, entry[1]):
-            if part == TEXT:
-                require_tokenizer(folder / name)
-            if entry[1].endswith("Processor"):  # texts are all that is read with it here
-                processors[name] = TextProcessor(folder / name)
-                given[name] = processors[name] if is_processor(entry[1]) else None
-            elif part != TEXT:
-                given[name] = None
-        else:
-            given[name] = None
+    given, outlined, processors = _others(folder, part, modules, everything=with_loras)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
@@ -95,6 +76,41 @@ def load_part(
     vars(pipeline).update(processors)
     words = tuple(word_of(each) for each in embeddings)
     return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
+
+
+def _others(
+    folder: Path, part: str, modules: Mapping[str, Any], *, everything: bool
+) -> tuple[dict[str, object], list[str], dict[str, object]]:
+    """The modules of one part of a pipeline, and what it is given beside them: all else is loaded by the
+    library.
+
+    Args:
+        everything: outlines of the text encoders too, as LoRA weights ask for all components.
+
+    Returns:
+        by name, those given; the names of those that are outlines; what takes a processor's place.
+    """
+    given: dict[str, object] = dict(modules)
+    outlined: list[str] = []
+    processors: dict[str, object] = {}
+    for name, entry in read_index(folder).items():
+        if name in modules or not is_component(entry) or name == "scheduler" or name.endswith("guider"):
+            continue
+        outline = entry[0] and (entry[0] == "diffusers" or everything)  # LoRA weights ask for all components
+        if name in COMPONENTS and outline:
+            given[name] = _on_meta(folder / name, entry[0], entry[1])
+            outlined.append(name)
+        elif entry[0] and _reads_text(name, entry[1]):
+            if part == TEXT:
+                require_tokenizer(folder / name)
+            if entry[1].endswith("Processor"):  # texts are all that is read with it here
+                processors[name] = TextProcessor(folder / name)
+                given[name] = processors[name] if is_processor(entry[1]) else None
+            elif part != TEXT:
+                given[name] = None
+        else:
+            given[name] = None
+    return given, outlined, processors
 
 
 def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:
