@@ -30,7 +30,7 @@ from ..harness.report import Report, number, table
 from ..harness.timing import Paired, run_in_pairs
 from .made_up import Size, write_pipeline
 
-SIZES = {"full": Size(widths=(96, 192, 384), side=32, steps=8), "tiny": Size(widths=(16, 32), side=8, steps=3)}
+SIZES = {"full": Size(widths=(64, 128, 256), side=24, steps=8), "tiny": Size(widths=(16, 32), side=8, steps=3)}
 MIB = 2**20
 _CALL: dict[str, Any] = {"seed": 7, "guidance_scale": 5.0}
 

@@ -139,6 +139,12 @@ def lora_revisions(table: Mapping[str, Any], loras: str | None) -> dict[str, str
     }
 
 
+def loras_state(recipe: "Recipe") -> tuple[object, ...]:
+    """What is quickly said of the files that rows may ask for: names, sizes, times of change."""
+    rack = rack_of(recipe)
+    return (rack, *((name, *_when(path)) for name, path in rack.files().items())) if rack else ()
+
+
 def _rack(stage: Mapping[str, Any]) -> Rack:
     offers = offered({name: stage[name] for name in KEYS if name in stage}, "recipe", lambda name, _: name)
     return Rack(offers["on_request"], offers["lora_folder"])  # pyright: ignore[reportTypedDictNotRequiredAccess]

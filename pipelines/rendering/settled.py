@@ -21,6 +21,7 @@ from ...prompts.reader import Mark, can_go_on
 from ...prompts.row import PromptFileError
 from ..files import RESULTS, opened
 from ..recipes.environment import revisions, versions
+from ..recipes.lora_table import loras_state
 from ..recipes.reader import Recipe, read_recipe
 from ..recipes.writer import recipe_table
 from .output.folder import OutputFolder
@@ -118,7 +119,8 @@ def said_of_pipe(recipe: str | Path | Recipe, options: object) -> str:
         InputError, CheckpointError: there is no such recipe, or a checkpoint cannot be read.
     """
     read = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    return repr((__version__, versions(), read.name, recipe_table(read), revisions(read), options))
+    said = (__version__, versions(), read.name, recipe_table(read), revisions(read), loras_state(read), options)
+    return repr(said)
 
 
 def statement_of(

@@ -173,6 +173,30 @@ def test_dora_is_carried_out_as_the_library_does(twin: Twin, tmp_path: Path) -> 
     assert (made - picture(folder, "SD 1.5")).abs().max() > 1
 
 
+@pytest.mark.parametrize("kernel", [(), (3, 3)])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_the_lengths_of_dora_are_of_rows_or_of_columns_as_their_shape_says(
+    by_column: bool, kernel: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    weight, ones = torch.randn(6, 6, *kernel), [1] * len(kernel)
+    lengths = torch.rand(1, 6, *ones) if by_column else torch.rand(6, 1, *ones)
+    parts = {
+        "down": torch.randn(2, 6, *kernel),
+        "up": torch.randn(6, 2, *ones),
+        "dora_scale": lengths,
+    }
+    changed = weight + Layer(name="x", parts=parts).change(weight, 1.0)
+    axis = 1 if by_column else 0
+    found = changed.transpose(0, axis).flatten(1).norm(dim=1)
+    assert torch.allclose(found, lengths.flatten(), atol=1e-5)
+    direction = weight + (parts["up"].flatten(1) @ parts["down"].flatten(1)).reshape(weight.shape)
+    along = torch.nn.functional.cosine_similarity(
+        changed.transpose(0, axis).flatten(1), direction.transpose(0, axis).flatten(1)
+    )
+    assert torch.allclose(along, torch.ones(6), atol=1e-5)
+
+
 def test_text_encoders_of_kohya_are_those_of_diffusers(twin: Twin, tmp_path: Path) -> None:
     folder = twin(FAMILIES["SDXL"])
     pipeline = library_pipeline(folder)

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import InputError
-from ...language.words.prompt_weights import plain_text, without_said_weights
 from ...stage import Lora
 from .classes.calling import (
     Encoded,
@@ -44,8 +43,7 @@ from .lora.merging import fit_to
 from .lora.wearing import wearing
 from .pipeline_families import Family, family_of
 from .pipeline_parts import COMPONENTS
-from .texts.embeddings import spelt
-from .texts.weighting import needs, weighted, with_words
+from .texts.reading import Reading, reading
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -150,19 +148,8 @@ class PipelinePart:
         with contextlib.suppress(Left, NotImplementedError, RuntimeError):  # of tensors without numbers
             pipeline(**accepted(pipeline, call))
 
-    def _read(
-        self, pipeline: Any, arguments: Mapping[str, Any], *, weights: bool
-    ) -> tuple[Mapping[str, Any], Callable[[Any], Any]]:
-        """The arguments with what the text encoders are to read, and what is to be done with what they gave."""
-        written = with_words(arguments, lambda text: spelt(text, self.words))
-        if not weights:
-            return written, lambda encoding: encoding
-        if not self.family.weighs:
-            return with_words(written, without_said_weights), lambda encoding: encoding
-        plain = with_words(written, plain_text)
-        if not needs(pipeline, written):
-            return plain, lambda encoding: encoding
-        return plain, lambda encoding: weighted(pipeline, encoding, written)
+    def _read(self, pipeline: Any, arguments: Mapping[str, Any], *, weights: bool) -> Reading:
+        return reading(pipeline, arguments, words=self.words, weights=weights, weighs=self.family.weighs)
 
     @torch.inference_mode()
     def denoise(

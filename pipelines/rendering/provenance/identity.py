@@ -13,7 +13,7 @@ from typing import Any
 from ....engine.values import Request
 from ....engine.version import __version__
 from ...recipes.environment import Environment
-from ...recipes.lora_table import lora_revisions
+from ...recipes.lora_table import lora_revisions, loras_state
 from ...recipes.reader import Recipe
 
 
@@ -29,7 +29,8 @@ def identity(request: Request, environment: Environment) -> str:
 
 def context_of(recipe: Recipe, environment: Environment) -> bytes:
     """A checksum of what decides requests, and the rows' ids, beside the rows themselves."""
-    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults))
+    loras = loras_state(recipe)
+    said = repr((__version__, environment.essence(), recipe.height, recipe.width, recipe.defaults, *loras))
     return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

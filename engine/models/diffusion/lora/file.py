@@ -15,7 +15,7 @@ from ....errors import CheckpointError
 from ....messages import shown
 from ...checkpoint.bounded import Unfit, parse_bounded
 from ...checkpoint.folder import folder_of, read_header, read_json
-from .layers import Layer, Shapes, is_whole, role_of, weight_shape
+from .layers import LENGTHS, Layer, Shapes, is_whole, role_of, weight_shape
 
 USUAL_NAMES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 _CONFIG = "adapter_config.json"  # of peft, beside the weights
@@ -161,7 +161,7 @@ _MEET = (
 
 
 def _numbers(shapes: Shapes) -> int:
-    if "down" in shapes and not {"mid", "magnitude"} & shapes.keys():
+    if "down" in shapes and not ({"mid"} | LENGTHS) & shapes.keys():
         return math.prod(shapes["down"]) + math.prod(shapes["up"])
     return math.prod(weight_shape(shapes))
 

@@ -29,13 +29,17 @@ ROLES: Mapping[str, str] = {
     "mid": r"\.lora_mid\.weight",
     "up_bias": r"\.lora_B(?:\.default)?\.bias",
     "alpha": r"(?:\.lora|_lora)?\.alpha",
-    "magnitude": r"\.dora_scale|\.lora_magnitude_vector(?:\.default)?(?:\.weight)?",
+    "magnitude": r"\.lora_magnitude_vector(?:\.default)?(?:\.weight)?",
+    "dora_scale": r"\.dora_scale",
     **{f"hada_{end}": rf"\.hada_{end}" for end in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **{f"lokr_{end}": rf"\.lokr_{end}" for end in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
     "diff": r"\.diff|\.w_norm",
     "diff_b": r"\.diff_b|\.b_norm",
 }
 """What the names of a layer's tensors end with, in the ways of several tools, by the part they play."""
+
+LENGTHS = frozenset({"magnitude", "dora_scale"})
+"""Roles of the lengths that DoRA learns."""
 
 _ROLE = {role: re.compile(rf"(?P<name>.+?)(?:{ends})(?<![.])$") for role, ends in ROLES.items()}
 _NEEDED = (
@@ -108,7 +112,12 @@ class Layer:
     @property
     def is_low_rank(self) -> bool:
         """Whether it can be carried out as two small layers, one after the other."""
-        return "down" in self.parts and "mid" not in self.parts and "magnitude" not in self.parts
+        return "down" in self.parts and "mid" not in self.parts and not self.has_lengths
+
+    @property
+    def has_lengths(self) -> bool:
+        """Whether it says the lengths of the changed weight: it is DoRA."""
+        return not LENGTHS.isdisjoint(self.parts)
 
     @property
     def factor(self) -> float:
@@ -156,13 +165,15 @@ class Layer:
             return None
         made = made if rows is None else made[rows.to(weight.device)]
         made = made.reshape(weight.shape) * strength
-        if "magnitude" not in self.parts:
+        if not self.has_lengths:
             return made
-        lengths = self.parts["magnitude"].to(weight.device, torch.float32)
+        by_column = _is_by_column(self.parts)
+        lengths = next(self.parts[role] for role in LENGTHS if role in self.parts)
+        lengths = lengths.to(weight.device, torch.float32).flatten()
+        if rows is not None and not by_column:
+            lengths = lengths[rows.to(weight.device)]
         base = weight.float()
-        return (
-            _with_lengths(base + made, lengths if rows is None else _rows_of(lengths, rows), like=base) - base
-        )
+        return _with_lengths(base + made, lengths, by_column=by_column) - base
 
     @property
     def bias(self) -> torch.Tensor | None:
@@ -202,21 +213,16 @@ def _kronecker(part: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.kron(first.reshape(*first.shape, *[1] * (second.dim() - 2)), second.contiguous())
 
 
-def _rows_of(lengths: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Those of the chosen rows; lengths of columns are the same for all."""
-    by_row = lengths.dim() == 1 or lengths.shape[0] > 1
-    return lengths[rows.to(lengths.device)] if by_row else lengths
+def _is_by_column(parts: Mapping[str, torch.Tensor]) -> bool:
+    """Whether lengths are those of columns, over all outputs: (1, in), as LyCORIS may write them; peft has
+    those of rows alone."""
+    said = parts.get("dora_scale")
+    return said is not None and said.dim() > 1 and said.shape[0] == 1
 
 
-def _with_lengths(weight: torch.Tensor, lengths: torch.Tensor, *, like: torch.Tensor) -> torch.Tensor:
+def _with_lengths(weight: torch.Tensor, lengths: torch.Tensor, *, by_column: bool) -> torch.Tensor:
     """The weight with the lengths of its rows, or of its columns, as they are to be."""
-    flat = weight.flatten(1)
-    by_column = (
-        lengths.dim() > 1 and lengths.shape[0] == 1 and like.shape[0] != 1 and lengths.numel() != like.shape[0]
-    )
-    if by_column:  # of each input, over all outputs and the kernel
-        over = (0, *range(2, weight.dim()))
-        norms = torch.linalg.vector_norm(weight, dim=over, keepdim=True)
-        return weight * (lengths.reshape(norms.shape) / norms)
-    norms = torch.linalg.vector_norm(flat, dim=1).reshape(-1, *[1] * (weight.dim() - 1))
+    axis = 1 if by_column else 0
+    others = [each for each in range(weight.dim()) if each != axis]
+    norms = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
     return weight * (lengths.reshape(norms.shape) / norms)

@@ -58,13 +58,13 @@ class Rack:
         return sum(read_lora(lora.checkpoint).bytes_in(bytes_each) for lora in self.named(text))
 
     def names(self) -> list[str]:
-        return [*(lora.name for lora in self.listed), *self._files()]
+        return [*(lora.name for lora in self.listed), *self.files()]
 
     def _find(self, asked: Asked) -> Lora:
         for lora in self.listed:
             if lora.name.casefold() == asked.name.casefold():
                 return lora if asked.weight is None else lora._replace(weight=asked.weight)
-        files = self._files()
+        files = self.files()
         name = next((each for each in files if each.casefold() == asked.name.casefold()), None)
         if name is None:
             raise InputError(self._unknown(asked.name, files))
@@ -85,8 +85,8 @@ class Rack:
         more = f" and {len(known) - 8} more" if len(known) > 8 else ""
         return f"LoRA {shown(name)}: not known{hint}; known are {some}{more}"
 
-    def _files(self) -> dict[str, Path]:
-        """By name; of two files of one name, in two folders, the first."""
+    def files(self) -> dict[str, Path]:
+        """Those of the folder by their names; of two of one name, in two folders within it, the first."""
         found: dict[str, Path] = {}
         folder = Path(self.folder) if self.folder else None
         if folder is None or not folder.is_dir():

@@ -107,7 +107,7 @@ def _dense(change: Change, strength: float, device: torch.device, where: str) ->
     def add(layer: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         if x.dtype not in ready:
             weight: torch.Tensor = layer.weight  # pyright: ignore[reportAssignmentType]
-            if not is_plain(weight) and "magnitude" in change.layer.parts:
+            if not is_plain(weight) and change.layer.has_lengths:
                 raise CheckpointError(f"{where}: DoRA cannot be put on quantised weights")
             like = weight if is_plain(weight) else torch.empty(_sides(layer), device=x.device)
             made = change.layer.change(like, strength, change.rows)
