@@ -83,6 +83,16 @@ MORE: dict[str, dict[str, Any]] = {
     },
 }
 """What a kind of model needs beside."""
+OTHERWISE: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    ((), {}),
+    (("head_dim",), {}),
+    (("sliding_window",), {}),
+    (("head_dim", "num_key_value_heads"), {}),
+    ((), {"num_hidden_layers": 4}),
+    (("head_dim",), {"num_hidden_layers": 8}),
+)
+"""What is left out, and what is said instead, where the sizes do not fit."""
+MOST = 10_000_000  # numbers of a twin
 PREFIXES = ([5, 9, 11, 4, 8, 21, 33], [7, 12, 3], [17] * 12)
 NEW = 8
 
@@ -94,11 +104,14 @@ def names() -> list[str]:
     return list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
-def tiny(name: str, **sizes: Any) -> Any:
-    """A model of this kind, of random weights.
+def twins(name: str, **sizes: Any) -> Iterator[Any]:
+    """Models of this kind, of random weights: whatever can be built, for not all sizes fit every kind.
 
     Args:
         sizes: that differ from `TINY`.
+
+    Raises:
+        ValueError: none can be built so small; says why.
     """
     from transformers import AutoModelForCausalLM
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -107,22 +120,25 @@ def tiny(name: str, **sizes: Any) -> Any:
     known = set(inspect.signature(kind.__init__).parameters) | set(getattr(kind, "attribute_map", {}))
     known |= {each for each in TINY if hasattr(kind, each)}
     said = {key: value for key, value in (TINY | sizes).items() if key in known} | MORE.get(name, {})
-    for left_out in ((), ("head_dim",), ("sliding_window",), ("head_dim", "num_key_value_heads")):
+    reasons: list[str] = []
+    for left_out, more in OTHERWISE:
         try:
-            torch.manual_seed(0)
-            config = kind(**{key: value for key, value in said.items() if key not in left_out})
-            for part in (config, config.get_text_config()):
-                if getattr(part, "num_hidden_layers", 0) > 4:
-                    raise ValueError(f"{part.num_hidden_layers} layers")
+            left = {key: value for key, value in said.items() if key not in left_out}
+            config = kind(**left | {key: value for key, value in more.items() if key in left})
             with torch.device("meta"):
                 count = sum(each.numel() for each in AutoModelForCausalLM.from_config(config).parameters())
-            if count > 2e7:
+            if count > MOST:
                 raise ValueError(f"{count} numbers")
             torch.manual_seed(0)
-            return AutoModelForCausalLM.from_config(config).eval()
+            yield AutoModelForCausalLM.from_config(config).eval()
         except Exception as error:
-            last = error
-    raise last
+            reasons.append(_short(error))
+    raise ValueError(reasons[0] if reasons else "none of them generates")
+
+
+def tiny(name: str, **sizes: Any) -> Any:
+    """The first of the `twins`."""
+    return next(twins(name, **sizes))
 
 
 def theirs(model: Any, prefix: list[int]) -> list[int]:
@@ -173,15 +189,21 @@ def table(wanted: list[str]) -> Iterator[str]:
     from diptych.engine.models.language.stepped_decoding import SteppedDecoding
 
     for name in wanted:
+        expected: list[list[int]] = []
+        why = ""
         try:
-            model = tiny(name)
-            expected = [theirs(model, list(prefix)) for prefix in PREFIXES]
-        except Exception as error:
-            yield f"| {name} | no twin: {_short(error)} | | | |"
+            for model in twins(name):
+                try:
+                    expected = [theirs(model, list(prefix)) for prefix in PREFIXES]
+                    break
+                except Exception as error:
+                    why = why or _short(error)
+        except ValueError as error:
+            why = why or str(error)
+        if not expected:
+            yield f"| {name} | no twin: {why} | | | |"
             continue
-        flags = (
-            f"{'stateful' if model._is_stateful else ''} {'' if model._can_compile_fullgraph else 'nocompile'}"
-        )
+        flags = f"{'keeps a state' if model._is_stateful else ''}"
         found = [verdict(model, kind, expected) for kind in (None, CachedDecoding, SteppedDecoding)]
         yield f"| {name} | {flags} | {' | '.join(found)} |"
 

@@ -22,7 +22,7 @@ from diptych.engine.values import Request
 
 from .captioner_twins import qwen2_5_vl, smolvlm
 from .every_planner import tiny
-from .planner_twins import CHATML, SIZES
+from .planner_twins import CHATML, SIZES, qwen3
 from .texts import byte_level
 
 PROMPTS = ["a red boat at sunset", "cat", "two blue birds above a house"]
@@ -138,7 +138,13 @@ def test_bytes_are_those_of_what_is_loaded(twin: Twin, name: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("num_attention_heads", 0), ("hidden_size", 0), ("vocab_size", 0), ("num_hidden_layers", 0)],
+    [
+        ("num_attention_heads", 0),
+        ("hidden_size", 0),
+        ("vocab_size", 0),
+        ("num_hidden_layers", 0),
+        ("head_dim", 0),
+    ],
 )
 def test_a_config_that_says_nothing_of_something_names_the_key(
     twin: Twin, tmp_path: Path, key: str, value: object
@@ -148,6 +154,26 @@ def test_a_config_that_says_nothing_of_something_names_the_key(
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CheckpointError, match=rf"config.json: {key} = {value}: must be at least 1"):
         decoder_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_act": "nope"}, "config.json says hidden_act = 'nope', which the library does not know"),
+        ({"rope_parameters": {"rope_type": "odd"}}, "says rope_type = 'odd', which the library does not know"),
+        ({"layer_types": ["full_attention"]}, "must be equal to the number of `layer_types`"),
+        ({"rms_norm_eps": "small"}, "rms_norm_eps"),
+    ],
+)
+def test_a_value_that_the_library_does_not_take_is_named_with_its_key(
+    twin: Twin, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    for file in twin(qwen3).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=message):
+        Registry().outline(ModelKey("causal-lm", str(tmp_path)))
 
 
 @pytest.mark.parametrize(("name", "why"), [("bert", "writes none after it"), ("t5", "has an encoder")])
