@@ -21,7 +21,7 @@ from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import Request
 
 from .captioner_twins import qwen2_5_vl, smolvlm
-from .every_planner import tiny
+from .every_planner import generating, tiny, verdict
 from .planner_twins import CHATML, SIZES, qwen3
 from .texts import byte_level
 
@@ -121,6 +121,12 @@ def test_greedy_decoding_is_what_generate_gives_and_the_stage_writes_plans(twin:
     (plan,) = stage.run([request], {key: planner}, RunContext())
     assert plan.prompt and stage.workspace([request]) > 0
     stage.rehearse(request, {key: planner})
+
+
+@pytest.mark.parametrize("name", ["cpmant", "mamba2", "xlm", "recurrent_gemma", "jamba", "falcon_h1", "bamba"])
+def test_texts_under_way_are_those_of_generate_when_one_of_them_ends(name: str) -> None:
+    model, expected = generating(name)
+    assert verdict(model, None, expected) == "same"
 
 
 @pytest.mark.parametrize("name", ["mamba", "gemma3_vl"])
