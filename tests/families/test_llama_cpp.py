@@ -88,7 +88,7 @@ def test_a_damaged_file_is_one_clear_line(file: Path, tmp_path: Path, keep: floa
 
 
 def test_what_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no GGUF file: name one"):
+    with pytest.raises(CheckpointError, match="no such file: name a GGUF file"):
         stage_of(tmp_path / "nothing.gguf").workspace([])
     with pytest.raises(InputError, match=r"stages.plan\]: max_tokens = 900: must be less than context = 512"):
         stage_of(tmp_path / "nothing.gguf", max_tokens=900, context=512)

@@ -61,7 +61,8 @@ def file_of(checkpoint: str) -> Path:
     """
     path = Path(checkpoint).expanduser()
     if path.suffix != ".gguf" or not path.is_file():
-        raise CheckpointError(f"{checkpoint}: is no GGUF file: name one, such as ./model.gguf")
+        what = "is no GGUF file" if path.exists() else "no such file"
+        raise CheckpointError(f"{checkpoint}: {what}: name a GGUF file, such as ./model.gguf")
     return path
 
 
