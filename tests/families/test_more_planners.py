@@ -123,7 +123,9 @@ def test_greedy_decoding_is_what_generate_gives_and_the_stage_writes_plans(twin:
     stage.rehearse(request, {key: planner})
 
 
-@pytest.mark.parametrize("name", ["cpmant", "mamba2", "xlm", "recurrent_gemma", "jamba", "falcon_h1", "bamba"])
+@pytest.mark.parametrize(
+    "name", ["cpmant", "openai-gpt", "mamba2", "xlm", "recurrent_gemma", "jamba", "falcon_h1", "bamba"]
+)
 def test_texts_under_way_are_those_of_generate_when_one_of_them_ends(name: str) -> None:
     model, expected = generating(name)
     assert verdict(model, None, expected) == "same"

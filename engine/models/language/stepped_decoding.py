@@ -15,9 +15,10 @@ _OF_ITS_OWN = (
     "CpmAntForCausalLM",
     "DeepseekV4ForCausalLM",
     "MiniMaxForCausalLM",
+    "OpenAIGPTLMHeadModel",
     "XLMWithLMHeadModel",
 )
-"""Whose attention counts places, or keeps a cache, in a way of its own."""
+"""Whose attention counts places, or keeps a cache, in a way of its own, or not at all."""
 _ON_ITSELF = ("RecurrentGemmaForCausalLM",)
 """Which keep their state on themselves, so that one text can be under way: it is read anew at each step."""
 
