@@ -14,7 +14,7 @@ from ..extensions import extension
 from ..messages import did_you_mean, first_line, shown
 from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
-from .checkpoint.bounded import Unfit
+from .checkpoint.bounded import Unfit, tables_in
 from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import refuse_absent_layers, vet
@@ -349,10 +349,22 @@ def _told_of(key: ModelKey[object]) -> Generator[None]:
             not isinstance(error, Exception) and type(error).__name__ != "PanicException"
         ):  # of tokenizers, in Rust
             raise
-        reason = f"{error} is missing" if isinstance(error, KeyError) else first_line(error)
+        reason = _not_there(error, _folder(key)) if isinstance(error, KeyError) else first_line(error)
         if "ignore_mismatched_sizes" in reason:  # the library's advice, which is for its own callers
             reason = "config.json and the weights do not fit each other: copy both again"
         raise CheckpointError(f"{_folder(key)}: cannot be loaded as {key.family}: {reason}") from error
+
+
+def _not_there(error: KeyError, folder: Path) -> str:
+    """What a library looked for in vain: the value of a key of the config, or what a file should hold."""
+    try:
+        tables = list(tables_in(read_json(folder / "config.json")))
+    except CheckpointError:
+        tables = []
+    for name, value in ((name, value) for table in tables for name, value in table.items()):
+        if isinstance(value, str) and error.args == (value,):
+            return f"config.json says {name} = {shown(value)}, which the library does not know"
+    return f"{error} is missing"
 
 
 def known_family(name: str) -> None:

@@ -70,6 +70,11 @@ class Address:
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 
+    @property
+    def place(self) -> str:
+        """As a picture's history has it."""
+        return f"at {self.url}"
+
     def key(self) -> str:
         """The key; empty where the server wants none.
 

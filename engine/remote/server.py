@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import queue
+import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ _BEGUN_S = 5.0  # in which a thread has begun
 _BUSY = (408, 425, 429, 502, 503, 504)
 _BROKEN_TRIES = 2  # where the server says that it failed (500)
 _MOST_FORMS = 12  # that are tried, one after the other
+_CUT_OFF = re.compile(r"output that does not match|output could not be parsed", re.IGNORECASE)
+"""How llama.cpp says, with status 500, that an answer which was to be JSON had no tokens left to end."""
 
 Found = TypeVar("Found")
 
@@ -118,7 +121,7 @@ class Server:
 
     def by(self, answer: Answer | None = None) -> str:
         """Which model answers, and where, for a picture's history."""
-        return f"{(answer and answer.by) or self._model or 'a model'} at {self.address.url}"
+        return f"{(answer and answer.by) or self._model or 'a model'} {self.address.place}"
 
     def ask(
         self, asked: Sequence[Asked], *, step: Callable[[int, int], None] = lambda i, n: None
@@ -208,6 +211,8 @@ class Server:
                     return read_answer(response.data)
                 except Garbled as error:
                     return self._garbled(error)
+            if _is_cut_off(response):
+                return Answer(text="", cut_off=True, by=self._model)
             said = read_error(response.data)
             other = form.without(response.status, said, wants_json=asked.schema is not None, sent=body)
             if other is None:
@@ -225,7 +230,7 @@ class Server:
             try:
                 response = await send()
                 self._gone = False
-                if response.status == 500 and broken < _BROKEN_TRIES:
+                if response.status == 500 and broken < _BROKEN_TRIES and not _is_cut_off(response):
                     wait, broken = WAITS_S[min(broken, len(WAITS_S) - 1)], broken + 1
                 elif response.status in _BUSY:
                     wait = _backoff(busy) if response.wait_s is None else response.wait_s
@@ -268,6 +273,10 @@ class Server:
         if status >= 500:
             return Trouble(f"{self.where} failed ({why}): see what it says itself, {AGAIN}")
         return Trouble(f"{self.where} refuses what it is asked ({why})")
+
+
+def _is_cut_off(response: Response) -> bool:
+    return response.status == 500 and _CUT_OFF.search(read_error(response.data)) is not None
 
 
 def _backoff(tries: int) -> float:

@@ -47,6 +47,7 @@ REPAINTERS = ("refine", "repaint")
 OF_FAMILY = {
     ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
     ("plan", SERVER): ("planning.server_plan", "ServerPlanStage"),
+    ("plan", "llama-cpp"): ("planning.llama_cpp_plan", "LlamaCppPlanStage"),
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
 }

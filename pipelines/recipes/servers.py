@@ -17,7 +17,7 @@ def asked_servers(chain: Chain, *, online: bool) -> tuple[list[str], list[str]]:
     troubles: list[str] = []
     for stage in chain.stages:
         server = getattr(stage, "server", None)
-        if not isinstance(server, Server):
+        if not isinstance(server, Server) or not getattr(stage, "asks_others", True):
             continue
         said = f"{stage.name} asks {server.address.model or 'the one model'} at {server.address.url}"
         if not online:

@@ -21,8 +21,8 @@ from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import Request
 
 from .captioner_twins import qwen2_5_vl, smolvlm
-from .every_planner import tiny
-from .planner_twins import CHATML, SIZES
+from .every_planner import generating, tiny, verdict
+from .planner_twins import CHATML, SIZES, qwen3
 from .texts import byte_level
 
 PROMPTS = ["a red boat at sunset", "cat", "two blue birds above a house"]
@@ -123,6 +123,14 @@ def test_greedy_decoding_is_what_generate_gives_and_the_stage_writes_plans(twin:
     stage.rehearse(request, {key: planner})
 
 
+@pytest.mark.parametrize(
+    "name", ["cpmant", "openai-gpt", "mamba2", "xlm", "recurrent_gemma", "jamba", "falcon_h1", "bamba"]
+)
+def test_texts_under_way_are_those_of_generate_when_one_of_them_ends(name: str) -> None:
+    model, expected = generating(name)
+    assert verdict(model, None, expected) == "same"
+
+
 @pytest.mark.parametrize("name", ["mamba", "gemma3_vl"])
 def test_bytes_are_those_of_what_is_loaded(twin: Twin, name: str, tmp_path: Path) -> None:
     folder = twin(ALL[name])
@@ -138,7 +146,13 @@ def test_bytes_are_those_of_what_is_loaded(twin: Twin, name: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("num_attention_heads", 0), ("hidden_size", 0), ("vocab_size", 0), ("num_hidden_layers", 0)],
+    [
+        ("num_attention_heads", 0),
+        ("hidden_size", 0),
+        ("vocab_size", 0),
+        ("num_hidden_layers", 0),
+        ("head_dim", 0),
+    ],
 )
 def test_a_config_that_says_nothing_of_something_names_the_key(
     twin: Twin, tmp_path: Path, key: str, value: object
@@ -148,6 +162,26 @@ def test_a_config_that_says_nothing_of_something_names_the_key(
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CheckpointError, match=rf"config.json: {key} = {value}: must be at least 1"):
         decoder_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_act": "nope"}, "config.json says hidden_act = 'nope', which the library does not know"),
+        ({"rope_parameters": {"rope_type": "odd"}}, "says rope_type = 'odd', which the library does not know"),
+        ({"layer_types": ["full_attention"]}, "must be equal to the number of `layer_types`"),
+        ({"rms_norm_eps": "small"}, "rms_norm_eps"),
+    ],
+)
+def test_a_value_that_the_library_does_not_take_is_named_with_its_key(
+    twin: Twin, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    for file in twin(qwen3).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=message):
+        Registry().outline(ModelKey("causal-lm", str(tmp_path)))
 
 
 @pytest.mark.parametrize(("name", "why"), [("bert", "writes none after it"), ("t5", "has an encoder")])

@@ -70,12 +70,13 @@ def decoder_config(checkpoint: str) -> dict[str, Any]:
 
 def _with_something_of_each(config: dict[str, Any], checkpoint: str) -> dict[str, Any]:
     """The same config. Raises `CheckpointError` where it says that the model has no layers, say."""
-    for name in DECODING_NEEDS:
-        values = config[name] if isinstance(config[name], list | tuple) else [config[name]]
-        if any(isinstance(value, int) and value < 1 for value in values):
+    for name in (*DECODING_NEEDS, "num_key_value_heads", "head_dim"):
+        value = config.get(name)
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(each, int) and each < 1 for each in values):
             path = folder_of(checkpoint) / "config.json"
             raise CheckpointError(
-                f"{path}: {name} = {shown(config[name])}: must be at least 1: copy the checkpoint again"
+                f"{path}: {name} = {shown(value)}: must be at least 1: copy the checkpoint again"
             )
     return config
 

@@ -10,15 +10,25 @@ from typing import Any
 
 import torch
 
-_NO_PADDING = ("BloomForCausalLM", "CpmAntForCausalLM", "MiniMaxForCausalLM")
-"""Whose attention counts places, or keeps a cache, in a way of its own."""
+_OF_ITS_OWN = (
+    "BloomForCausalLM",
+    "CpmAntForCausalLM",
+    "DeepseekV4ForCausalLM",
+    "MiniMaxForCausalLM",
+    "OpenAIGPTLMHeadModel",
+    "XLMWithLMHeadModel",
+)
+"""Whose attention counts places, or keeps a cache, in a way of its own, or not at all."""
+_ON_ITSELF = ("RecurrentGemmaForCausalLM",)
+"""Which keep their state on themselves, so that one text can be under way: it is read anew at each step."""
 
 
 def is_stepped(model: Any) -> bool:
-    """Whether a transformers model is carried out so: it says itself that it keeps a state, or is known to need
-    it."""
-    stateful = getattr(type(model), "_is_stateful", False)
-    return bool(stateful) or type(model).__name__ in _NO_PADDING
+    """Whether a transformers model is carried out so: it keeps a state and has no attention, or is known to be
+    in need of it."""
+    heads = getattr(model.config.get_text_config(), "num_attention_heads", None)
+    keeps_a_state = getattr(type(model), "_is_stateful", False) and not heads
+    return bool(keeps_a_state) or type(model).__name__ in (*_OF_ITS_OWN, *_ON_ITSELF)
 
 
 class SteppedDecoding:
@@ -70,7 +80,8 @@ class _Row:
     def __init__(self, model: Any, ids: torch.Tensor) -> None:
         self._model = model
         self._ids = ids
-        self._state: dict[str, Any] = {"use_cache": True, "attention_mask": torch.ones_like(ids)}
+        self._anew = type(model).__name__ in _ON_ITSELF
+        self._state: dict[str, Any] = {"use_cache": not self._anew, "attention_mask": torch.ones_like(ids)}
         self._read(first=True)
 
     def append(self, token: int) -> None:
@@ -80,6 +91,9 @@ class _Row:
 
     @torch.inference_mode()
     def _read(self, *, first: bool) -> None:
+        if self._anew:
+            self.logits = self._model(input_ids=self._ids, use_cache=False).logits[:, -1]
+            return
         given = self._model.prepare_inputs_for_generation(
             self._ids,
             next_sequence_length=None if first else 1,

@@ -90,6 +90,7 @@ class ServerPlanStage:
     gives = Plan
     uses: tuple[ModelKey[object], ...] = ()
     rows_on_cpu = MOST_AT_ONCE  # they are not computed here
+    asks_others = True
 
     def __init__(
         self,
@@ -142,34 +143,34 @@ class ServerPlanStage:
         Raises:
             InputError: the key is not there.
         """
+        return self.plans_by(self.server, batch, context)
+
+    def plans_by(self, server: Server, batch: Sequence[Request], context: RunContext) -> list[Plan]:
+        """Plans that a server writes, as `run` gives them."""
         draws = self._temperature > 0
         context = dataclasses.replace(context, batch_invariant=False)  # each row is a request of its own
 
         def write(rows: Sequence[int], attempt: int) -> list[Plan]:
-            return self._written(rows, batch, context.of_rows(rows), attempt=attempt, draws=draws)
+            some = [batch[i] for i in rows]
+            return self._written(server, some, context.of_rows(rows), attempt=attempt, draws=draws)
 
         return chat_plan.agreed(batch, write, context, must_agree=self._must_agree, draws=draws)
 
     def _written(
-        self, rows: Sequence[int], batch: Sequence[Request], context: RunContext, *, attempt: int, draws: bool
+        self, server: Server, batch: Sequence[Request], context: RunContext, *, attempt: int, draws: bool
     ) -> list[Plan]:
-        """Plans of these rows of a batch. What cannot be read is asked for again, and at last given up for the
-        user's own words.
-
-        Args:
-            context: of these rows.
-        """
+        """Plans of requests. What cannot be read is asked for again, and at last given up for the user's own
+        words."""
         plans: dict[int, Plan] = {}
-        left, cut_off = list(range(len(rows))), False
+        left, cut_off = list(range(len(batch))), False
         for reading in range(chat_plan.TRIES if draws else 1):
             stage = f"plan/{attempt}/{reading}" if attempt > 1 or reading else "plan"
-            found = self.server.ask([self._asked(batch[rows[i]], stage) for i in left], step=context.step)
+            found = server.ask([self._asked(batch[i], stage) for i in left], step=context.step)
             for i, answer in zip(left, found, strict=True):
-                request = batch[rows[i]]
                 if isinstance(answer, Trouble):
                     context.fail(i, answer.reason)
-                    plans[i] = users_own(request)
-                elif (plan := self._read(request, answer)) is not None:
+                    plans[i] = users_own(batch[i])
+                elif (plan := self._read(server, batch[i], answer)) is not None:
                     plans[i] = plan
                 else:
                     cut_off = cut_off or answer.cut_off
@@ -178,10 +179,10 @@ class ServerPlanStage:
                 break
         if left:
             why = "; some were cut off: raise max_tokens" if cut_off else ""
-            context.note(f"{len(left)} of {len(rows)} answers of {self.server.where} are no plans{why}")
-            by = f"{self.server.by()}: {NO_PLAN}"
-            plans |= {i: dataclasses.replace(users_own(batch[rows[i]]), by=by) for i in left}
-        return [plans[i] for i in range(len(rows))]
+            context.note(f"{len(left)} of {len(batch)} answers of {server.where} are no plans{why}")
+            by = f"{server.by()}: {NO_PLAN}"
+            plans |= {i: dataclasses.replace(users_own(batch[i]), by=by) for i in left}
+        return [plans[i] for i in range(len(batch))]
 
     def _asked(self, request: Request, stage: str) -> Asked:
         system = chat_plan.told(request, self._instructions) + JSON_ALONE
@@ -198,14 +199,14 @@ class ServerPlanStage:
             top_p=self._top_p,
         )
 
-    def _read(self, request: Request, answer: Answer) -> Plan | None:
+    def _read(self, server: Server, request: Request, answer: Answer) -> Plan | None:
         """The Plan in an answer; `None` where there is none."""
         read = _plan_in(answer.text)
         if read is None:
             return None
         written = [(_kind(fact.kind), fact.quote, _one_line(fact.text)) for fact in read.facts]
         plan = plan_of(request, _one_line(read.prompt), written, must_agree=self._must_agree)
-        return dataclasses.replace(plan, by=self.server.by(answer))
+        return dataclasses.replace(plan, by=server.by(answer))
 
 
 def _kind(said: str) -> FactKind:

@@ -14,6 +14,7 @@ import PIL.Image
 
 from ....engine.errors import InputError
 from ....engine.values import Failure, Outcome, Request
+from ....engine.values.start import Start
 from ....engine.watch import Watcher
 from ...pictures.pixels import rgb_of
 from ...recipes.environment import Environment
@@ -22,6 +23,7 @@ from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
 from .history import History, OriginText, format_of
 from .provenance import picture_bytes, read_history, starts_from
+from .start_text import parse_wording
 
 PipeMaker = Callable[[History], TextToImage]
 TOLERANCE = 1  # of 255, outside the deterministic mode
@@ -104,7 +106,7 @@ def _rerender_group(
             reason = f"{result.stage}: {result.reason}"
             yield Rerendered(path=path, data=None, changes=changes, difference=reason, as_promised=False)
             continue
-        outcome = dataclasses.replace(result, request=requests[row])
+        outcome = _planned_by(dataclasses.replace(result, request=requests[row]), history)
         others = (*changes, *_lora_changes(history, now))
         yield _compared(path, history, outcome, now, others)
 
@@ -151,8 +153,12 @@ def request_of(pipe: TextToImage, path: Path, history: History, row: int) -> Req
 
 
 def repeatable(request: Request, history: History) -> Request:
-    """The request, but with as many rounds and repairs as there were, where a limit of time decided that."""
+    """The request, but with as many rounds and repairs as there were, where a limit of time decided that; and
+    with the plan that there was, where a server wrote it: it might not write the same again."""
     settings = request.settings
+    if has_plan_of_a_server(request, history):
+        wording = parse_wording(history["plan"])
+        request = dataclasses.replace(request, start=Start(wording=wording))
     if settings.seconds is None or math.isinf(settings.seconds):
         return request
     repairs = sum(each.get("repairs") is not None for each in history["candidates"])
@@ -161,6 +167,22 @@ def repeatable(request: Request, history: History) -> Request:
     if rounds == 1:  # later rounds are numbered by how many repairs there may be
         settings = dataclasses.replace(settings, repairs=repairs)
     return dataclasses.replace(request, settings=settings)
+
+
+def has_plan_of_a_server(request: Request, history: History) -> bool:
+    """Whether a picture's plan came from a server, and is the one that the request would begin with: not so of
+    a later round."""
+    first = history["candidate"] < (request.settings.candidates or 1)
+    return bool(history["plan"].get("by")) and first and request.start is None
+
+
+def _planned_by(outcome: Outcome, history: History) -> Outcome:
+    """The outcome, whose plan says who wrote it first, where that was a server."""
+    by = history["plan"].get("by", "")
+    if outcome.plan.by or not by:
+        return outcome
+    plan = dataclasses.replace(outcome.plan, by=by)
+    return dataclasses.replace(outcome, best=dataclasses.replace(outcome.best, plan=plan))
 
 
 def changes_since(then: OriginText, now: Environment) -> Iterator[str]:

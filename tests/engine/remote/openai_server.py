@@ -10,8 +10,9 @@ It prints its port. What it can be told:
     refuses     what it answers 400 to: response formats by type, or fields of a body
     busy        answers 429 so many times, first
     retry_after what it says with that
-    says        plan (of the prompt), fenced (within a text), garbage, cut (ends early), thought (with reasoning
-                before it), empty, page (HTML), huge, blank (no choices), yes, no, maybe, compressed, an object
+    says        plan (of the prompt), fenced (within a text), garbage, cut (ends early), unparsed (as llama.cpp
+                answers that), thought (with reasoning before it), empty, wrong (JSON, but no plan), page
+                (HTML), huge, deep, blank (no choices), compressed; about pictures yes, no, maybe
     probability of yes; left out, no probabilities are given
     delay       seconds before each answer
     status      of each answer
@@ -135,6 +136,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send(400, {"error": {"message": reason, "type": "invalid_request_error"}})
         elif (status := OPTIONS.get("status")) is not None:
             self.send(status, {"error": {"message": f"no luck with {self.headers.get('Authorization')}"}})
+        elif OPTIONS.get("says") == "unparsed":
+            said = "The model produced output that does not match the expected peg-native format"
+            self.send(500, {"error": {"code": 500, "message": said, "type": "server_error"}})
         elif OPTIONS.get("says") == "page":
             self.send_bytes(b"<html>Welcome to the router</html>", {"Content-Type": "text/html"})
         elif OPTIONS.get("says") == "huge":
