@@ -16,6 +16,7 @@ from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
 from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
 from .diffusion.single_files.assembly import is_put_together
+from .kept_dtypes import is_kept, kept_in_float32
 from .language.multimodal_lm import KINDS
 from .language.text_models import auto_class
 from .registry import BYTES, Registry
@@ -46,7 +47,9 @@ class Configs:
         self._registry.vet(key)
         pieces: dict[str, int] = {}
         for each in _folders(folder, key):
-            sizes = {name: BYTES[key.dtype] * n for name, n in parameters(each, key.family).items()}
+            kept = _kept(folder, key, each.name)
+            counts = parameters(each, key.family)
+            sizes = {name: (4 if is_kept(name, kept) else BYTES[key.dtype]) * n for name, n in counts.items()}
             passing = streamed and key.part == DENOISER
             form = "streamed, by its config" if passing else "by its config"
             pieces[f"{each} as {key.dtype}, {form}"] = (
@@ -98,6 +101,13 @@ def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:
     if key.family == "diffusers" and key.part in PARTS:
         return [folder / name for name in components_of(folder, key.part)]
     return [folder / key.part if key.part else folder]
+
+
+def _kept(folder: Path, key: ModelKey[object], component: str) -> frozenset[str]:
+    """As `kept_in_float32`, of a pipeline's component."""
+    if key.family != "diffusers" or key.part not in PARTS:
+        return frozenset()
+    return kept_in_float32(*components_of(folder, key.part)[component], key.dtype)
 
 
 def _language_model(folder: Path, family: str) -> "Module":

@@ -21,6 +21,7 @@ from .checkpoint.vetting import refuse_absent_layers, vet
 from .diffusion.pipeline_parts import DENOISER, components_of
 from .diffusion.pipeline_sizes import vae_dtype
 from .diffusion.single_files.assembly import by_real_names, is_put_together, pipeline_folder, single_file_in
+from .kept_dtypes import is_kept, kept_in_float32
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -215,13 +216,24 @@ def _tensors(key: ModelKey[object], path: Path) -> dict[str, int]:
     """Bytes of the tensors of a file of weights once they are loaded, by name, from the headers."""
     dtype = _dtype_of(key, path)
     if (single := single_file_in(path.parent)) is None:
-        return {name: loaded_bytes(entry, BYTES[dtype]) for name, entry in read_header(path).items()}
+        kept = _kept(key, path.parent.name, dtype)
+        return {
+            name: loaded_bytes(entry, 4 if is_kept(name, kept) else BYTES[dtype])
+            for name, entry in read_header(path).items()
+        }
     from .diffusion.single_files.loading import component_bytes
 
     library, class_name = components_of(_folder(key), key.part)[path.parent.name]
     status = single.stat()
     with _told_of(key):
         return component_bytes(path.parent, library, class_name, dtype, (status.st_mtime_ns, status.st_size))
+
+
+def _kept(key: ModelKey[object], component: str, dtype: str) -> frozenset[str]:
+    """As `kept_in_float32`, of a pipeline's component."""
+    if not _in_parts(key) or component not in (named := components_of(_folder(key), key.part)):
+        return frozenset()
+    return kept_in_float32(*named[component], dtype)
 
 
 def _component(path: Path) -> str:

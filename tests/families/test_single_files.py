@@ -100,6 +100,14 @@ def test_bytes_are_accounted_as_they_are_taken(family: str, dtype: str, twin: Tw
         assert abs(counted - taken) <= 0.02 * taken, (part.part, counted, taken)
 
 
+@pytest.mark.parametrize("family", ["FLUX.1", "SD 3", "PixArt-Sigma"])
+def test_what_a_folder_keeps_in_single_precision_is_accounted(family: str, twin: Twin) -> None:
+    registry = Registry()
+    for part in keys_of(dataclasses.replace(key(twin(FAMILIES[family])), dtype="float16")):
+        counted, taken = sum(registry.weights(part).values()), taken_by(registry.load(part, "cpu"))
+        assert abs(counted - taken) <= 0.02 * taken, (part.part, counted, taken)
+
+
 def taken_by(handle: Any) -> int:
     """Bytes of all tensors that a handle's modules hold."""
     modules = [getattr(handle, field.name) for field in dataclasses.fields(handle)]

@@ -283,8 +283,11 @@ def _find_part(
             raise CheckpointError(
                 f"{place}: nothing says what {name} this is: name the folder of one, with its config.json"
             )
-        if place.suffix != ".gguf" and not names_of(read_header(place), name, config):
-            raise CheckpointError(f"{place}: holds no {name}: name another file for it")
+        if place.suffix != ".gguf":
+            header = read_header(place)
+            if not (names := names_of(header, name, config)):
+                raise CheckpointError(f"{place}: holds no {name}: name another file for it")
+            config = {**config, **_channels_held(header, names)} if name == "vae" else config
         sources.files[name], sources.configs[name] = place, config
         return
     folder = place / name if (place / "model_index.json").is_file() else place
@@ -294,6 +297,14 @@ def _find_part(
     sources.told[name] = shown_name(checkpoint if folder == place else f"{checkpoint}/{name}")
     if name in COMPONENTS or name == "scheduler":
         sources.configs[name] = read_json(folder / Path(path_of(name)).name)
+
+
+def _channels_held(header: Header, names: Mapping[str, str]) -> dict[str, int]:
+    """Of an autoencoder's file, how many channels its latents have, as its config calls them."""
+    held = names.get("decoder.conv_in.weight")
+    return (
+        {} if held is None or len(header[held]["shape"]) != 4 else {"latent_channels": header[held]["shape"][1]}
+    )
 
 
 def _find_small(
