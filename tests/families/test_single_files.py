@@ -229,12 +229,14 @@ def test_what_does_not_fit_is_refused_by_both_names(twin: Twin, tmp_path: Path) 
     assert "of width 48" in line and "reads 32" in line
     line = refused(with_part(folder, "text_encodr", wide))
     assert "did you mean 'text_encoder'" in line
+    (words := tmp_path / "words").mkdir()
+    (words / "vocab.json").write_text(json.dumps({"boat": 5000}))
+    line = refused(with_part(folder, "tokenizer", words))
+    assert "tokenizer of 5001 words" in line and str(folder / "text_encoder") in line
     file = tmp_path / "text.safetensors"
     write(weights_of(folder / "text_encoder"), file)
     assert "text.safetensors" in refused(with_part(folder, "vae", file))
-    assert "lacks the weights" in refused(with_part(folder, "unet", file)) or "cannot be read as" in refused(
-        with_part(folder, "unet", file)
-    )
+    assert "holds no unet: name another file" in refused(with_part(folder, "unet", file))
 
 
 def test_a_denoiser_alone_as_the_checkpoint_says_what_is_missing(twin: Twin, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from ...checkpoint.bounded import is_file
 from ...checkpoint.folder import folder_of, read_header, read_json, shown_name
 from ...checkpoint.tokenizer import FILES
 from ..pipeline_parts import COMPONENTS, DENOISER, read_index
-from .fitting import refuse_unfit
+from .fitting import refuse_unfit, refuse_vocabulary
 from .known import Configs, configs_of, has_vocabulary, known_families, path_of, write_vocabulary
 from .places import is_single_file, place_of
 from .predicting import scheduler_settings
@@ -97,22 +97,37 @@ def _assembled(
 ) -> Path:
     base = _base(checkpoint, config)
     sources = _sources(base, dict(parts), shown_name(checkpoint))
-    refuse_unfit(base.index, sources.configs, sources.told, whole=shown_name(checkpoint), own=base.configs)
+    refuse_unfit(base.entries, sources.configs, sources.told, whole=shown_name(checkpoint), own=base.configs)
+    for name, _ in parts:
+        _refuse_vocabulary(name, sources)
     return _written(base, sources, checkpoint)
+
+
+def _refuse_vocabulary(part: str, sources: "_Sources") -> None:
+    """Refuse a tokenizer whose words a text encoder does not have, where one of the two is a part."""
+    if not part.startswith(("tokenizer", "text_encoder")):
+        return
+    tokenizer, encoder = (part.replace(old, new) for old, new in (_ENCODER, _ENCODER[::-1]))
+    folder, config = sources.folders.get(tokenizer), sources.configs.get(encoder)
+    if folder is not None and config is not None:
+        refuse_vocabulary(folder, config, tokenizer=sources.told[tokenizer], encoder=sources.told[encoder])
+
+
+_ENCODER = ("text_encoder", "tokenizer")
 
 
 class _Base(NamedTuple):
     """What a pipeline is put together on.
 
     Args:
-        index: its `model_index.json`.
+        entries: those of its `model_index.json`.
         configs: of its components, by path.
         folder: where those lie that are named nowhere else; `None` for a single file.
         file: the single file; `None` for a folder.
         configs_folder: that has tokenizers and a scheduler beside the configs.
     """
 
-    index: dict[str, Any]
+    entries: dict[str, Any]
     configs: Configs
     folder: Path | None = None
     file: Path | None = None
@@ -223,10 +238,10 @@ class _Sources(NamedTuple):
 
 
 def _sources(base: _Base, parts: Mapping[str, str], whole: str) -> _Sources:
-    wanted = [name for name, entry in base.index.items() if _is_wanted(name, entry)]
+    wanted = [name for name, entry in base.entries.items() if _is_wanted(name, entry)]
     for name in parts:
         if name not in wanted:
-            kind = base.index.get("_class_name")
+            kind = base.entries.get("_class_name")
             raise CheckpointError(
                 f"{whole}: parts: {kind} has no {name!r}{did_you_mean(name, wanted)}; its parts are"
                 f" {', '.join(wanted)}"
@@ -336,7 +351,7 @@ def _written(base: _Base, sources: _Sources, checkpoint: str) -> Path:
     folder.mkdir()
     index = {
         name: entry if not isinstance(entry, list) or _is_wanted(name, entry) else [None, None]
-        for name, entry in base.index.items()
+        for name, entry in base.entries.items()
     }
     for name, config in sources.configs.items():  # some autoencoders may stand for others
         if "_class_name" in config:

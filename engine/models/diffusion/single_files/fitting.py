@@ -2,9 +2,11 @@
 the denoiser reads them. Says it in one line that names both."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ....errors import CheckpointError
+from ...checkpoint.folder import read_json
 
 Config = Mapping[str, Any]
 
@@ -168,3 +170,39 @@ def _width(config: Config, *, projected: bool = False) -> int | None:
     said = {**config, **nested} if isinstance(nested, dict) else config
     found = said.get("projection_dim") if projected else said.get("hidden_size") or said.get("d_model")
     return found if isinstance(found, int) else None
+
+
+def refuse_vocabulary(folder: Path, config: Config, *, tokenizer: str, encoder: str) -> None:
+    """Raise `CheckpointError` where a tokenizer gives numbers that a text encoder has no word for.
+
+    Args:
+        folder: of the tokenizer.
+        config: of the text encoder.
+        tokenizer, encoder: how a message calls them.
+    """
+    nested = config.get("text_config")
+    words = {**config, **nested}.get("vocab_size") if isinstance(nested, dict) else config.get("vocab_size")
+    most = _highest_id(folder)
+    if isinstance(words, int) and most is not None and most >= words:
+        raise CheckpointError(
+            f"{tokenizer}: is a tokenizer of {most + 1} words, and {encoder} knows {words}: name the"
+            " tokenizer of"
+            " this text encoder"
+        )
+
+
+def _highest_id(folder: Path) -> int | None:
+    """Of a tokenizer's words; `None` where its files do not say it plainly."""
+    numbers: list[Any] = []
+    if (folder / "tokenizer.json").is_file():
+        whole = read_json(folder / "tokenizer.json")
+        numbers += [each.get("id") for each in whole.get("added_tokens") or () if isinstance(each, dict)]
+        model = whole.get("model")
+        words = model.get("vocab") if isinstance(model, dict) else None
+    else:
+        words = read_json(folder / "vocab.json") if (folder / "vocab.json").is_file() else None
+    if isinstance(words, dict):
+        numbers += words.values()
+    elif isinstance(words, list):
+        numbers.append(len(words) - 1)
+    return max((each for each in numbers if isinstance(each, int)), default=None)

@@ -55,7 +55,7 @@ def _of_diffusers(
         if name in made and made[name].shape != own[name].shape
     ]
     whole((module, {"missing_keys": own.keys() - made.keys(), "mismatched_keys": unfit}), file)
-    kept = kind._keep_in_fp32_modules or []  # pyright: ignore[reportPrivateUsage]
+    kept = kind._keep_in_fp32_modules or []
     module.load_state_dict(
         {name: _cast(made[name], torch.float32 if set(kept) & set(name.split(".")) else dtype) for name in own},
         assign=True,

@@ -13,6 +13,8 @@ from ...checkpoint.hub import cached, how_to_get
 ENDINGS = (".safetensors", ".gguf")
 """Of names that are those of single files."""
 
+_PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+
 
 def is_single_file(checkpoint: str) -> bool:
     """Whether a checkpoint's name is that of a file."""
@@ -30,6 +32,11 @@ def place_of(checkpoint: str) -> Path:
     with contextlib.suppress(RuntimeError):  # the home of a user that there is not
         path = path.expanduser()
     if is_file(path):
+        if path.suffix in _PICKLES:
+            raise CheckpointError(
+                f"{path}: is a pickle, which can run any code when opened: name a .safetensors file of the"
+                " model"
+            )
         return path
     organisation, _, rest = checkpoint.partition("/")
     name, slash, inner = rest.partition("/")
