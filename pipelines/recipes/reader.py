@@ -29,6 +29,7 @@ from ...engine.errors import InputError
 from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
+from ...engine.models.diffusion.single_files.places import is_single_file
 from ...engine.models.dtypes import quick_dtype
 from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import ModelKey
@@ -157,6 +158,11 @@ def read_recipe(name: str | Path | Mapping[str, Any]) -> Recipe:
             " named by the folder that its save_pretrained writes"
         )
     path = Path(name)
+    if is_single_file(str(name)):
+        raise InputError(
+            f"recipe {shown(str(name))}: is a model's file: let a recipe be written for it:"
+            f" diptych recipes new {path} --out mine.toml"
+        )
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
         if str(name) not in known_recipes():

@@ -55,6 +55,11 @@ def test_what_is_not_understood_is_told(paint: dict[str, Any], said: str, tmp_pa
     assert said in str(caught.value) and "[stages.paint]" in str(caught.value)
 
 
+def test_a_models_file_in_the_place_of_a_recipe_is_told_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"diptych recipes new dream\.safetensors"):
+        read_recipe("dream.safetensors")
+
+
 def test_a_picture_depends_on_the_content_of_the_parts(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "config.json").write_text("{}")
