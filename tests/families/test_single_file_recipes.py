@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 
@@ -41,7 +42,7 @@ def painted(recipe: Recipe, *, budget: int | None = None) -> tuple[torch.Tensor,
     pipe.check()
     result = pipe(["a red boat at sunset"], seed=3)
     assert not result.failures, result.failures
-    return result.outcomes[0].verdict.picture.pixels, memory
+    return torch.from_numpy(numpy.array(result.outcomes[0].image)), memory
 
 
 @pytest.mark.parametrize("family", ["SD 1.5", "FLUX.1"])
