@@ -11,6 +11,9 @@ from accelerate import init_empty_weights
 from diptych.engine.models.checkpoint.folder import read_header
 from diptych.engine.models.diffusion.single_files.known import configs_of, known_families
 from diptych.engine.models.diffusion.single_files.recognising import recognise
+from diptych.pipelines.recipes.check import check
+from diptych.pipelines.recipes.new import new_recipe, write_new
+from diptych.pipelines.recipes.reader import read_recipe
 
 from . import single_file_twins as twins
 
@@ -75,3 +78,37 @@ def test_the_configs_ship_complete() -> None:
         for name, entry in configs["model_index.json"].items():
             if isinstance(entry, list) and entry[0] == "diffusers" and name != "scheduler":
                 assert configs[f"{name}/config.json"]["_class_name"] == entry[1], family
+
+
+ALL_IN_ONE = {
+    "SD 1.5": "SD 1.5",
+    "SD 2": "SD 2",
+    "SDXL": "SDXL",
+    "SD 3.5 medium": "SD 3",
+    "FLUX.1 dev": "FLUX.1",
+}
+"""The families whose files hold all that a picture needs: what the others call the way they are written."""
+
+
+@pytest.mark.parametrize("family", ["SD 2", "SDXL", "FLUX.1 dev"])
+def test_a_recipe_that_is_written_for_a_file_passes_its_check(family: str, tmp_path: Path) -> None:
+    way = ALL_IN_ONE[family]
+    prefix = "first_stage_model." if way in ("SD 1.5", "SD 2", "SDXL") else "vae."
+    state = twins.prefixed(denoiser(family), "model.diffusion_model.")
+    state |= twins.prefixed(twins.vae(on_meta(module(family, "vae"))), prefix)
+    for part, before, names in twins.TEXTS[way]:
+        state |= twins.prefixed(names(on_meta(module(family, part))), before)
+    file, out = tmp_path / "model.safetensors", tmp_path / "mine.toml"
+    twins.write_outline(state, file, more={"modelspec.prediction_type": "epsilon"})
+    made = new_recipe(str(file), out)
+    assert made.missing == () and made.said[0].startswith(f"{family}, all in one, ")
+    write_new(made.text, out)
+    found = check(read_recipe(out), device="cpu")
+    assert found.ready, found.checkup.troubles
+    counted = sum(model.bytes or 0 for model in found.checkup.models)
+    # a check plans "auto" in float32, which takes most
+    assert counted == pytest.approx(4 * sum(each.numel() for each in state.values()), rel=0.02)
+
+
+def on_meta(made: Any) -> twins.State:
+    return {name: tensor.to("meta") for name, tensor in made.state_dict().items()}

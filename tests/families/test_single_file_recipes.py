@@ -56,7 +56,7 @@ def test_a_single_file_paints_where_memory_is_short(family: str, twin: Twin, tmp
     whole, _ = painted(recipe)
     short, memory = painted(recipe, budget=found.checkup.plan.least_bytes)
     assert torch.equal(whole, short)
-    assert "evict" in {event.kind for event in memory.events}
+    assert memory.budget_bytes is not None and memory.peak_bytes <= memory.budget_bytes
 
 
 def test_a_picture_says_what_made_it(twin: Twin, tmp_path: Path) -> None:
