@@ -88,7 +88,7 @@ def revisions(recipe: Recipe) -> dict[str, str]:
     named = {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
     for key in keys:
         named |= {checkpoint_name(place): revision_of(place, part=name) for name, place in key.parts}
-        named |= {key.config: revision_of(key.config)} if key.config else {}
+        named |= {key.config: revision_of(key.config, weights=False)} if key.config else {}
     return named
 
 

@@ -30,11 +30,12 @@ def cache_file() -> Path:
     return Path(base) / "diptych" / "revisions.json"
 
 
-def revision_of(checkpoint: str, *, part: str = "") -> str:
+def revision_of(checkpoint: str, *, part: str = "", weights: bool = True) -> str:
     """Sixteen hex digits that name the content of a checkpoint: weights, configuration and tokenizer.
 
     Args:
         part: of a pipeline, the folder whose content counts.
+        weights: whether those count, beside the small files.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it cannot be read.
@@ -47,7 +48,7 @@ def revision_of(checkpoint: str, *, part: str = "") -> str:
     digest = hashlib.sha256()
     try:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in _READ and path.is_file():
+            if path.suffix in _READ and path.is_file() and (weights or path.suffix != ".safetensors"):
                 digest.update(f"{path.relative_to(folder).as_posix()}\0{_hash_of(path)}\n".encode())
     except OSError as error:
         raise CheckpointError(

@@ -29,6 +29,10 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-100])
 
 
+def replaced(file: Path) -> None:
+    file.write_bytes(b"PK" + bytes(999))
+
+
 def changed(change: Callable[[State], object]) -> Callable[[Path], None]:
     def rewrite(file: Path) -> None:
         state = load_file(file)
@@ -62,7 +66,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
         "lacks the weights",
     ),
     "empty": (without(""), "without text_encoder, unet, vae"),
-    "no safetensors file": (lambda file: file.write_bytes(b"PK" + bytes(999)), "is damaged or cut off"),
+    "no safetensors file": (replaced, "is damaged or cut off"),
 }
 
 

@@ -126,7 +126,7 @@ def test_the_masters_are_the_files_own_bytes(family: str, twin: Twin, tmp_path: 
     registry = Registry()
     for part in keys_of(single(file, folder)):
         registry.load(part, "cpu")
-        slots = registry._host_weights[part]._slots  # pyright: ignore[reportPrivateUsage]
+        slots = registry._host_weights[part]._slots
         mapped = sum(slot.master.nbytes for slot in slots if slot.source is not None)
         assert mapped >= 0.5 * sum(slot.master.nbytes for slot in slots), part.part
 
@@ -139,15 +139,17 @@ def test_evicted_and_streamed_weights_come_back_the_same(family: str, twin: Twin
     memory = DeviceMemory(Registry())
     (first,) = pictures(stages, [plan(family)], memory=memory)
     registry = Registry()
-    whole = {each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses}
+    whole: dict[ModelKey, Any] = {
+        each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses
+    }
     conditioned = encode.run([plan(family)], whole, RunContext())
     (full,) = denoise.run(conditioned, whole, RunContext())
     (model,) = denoise.uses
     registry.unload(model)
-    again = {model: registry.load(model, "cpu")}
+    again: dict[ModelKey, Any] = {model: registry.load(model, "cpu")}
     assert torch.equal(denoise.run(conditioned, again, RunContext())[0].latents, full.latents)
     assert registry.weight_bytes(model) > sum(registry.weights(model, streamed=True).values())
-    streamed = {model: registry.load(model, "cpu", streamed=True)}
+    streamed: dict[ModelKey, Any] = {model: registry.load(model, "cpu", streamed=True)}
     torch.testing.assert_close(
         denoise.run(conditioned, streamed, RunContext())[0].latents, full.latents, atol=1e-5, rtol=0
     )

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.checkpoint.folder import folder_of, weight_files
 from diptych.engine.models.checkpoint.hub import cached, how_to_get, is_unfinished
+from diptych.engine.models.diffusion.single_files.places import place_of
 
 COMMITS = {"main": "a" * 40, "v1.0": "b" * 40}
 
@@ -77,3 +78,12 @@ def test_a_broken_download_is_seen(repository: Path) -> None:
     assert not is_unfinished(snapshot)
     (repository / "blobs" / "c.incomplete").touch()
     assert is_unfinished(snapshot)
+
+
+def test_a_file_of_an_id_is_found_in_the_cache(repository: Path) -> None:
+    pinned = repository / "snapshots" / COMMITS["v1.0"] / "model.safetensors"
+    assert place_of("maker/model@v1.0/model.safetensors") == pinned
+    with pytest.raises(CheckpointError, match=r"hf download maker/model vae/x\.safetensors"):
+        place_of("maker/model/vae/x.safetensors")
+    with pytest.raises(CheckpointError, match=r"hf download nobody/model x\.safetensors"):
+        place_of("nobody/model/x.safetensors")
