@@ -14,7 +14,7 @@ import contextlib
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
