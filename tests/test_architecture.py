@@ -50,6 +50,7 @@ FLOORS = [
     "pipelines.training",
     "pipelines.evaluation",
     "pipelines.evaluation.typed_prompts pipelines.evaluation.art",
+    "pipelines.serving",
     "pipelines.cli.front pipelines.cli.tables",
     "pipelines.cli",
     "benchmarks.baseline benchmarks.harness",
