@@ -45,11 +45,13 @@ class Reader:
     Args:
         job: which; all, if empty.
         views: whether previews are wanted, which costs the engine time.
+        progress: whether it is told how far things are.
     """
 
-    def __init__(self, job: str, *, views: bool) -> None:
+    def __init__(self, job: str, *, views: bool, progress: bool) -> None:
         self.job = job
         self.views = views
+        self.progress = progress
         self.fell_behind = False
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
@@ -93,9 +95,9 @@ class Bus:
         self._readers: defaultdict[str, list[Reader]] = defaultdict(list)
 
     @contextlib.contextmanager
-    def reading(self, job: str = "", *, views: bool = False) -> Iterator[Reader]:
+    def reading(self, job: str = "", *, views: bool = False, progress: bool = False) -> Iterator[Reader]:
         """Follow a job, or all of them, within the block."""
-        reader = Reader(job, views=views)
+        reader = Reader(job, views=views, progress=progress)
         with self._turn:
             self._readers[job].append(reader)
         try:
@@ -109,7 +111,7 @@ class Bus:
     def tell(self, event: Event) -> None:
         """From any thread."""
         for reader in self._of(event.job):
-            if event.kind != "preview" or reader.views:
+            if {"preview": reader.views, "progress": reader.progress}.get(event.kind, True):
                 reader.push(event)
 
     def wants_views(self, job: str) -> bool:

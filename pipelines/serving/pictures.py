@@ -79,7 +79,9 @@ def mask_of_light(data: bytes, *, invert: bool = False) -> bytes:
 
 def is_all_black(mask: bytes) -> bool:
     """Whether a mask allows nothing to change."""
-    return mask_of(mask).getextrema()[1] < 128
+    import numpy as np
+
+    return int(np.asarray(mask_of(mask)).max()) < 128
 
 
 def encoded(
@@ -91,8 +93,6 @@ def encoded(
         quality: 0 to 100, of the formats that lose something.
         within: width and height that it is enlarged, or made smaller, to fit into.
     """
-    import PIL.Image
-
     if format == "png" and within is None:
         return png
     with opened(png, name="the picture") as image:

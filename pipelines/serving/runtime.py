@@ -22,7 +22,7 @@ from .store import Store
 from .workshop import Workshop
 
 _SETTINGS = {name: row.name for row in SETTINGS.values() for name in row.names}
-_POLL_S = 1.0
+POLL_S = 1.0
 """Seconds after which it is looked whether whoever waits is still there."""
 
 Gone = Callable[[], Awaitable[bool]]
@@ -126,8 +126,8 @@ class Runtime:
         """As `finished`, for one who follows already; events are passed over."""
         ended = await run_in_threadpool(self.has_ended, job)
         while not ended:
-            event = await reader.next(timeout=_POLL_S)
-            if event is None and await gone():
+            event = await reader.next(timeout=POLL_S)
+            if await gone():
                 await run_in_threadpool(self.cancel, job.id)
                 raise ApiError(499, "nobody waits for it any more", code="cancelled")
             if event is None or event.kind == "job":

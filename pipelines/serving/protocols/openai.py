@@ -22,7 +22,7 @@ from ....engine.errors import InputError
 from ..jobs import Job, NewJob, RowResult, RowSpec
 from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
 from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
-from ..runtime import Runtime, count_of
+from ..runtime import POLL_S, Runtime, count_of
 from .bodies import body_of, client_of, converted, gone_of, priority_of
 from .results import base64_of, facts_of, failure_of, file_address, picture_of
 
@@ -109,10 +109,9 @@ class Wish:
         settings = {**spec.settings, "image": self.runtime.keep(images[0])}
         if strength is not None:
             settings["strength"] = _share("strength", strength)
-        if masks and (mask := mask_of_holes(masks[0])) is None:
+        mask = mask_of_holes(masks[0]) if masks else mask_of_holes(images[0], called="image")
+        if masks and mask is None:
             raise ApiError(400, "mask: is opaque throughout: make see-through what may change", param="mask")
-        if not masks:
-            mask = mask_of_holes(images[0], called="image")
         if mask is None:
             return msgspec.structs.replace(spec, settings=settings, way="edit")
         settings["mask_image"] = self.runtime.keep(mask, called="mask")
@@ -201,13 +200,12 @@ async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
         with runtime.bus.reading(job.id, views=wanted > 0) as reader:
             ended = await run_in_threadpool(runtime.has_ended, job)
             while not ended:
-                event = await reader.next(timeout=5.0)
+                event = await reader.next(timeout=POLL_S)
                 if event is None or event.kind == "job":
                     ended = await run_in_threadpool(runtime.has_ended, job)
+                if await gone():
+                    return
                 if event is None:
-                    if await gone():
-                        await run_in_threadpool(runtime.cancel, job.id)
-                        return
                     if not runtime.shop.alive:
                         raise ApiError(503, "the server is ending", code="unavailable")
                     yield b": still at work\n\n"

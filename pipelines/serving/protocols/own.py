@@ -280,7 +280,7 @@ def _body(runtime: Runtime, job: Job) -> dict[str, Any]:
 
 async def _events(runtime: Runtime, request: Request, job: Job, views: bool) -> AsyncIterator[bytes]:
     """The state of a job, then what happens to it, until it has ended."""
-    with runtime.bus.reading(job.id, views=views) as reader:
+    with runtime.bus.reading(job.id, views=views, progress=True) as reader:
         now = await run_in_threadpool(runtime.store.job, job.id)
         if now is None:
             return

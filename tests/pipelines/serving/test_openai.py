@@ -168,7 +168,9 @@ def test_an_edit_that_is_no_edit_is_refused(
     client: TestClient, files: list[Any], param: str | None, words: str
 ) -> None:
     sent = [(name, ("a.png", data, "image/png")) for name, data in files]
-    kind = {"files": sent} if sent else {"headers": {"content-type": "application/x-www-form-urlencoded"}}
+    kind: dict[str, Any] = (
+        {"files": sent} if sent else {"headers": {"content-type": "application/x-www-form-urlencoded"}}
+    )
     answer = client.post(EDIT, data={"prompt": "a boat"}, **kind)
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (400, param)

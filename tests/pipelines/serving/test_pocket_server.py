@@ -1,0 +1,70 @@
+"""The server over the pocket models: edits, enlarging, sizes, and the same bits whenever a row comes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from diptych.engine.errors import InputError
+from diptych.engine.values import Outcome
+from diptych.engine.waves.desk import Desk, Visitor
+from diptych.pipelines.serving.pipes import Pipes
+from diptych.pipelines.serving.runtime import Runtime
+from diptych.pipelines.text_to_image import TextToImage
+
+from .conftest import opened
+
+
+@pytest.fixture(scope="module")
+def pocket() -> TextToImage:
+    return TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
+
+
+@pytest.fixture
+def server(tmp_path: Any, make_client: Callable[..., TestClient]) -> TestClient:
+    return make_client(runtime=Runtime(tmp_path / "data", Pipes(["pocket"], device="cpu", deterministic=True)))
+
+
+def test_rows_have_the_same_bits_alone_in_a_batch_and_whenever_they_come(pocket: TextToImage) -> None:
+    texts = ["a red boat at sunset", "a blue cat", "a green tree", "a red boat at sunset"]
+    requests = [pocket.request(text, seed=i, row=i + 1, candidates=1 + i % 2) for i, text in enumerate(texts)]
+    batch = [each for each in pocket.run(requests) if isinstance(each, Outcome)]
+    desk, found = Desk(), dict[Any, Any]()
+    visitors = [Visitor(request, pocket.runner, client=str(i % 2)) for i, request in enumerate(requests)]
+    for visitor in visitors:
+        desk.enter(visitor)
+        found |= dict(desk.turn())
+    while len(desk):
+        found |= dict(desk.turn())
+    alone = next(pocket.run([requests[1]]))
+    assert [found[visitor] for visitor in visitors] == batch
+    assert alone == batch[1]
+
+
+def test_a_size_that_is_not_painted_is_handed_over(server: TestClient) -> None:
+    said = {"prompt": "a red boat at sunset", "seed": 7, "size": "512x384", "stream": True, "partial_images": 3}
+    text = server.post("/v1/images/generations", json=said).text
+    kinds = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
+    assert kinds[0] == "image_generation.partial_image" and kinds[-1] == "image_generation.completed"
+    assert '"size": "384x384"' in text.rsplit("event: ", 1)[1]
+
+
+def test_an_instruction_without_a_mask_changes_what_it_names(server: TestClient) -> None:
+    said = {"prompt": "a red boat at sunset", "seed": 7}
+    boat = server.post("/v1/images/generations", json=said).json()["data"][0]["b64_json"]
+    edit = {"prompt": "make the boat blue", "seed": 7, "image": boat}
+    body = server.post("/v1/images/edits", json=edit).json()
+    assert "blue boat" in body["data"][0]["revised_prompt"]
+    assert opened(body["data"][0]["b64_json"]).size == (256, 256)
+    assert body["data"][0]["b64_json"] != boat
+    larger = {"image": boat, "upscaling_resize": 2, "upscaler_1": "pocket"}
+    made = server.post("/sdapi/v1/extra-single-image", json=larger).json()
+    assert opened(made["image"]).size == (512, 512)
+
+
+def test_recipes_that_are_none_are_refused() -> None:
+    with pytest.raises(InputError, match="not known"):
+        Pipes(["poket"])
+    with pytest.raises(InputError, match="the same name"):
+        Pipes(["pocket", "pocket"])
