@@ -5,6 +5,7 @@ import binascii
 import dataclasses
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -149,14 +150,19 @@ def _fitted(image: "PIL.Image.Image", within: tuple[int, int] | None) -> "PIL.Im
 
 def public(environment: Environment) -> Environment:
     """What pictures say of how they were made, without paths of this machine. It names the same weights, by
-    their content."""
-    revisions = {without_paths(name): each for name, each in environment.revisions.items()}
-    return dataclasses.replace(environment, table=_plain(environment.table), revisions=revisions)
+    their content; several of the same name are told apart."""
+    names: dict[str, str] = {}
+    for name in environment.revisions:
+        short = without_paths(name)
+        alike = sum(other == short or other.startswith(f"{short}~") for other in names.values())
+        names[name] = f"{short}~{alike + 1}" if alike else short
+    revisions = {names[name]: each for name, each in environment.revisions.items()}
+    return dataclasses.replace(environment, table=_plain(environment.table, names), revisions=revisions)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+def _plain(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each, names) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return without_paths(value) if isinstance(value, str) else value
+        return [_plain(each, names) for each in value]
+    return names.get(value, without_paths(value)) if isinstance(value, str) else value

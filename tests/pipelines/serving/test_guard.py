@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from diptych.pipelines.recipes.environment import Environment
 from diptych.pipelines.serving.guard import is_loopback
 from diptych.pipelines.serving.jobs import Limits
+from diptych.pipelines.serving.pictures import public
 from diptych.pipelines.serving.replies import without_paths
 from diptych.pipelines.serving.runtime import Runtime
 
@@ -136,6 +138,23 @@ def test_what_only_this_machine_reaches(host: str, is_it: bool) -> None:
 )
 def test_no_path_of_the_machine_is_told(said: str, told: str) -> None:
     assert without_paths(said) == told
+
+
+def test_pictures_name_the_same_weights_without_a_path() -> None:
+    stages = {name: {"checkpoint": f"/home/me/{name}/vae"} for name in ("flux", "sd")}
+    made = Environment(
+        recipe="mine",
+        table={"stages": {**stages, "plan": {"checkpoint": "org/planner@main"}}},
+        revisions={"/home/me/flux/vae": "a1", "/home/me/sd/vae": "b2", "org/planner@main": "c3"},
+        deterministic=True,
+        micro_batch=16,
+        memory_bytes=None,
+        device="cpu",
+        versions={},
+    )
+    shown = public(made)
+    assert "/home" not in repr(shown)
+    assert shown.essence() == made.essence()  # rows keep their names
 
 
 def test_a_fault_is_told_without_its_words(
