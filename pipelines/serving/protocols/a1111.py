@@ -21,8 +21,9 @@ from starlette.routing import Route
 from ....engine.errors import InputError
 from ....engine.messages import did_you_mean
 from ....engine.values.start import check_share
+from ...pictures.opening import opened
 from ...pictures.texts import texts_of
-from ..jobs import Job, NewJob, RowResult, RowSpec
+from ..jobs import Job, NewJob, RowResult, RowSpec, TooLargeError
 from ..making import UPSCALED
 from ..pictures import decoded, encoded, is_all_black, mask_of_light, preview
 from ..replies import ApiError
@@ -117,6 +118,10 @@ def routes(runtime: Runtime) -> list[Route]:
             await run_in_threadpool(runtime.cancel, job.id)
         return JSONResponse({})
 
+    async def png_info(request: Request) -> Response:
+        data = decoded(_text("image", (await body_of(request)).get("image")))
+        return JSONResponse(await run_in_threadpool(_png_info, runtime, data))
+
     async def enlarge(request: Request) -> Response:
         return await _enlarged(runtime, options, request)
 
@@ -131,7 +136,7 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("/sdapi/v1/img2img", img2img, methods=["POST"]),
         Route("/sdapi/v1/options", set_options, methods=["POST"]),
         Route("/sdapi/v1/extra-single-image", enlarge, methods=["POST"]),
-        Route("/sdapi/v1/png-info", _png_info, methods=["POST"]),
+        Route("/sdapi/v1/png-info", png_info, methods=["POST"]),
         Route("/sdapi/v1/interrupt", interrupt, methods=["POST"]),
         Route("/sdapi/v1/progress", progress),
         *(Route(f"/sdapi/v1/{name}", told(make)) for name, make in _lists(runtime, options).items()),
@@ -303,8 +308,6 @@ async def _enlarged(runtime: Runtime, options: Options, request: Request) -> Res
 
 def _resampled(runtime: Runtime, data: bytes, scale: float) -> bytes:
     """Larger by plain arithmetic, without a model."""
-    from ...pictures.opening import opened
-
     if not 0.1 <= scale <= 8:
         raise ApiError(400, f"upscaling_resize = {scale}: must lie between 0.1 and 8", param="upscaling_resize")
     with opened(data, name="image") as image:
@@ -316,11 +319,12 @@ def _resampled(runtime: Runtime, data: bytes, scale: float) -> bytes:
     return encoded(data, within=size)
 
 
-async def _png_info(request: Request) -> Response:
-    said = await body_of(request)
-    data = decoded(_text("image", said.get("image")))
-    texts = await run_in_threadpool(texts_of, data)
-    return JSONResponse({"info": texts.get("parameters", ""), "items": texts, "parameters": {}})
+def _png_info(runtime: Runtime, data: bytes) -> dict[str, Any]:
+    with opened(data, name="image") as image:
+        if image.width * image.height > runtime.limits.pixels:
+            raise TooLargeError(f"image: {image.width}x{image.height} pixels are more than are read here")
+    texts = texts_of(data)
+    return {"info": texts.get("parameters", ""), "items": texts, "parameters": {}}
 
 
 def _waiting(runtime: Runtime, client: str) -> list[Job]:

@@ -103,6 +103,10 @@ def test_pixels_and_the_queue_are_bounded(make_client: Callable[..., TestClient]
     assert client.post(GENERATE, json={"prompt": "a boat", "size": "64x64"}).status_code == 413
     files = {"image": ("a.png", png(64, 64), "image/png")}
     assert client.post("/v1/images/edits", data={"prompt": "a"}, files=files).status_code == 413
+    large = base64.b64encode(png(64, 64)).decode()
+    for name in ("png-info", "extra-single-image"):
+        said = {"image": large, "upscaler_1": "Lanczos"}
+        assert client.post(f"/sdapi/v1/{name}", json=said).status_code == 413
     answer = client.post("/v1/jobs", json={"prompts": ["a", "b"]})
     assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
 
