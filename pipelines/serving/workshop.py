@@ -17,13 +17,14 @@ from typing import Any
 
 from ...engine.errors import Cancelled, DiptychError
 from ...engine.messages import first_line
-from ...engine.values import Draft, Failure, Outcome, Picture, Request
+from ...engine.values import Failure, Outcome
 from ...engine.watch import Quiet
-from ...engine.waves.desk import Desk, Visitor
+from ...engine.waves.desk import Desk
 from ..rendering.output import record as records
 from ..rendering.provenance.identity import identity
 from ..rendering.provenance.provenance import picture_bytes
 from .events import Bus, Event
+from .guest import Guest
 from .jobs import Job, RowSpec
 from .making import enlarged, placed, request_of
 from .pipes import Pipe, Pipes
@@ -40,62 +41,6 @@ _LOOK_S = 10.0
 
 _TRY_AGAIN_S = 5.0
 """After which it is tried again to write what could not be written."""
-
-
-class Guest(Visitor):
-    """A row of a job under way."""
-
-    def __init__(
-        self, shop: "Workshop", job: Job, number: int, spec: RowSpec, request: Request, pipe: Pipe
-    ) -> None:
-        super().__init__(request, pipe.pipeline.runner, client=job.client, priority=job.priority)
-        self.shop, self.job, self.number, self.spec, self.pipe = shop, job, number, spec, pipe
-        self.gone = False
-        self.started = time.monotonic()
-        self.tokens = 0
-        self.progress: dict[str, Any] = {}
-        self.shown: Any = None  # uint8 (h, w, 3), what was last to be seen
-        self._told = 0.0
-
-    def cancelled(self) -> bool:
-        return self.gone
-
-    @property
-    def share(self) -> float:
-        """How much of its way is done, 0 to 1, if nothing is made twice."""
-        names = [stage.name for stage in self.runner.chain.stages]
-        stage = self.progress.get("stage")
-        return (names.index(stage) + self.progress["fraction"]) / len(names) if stage in names else 0.0
-
-    def wants_views(self) -> bool:
-        return self.shop.bus.wants_views(self.job.id) or self.shop.is_looked_at
-
-    def on_progress(self, stage: str, fraction: float) -> None:
-        self.progress = {"stage": stage, "fraction": round(fraction, 3)}
-        now = time.monotonic()
-        if now - self._told > 0.1 or fraction >= 1:
-            self._told = now
-            self._tell("progress", self.progress)
-
-    def on_value(self, stage: str, value: Any) -> None:
-        if isinstance(value, Draft):
-            self.tokens += value.tokens.numel()
-            self._show("draft", value.plan.request.candidate, value.preview)
-        elif isinstance(value, Picture) and value.plan is not None and not value.is_preview:
-            self._show("picture", value.plan.request.candidate, value.pixels)
-
-    def on_view(self, stage: str, value: Any, what: str, i: int, view: Any) -> None:
-        if what == "estimate":
-            self._show("estimate", value.plan.request.candidate, view, step=i)
-
-    def _show(self, what: str, candidate: int, pixels: Any, **more: Any) -> None:
-        self.shown = pixels
-        if self.shop.bus.wants_views(self.job.id):
-            self._tell("preview", {"what": what, "candidate": candidate, **more}, pixels)
-
-    def _tell(self, kind: str, data: dict[str, Any], picture: Any = None) -> None:
-        event = Event(kind=kind, job=self.job.id, row=self.number, data=data, picture=picture)
-        self.shop.bus.tell(event)
 
 
 class _StopsWith(Quiet):
@@ -146,8 +91,7 @@ class Workshop:
         self._something = threading.Condition()
         self._changed = True
         self._stopping = False
-        self._worked = clock()
-        self._resting = True
+        self._used: dict[str, float] = {}  # when a recipe was last at work
         self._thread = threading.Thread(target=self._work, name="diptych-engine", daemon=True)
 
     def start(self) -> None:
@@ -210,14 +154,13 @@ class Workshop:
             try:
                 self._refresh()
                 self._admit()
+                left = self._release_idle()
                 if not len(self._desk):
-                    self._rest()
+                    self._rest(left)
                     continue
-                self._worked, self._resting = self._clock(), False
                 for guest, result in self._desk.turn():
                     assert isinstance(guest, Guest), "nobody else enters"
                     self._keep(guest, result)
-                self._worked = self._clock()
             except Cancelled:
                 return
             except Exception as error:  # whatever it is, the others must go on
@@ -292,6 +235,7 @@ class Workshop:
     def _begin(self, job: Job, number: int, spec: RowSpec) -> None:
         try:
             pipe = self.pipes.of(job.recipe)
+            self._used[pipe.name] = self._clock()
             if spec.way == "upscale":
                 self._enlarge(job, number, spec, pipe)
                 return
@@ -317,18 +261,28 @@ class Workshop:
             self._enlarging = ""
         self._finish(job, number, outcome, pipe, tokens=0, seconds=sum(outcome.timings.values()), spec=spec)
 
-    def _rest(self) -> None:
-        """Wait for something to do; models leave when nothing comes for long."""
-        if self.idle_s and not self._resting and self._clock() - self._worked >= self.idle_s:
-            for pipe in self.pipes.made():
-                memory = pipe.pipeline.runner.memory
+    def _release_idle(self) -> float | None:
+        """Models of recipes that had nothing to do for long leave memory. Returns in how many seconds the next
+        will; `None` where nothing waits for that."""
+        now, left = self._clock(), list[float]()
+        self._used |= {guest.pipe.name: now for guest in self.guests()}
+        for pipe in self.pipes.made() if self.idle_s else ():
+            memory = pipe.pipeline.runner.memory
+            if not memory.resident:
+                continue
+            idle = now - self._used.setdefault(pipe.name, now)
+            if idle >= self.idle_s:
                 with memory.turn:
                     memory.release_all()
-            self._resting = True
+            else:
+                left.append(self.idle_s - idle)
+        return min(left, default=None)
+
+    def _rest(self, seconds: float | None) -> None:
+        """Wait for something to do, so long at most."""
         with self._something:
             if not self._changed and not self._stopping:
-                left = self.idle_s - (self._clock() - self._worked)
-                self._something.wait(max(0.01, left) if self.idle_s and not self._resting else None)
+                self._something.wait(None if seconds is None else max(0.01, seconds))
 
     def _pause(self, seconds: float) -> None:
         with self._something:
