@@ -1,4 +1,4 @@
-"""The server over the pocket models: edits, enlarging, sizes, and the same bits whenever a row comes."""
+"""The server over the pocket models: edits, enlarging, sizes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,39 +7,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from diptych.engine.errors import InputError
-from diptych.engine.values import Outcome
-from diptych.engine.waves.desk import Desk, Visitor
 from diptych.pipelines.serving.pipes import Pipes
 from diptych.pipelines.serving.runtime import Runtime
-from diptych.pipelines.text_to_image import TextToImage
 
 from .conftest import opened
-
-
-@pytest.fixture(scope="module")
-def pocket() -> TextToImage:
-    return TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
 
 
 @pytest.fixture
 def server(tmp_path: Any, make_client: Callable[..., TestClient]) -> TestClient:
     return make_client(runtime=Runtime(tmp_path / "data", Pipes(["pocket"], device="cpu", deterministic=True)))
-
-
-def test_rows_have_the_same_bits_alone_in_a_batch_and_whenever_they_come(pocket: TextToImage) -> None:
-    texts = ["a red boat at sunset", "a blue cat", "a green tree", "a red boat at sunset"]
-    requests = [pocket.request(text, seed=i, row=i + 1, candidates=1 + i % 2) for i, text in enumerate(texts)]
-    batch = [each for each in pocket.run(requests) if isinstance(each, Outcome)]
-    desk, found = Desk(), dict[Any, Any]()
-    visitors = [Visitor(request, pocket.runner, client=str(i % 2)) for i, request in enumerate(requests)]
-    for visitor in visitors:
-        desk.enter(visitor)
-        found |= dict(desk.turn())
-    while len(desk):
-        found |= dict(desk.turn())
-    alone = next(pocket.run([requests[1]]))
-    assert [found[visitor] for visitor in visitors] == batch
-    assert alone == batch[1]
 
 
 def test_a_size_that_is_not_painted_is_handed_over(server: TestClient) -> None:
