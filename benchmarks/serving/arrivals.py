@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.values import Draft, Request
-from ..engine.waves.desk import Desk, Visitor
-from ..pipelines.device import choose_device
-from ..pipelines.text_to_image import TextToImage
-from .harness.options import Options
-from .harness.report import Report, number, table
-from .kills import prompts
+from ...engine.values import Draft, Request
+from ...engine.waves.desk import Desk, Visitor
+from ...pipelines.device import choose_device
+from ...pipelines.text_to_image import TextToImage
+from ..harness.options import Options
+from ..harness.report import Report, number, table
+from ..kills import prompts
 
 LOADS = (0.5, 0.8, 0.95)
 _MOST = 64
@@ -95,7 +95,7 @@ def report(pipe: TextToImage, requests: Sequence[Request], *, first: int, say: C
     seen_first.add_row("alone, the whole", number(figures["whole_alone_s"]))
     seen_first.add_row("at 80 %", number(figures["first_view_under_load_s"]))
     tables = {f"{len(requests)} requests, by Poisson's law": shown, "previews": seen_first}
-    return Report(name="serve", figures=figures, details={"requests": len(requests)}, tables=tables)
+    return Report(name="serving", figures=figures, details={"requests": len(requests)}, tables=tables)
 
 
 def drawn(requests: Sequence[Request], apart_s: float, *, seed: int) -> Arrivals:
