@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from diptych.benchmarks.serving import arrivals
+from diptych.benchmarks.serve import arrivals
 from diptych.engine.values import Request
 from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.text_to_image import TextToImage

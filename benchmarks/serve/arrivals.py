@@ -95,7 +95,7 @@ def report(pipe: TextToImage, requests: Sequence[Request], *, first: int, say: C
     seen_first.add_row("alone, the whole", number(figures["whole_alone_s"]))
     seen_first.add_row("at 80 %", number(figures["first_view_under_load_s"]))
     tables = {f"{len(requests)} requests, by Poisson's law": shown, "previews": seen_first}
-    return Report(name="serving", figures=figures, details={"requests": len(requests)}, tables=tables)
+    return Report(name="serve", figures=figures, details={"requests": len(requests)}, tables=tables)
 
 
 def drawn(requests: Sequence[Request], apart_s: float, *, seed: int) -> Arrivals:

@@ -1,3 +1,0 @@
-"""`diptych bench serving`: requests that come at random."""
-
-from .arrivals import measure as measure
