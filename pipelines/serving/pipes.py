@@ -28,8 +28,13 @@ class Pipe:
 
     @functools.cached_property
     def environment(self) -> Environment:
-        """What its pictures are made with, as others may know it; reads checkpoints to hash them."""
-        return public(self.pipeline.environment())
+        """What its pictures are made with; reads checkpoints to hash them."""
+        return self.pipeline.environment()
+
+    @functools.cached_property
+    def told(self) -> Environment:
+        """The same as others may know it."""
+        return public(self.environment)
 
 
 class Pipes:

@@ -303,7 +303,7 @@ class Workshop:
         self, job: Job, number: int, outcome: Outcome, pipe: Pipe, *, spec: RowSpec, **more: Any
     ) -> None:
         try:
-            data = picture_bytes(outcome, pipe.environment, template=spec.template)
+            data = picture_bytes(outcome, pipe.environment, template=spec.template, told=pipe.told)
             place = {"id": identity(outcome.request, pipe.environment), "template": spec.template}
             record = records.done(placed(outcome, number), **place)
             record.to_json()

@@ -23,6 +23,8 @@ from ....engine.messages import did_you_mean
 from ....engine.values.start import check_share
 from ...pictures.opening import opened
 from ...pictures.texts import texts_of
+from ...recipes.lora_table import rack_of
+from ...recipes.reader import Recipe
 from ..jobs import Job, NewJob, RowResult, RowSpec, TooLargeError
 from ..making import UPSCALED
 from ..pictures import decoded, encoded, is_all_black, mask_of_light, preview
@@ -159,7 +161,7 @@ def _lists(runtime: Runtime, options: Options) -> dict[str, Callable[[], Any]]:
         ],
         "latent-upscale-modes": lambda: [],
         "sd-vae": lambda: [],
-        "loras": lambda: [],
+        "loras": lambda: [_lora(name) for recipe in runtime.pipes.recipes.values() for name in _loras(recipe)],
     }
 
 
@@ -359,6 +361,15 @@ def _progress(runtime: Runtime, client: str, with_image: bool) -> dict[str, Any]
 
 def _model(name: str) -> dict[str, Any]:
     return {"title": name, "model_name": name, "hash": None, "sha256": None, "filename": name, "config": None}
+
+
+def _loras(recipe: Recipe) -> list[str]:
+    """Names of the LoRA weights that prompts of a recipe may ask for, as `<lora:NAME:0.8>`."""
+    return rack_of(recipe).names()
+
+
+def _lora(name: str) -> dict[str, Any]:
+    return {"name": name, "alias": name, "path": name, "metadata": {}}
 
 
 def _text(name: str, value: Any) -> str:

@@ -1,6 +1,7 @@
 """The API of AUTOMATIC1111's web UI, as its clients speak it."""
 
 import base64
+import dataclasses
 import json
 import threading
 import time
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from diptych.engine.stage import Lora, ModelKey
+from diptych.pipelines.recipes.reader import StageRecipe
 from diptych.pipelines.serving.runtime import Runtime
 
 from .conftest import opened, png
@@ -99,6 +102,15 @@ def test_lists_and_options(client: TestClient) -> None:
     assert client.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == "fake"
     assert client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "fake"}).status_code == 200
     assert client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "other"}).status_code == 404
+
+
+def test_lora_weights_are_listed_by_the_names_that_prompts_have_for_them(client: TestClient) -> None:
+    stage = StageRecipe(
+        name="paint", model=ModelKey("diffusers", "x", on_request=(Lora("x", 1.0, name="ink"),))
+    )
+    pipes = vars(client)["runtime"].pipes
+    pipes.recipes["fake"] = dataclasses.replace(pipes.recipes["fake"], stages={"paint": stage})
+    assert [each["name"] for each in client.get("/sdapi/v1/loras").json()] == ["ink"]
 
 
 def test_a_picture_is_enlarged_without_a_model(client: TestClient) -> None:
