@@ -2,12 +2,14 @@
 
 import builtins
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diptych.engine.errors import InputError
 from diptych.pipelines.cli.serving import serve as command
+from diptych.pipelines.serving.jobs import Limits
 
 
 def test_keys_come_from_options_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +41,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         command._listening("no.such.host.invalid", 0)
 
 
-def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     imported = builtins.__import__
 
     def without(name: str, *args: Any, **more: Any) -> Any:
@@ -49,4 +51,4 @@ def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=r"pip install 'diptych\[serve\]'"):
-        command._runtime(["pocket"], None, None, 0, {})  # pyright: ignore[reportArgumentType]
+        command._runtime(["pocket"], tmp_path, Limits(), 0, {})

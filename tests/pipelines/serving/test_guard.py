@@ -145,10 +145,10 @@ def test_no_path_of_the_machine_is_told(said: str, told: str) -> None:
 
 
 def test_pictures_name_the_same_weights_without_a_path() -> None:
-    stages = {name: {"checkpoint": f"/home/me/{name}/vae"} for name in ("flux", "sd")}
+    stages = {name: {"family": "diffusers", "checkpoint": f"/home/me/{name}/vae"} for name in ("flux", "sd")}
     made = Environment(
         recipe="mine",
-        table={"stages": {**stages, "plan": {"checkpoint": "org/planner@main"}}},
+        table={"stages": {**stages, "plan": {"family": "causal-lm", "checkpoint": "org/planner@main"}}},
         revisions={"/home/me/flux/vae": "a1", "/home/me/sd/vae": "b2", "org/planner@main": "c3"},
         deterministic=True,
         micro_batch=16,
