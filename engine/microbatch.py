@@ -101,6 +101,14 @@ def run_stage(
         return run.run()
 
 
+def rows_that_pay(stage: AnyStage, most: int, *, device: str) -> int:
+    """How many rows at once are quicker than one after the other, at most `most`: all, but on a CPU few, where
+    a stage does not go token by token."""
+    if device != "cpu" or getattr(stage, "token_by_token", False):
+        return most
+    return min(most, getattr(stage, "rows_on_cpu", 1))
+
+
 def fitting_size(
     stage: AnyStage,
     batch_of: Callable[[int], Sequence[object]],
@@ -231,9 +239,7 @@ class _StageRun:
     @property
     def _unit(self) -> int:
         """Rows of a micro-batch whose shapes must not depend on how many wait."""
-        if self.memory.device != "cpu" or getattr(self.stage, "token_by_token", False):
-            return self.limit
-        return min(self.limit, getattr(self.stage, "rows_on_cpu", 1))
+        return rows_that_pay(self.stage, self.limit, device=self.memory.device)
 
     def _fitting_size(self, rows: Sequence[int]) -> int:
         """How many rows to run at once; 0 where not even the first fits the budget."""

@@ -15,7 +15,7 @@ def bench(
         str | None,
         typer.Argument(
             help="chain, decode, limit, memory, gpu (all five, if none); busy, creative, demo, gallery, kills,"
-            " loop, lora, planner, refine, scale, sketch, storyboard, upscale."
+            " loop, lora, planner, refine, scale, serve, sketch, storyboard, upscale."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "kills": "that runs killed at random moments lose nothing, and come out the same",
     "scale": "seconds and memory of going on with a folder of a hundred thousand rows",
     "loop": "what judging and trying again lift alignment by, and at what cost",
+    "serve": "requests that come at random: how long they wait, against one at a time and waves",
     "gallery": "how quick the gallery of a long batch is in a browser",
     "creative": "whether what is named changes, and what is not stays as it is",
     "sketch": "what comes of plain drawings, by the share of their tokens that is drawn anew",

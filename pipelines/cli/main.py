@@ -43,6 +43,7 @@ from .options import (
 from .ray_option import with_ray_address
 from .recipes import OnlineOption, recipes
 from .score import score as score_command
+from .serving.serve import serve
 from .story import interpolate, storyboard, style_sheet
 from .upscale import upscale as upscale_command
 
@@ -187,6 +188,7 @@ app.command()(choose)
 app.command("caption")(caption_command)
 app.command("score")(score_command)
 app.add_typer(recipes, name="recipes")
+app.command()(serve)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from diptych.engine.chain import Chain
 from diptych.engine.loop import Policy
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.repair import Aim, Flaw, calmed, enlarged
-from diptych.engine.runner import NO_REPAIRS, Runner
+from diptych.engine.runner import Runner
 from diptych.engine.values import (
     Candidate,
     Draft,
@@ -27,6 +27,7 @@ from diptych.engine.values import (
     Verdict,
 )
 from diptych.engine.values.start import Start
+from diptych.engine.waves.wave import NO_REPAIRS
 
 from ..fakes import FakeStage, NameLoader
 from .world import BOOK, pixel, wish

@@ -32,11 +32,14 @@ START_CHUNK = "diptych-start"
 FORMATS = ("PNG", "JPEG", "WEBP")  # of pictures that are ever opened
 
 
-def history_of(outcome: Outcome, environment: Environment, *, template: str | None = None) -> History:
+def history_of(
+    outcome: Outcome, environment: Environment, *, template: str | None = None, told: Environment | None = None
+) -> History:
     """All that a picture was made of and by; plain values.
 
     Args:
         template: the prompt as it was written, if it was filled in (wildcards, say).
+        told: the environment as others may know it, without folders of this machine, say.
     """
     request, draft, verdict = outcome.request, outcome.draft, outcome.best.verdict
     history: History = {
@@ -70,7 +73,7 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
             "facts": [fact_line(answer) for answer in verdict.answers],
         },
         "candidates": list(candidate_lines(outcome)),
-        "origin": cast(OriginText, dataclasses.asdict(environment)),
+        "origin": cast(OriginText, dataclasses.asdict(told or environment)),
     }
     if outcome.plan.read_as:
         history["plan"]["read_as"] = dict(outcome.plan.read_as)
@@ -104,9 +107,11 @@ def plan_of(history: History, request: Request) -> Plan:
     )
 
 
-def picture_bytes(outcome: Outcome, environment: Environment, *, template: str | None = None) -> bytes:
-    """The picture as a PNG file that carries its history."""
-    history = history_of(outcome, environment, template=template)
+def picture_bytes(
+    outcome: Outcome, environment: Environment, *, template: str | None = None, told: Environment | None = None
+) -> bytes:
+    """The picture as a PNG file that carries its history; arguments as `history_of`."""
+    history = history_of(outcome, environment, template=template, told=told)
     chunks = PIL.PngImagePlugin.PngInfo()
     chunks.add_text("parameters", infotext(outcome.request, environment))
     chunks.add_text(CHUNK, json.dumps(history, allow_nan=False))

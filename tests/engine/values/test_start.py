@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.runner import given_plan, policy_of, shape_of, shows_unknown
+from diptych.engine.runner import shape_of
 from diptych.engine.values import Fact, Request, Settings, Span
 from diptych.engine.values.start import Start, Wording
+from diptych.engine.waves.wave import given_plan, policy_of, shows_unknown
 
 PICTURE = torch.arange(16 * 24 * 3).reshape(16, 24, 3).to(torch.uint8)
 SQUARE = torch.ones(16, 16, dtype=torch.bool)

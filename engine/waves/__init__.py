@@ -1,0 +1,1 @@
+"""Requests under way: wave by wave, or as they come."""

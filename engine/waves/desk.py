@@ -1,0 +1,378 @@
+"""Requests that come and go while others are under way: each joins the next micro-batch of the stage it is at.
+
+A request is a wave of its own. At each turn the desk carries out one micro-batch: that of the request that is
+next, filled up with rows of others that wait for the same stage. Who is next:
+
+    priority    the highest
+    fairness    of these, the client that had the least of the machine's time
+    age         of its requests, the oldest
+
+So a single request waits for the micro-batch at hand, and not for a long batch. Two things may come before its
+own step. Where models take turns on the device, rows that wait for the model that is there go first, a wave's
+worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
+
+What a row comes to does not depend on when it arrives or beside whom, as far as it does not in a batch: with
+`batch_invariant` it has the same bits. The desk serves one thread; `stop` may be called from any.
+"""
+
+import dataclasses
+import itertools
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from ..errors import Cancelled, DiptychError
+from ..guards.trouble import diagnosed
+from ..memory import DeviceMemory
+from ..messages import first_line
+from ..microbatch import Done, Failed, rows_that_pay, run_stage
+from ..runner import Runner
+from ..stage import AnyStage
+from ..values import Failure, Outcome, Plan, Request
+from .fairness import Shares
+from .wave import Step, Wave
+
+_log = logging.getLogger(__name__)
+
+CATCH_UP = 0.5
+"""Of the time that a stage takes: so long may the next request wait for others to fill the stage with it."""
+
+KEPT_PLANS = 512
+"""Plans that are remembered, for requests that are made again."""
+
+
+class Visitor:
+    """A request on its way, and whoever asked for it. Methods that a caller wants to hear of are overridden;
+    they are called between micro-batches or by a working stage, and must be quick.
+
+    Args:
+        request: its `row` need mean nothing.
+        runner: carries it out.
+        client: for fairness.
+        priority: the higher goes first.
+    """
+
+    def __init__(self, request: Request, runner: Runner, *, client: str = "", priority: int = 0) -> None:
+        self.request = request
+        self.runner = runner
+        self.client = client
+        self.priority = priority
+
+    def cancelled(self) -> bool:
+        """Whether nobody wants it any more."""
+        return False
+
+    def wants_views(self) -> bool:
+        """Whether somebody wants to see what it looks like meanwhile."""
+        return False
+
+    def on_progress(self, stage: str, fraction: float) -> None:
+        """The micro-batch that it is in is so far, 0 to 1."""
+
+    def on_value(self, stage: str, value: Any) -> None:
+        """What a stage made for it: a plan, a draft, a picture, a verdict."""
+
+    def on_view(self, stage: str, value: Any, what: str, i: int, view: Any) -> None:
+        """What there is to be seen of a value at step `i` of a stage."""
+
+
+@dataclasses.dataclass(eq=False)
+class _Open:
+    """A visitor's request, and what it needs next."""
+
+    visitor: Visitor
+    order: int
+    wave: Wave
+    steps: Any
+    step: Step | None = None
+    results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
+    has_waited: bool = False  # for others to catch up, at this step
+    result: Outcome | Failure | None = None
+
+    @property
+    def waiting(self) -> list[int]:
+        """The places of the step's values that are not done."""
+        return [] if self.step is None else [i for i in range(len(self.step.values)) if i not in self.results]
+
+    @property
+    def at(self) -> tuple[int, str]:
+        """Where it waits: the stage, and what that is called for it."""
+        assert self.step is not None, "it waits for a step"
+        return id(self.step.stage), self.step.label
+
+
+class Desk:
+    """Carries out requests as they come.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._open: dict[Visitor, _Open] = {}
+        self._orders = itertools.count()
+        self._shares = Shares()
+        self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
+        self._plans = OrderedDict[Hashable, Plan]()
+        self._last: tuple[int, str] | None = None
+        self._stayed = 0
+        self._memory: DeviceMemory | None = None
+        self._stopping = False
+
+    def __len__(self) -> int:
+        """Requests under way."""
+        return len(self._open)
+
+    @property
+    def visitors(self) -> list[Visitor]:
+        """Those whose requests are under way, the oldest first."""
+        return list(self._open)
+
+    def enter(self, visitor: Visitor) -> None:
+        """A request is under way from now on."""
+        runner = visitor.runner
+        wave = Wave(runner.chain, runner.aim, runner.memory, self._clock, [visitor.request])
+        self._open[visitor] = _Open(visitor, next(self._orders), wave, wave.steps())
+        self._shares.present(each.client for each in self._open)
+
+    def leave(self, visitor: Visitor) -> None:
+        """Its request is given up, if it is under way."""
+        if (gone := self._open.pop(visitor, None)) is not None:
+            gone.steps.close()
+            self._shares.present(each.client for each in self._open)
+
+    def stop(self) -> None:
+        """Have the micro-batch at hand broken off: the turn ends with `Cancelled`, and nothing is finished."""
+        self._stopping = True
+
+    def had(self, client: str) -> float:
+        """Seconds of work that a client had, for whoever chooses the next to enter."""
+        return self._shares.had(client)
+
+    def turn(self) -> list[tuple[Visitor, Outcome | Failure]]:
+        """Carry out one micro-batch. Returns those who are finished with it, and what came of them; those who
+        have cancelled are gone without a word.
+
+        Raises:
+            Cancelled: `stop` was called.
+        """
+        for each in [each for each in self._open.values() if each.visitor.cancelled()]:
+            self.leave(each.visitor)
+        for each in self._open.values():
+            if each.step is None and each.result is None:
+                self._advance(each)
+        if not any(each.result for each in self._open.values()) and self._open:
+            self._carry_out(self._rows())
+        done = [(each.visitor, each.result) for each in self._open.values() if each.result is not None]
+        for visitor, _ in done:
+            self.leave(visitor)
+        return [(visitor, result) for visitor, result in done if not visitor.cancelled()]
+
+    # Who is next
+
+    def _key(self, each: _Open) -> tuple[int, float, int]:
+        return -each.visitor.priority, self._shares.had(each.visitor.client), each.order
+
+    def _rows(self) -> list[tuple[_Open, int]]:
+        """The rows of the next micro-batch."""
+        chosen = self._chosen(min(self._open.values(), key=self._key))
+        assert chosen.step is not None, "who waits has a step"
+        self._stayed = self._stayed + 1 if chosen.at == self._last else 0
+        self._last = chosen.at
+        batching = chosen.visitor.runner.batching
+        alike = _alike(batching.alike, chosen.step.values[chosen.waiting[0]])
+        others = sorted(
+            (each for each in self._open.values() if each is not chosen and each.at == chosen.at), key=self._key
+        )
+        rows: list[tuple[_Open, int]] = []
+        for each in (chosen, *others):
+            assert each.step is not None, "who waits has a step"
+            fits = (i for i in each.waiting if _alike(batching.alike, each.step.values[i]) == alike)
+            rows += [(each, i) for i in fits]
+        return rows[: self._most(chosen)]
+
+    def _chosen(self, first: _Open) -> _Open:
+        """Whose step is carried out, where `first` is next."""
+        last = [each for each in self._open.values() if each.at == self._last]
+        if last and first.at != self._last and self._takes_turns(first, last[0]):
+            stay = [each for each in last if each.visitor.priority >= first.visitor.priority]
+            if stay and self._stayed * self._most(stay[0]) < stay[0].visitor.runner.wave:
+                return min(stay, key=self._key)
+        return self._behind(first) or first
+
+    def _behind(self, first: _Open) -> _Open | None:
+        """Who may take a step before `first` does, so that both take the next one together."""
+        assert first.step is not None, "who waits has a step"
+        waiting = sum(len(each.waiting) for each in self._open.values() if each.at == first.at)
+        took = self._seconds.get(first.at)
+        if first.has_waited or took is None or waiting >= self._most(first):
+            return None
+        places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
+        here = places.get(id(first.step.stage), 0)
+        near = [
+            each
+            for each in self._open.values()
+            if each.visitor.priority == first.visitor.priority
+            and places.get(each.at[0], here) < here
+            and self._seconds.get(each.at, took) <= CATCH_UP * took
+        ]
+        if not near:
+            return None
+        first.has_waited = True
+        return max(near, key=lambda each: (places[each.at[0]], *(-part for part in self._key(each))))
+
+    def _takes_turns(self, first: _Open, other: _Open) -> bool:
+        """Whether the models of both are not on the device together."""
+        one, two = first.visitor.runner, other.visitor.runner
+        if one.memory is not two.memory:
+            return _is_bounded(one.memory)
+        keys = {key for uses in one.chain.uses_in_order() for key in uses}
+        return one.memory.weight_bytes(keys) > one.memory.budget_bytes
+
+    def _most(self, each: _Open) -> int:
+        """Rows of a micro-batch of its step."""
+        assert each.step is not None, "who waits has a step"
+        runner = each.visitor.runner
+        return rows_that_pay(each.step.stage, runner.batching.micro_batch, device=runner.memory.device)
+
+    # Carrying out
+
+    def _carry_out(self, rows: Sequence[tuple[_Open, int]]) -> None:
+        step, runner = rows[0][0].step, rows[0][0].visitor.runner
+        assert step is not None, "who waits has a step"
+        self._make_way(runner.memory)
+        values = [each.step.values[i] for each, i in rows if each.step is not None]
+        started = self._clock()
+        results = self._results(step.stage, step.label, values, rows, runner)
+        seconds = self._clock() - started
+        before = self._seconds.get(rows[0][0].at, seconds)
+        self._seconds[rows[0][0].at] = (before + seconds) / 2
+        for (each, i), result in zip(rows, results, strict=True):
+            self._shares.charge(each.visitor.client, seconds / len(rows))
+            each.results[i] = result
+            if isinstance(result, Done):
+                self._remember(each, i, result)
+                each.visitor.on_value(step.label, result.value)
+        for each in dict.fromkeys(each for each, _ in rows):
+            if not each.waiting:
+                self._advance(each)
+
+    def _results(
+        self,
+        stage: AnyStage,
+        label: str,
+        values: Sequence[Any],
+        rows: Sequence[tuple[_Open, int]],
+        runner: Runner,
+    ) -> Sequence[Done | Failed]:
+        watch = _Watch(self, values, [each.visitor for each, _ in rows])
+        if any(each.visitor.wants_views() for each, _ in rows):
+            watch = _Onlooker(self, values, [each.visitor for each, _ in rows])
+        memory, batching = runner.memory, runner.batching
+        try:
+            return run_stage(stage, values, memory=memory, batching=batching, watch=watch, label=label)
+        except Cancelled:
+            if self._stopping:
+                raise
+            return [Failed("stopped")] * len(values)  # nobody wants any of them
+        except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
+            return [Failed(first_line(error))] * len(values)
+
+    def _make_way(self, memory: DeviceMemory) -> None:
+        """Models of another recipe leave a device whose memory is bounded."""
+        if self._memory is not None and self._memory is not memory and _is_bounded(memory):
+            with self._memory.turn:
+                self._memory.release_all()
+        self._memory = memory
+
+    def _advance(self, each: _Open) -> None:
+        """Tell a wave what came of its step, and ask for the next; steps that are known need no stage."""
+        while True:
+            sent = None if each.step is None else [each.results[i] for i in range(len(each.step.values))]
+            each.step, each.results, each.has_waited = None, {}, False
+            try:
+                each.step = each.steps.send(sent)
+            except StopIteration:
+                each.result = each.wave.states[0].result
+                return
+            except Exception as error:  # whatever a stage of another package made
+                _log.debug("a request cannot go on", exc_info=True)
+                reason = diagnosed(error, 1).reason
+                each.result = Failure(request=each.visitor.request, stage="loop", reason=reason)
+                return
+            self._recall(each)
+            if each.waiting:
+                return
+
+    # Plans that are known
+
+    def _recall(self, each: _Open) -> None:
+        assert each.step is not None, "there is a step"
+        for i, value in enumerate(each.step.values):
+            if isinstance(value, Request) and issubclass(each.step.stage.gives, Plan):
+                plan = self._plans.get(_content(each.step.stage, value))
+                if plan is not None:
+                    made = dataclasses.replace(plan, request=value)
+                    each.results[i] = Done(made, 0.0)
+                    each.visitor.on_value(each.step.label, made)
+
+    def _remember(self, each: _Open, i: int, result: Done) -> None:
+        assert each.step is not None, "there is a step"
+        value = each.step.values[i]
+        if isinstance(value, Request) and isinstance(result.value, Plan) and result.value.request == value:
+            self._plans[_content(each.step.stage, value)] = result.value
+            while len(self._plans) > KEPT_PLANS:
+                self._plans.popitem(last=False)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
+
+class _Watch:
+    """Tells those whose rows are in a micro-batch how far it is, and stops it when nobody wants it."""
+
+    def __init__(self, desk: Desk, values: Sequence[Any], visitors: Sequence[Visitor]) -> None:
+        self._desk = desk
+        self._of = {id(value): visitor for value, visitor in zip(values, visitors, strict=True)}
+        self._visitors = list(dict.fromkeys(visitors))
+
+    def on_progress(self, stage: str, done: int, total: int, fraction_of_current: float, /) -> None:
+        for visitor in self._visitors:
+            visitor.on_progress(stage, min(1.0, (done + fraction_of_current) / max(1, total)))
+
+    def cancelled(self) -> bool:
+        return self._desk.stopping or all(visitor.cancelled() for visitor in self._visitors)
+
+
+class _Onlooker(_Watch):
+    """As that, and shows what is to be seen."""
+
+    def on_view(
+        self, stage: str, values: Sequence[object], what: str, i: int, views: Sequence[object], /
+    ) -> None:
+        for value, view in zip(values, views, strict=False):
+            visitor = self._of.get(id(value))
+            if visitor is not None and visitor.wants_views():
+                visitor.on_view(stage, value, what, i, view)
+
+
+def _content(stage: AnyStage, request: Request) -> Hashable:
+    """What a plan is remembered by: all that the request says but its place."""
+    return id(stage), dataclasses.replace(request, row=0)
+
+
+def _alike(alike: Callable[[Any], Hashable], value: Any) -> Hashable:
+    """What rows share that share a micro-batch; a value of which that cannot be said has one of its own."""
+    try:
+        return alike(value)
+    except Exception:  # of another package's own kind; `run_stage` says what is the matter
+        return object()
+
+
+def _is_bounded(memory: DeviceMemory) -> bool:
+    return not memory.on_cpu or memory.given_bytes is not None

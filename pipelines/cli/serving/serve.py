@@ -1,0 +1,153 @@
+"""`diptych serve`: pictures over HTTP, for programs that speak OpenAI's image API or AUTOMATIC1111's."""
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ....engine.errors import InputError
+from ..options import DeviceOption, MemoryOption
+
+if TYPE_CHECKING:
+    from ...serving.jobs import Limits
+    from ...serving.runtime import Runtime
+
+KEY = "DIPTYCH_API_KEY"
+"""The variable of the environment that holds keys, parted by commas: other users of a machine see options."""
+
+EXTRA = "diptych serve needs packages that are not here: pip install 'diptych[serve]'"
+_MOST_CONNECTIONS = 1000
+_PATIENCE_S = 5  # for answers under way, when the server ends
+
+
+def serve(
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", help="A recipe's name, or a .toml file; may be given often, the usual first."),
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at; others need a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes one that is free.")] = 7861,
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option("--api-key", help=f"Of which clients must show one; better in {KEY}."),
+    ] = None,
+    data: Annotated[Path, typer.Option("--data", help="Folder of the queue and its pictures.")] = Path(
+        "diptych-server"
+    ),
+    device: DeviceOption = "auto",
+    memory: MemoryOption = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits whenever and beside whatever a row comes.")
+    ] = False,
+    idle_seconds: Annotated[
+        float, typer.Option("--idle-seconds", min=0, help="Without work, until models leave memory; 0: never.")
+    ] = 300.0,
+    max_queue: Annotated[
+        int, typer.Option("--max-queue", min=1, help="Rows that wait at a time, at most.")
+    ] = 100_000,
+    keep: Annotated[
+        int, typer.Option("--keep", min=0, help="Finished jobs whose pictures are kept; the oldest go.")
+    ] = 10_000,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", help="A name by which clients may call this server.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Agree that code of checkpoints is run.")
+    ] = False,
+) -> None:
+    """Serve pictures to programs that speak OpenAI's image API, or AUTOMATIC1111's. Stopped or killed, it
+    goes on where it was."""
+    keys = _keys(api_key)
+    options: dict[str, Any] = {"device": device, "memory": memory, "deterministic": deterministic}
+    if trust_remote_code:
+        options["trust_remote_code"] = True
+    _refuse_open_door(host, keys)
+    listening = _listening(host, port)
+    with listening:
+        limits = _limits(queued_rows=max_queue, kept_jobs=keep)
+        runtime = _runtime(recipe or ["pocket"], data, limits, idle_seconds, options)
+        _say(runtime, listening)
+        _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())])
+
+
+def _keys(given: Sequence[str] | None) -> list[str]:
+    """The keys of options and of the environment."""
+    keys = [*(given or ()), *filter(None, os.environ.get(KEY, "").split(","))]
+    for key in keys:
+        if len(key.strip()) < 8 or not key.isprintable():
+            raise InputError("--api-key: must have eight characters or more, none of them blank or unprintable")
+    return [key.strip() for key in keys]
+
+
+def _refuse_open_door(host: str, keys: Sequence[str]) -> None:
+    try:
+        from ...serving.guard import is_loopback
+    except ImportError:
+        raise InputError(EXTRA) from None
+    if not keys and not is_loopback(host):
+        raise InputError(f"--host {host}: others can reach it: name a key with --api-key, or in {KEY}")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=512)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--host {host} --port {port}: cannot listen there ({reason}): name another") from None
+
+
+def _limits(**limits: Any) -> "Limits":
+    from ...serving.jobs import Limits
+
+    return Limits(**limits)
+
+
+def _runtime(
+    recipes: Sequence[str], data: Path, limits: "Limits", idle_s: float, options: dict[str, Any]
+) -> "Runtime":
+    """Made before anybody is let in: what is wrong with a recipe is said at once."""
+    try:
+        import python_multipart  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import uvicorn  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        raise InputError(EXTRA) from None
+    from ...serving.pipes import Pipes
+    from ...serving.runtime import Runtime
+
+    pipes = Pipes(recipes, **options)
+    pipes.of(pipes.usual)
+    return Runtime(data, pipes, limits=limits, idle_s=idle_s)
+
+
+def _say(runtime: "Runtime", listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    left = runtime.store.queued()
+    goes_on = f"; {left} rows go on from before" if left else ""
+    served = ", ".join(runtime.pipes.recipes)
+    line = f"diptych: serves {served} at http://{shown}:{port} (/docs says what can be asked){goes_on}"
+    print(line, file=sys.stderr, flush=True)
+
+
+def _run(runtime: "Runtime", listening: socket.socket, *, keys: Sequence[str], names: Sequence[str]) -> None:
+    import uvicorn
+
+    from ...serving.app import made_app
+
+    app = made_app(runtime, keys=keys, names=names)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_PATIENCE_S,
+        ws="none",
+        lifespan="on",
+    )
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,129 @@
+"""What happens to jobs, told to whoever follows them.
+
+Telling never waits: a slow reader misses what has passed, and one that is too slow is let go.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import msgspec
+
+MOST_WAITING = 20_000
+"""Events that wait for one reader, after which it is let go: it may ask for the state of things, and follow
+anew."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to a job.
+
+    Args:
+        kind: `job` (its state has changed), `row` (a row is done or failed), `progress`, `preview`.
+        row: which, from 1; 0 for the job as a whole.
+        data: what there is to say, as JSON has it.
+        picture: uint8 (h, w, 3) of a preview.
+    """
+
+    kind: str
+    job: str
+    row: int = 0
+    data: dict[str, Any] = {}
+    picture: Any = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the next of its kind takes its place."""
+        return self.kind in ("progress", "preview")
+
+
+class Reader:
+    """One who follows jobs, in an event loop.
+
+    Args:
+        job: which; all, if empty.
+        views: whether previews are wanted, which costs the engine time.
+        progress: whether it is told how far things are.
+    """
+
+    def __init__(self, job: str, *, views: bool, progress: bool) -> None:
+        self.job = job
+        self.views = views
+        self.progress = progress
+        self.fell_behind = False
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._turn = threading.Lock()
+        self._waiting: list[Event] = []
+
+    def push(self, event: Event) -> None:
+        """From any thread."""
+        with self._turn:
+            if event.passes:
+                like = (event.kind, event.job, event.row, event.data.get("what"))
+                self._waiting = [
+                    each
+                    for each in self._waiting
+                    if not each.passes or (each.kind, each.job, each.row, each.data.get("what")) != like
+                ]
+            if len(self._waiting) >= MOST_WAITING:
+                self.fell_behind = True
+                self._waiting.clear()
+            self._waiting.append(event)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._ready.set)
+
+    async def next(self, *, timeout: float) -> Event | None:
+        """The next event; `None` where there is none for so many seconds."""
+        if not self._waiting:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), timeout)
+        with self._turn:
+            found = self._waiting.pop(0) if self._waiting else None
+            if not self._waiting:
+                self._ready.clear()
+        return found
+
+
+class Bus:
+    """Hands events on to those who follow."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._readers: defaultdict[str, list[Reader]] = defaultdict(list)
+
+    @contextlib.contextmanager
+    def reading(self, job: str = "", *, views: bool = False, progress: bool = False) -> Iterator[Reader]:
+        """Follow a job, or all of them, within the block."""
+        reader = Reader(job, views=views, progress=progress)
+        with self._turn:
+            self._readers[job].append(reader)
+        try:
+            yield reader
+        finally:
+            with self._turn:
+                self._readers[job].remove(reader)
+                if not self._readers[job]:
+                    del self._readers[job]
+
+    def tell(self, event: Event) -> None:
+        """From any thread."""
+        for reader in self._of(event.job):
+            if {"preview": reader.views, "progress": reader.progress}.get(event.kind, True):
+                reader.push(event)
+
+    def wants_views(self, job: str) -> bool:
+        """Whether anybody looks on."""
+        return any(reader.views for reader in self._of(job))
+
+    def _of(self, job: str) -> list[Reader]:
+        with self._turn:
+            return [*self._readers.get(job, ()), *self._readers.get("", ())]
+
+
+async def followed(reader: Reader, *, every: float = 15.0) -> AsyncIterator[Event | None]:
+    """All that a reader gets, and `None` where nothing happens for a while."""
+    while not reader.fell_behind:
+        yield await reader.next(timeout=every)

@@ -1,0 +1,103 @@
+"""Bodies of requests, read: JSON or forms, as plain values; and who sends them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from ..jobs import MOST_PRIORITY
+from ..replies import ApiError
+from ..runtime import Gone
+
+MOST_FIELDS = 100
+"""Of a form."""
+
+MOST_FILES = 17
+
+
+async def body_of(request: Request, *, forms: bool = False, optional: bool = False) -> dict[str, Any]:
+    """What a request says.
+
+    Args:
+        forms: it may be a form, whose files are bytes.
+        optional: it may say nothing.
+
+    Raises:
+        ApiError: it is neither.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if forms and kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        return await _form(request)
+    data = await request.body()
+    if optional and not data:
+        return {}
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise ApiError(415, f"Content-Type {kind[:60]!r}: must be application/json", code="content_type")
+    return object_in(data)
+
+
+def object_in(data: bytes) -> dict[str, Any]:
+    """The JSON object that bytes hold. Raises `ApiError` where they hold none."""
+    try:
+        said = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, f"the body is no JSON: {error}", code="json") from None
+    if not isinstance(said, dict):
+        raise ApiError(400, "the body must be a JSON object", code="json")
+    return said
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+        for name, value in form.multi_items():
+            read = await value.read() if isinstance(value, UploadFile) else value
+            said[name] = [*_listed(said[name]), read] if name in said else read
+    return said
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def converted(said: Mapping[str, Any], kind: Any) -> Any:
+    """What is said, as a declared type has it. Raises `ApiError` with the field that is wrong."""
+    try:
+        return msgspec.convert(said, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: msgspec.ValidationError) -> ApiError:
+    """The refusal of a field of the wrong kind."""
+    what, _, where = str(error).partition(" - at `$")
+    field = where.rstrip("`").lstrip(".").partition(".")[0].partition("[")[0] or None
+    if what.startswith("Object missing required field"):
+        field = what.split("`")[1]
+        return ApiError(400, f"{field}: is missing", param=field, code="missing")
+    named = f"{field}: " if field else ""
+    return ApiError(400, f"{named}{what[:1].lower()}{what[1:]}", param=field, code="invalid_type")
+
+
+def client_of(request: Request) -> str:
+    """Who asks, as far as fairness goes."""
+    return str(request.scope.get("diptych.client", ""))
+
+
+def priority_of(said: Mapping[str, Any], usual: int = 10) -> int:
+    """The priority that is wished for; what somebody waits for goes before batches, if nothing is said."""
+    value = said.get("priority")
+    if value is None:
+        return usual
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_PRIORITY:
+        raise ApiError(
+            400, f"priority: must be a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}", param="priority"
+        )
+    return value
+
+
+def gone_of(request: Request) -> Gone:
+    """Whether whoever sent a request has gone."""
+    return request.is_disconnected

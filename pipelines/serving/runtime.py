@@ -1,0 +1,176 @@
+"""What protocols have in common: jobs are checked and accepted here, waited for and given up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from ...engine.errors import InputError
+from ...engine.values import SETTINGS
+from ...prompts.settings import COPIES_NAMES, SIZE_NAMES, setting, size_of
+from ..text_to_image import TextToImage
+from .events import Bus, Reader
+from .jobs import Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
+from .making import check
+from .pictures import kept
+from .pipes import Pipes
+from .replies import ApiError
+from .store import Store
+from .workshop import Workshop
+
+_SETTINGS = {name: row.name for row in SETTINGS.values() for name in row.names}
+POLL_S = 1.0
+"""Seconds after which it is looked whether whoever waits is still there."""
+
+Gone = Callable[[], Awaitable[bool]]
+"""Whether the client has gone."""
+
+
+class Runtime:
+    """Jobs of one server.
+
+    Args:
+        folder: where they are kept.
+        options: of `Workshop`.
+
+    Raises:
+        InputError: the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, pipes: Pipes, *, limits: Limits | None = None, **options: Any) -> None:
+        self.limits = limits or Limits()
+        self.pipes, self.bus = pipes, Bus()
+        self.store = Store(folder, self.limits)
+        self.shop = Workshop(self.store, pipes, self.bus, **options)
+
+    def start(self) -> None:
+        """Begin to work, with what is left from before."""
+        self.shop.start()
+
+    def stop(self) -> None:
+        """End the work, and let go of the folder."""
+        self.shop.stop()
+        self.store.close()
+
+    # Accepting
+
+    def settings_in(self, said: Mapping[str, Any], *, but: Sequence[str] = ()) -> dict[str, Any]:
+        """The settings among what a client says, by our names, whatever else it says beside.
+
+        Raises:
+            FieldError: a value is of the wrong kind, or out of range.
+        """
+        found: dict[str, Any] = {}
+        for called, value in said.items():
+            name = _SETTINGS.get(called)
+            if called in SIZE_NAMES and called not in but and value not in (None, "", "auto"):
+                found |= size_of(value, called=called)
+            elif name is not None and called not in but and value is not None:
+                found[name] = setting(name, value, called=called)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def rows(self, recipe: str, spec: RowSpec, *, count: int, seed: int | None) -> list[RowSpec]:
+        """So many pictures of one wish, whose seeds count up; of a size that the recipe does not paint, its own
+        is painted, and handed over in the other.
+
+        Raises:
+            InputError: prompt or settings are wrong.
+            TooLargeError: more pixels, or pictures, than are made here.
+        """
+        if not 1 <= count <= self.limits.pictures:
+            raise InputError(f"n = {count}: must lie between 1 and {self.limits.pictures}")
+        first = any_seed() if seed is None else seed
+        pipe = self.pipes.of(recipe).pipeline
+        spec = self._painted(pipe, spec)
+        rows = [msgspec.structs.replace(spec, seed=(first + i) % 2**64) for i in range(count)]
+        check(pipe, rows[0])
+        return rows
+
+    def keep(self, data: bytes, *, called: str = "image") -> str:
+        """Put a picture among the inputs; see `pictures.kept`."""
+        return kept(data, self.store.inputs, most_pixels=self.limits.pixels, called=called)
+
+    def submit(self, job: NewJob) -> Job:
+        """Accept a job. Errors as `Store.add`."""
+        if not self.shop.alive:
+            raise ApiError(503, "the engine does not run: the server's log says why", code="unavailable")
+        made = self.store.add(job)
+        self.shop.wake()
+        return made
+
+    async def submitted(self, make: Callable[[], NewJob]) -> Job:
+        """As `submit`, of a job that is made in another thread, for that takes a while."""
+        return await run_in_threadpool(lambda: self.submit(make()))
+
+    def cancel(self, name: str) -> Job | None:
+        """Give a job up, what is under way of it, too."""
+        found = self.store.cancel(name)
+        self.shop.give_up(name)
+        return found
+
+    # Waiting
+
+    async def finished(self, job: Job, gone: Gone) -> list[RowResult]:
+        """The rows of a job, once all are done. Whoever has gone meanwhile does not want them any more.
+
+        Raises:
+            ApiError: it was given up, or the engine has ended.
+        """
+        with self.bus.reading(job.id) as reader:
+            return await self.followed_to_the_end(job, reader, gone)
+
+    async def followed_to_the_end(self, job: Job, reader: Reader, gone: Gone) -> list[RowResult]:
+        """As `finished`, for one who follows already; events are passed over."""
+        ended = await run_in_threadpool(self.has_ended, job)
+        while not ended:
+            event = await reader.next(timeout=POLL_S)
+            if await gone():
+                await run_in_threadpool(self.cancel, job.id)
+                raise ApiError(499, "nobody waits for it any more", code="cancelled")
+            if event is None or event.kind == "job":
+                ended = await run_in_threadpool(self.has_ended, job)
+            if not ended and not self.shop.alive:
+                raise ApiError(503, "the server is ending: the job goes on when it is back", code="unavailable")
+        return await run_in_threadpool(lambda: list(self.store.rows(job.id)))
+
+    def has_ended(self, job: Job) -> bool:
+        """Whether all of its rows are done, or it is given up, or forgotten."""
+        found = self.store.job(job.id)
+        return found is None or found.ended
+
+    def _painted(self, pipe: TextToImage, spec: RowSpec) -> RowSpec:
+        """The row in a size that the recipe paints."""
+        width = spec.settings.get("width", pipe.recipe.width)
+        height = spec.settings.get("height", pipe.recipe.height)
+        if width * height > self.limits.pixels:
+            raise TooLargeError(f"{width}x{height} pixels are more than are made here: {self.limits.pixels}")
+        if spec.way == "upscale" or not pipe.runner.chain.size_fault(height, width):
+            return spec
+        settings = {k: v for k, v in spec.settings.items() if k not in ("width", "height")}
+        return msgspec.structs.replace(spec, settings=settings, deliver=(width, height))
+
+
+def count_of(said: Mapping[str, Any]) -> int:
+    """How many pictures, by the names that people have for it.
+
+    Raises:
+        InputError: it is no whole number.
+    """
+    from ..calls.keywords import copies_of
+
+    count = 1
+    for name in ("n", *COPIES_NAMES):
+        value = said.get(name)
+        if value is not None:
+            text = isinstance(value, str) and value.strip().isdigit() and len(value) < 9
+            count *= copies_of(int(value) if text else value, called=name)
+    return count
+
+
+async def never() -> bool:
+    """Of a client that waits however long it takes."""
+    await asyncio.sleep(0)
+    return False

@@ -1,0 +1,358 @@
+"""The durable queue: jobs, rows and what came of them, in SQLite; pictures beside it, as files.
+
+    DATA/queue.sqlite3      jobs and rows; a job that was accepted is on disk before the client hears of it
+    DATA/inputs/            pictures that clients sent, named by their content
+    DATA/pictures/JOB/      what was made, `0001.png` for row 1
+
+A row's picture is safely on disk before the row is done, and a row is done once: whoever is killed between the
+two makes the picture again, and the same settings give the same bytes with `--deterministic`.
+"""
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ...engine.errors import InputError
+from ..files import prepare_folder, sweep, write_atomically
+from ..rendering.output.lock import FolderLock
+from .jobs import Job, Limits, NewJob, QueueFullError, RowResult, RowSpec, RowState, TooLargeError, new_id, now
+
+VERSION = 1
+_SCHEMA = """
+create table if not exists jobs (
+    ordered integer primary key autoincrement, id text unique not null, client text not null,
+    priority integer not null, protocol text not null, recipe text not null, title text not null,
+    paused integer not null default 0, cancelled integer not null default 0,
+    rows integer not null, done integer not null default 0, failed integer not null default 0,
+    created real not null, finished real, key text unique);
+create index if not exists open_jobs on jobs (finished) where finished is null;
+create table if not exists rows (
+    job text not null, number integer not null, spec text not null, state text not null default 'queued',
+    record text, picture integer not null default 0, error text not null default '',
+    tokens integer not null default 0, seconds real not null default 0,
+    primary key (job, number)) without rowid;
+create index if not exists queued_rows on rows (state) where state = 'queued';
+"""
+_JOB = "ordered, id, client, priority, protocol, recipe, title, paused, cancelled, rows, done, failed, created"
+_JOB += ", finished"
+_ROW = "number, spec, state, record, picture, error, tokens, seconds"
+
+
+class Store:
+    """The server's memory on disk. It may be used from any thread.
+
+    Args:
+        folder: is made, if it is not there.
+
+    Raises:
+        InputError: it cannot be written, another server holds it, or a later version wrote it.
+    """
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        prepare_folder(folder)
+        self.folder = folder.absolute()
+        self.limits = limits or Limits()
+        self.inputs, self._pictures = self.folder / "inputs", self.folder / "pictures"
+        try:
+            self._lock = FolderLock(folder)
+        except InputError as error:
+            held = str(error).partition(" renders into it")[0]
+            raise InputError(f"{held} serves from it: name another folder with --data") from None
+        self._turn = threading.RLock()
+        for each in (self.inputs, self._pictures):
+            each.mkdir(exist_ok=True)
+        sweep(self.folder)
+        self._db = sqlite3.connect(self.folder / "queue.sqlite3", check_same_thread=False, isolation_level=None)
+        try:
+            self._prepare()
+        except (sqlite3.DatabaseError, InputError) as error:
+            self.close()
+            raise InputError(f"{folder}: queue.sqlite3 cannot be used ({error}): name another folder") from None
+
+    def close(self) -> None:
+        """Let go of the folder. Closing twice is closing once."""
+        with self._turn:
+            self._db.close()
+            self._lock.release()
+
+    # Jobs
+
+    def add(self, job: NewJob) -> Job:
+        """Accept a job: when this returns it is safely on disk.
+
+        Raises:
+            QueueFullError: so many rows are not taken now.
+            TooLargeError: so many rows are never taken in one job.
+            InputError: it has none.
+        """
+        if not job.rows:
+            raise InputError("there is nothing to make: the job has no rows")
+        if len(job.rows) > self.limits.job_rows:
+            raise TooLargeError(f"{len(job.rows)} rows: a job may have {self.limits.job_rows}")
+        with self._turn, self._writing():
+            if job.key is not None and (known := self._find("key = ?", job.key)) is not None:
+                return known
+            if self.queued() + len(job.rows) > self.limits.queued_rows:
+                raise QueueFullError(f"the queue is full: it holds {self.limits.queued_rows} rows, try later")
+            name = new_id()
+            said = (job.client, job.priority, job.protocol, job.recipe, job.title, int(job.paused), job.key)
+            self._db.execute(
+                "insert into jobs (id, rows, created, client, priority, protocol, recipe, title, paused, key)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (name, len(job.rows), now(), *said),
+            )
+            specs = ((name, number, _dumped(spec)) for number, spec in enumerate(job.rows, start=1))
+            self._db.executemany("insert into rows (job, number, spec) values (?, ?, ?)", specs)
+            made = self._find("id = ?", name)
+        assert made is not None, "it was just written"
+        return made
+
+    def job(self, name: str) -> Job | None:
+        """The job of this name, if there is one."""
+        with self._turn:
+            return self._find("id = ?", name)
+
+    def jobs(self, *, most: int = 100, before: int | None = None) -> list[Job]:
+        """The latest jobs, the latest first.
+
+        Args:
+            before: of those accepted before this one, by its `order`.
+        """
+        with self._turn:
+            where, values = ("where ordered < ?", (before,)) if before is not None else ("", ())
+            found = self._db.execute(
+                f"select {_JOB} from jobs {where} order by ordered desc limit ?", (*values, most)
+            )
+            return [_job(each) for each in found.fetchall()]
+
+    def open_jobs(self) -> list[Job]:
+        """All jobs with something to do, in the order of acceptance."""
+        with self._turn:
+            found = self._db.execute(f"select {_JOB} from jobs where finished is null order by ordered")
+            return [_job(each) for each in found.fetchall()]
+
+    def change(self, name: str, *, priority: int | None = None, paused: bool | None = None) -> Job | None:
+        """Change how a job is carried out; what is `None` stays."""
+        with self._turn, self._writing():
+            for column, value in (("priority", priority), ("paused", paused)):
+                if value is not None:
+                    self._db.execute(f"update jobs set {column} = ? where id = ?", (int(value), name))
+            return self._find("id = ?", name)
+
+    def cancel(self, name: str) -> Job | None:
+        """Give up the rows of a job that are not done."""
+        with self._turn, self._writing():
+            changed = self._db.execute(
+                "update rows set state = 'cancelled' where job = ? and state = 'queued'", (name,)
+            ).rowcount
+            if changed:
+                self._db.execute(
+                    "update jobs set cancelled = 1, finished = ? where id = ? and finished is null",
+                    (now(), name),
+                )
+            return self._find("id = ?", name)
+
+    def retry(self, name: str) -> Job | None:
+        """Queue the rows of a job again that failed or were cancelled."""
+        with self._turn, self._writing():
+            count = self._db.execute(
+                "update rows set state = 'queued', error = '', record = null where job = ?"
+                " and state in ('failed', 'cancelled')",
+                (name,),
+            ).rowcount
+            if count:
+                self._db.execute(
+                    "update jobs set cancelled = 0, finished = null, failed = 0 where id = ?", (name,)
+                )
+            return self._find("id = ?", name)
+
+    def delete(self, name: str) -> bool:
+        """Forget a job, and its pictures. False where there is none."""
+        with self._turn, self._writing():
+            names = self._inputs_of(name)
+            found = self._db.execute("delete from jobs where id = ?", (name,)).rowcount
+            self._db.execute("delete from rows where job = ?", (name,))
+            unused = [each for each in names if not self._is_used(each)]
+        if found:
+            shutil.rmtree(self._pictures / name, ignore_errors=True)
+            for each in unused:
+                (self.inputs / each).unlink(missing_ok=True)
+        return bool(found)
+
+    def prune(self) -> None:
+        """Forget the oldest finished jobs, if there are more than are kept."""
+        with self._turn:
+            found = self._db.execute(
+                "select id from jobs where finished is not null order by ordered desc limit -1 offset ?",
+                (self.limits.kept_jobs,),
+            ).fetchall()
+        for (name,) in found:
+            self.delete(name)
+
+    # Rows
+
+    def queued(self) -> int:
+        """Rows of all jobs that are not done."""
+        with self._turn:
+            return self._db.execute("select count(*) from rows where state = 'queued'").fetchone()[0]
+
+    def row(self, job: str, number: int) -> RowResult | None:
+        """What is known of a row."""
+        return next(self.rows(job, after=number - 1, most=1, only=number), None)
+
+    def rows(self, job: str, *, after: int = 0, most: int = -1, only: int | None = None) -> Iterator[RowResult]:
+        """The rows of a job, by number.
+
+        Args:
+            after: those behind this one.
+            only: this one.
+        """
+        where = "" if only is None else f" and number = {int(only)}"
+        with self._turn:
+            found = self._db.execute(
+                f"select {_ROW} from rows where job = ? and number > ?{where} order by number limit ?",
+                (job, after, most),
+            ).fetchall()
+        return map(_row, found)
+
+    def next_row(self, job: str, after: int) -> RowResult | None:
+        """The first row of a job behind number `after` that is to be carried out."""
+        with self._turn:
+            found = self._db.execute(
+                f"select {_ROW} from rows where job = ? and number > ? and state = 'queued'"
+                " order by number limit 1",
+                (job, after),
+            ).fetchone()
+        return None if found is None else _row(found)
+
+    def finish(
+        self,
+        job: str,
+        number: int,
+        *,
+        record: dict[str, Any] | None,
+        picture: bytes | None = None,
+        error: str = "",
+        tokens: int = 0,
+        seconds: float = 0.0,
+    ) -> Job | None:
+        """Write down what came of a row, with its picture; once. `None` where nobody waits for it any more.
+
+        Raises:
+            OSError, sqlite3.OperationalError: it cannot be written; the row is as it was.
+        """
+        if picture is not None:
+            write_atomically(self.picture_path(job, number), picture)
+        state: RowState = "failed" if picture is None else "done"
+        with self._turn, self._writing():
+            changed = self._db.execute(
+                "update rows set state = ?, record = ?, picture = ?, error = ?, tokens = ?, seconds = ?"
+                " where job = ? and number = ? and state = 'queued'",
+                (state, json.dumps(record), picture is not None, error, tokens, seconds, job, number),
+            ).rowcount
+            if changed:
+                self._db.execute(f"update jobs set {state} = {state} + 1 where id = ?", (job,))
+                self._db.execute(
+                    "update jobs set finished = ? where id = ? and done + failed = rows and finished is null",
+                    (now(), job),
+                )
+            found = self._find("id = ?", job) if changed else None
+        if not changed and picture is not None:
+            with contextlib.suppress(OSError):
+                if (row := self.row(job, number)) is None or not row.picture:
+                    self.picture_path(job, number).unlink(missing_ok=True)
+        return found
+
+    def picture_path(self, job: str, number: int) -> Path:
+        """Where a row's picture lies, once it is done."""
+        return self._pictures / job / f"{number:04d}.png"
+
+    # How it is written
+
+    def _prepare(self) -> None:
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = full")  # a job that is accepted outlives a power cut
+        (version,) = self._db.execute("pragma user_version").fetchone()
+        if version > VERSION:
+            raise InputError("a later version of diptych wrote it")
+        self._db.executescript(_SCHEMA)
+        self._db.execute(f"pragma user_version = {VERSION}")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All of the block, or nothing."""
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def _find(self, where: str, value: str) -> Job | None:
+        found = self._db.execute(f"select {_JOB} from jobs where {where}", (value,)).fetchone()
+        return None if found is None else _job(found)
+
+    def _inputs_of(self, job: str) -> set[str]:
+        specs = (_spec(spec) for (spec,) in self._db.execute("select spec from rows where job = ?", (job,)))
+        return {name for spec in specs for name in _names_in(spec.settings.values())}
+
+    def _is_used(self, name: str) -> bool:
+        found = self._db.execute("select 1 from rows where instr(spec, ?) limit 1", (name,)).fetchone()
+        return found is not None
+
+
+def _dumped(spec: RowSpec) -> str:
+    return json.dumps(msgspec.to_builtins(spec))  # seeds are larger than some encoders' numbers
+
+
+def _spec(text: str) -> RowSpec:
+    return msgspec.convert(json.loads(text), RowSpec)
+
+
+def _names_in(values: Iterable[Any]) -> Iterator[str]:
+    return (each for each in values if isinstance(each, str) and len(each) > 64 and "." in each[64:])
+
+
+def _job(values: tuple[Any, ...]) -> Job:
+    order, name, client, priority, protocol, recipe, title, paused, cancelled, *rest = values
+    rows, done, failed, created, finished = rest
+    state = "paused" if paused else "queued"
+    if finished is not None:
+        state = "cancelled" if cancelled else "failed" if failed == rows else "done"
+    return Job(
+        id=name,
+        order=order,
+        client=client,
+        priority=priority,
+        protocol=protocol,
+        recipe=recipe,
+        title=title,
+        state=state,
+        rows=rows,
+        done=done,
+        failed=failed,
+        created=created,
+        finished=finished,
+    )
+
+
+def _row(values: tuple[Any, ...]) -> RowResult:
+    number, spec, state, record, picture, error, tokens, seconds = values
+    return RowResult(
+        number=number,
+        spec=_spec(spec),
+        state=state,
+        record=None if record is None else json.loads(record),
+        picture=bool(picture),
+        error=error,
+        tokens=tokens,
+        seconds=seconds,
+    )

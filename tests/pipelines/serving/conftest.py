@@ -1,0 +1,69 @@
+"""A server over fakes: its pictures are made in no time, its queue is real."""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from starlette.testclient import TestClient
+
+from diptych.pipelines.recipes.reader import Recipe
+from diptych.pipelines.serving.app import made_app
+from diptych.pipelines.serving.pipes import Pipe, Pipes
+from diptych.pipelines.serving.runtime import Runtime
+from diptych.pipelines.text_to_image import TextToImage
+
+HOST = "http://127.0.0.1:7861"
+
+
+@pytest.fixture
+def make_runtime(
+    tmp_path: Path, recipe: Recipe, make_pipe: Callable[..., TextToImage]
+) -> Callable[..., Runtime]:
+    """Makes the runtime of a server; takes what `Runtime` takes, and what pipelines of fakes take."""
+
+    def make(*, folder: str = "data", of_pipe: dict[str, Any] | None = None, **options: Any) -> Runtime:
+        pipes = Pipes([recipe])
+        pipe = make_pipe(batch_invariant=True, **(of_pipe or {}))
+        vars(pipes)["_made"][recipe.name] = Pipe(recipe.name, pipe)
+        return Runtime(tmp_path / folder, pipes, **options)
+
+    return make
+
+
+@pytest.fixture
+def make_client(make_runtime: Callable[..., Runtime]) -> Iterator[Callable[..., TestClient]]:
+    """Makes a client of a server that runs until the test ends; its runtime is `client.runtime`."""
+    running: list[TestClient] = []
+
+    def make(*, keys: tuple[str, ...] = (), runtime: Runtime | None = None, **options: Any) -> TestClient:
+        runtime = runtime or make_runtime(**options)
+        client = TestClient(made_app(runtime, keys=keys), base_url=HOST, raise_server_exceptions=False)
+        vars(client)["runtime"] = runtime
+        client.__enter__()
+        running.append(client)
+        return client
+
+    yield make
+    for client in running:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(make_client: Callable[..., TestClient]) -> TestClient:
+    return make_client()
+
+
+def png(width: int = 48, height: int = 32, colour: Any = "red", mode: str = "RGB") -> bytes:
+    """A plain picture as a PNG file."""
+    stream = io.BytesIO()
+    PIL.Image.new(mode, (width, height), colour).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def opened(data: str | bytes) -> PIL.Image.Image:
+    """The picture that bytes, or base64, hold."""
+    return PIL.Image.open(io.BytesIO(base64.b64decode(data) if isinstance(data, str) else data))
