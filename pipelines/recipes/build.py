@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "plan": ("planning.plan", "PlanStage"),
+    "recall": ("recalling.recall", "RecallStage"),
     "draft": ("drafting.draft", "DraftStage"),
     "refine": ("painting.refine", "RefineStage"),
     "paint": ("painting.paint", "paint_stages"),
@@ -126,7 +127,8 @@ def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
     draft = recipe.stages.get("draft")
     if draft is None or draft.model.family != "image-token-lm":
         return AimStage()
-    return AimStage(locate=LocateStage(model=draft.model, **draft.models))
+    read = {role: key for role, key in draft.models.items() if role != "reader"}  # what is said, not shown
+    return AimStage(locate=LocateStage(model=draft.model, **read))
 
 
 def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], ...]:
