@@ -18,10 +18,11 @@ from ...engine.language.closed_vocabulary.vocabulary import FILE
 from ...engine.models.vision.picture_memory import Remembered, write_memory
 from ..files import refuse_if_not_a_folder, replacing_folder, write_atomically
 from ..pocket.art import Art, Kind, prepare
-from ..pocket.art.drawing import RIM_STYLES
+from ..pocket.art.drawing import PLAIN_COLOURS, RIM_STYLES
 from ..pocket.art.hands import Hand
+from ..pocket.art.scene import PLAIN
 from ..pocket.art.vocabulary import vocabulary_table
-from ..pocket.art.words import USUAL_STYLE, style_words
+from ..pocket.art.words import SETTING_WORDS, USUAL_STYLE, style_words
 from ..pocket.world import KINDS
 from ..recipes.reader import POCKET_WEIGHTS
 from .data.art_data import ArtSource
@@ -106,6 +107,7 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
                 meanings=meanings,
                 rimmed=[style_words(style)[0] for style in RIM_STYLES],
                 by_heart=[kind for kind in KINDS if kind in drawn.kinds],
+                grounds={SETTING_WORDS[PLAIN][0]: PLAIN_COLOURS},
             )
         with replacing_folder(out / "planner") as part:
             shutil.copytree(POCKET_WEIGHTS / "planner", part, dirs_exist_ok=True, copy_function=shutil.copyfile)

@@ -8,7 +8,7 @@ import functools
 import io
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class PictureMemory(nn.Module):
         data: uint8, the compressed pictures one after the other.
         ends: int64 (n,), where each of them ends.
         rimmed: styles whose things are cut out with a white rim.
+        grounds: settings that are one colour, with those that they may be, uint8 values of red, green, blue.
         by_heart: kinds that the drafter draws without pictures, in the styles of which there are none.
     """
 
@@ -67,12 +68,13 @@ class PictureMemory(nn.Module):
         ends: torch.Tensor,
         rimmed: Iterable[str] = (),
         by_heart: Iterable[str] = (),
+        grounds: Mapping[str, Sequence[Sequence[int]]] | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("data", data)
         self.register_buffer("ends", ends)
         self.vocabulary, self.rimmed, self.by_heart = vocabulary, frozenset(rimmed), frozenset(by_heart)
-        self.pictures = tuple(pictures)
+        self.pictures, self.grounds = tuple(pictures), dict(grounds or {})
         self._places = {(each.kind, each.style, each.colour): i for i, each in enumerate(self.pictures)}
 
     @functools.cached_property
@@ -129,6 +131,7 @@ class PictureMemory(nn.Module):
                 ends=tensors["ends"],
                 rimmed=config.get("rimmed", ()),
                 by_heart=config.get("by_heart", ()),
+                grounds=config.get("grounds"),
             )
         except (SafetensorError, KeyError, TypeError, OSError) as error:
             raise CheckpointError(f"{folder}: {error}: make it again: diptych train memory") from None
@@ -143,6 +146,7 @@ def write_memory(
     meanings: Mapping[str, Any],
     rimmed: Iterable[str] = (),
     by_heart: Iterable[str] = (),
+    grounds: Mapping[str, Sequence[Sequence[int]]] | None = None,
 ) -> int:
     """Write a memory's files; how many pictures there are.
 
@@ -158,7 +162,12 @@ def write_memory(
     ends = torch.tensor(list(itertools.accumulate(map(len, coded))), dtype=torch.long)
     data = torch.frombuffer(bytearray(b"".join(coded)), dtype=torch.uint8)
     save_file({"data": data, "ends": ends}, folder / "model.safetensors")
-    config = {"model_type": "picture-memory", "rimmed": sorted(rimmed), "by_heart": sorted(by_heart)}
+    config: dict[str, Any] = {
+        "model_type": "picture-memory",
+        "rimmed": sorted(rimmed),
+        "by_heart": sorted(by_heart),
+    }
+    config["grounds"] = dict(grounds or {})
     for name, content in (
         ("config.json", config),
         ("pictures.json", {"pictures": told}),
@@ -175,12 +184,21 @@ def _check(memory: PictureMemory, folder: Path) -> None:
         raise CheckpointError(f"{folder}: its files do not belong together: copy the folder again")
     if bool((ends.diff() < 0).any()) or int(ends[0]) < 0:
         raise CheckpointError(f"{folder}/model.safetensors: its pictures end before they begin: copy it again")
+    for setting, colours in memory.grounds.items():
+        if setting not in vocabulary.settings or not all(_is_colour(each) for each in colours):
+            raise CheckpointError(
+                f"{folder}/config.json: grounds: {setting!r} is no setting of colours: copy it again"
+            )
     for each in memory.pictures:
         if each.kind not in vocabulary.kinds or each.style not in vocabulary.styles:
             raise CheckpointError(
                 f"{folder}: {FILE} does not know {each.kind!r} {each.style!r}, of which there is a picture:"
                 " make the memory again: diptych train memory"
             )
+
+
+def _is_colour(value: Any) -> bool:
+    return len(value) == 3 and all(type(part) is int and 0 <= part <= 255 for part in value)
 
 
 def load_picture_memory(folder: Path, dtype: torch.dtype, device: torch.device) -> PictureMemory:

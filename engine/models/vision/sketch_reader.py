@@ -21,6 +21,7 @@ from .patch_codebook import PatchCodebook
 LIGHT, DARK = 0.96, 0.12
 """The two grounds that a sketch is looked at on: where it is opaque, both give the same tokens."""
 
+NEAR = 2  # places: further from all that is shown, the drafter is left to the words
 LOUD = 4.0  # times a token's own embedding
 CLEAR = 0.02  # opacity under which a place shows nothing
 
@@ -71,7 +72,9 @@ class SketchReader(nn.Module):
         around = self.down(told).transpose(1, 2).unflatten(2, self.grid)  # (b, c, h, w)
         around = around + self.near(F.gelu(around))
         around = around + self.far(F.gelu(around))
-        return self.light(light) + self.dark(dark) + self.up(F.gelu(around).flatten(2).transpose(1, 2))
+        told = self.up(F.gelu(around).flatten(2).transpose(1, 2))
+        near = F.max_pool2d(seen.transpose(1, 2).unflatten(2, self.grid), 2 * NEAR + 1, 1, NEAR)  # (b, 1, h, w)
+        return self.light(light) + self.dark(dark) + told * near.flatten(2).transpose(1, 2)
 
     @torch.inference_mode()
     def read(self, pixels: torch.Tensor, book: PatchCodebook, embeddings: torch.Tensor) -> torch.Tensor:

@@ -69,9 +69,11 @@ def top_on(upper: CutOut, lower: CutOut, size: int) -> int:
     return upper.top + round(max(highest, math.ceil(down / cell - ABOVE)) * cell)
 
 
-def laid(cuts: Sequence[CutOut], order: Sequence[int], size: int) -> np.ndarray:
-    """The cut-outs on nothing, uint8 (size, size, 4), from back to front."""
-    canvas = Image.new("RGBA", (size, size))
+def laid(
+    cuts: Sequence[CutOut], order: Sequence[int], size: int, *, ground: Sequence[int] | None = None
+) -> np.ndarray:
+    """The cut-outs on nothing, or on a ground of one colour, uint8 (size, size, 4), from back to front."""
+    canvas = Image.new("RGBA", (size, size), (0, 0, 0, 0) if ground is None else (*ground, 255))
     for index in order:
         layer = Image.new("RGBA", (size, size))
         layer.paste(cuts[index].image, (cuts[index].left, cuts[index].top))

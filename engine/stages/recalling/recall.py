@@ -88,10 +88,13 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     found = [_found(index, thing, hand, memory) for thing in things]
     size = min(plan.request.height, plan.request.width)
     cuts = _cuts(composition, found, hand, memory, seed=plan.request.seed, size=size)
-    pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size)
+    setting = composition.setting.value if composition.setting else ""
+    colours = memory.grounds.get(setting)
+    ground = random.Random(f"{STAGE}/{plan.request.seed}/ground").choice(list(colours)) if colours else None
+    pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size, ground=ground)
     return Sketch(
         pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
-        wording=wording(len(cuts), composition.setting.value if composition.setting else "", style),
+        wording=wording(len(cuts), setting, style),
         shows=tuple((memory.pictures[each.number].kind, hand) for each in found),
     )
 

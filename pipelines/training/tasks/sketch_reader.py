@@ -20,6 +20,7 @@ from ....engine.models.vision.sketch_reader import CLEAR, SketchReader, tokens_o
 from ....engine.stages.recalling.recall import wording
 from ...pocket.art import Art, ArtScene
 from ...pocket.art.drawing import sketch
+from ...pocket.art.scene import PLAIN
 from ...pocket.art.words import SETTING_WORDS, style_words
 from ...pocket.world import SceneError
 from ..data.art_data import ArtData
@@ -46,9 +47,11 @@ def scene_of(art: Art, seed: str, *, new: bool = False) -> ArtScene:
     chosen = Art(art.hands, {name: kind for name, kind in art.kinds.items() if is_new(name) == new})
     for attempt in range(TRIES):
         try:
-            return chosen.sample(rng, "alone" if attempt else None)
+            scene = chosen.sample(rng, None if attempt < TRIES // 2 else "alone")
         except (SceneError, IndexError):
             continue
+        if scene.setting != PLAIN:  # which a drafter need not know: the sketch has it
+            return scene
     raise InputError(f"--data art: {len(chosen.kinds)} kinds are too few to draw scenes of: name more")
 
 

@@ -18,11 +18,12 @@ from diptych.engine.stages.recalling.recall import RecallStage, sketch_of
 from diptych.engine.values import Plan, Request
 from diptych.pipelines.pocket.art.things import known_kinds
 from diptych.pipelines.pocket.art.vocabulary import vocabulary_table
-from diptych.pipelines.pocket.art.words import style_words
+from diptych.pipelines.pocket.art.words import SETTING_WORDS, style_words
 
 STICKER, ICON = style_words("sticker")[0], style_words("icon")[0]
 COLOURS = {"giraffe": (250, 200, 40), "cactus": (30, 160, 60), "bus": (120, 70, 30)}
 SIZE = 256
+PLAIN, PAPER = SETTING_WORDS["plain"][0], (244, 244, 240)
 
 
 def square(colour: tuple[int, int, int], height: int = 64, width: int = 64) -> bytes:
@@ -36,7 +37,13 @@ def write(folder: Path) -> Path:
     pictures = [(Remembered(kind=kind, style=STICKER), square(colour)) for kind, colour in COLOURS.items()]
     pictures += [(Remembered(kind="bus", style=STICKER, colour="blue"), square((20, 60, 220)))]
     pictures += [(Remembered(kind="giraffe", style=ICON), square((255, 0, 255), width=32))]
-    write_memory(folder, pictures, meanings=vocabulary_table(kinds, ("sticker", "icon")), by_heart=["cat"])
+    write_memory(
+        folder,
+        pictures,
+        meanings=vocabulary_table(kinds, ("sticker", "icon")),
+        by_heart=["cat"],
+        grounds={PLAIN: [PAPER]},
+    )
     return folder
 
 
@@ -122,6 +129,12 @@ def test_pictures_are_of_the_style_that_is_asked_for_or_refused(
         RowError, match=f"no picture of 'cactus' {ICON}; it has {STICKER}: ask for another style"
     ):
         sketched(f"a cactus in the middle, in a meadow, {ICON}")
+
+
+def test_a_plain_ground_is_part_of_the_sketch(sketched: Callable[..., np.ndarray]) -> None:
+    sketch = sketched(f"a cactus in the middle, {PLAIN}")
+    assert (sketch[..., 3] == 255).all() and tuple(sketch[0, 0, :3]) == PAPER
+    assert box_of(sketch, COLOURS["cactus"])[3] == 14
 
 
 def test_what_the_drafter_knows_by_heart_is_not_sketched(memory: PictureMemory) -> None:
