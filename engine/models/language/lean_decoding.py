@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.functional import linear
 
-from .beside import Beside
-from .key_values import KeyValues
+from .key_values import Beside, KeyValues
 from .lean_layers import Layer, Rotation, layers_of, norm_of
 
 

@@ -14,7 +14,7 @@ import torch
 
 from ...kernels.library import MAX_HEAD_SIZE, Cache, Library, Linear, Model, library
 from ...kernels.library import Layer as LayerStruct
-from .beside import Beside
+from .key_values import Beside
 from .lean_layers import Layer, Norm, Rotation, Weights, is_lean, layers_of, norm_of
 
 MAX_BYTES = 64 * 2**20
