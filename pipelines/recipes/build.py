@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 STAGES = {
     "plan": ("planning.plan", "PlanStage"),
-    "recall": ("recalling.recall", "RecallStage"),
     "draft": ("drafting.draft", "DraftStage"),
     "refine": ("painting.refine", "RefineStage"),
     "paint": ("painting.paint", "paint_stages"),
@@ -36,6 +35,7 @@ STAGES = {
     "paint_tokens": ("painting.paint", "token_stages"),
     "upscale": ("painting.upscale", "UpscaleStage"),
     "judge": ("judging.judge", "JudgeStage"),
+    "recall": ("recalling.recall", "RecallStage"),
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
