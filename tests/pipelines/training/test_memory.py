@@ -68,6 +68,7 @@ def test_what_the_memory_does_not_know_is_refused_by_name(pipe: TextToImage) -> 
 def test_the_drafter_is_shown_what_it_cannot_know(pipe: TextToImage) -> None:
     """Its own tokens, before any painting, have the thing."""
     (outcome,) = made(pipe, "a big goblin in the middle, in the snow")
+    assert outcome.draft is not None
     preview = outcome.draft.preview.numpy().astype(int)
     assert (np.abs(preview - GOBLIN).max(2) < 60).sum() > 250
 
