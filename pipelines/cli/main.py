@@ -212,8 +212,8 @@ app.command()(interpolate)
 
 
 TRAINED = (
-    "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader; ship, art,"
-    " memory."
+    "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader; ship,"
+    " art, memory."
 )
 
 
