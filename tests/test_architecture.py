@@ -32,7 +32,7 @@ FLOORS = [
     "engine.models.language",
     "engine.models.diffusion engine.models.vision",
     "engine.models",
-    "engine.stages.planning engine.stages.drafting engine.stages.judging",
+    "engine.stages.planning engine.stages.drafting engine.stages.judging engine.stages.recalling",
     "engine.stages.painting",
     "pipelines.device pipelines.everyday_words pipelines.files pipelines.terminal pipelines.render_result",
     "pipelines.pictures pipelines.rendering.schema",

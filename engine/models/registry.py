@@ -38,6 +38,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-text-to-text": ("vision.captioner", "load_any_captioner"),
     "diffusers": ("diffusion.refiner", "load_refiner"),
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
+    "picture-memory": ("vision.picture_memory", "load_picture_memory"),
+    "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -54,7 +56,7 @@ WITH_CODE = ("causal-lm",)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     "diffusers": ("transformers", "diffusers"),
-    "image-tokenizer": (),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
 }
 """Family: the libraries that load it."""
 

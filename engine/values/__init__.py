@@ -18,6 +18,7 @@ from .plan import Plan
 from .request import MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, SETTINGS, Request
 from .setting import Setting
 from .settings import NO_SETTINGS, Settings, Wishes
+from .sketch import Sketch
 from .start import Start
 from .verdict import FactAnswer, Verdict
 
@@ -40,6 +41,7 @@ __all__ = [
     "Request",
     "Setting",
     "Settings",
+    "Sketch",
     "Span",
     "Start",
     "Verdict",

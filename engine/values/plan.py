@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from .contents import short
 from .fact import Fact, Span, said
 from .request import Request
+from .sketch import Sketch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -18,6 +19,7 @@ class Plan:
             instruction or of an earlier prompt have no place in it.
         read_as: misspelt words of the prompt, as they stand there, and what they were taken for.
         by: who wrote it, where that was a server; empty for a model of this machine, which the recipe names.
+        sketch: pictures of its things from a memory, laid out; `None` where models know things by heart.
     """
 
     request: Request
@@ -26,6 +28,7 @@ class Plan:
     left_out: tuple[Span, ...] = ()
     read_as: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     by: str = dataclasses.field(default="", compare=False)
+    sketch: Sketch | None = None
 
     def __post_init__(self) -> None:
         prompt = self.request.prompt
@@ -36,6 +39,11 @@ class Plan:
     def __repr__(self) -> str:
         out = f", left out: {short(said(self.left_out))}" if self.left_out else ""
         return f"Plan({short(self.prompt)}, {len(self.asked)} of {len(self.facts)} facts asked{out})"
+
+    @property
+    def wording(self) -> str:
+        """What drafter and refiner read."""
+        return self.prompt if self.sketch is None else self.sketch.wording
 
     @property
     def asked(self) -> tuple[Fact, ...]:

@@ -213,14 +213,18 @@ app.command()(style_sheet)
 app.command()(interpolate)
 
 
+TRAINED = (
+    "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader; ship,"
+    " art, memory."
+)
+
+
 @app.command()
 @grouped
 def train(
     what: Annotated[
         str,
-        typer.Argument(
-            help="tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora; ship, art."
-        ),
+        typer.Argument(help=TRAINED),
     ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the training's state and weights.")],
@@ -248,7 +252,7 @@ def train(
     drawings: ArtOptions,
 ) -> None:
     """Train the pocket models, going on where it was stopped; `ship` puts the results into the package; `art`
-    makes the drawings ready that --data art is made of."""
+    makes the drawings ready that --data art is made of; `memory` makes a recipe that draws what it is shown."""
     from ..training.run import run_training
 
     try:

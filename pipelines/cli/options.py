@@ -247,13 +247,15 @@ class ArtOptions:
 
     art: Annotated[
         Path | None,
-        typer.Option("--art", help="With --data art: folder of the drawings; in OUT, if not given."),
+        typer.Option("--art", help="--data art, memory: folder of the drawings; else in OUT."),
     ] = None
     source: Annotated[
-        Path | None, typer.Option("--from", help="art: a folder that holds the packages, in place of npm.")
+        Path | None,
+        typer.Option("--from", help="art, memory: folder of the packages, not npm."),
     ] = None
     folder: Annotated[
-        list[Path] | None, typer.Option("--folder", help="art: drawings of your own, too; may be given often.")
+        list[Path] | None,
+        typer.Option("--folder", help="art, memory: drawings of your own; given often."),
     ] = None
 
 

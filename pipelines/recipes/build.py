@@ -35,6 +35,7 @@ STAGES = {
     "paint_tokens": ("painting.paint", "token_stages"),
     "upscale": ("painting.upscale", "UpscaleStage"),
     "judge": ("judging.judge", "JudgeStage"),
+    "recall": ("recalling.recall", "RecallStage"),
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
@@ -137,7 +138,8 @@ def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
     draft = recipe.stages.get("draft")
     if draft is None or draft.model.family != "image-token-lm":
         return AimStage()
-    return AimStage(locate=LocateStage(model=draft.model, **draft.models))
+    read = {role: key for role, key in draft.models.items() if role != "reader"}  # what is said, not shown
+    return AimStage(locate=LocateStage(model=draft.model, **read))
 
 
 def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], ...]:

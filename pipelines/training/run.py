@@ -17,6 +17,7 @@ from .data.source import PICTURE_SIDE, WorldData
 from .loop.batches import CAN_FORK
 from .loop.weights import quiet_libraries
 from .made_with import check_data
+from .memory import make_memory
 from .one import Lasting, say, train_one
 from .parts import Parts, open_parts, read_data
 from .shipping import ship, with_another, write_recipe
@@ -25,8 +26,21 @@ from .tasks.preference import keys_of
 from .together import train_together
 from .trainers import MODELS, TRAINERS, WITH_MASKS
 
-WHAT = ("tokenizer", *MODELS, "all", *(name for name in TRAINERS if name not in MODELS), "ship", "art")
-WITHOUT_KEPT_PICTURES = (*(name for name, trainer in TRAINERS.items() if not trainer.looks), "ship", "art")
+WHAT = (
+    "tokenizer",
+    *MODELS,
+    "all",
+    *(name for name in TRAINERS if name not in MODELS),
+    "ship",
+    "art",
+    "memory",
+)
+WITHOUT_KEPT_PICTURES = (
+    *(name for name, trainer in TRAINERS.items() if not trainer.looks),
+    "ship",
+    "art",
+    "memory",
+)
 
 
 def run_training(
@@ -51,7 +65,7 @@ def run_training(
     """Train one model, or all of them, in `out`, or ship what was trained there; goes on where it was stopped.
 
     Args:
-        what: one of `WHAT`; of "art", what it is made of is made ready in `out`.
+        what: one of `WHAT`; nothing is trained for "art" and "memory", which are made ready in `out`.
         data: "world", "art" or a folder of pictures with captions; the inspector is not trained on a folder.
         config: a file of sizes and steps in place of the shipped ones.
         steps: of each model, in place of what the config says.
@@ -78,8 +92,8 @@ def run_training(
     _check_how(what, lasting, data=data, cache=cache, art=art)
     _check_used(what, lasting, config=config, threads=threads, seed=seed, start_from=beginning, cache=cache)
     quiet_libraries()
-    if what == "art":
-        return _make_art_ready(out, art)
+    if what in ("art", "memory"):
+        return _make_art_ready(out, art) if what == "art" else _make_memory(out, art)
     table = _table(config, seed=seed, rank=rank)
     if what == "ship":
         return _ship(out, into or POCKET_WEIGHTS, data, table, art)
@@ -146,6 +160,13 @@ def _make_art_ready(out: Path, art: ArtSource) -> bool:
     return True
 
 
+def _make_memory(out: Path, art: ArtSource) -> bool:
+    recipe = make_memory(out, art, say=say)
+    say(f"draw what it knows: diptych render -p 'a giraffe' --recipe {shlex.quote(str(recipe))}")
+    print(recipe)
+    return True
+
+
 def _ship(out: Path, into: Path, data: str, table: Table, art: ArtSource) -> bool:
     shown = read_data(data, out, table, art=art, say=say)
     check_data(out, shown)
@@ -180,11 +201,14 @@ def _check(
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
-    if what == "preference" and beginning is None:
+    if what in ("preference", "sketch_reader") and beginning is None:
+        does = "tunes" if what == "preference" else "shows sketches to"
         raise InputError(
-            "train preference: tunes a drafter that there is: name its weights with --start-from: pocket, or a"
+            f"train {what}: {does} a drafter that there is: name its weights with --start-from: pocket, or a"
             " folder of shipped ones"
         )
+    if what == "sketch_reader" and data != "art":
+        raise InputError("train sketch_reader: sketches are of the art alone: say --data art")
     if what != "lora" and (base is not None or rank is not None):
         raise InputError(f"train {what}: --base and --rank go with lora alone")
     if what == "lora" and beginning is not None:
@@ -195,7 +219,11 @@ def _check_art(what: str, art: ArtSource, *, data: str) -> None:
     """Likewise."""
     if what == "art" and (data != "world" or art.cache is not None):
         raise InputError("train art: makes the art ready in --out: leave --data and --art out")
-    if what != "art" and data != "art" and art.is_given:
+    if what == "memory" and data != "world":
+        raise InputError(
+            "train memory: is made of drawings: name them with --art, --from or --folder, not --data"
+        )
+    if what not in ("art", "memory") and data != "art" and art.is_given:
         raise InputError(f"train {what}: --art, --from and --folder go with --data art: add it")
 
 
@@ -214,7 +242,7 @@ def _check_how(what: str, lasting: Lasting, *, data: str, cache: bool, art: ArtS
 
 def _check_used(what: str, lasting: Lasting, **options: object) -> None:
     """Raises `InputError` for an option that would be passed over, for nothing is trained."""
-    if what not in ("art", "ship"):
+    if what not in ("art", "ship", "memory"):
         return
     given = {name: value for name, value in {**vars(lasting), **options}.items() if value}
     used = ("config", "seed") if what == "ship" else ()

@@ -54,6 +54,13 @@ TRAINERS: dict[str, Trainer] = {
     "preference": Trainer(
         module="preference", task="PreferenceTask", needs=("data", "beginning"), of_all=False, looks=False
     ),
+    "sketch_reader": Trainer(
+        module="sketch_reader",
+        task="SketchReaderTask",
+        needs=("data", "beginning"),
+        of_all=False,
+        looks=False,
+    ),
     "lora": Trainer(module="lora", task="LoraTask", needs=("data", "base"), of_all=False),
 }
 """By the name of the model, in the order in which `train all` trains them."""

@@ -20,12 +20,8 @@ from ...values import Codebook
 from ..checkpoint.folder import folder_of, outlined, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from . import chat_template as conversation
-from .captured_decoding import CapturedDecoding, can_record
-from .lean_decoding import LeanDecoding
-from .lean_layers import is_lean
-from .library_decoding import CachedDecoding
-from .native_decoding import MAX_BYTES, NativeDecoding, is_native
-from .stepped_decoding import SteppedDecoding, is_stepped
+from .decodings import begin
+from .native_decoding import MAX_BYTES, is_native
 from .text_models import auto_class, refuse_readers, with_text_template
 
 if TYPE_CHECKING:
@@ -247,51 +243,38 @@ class ImageTokenModel:
         """The ids of image tokens."""
         return slice(self.offset, self.offset + self.codebook.size)
 
-    def begin(self, prompts: Sequence[str], *, guided: bool, batch_invariant: bool = False) -> Decoding:
+    @property
+    def embeddings(self) -> torch.Tensor:
+        """Of the codebook's tokens, (v, d)."""
+        table: Any = self.model.get_input_embeddings()
+        return table.weight[self.legal]
+
+    def begin(
+        self,
+        prompts: Sequence[str],
+        *,
+        guided: bool,
+        batch_invariant: bool = False,
+        shown: torch.Tensor | None = None,
+    ) -> Decoding:
         """Read the prompts; with `guided` the same number of rows without a prompt follows.
 
         Tokens and logits are those of the image alone, counted from its first.
+
+        Args:
+            shown: what a `SketchReader` says of each place of the grid to each of the prompts, (b, s, d).
         """
         texts = [*prompts, *([""] * len(prompts) if guided else [])]
         rows = [[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts]
         count = self.grid[0] * self.grid[1]
-        return begin(self.model, rows, new_tokens=count - 1, legal=self.legal, batch_invariant=batch_invariant)
-
-
-def begin(
-    model: Any,
-    prefixes: Sequence[Sequence[int]],
-    *,
-    new_tokens: int,
-    legal: slice | None = None,
-    prefix_tokens: int = 0,
-    batch_invariant: bool = False,
-) -> Decoding:
-    """Read prefixes with a causal LM: by machine code where it is small and on a CPU, lean where its
-    architecture is known, with recorded steps on a GPU, by the library otherwise, row by row where its state
-    is no key-value cache.
-
-    Args:
-        model: of transformers.
-        legal: the ids that logits are about and tokens are counted in; all, if `None`.
-        prefix_tokens: of a prefix, at most; 0 where all have one length.
-        batch_invariant: the shapes that run depend on the number of prefixes and on `prefix_tokens` alone.
-    """
-    kind: type[NativeDecoding | LeanDecoding | SteppedDecoding | CachedDecoding] = CachedDecoding
-    if is_native(model):
-        kind = NativeDecoding
-    elif is_lean(model):
-        kind = CapturedDecoding if can_record(model) else LeanDecoding
-    elif is_stepped(model):
-        kind = SteppedDecoding
-    return kind(
-        model,
-        prefixes,
-        new_tokens=new_tokens,
-        legal=legal,
-        prefix_tokens=prefix_tokens,
-        batch_invariant=batch_invariant,
-    )
+        how: dict[str, Any] = {"legal": self.legal, "batch_invariant": batch_invariant}
+        if shown is None:
+            return begin(self.model, rows, new_tokens=count - 1, **how)
+        shown = torch.cat([shown, shown]) if guided else shown
+        texts_alone = [row[:-1] for row in rows]  # the start, too, is shown something: the first place
+        decoding = begin(self.model, texts_alone, new_tokens=count, beside=shown, **how)
+        decoding.step(torch.full((len(rows),), self.start - self.offset, device=self.device))
+        return decoding
 
 
 def position_count(config: Any) -> int:

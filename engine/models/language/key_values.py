@@ -1,5 +1,5 @@
-"""The keys and values of sequences under way: room for all of them is set aside at once, and written in
-place."""
+"""What is kept of sequences under way: their keys and values, room for all of which is set aside at once and
+written in place; and what their entries get beside their embeddings."""
 
 from collections.abc import Sequence
 
@@ -58,3 +58,26 @@ class KeyValues:
                 if i != row:
                     both[:, i] = both[:, row]
         self._layers = [both[:, : len(rows)] for both in self._layers]
+
+
+class Beside:
+    """Of one batch under way, in the order of its tokens.
+
+    Args:
+        shown: (b, n, d): the first is for the first new token, and so on; `None` where rows are shown nothing.
+    """
+
+    def __init__(self, shown: torch.Tensor | None) -> None:
+        self._shown, self._at = shown, 0
+
+    def over(self, entries: torch.Tensor) -> torch.Tensor:
+        """The entries of the next tokens (b, t, d), with what they are shown."""
+        if self._shown is None:
+            return entries
+        start, self._at = self._at, self._at + entries.shape[1]
+        return entries + self._shown[:, start : self._at].to(entries)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only, in this order."""
+        if self._shown is not None:
+            self._shown = self._shown[list(rows)]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.functional import linear
 
-from .key_values import KeyValues
+from .key_values import Beside, KeyValues
 from .lean_layers import Layer, Rotation, layers_of, norm_of
 
 
@@ -27,6 +27,7 @@ class LeanDecoding:
         prefix_tokens: of a prefix, at most; 0 where all have one length.
         batch_invariant: make room for prefixes of `prefix_tokens`, and read each by itself, so that the shapes
             that run do not depend on the neighbours.
+        beside: what is added to the embeddings of new tokens, (b, new_tokens, d); see `Beside`.
     """
 
     @torch.inference_mode()
@@ -39,10 +40,11 @@ class LeanDecoding:
         legal: slice | None = None,
         prefix_tokens: int = 0,
         batch_invariant: bool = False,
+        beside: torch.Tensor | None = None,
     ) -> None:
         self._layers = layers_of(model)
         self._norm = norm_of(model.model.norm)
-        self._embed = model.model.embed_tokens
+        self._embed, self._beside = model.model.embed_tokens, Beside(beside)
         legal = slice(0, model.lm_head.out_features) if legal is None else legal
         self._head, self._first = model.lm_head.weight[legal], legal.start
         self._at = max(
@@ -98,6 +100,7 @@ class LeanDecoding:
         self.logits = self.logits[index]
         if self._padding is not None and self._seen is not None:
             self._padding, self._seen = self._padding[index], self._seen[index]
+        self._beside.keep(rows)
 
     def _through_layers(
         self,
@@ -110,7 +113,7 @@ class LeanDecoding:
         if self._padding is not None:
             places = torch.arange(self._at, stop, device=tokens.device)[None] - self._padding[:, None]
         rotations = {kind: rotation.at(places) for kind, rotation in self._rotations.items()}
-        x = self._embed(tokens + self._first)
+        x = self._beside.over(self._embed(tokens + self._first))
         for i, layer in enumerate(self._layers):
             x = layer(x, rotations[layer.kind], lambda q, k, v, i=i, layer=layer: look(i, layer, q, k, v))
         self._at = stop

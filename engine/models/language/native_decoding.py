@@ -14,6 +14,7 @@ import torch
 
 from ...kernels.library import MAX_HEAD_SIZE, Cache, Library, Linear, Model, library
 from ...kernels.library import Layer as LayerStruct
+from .key_values import Beside
 from .lean_layers import Layer, Norm, Rotation, Weights, is_lean, layers_of, norm_of
 
 MAX_BYTES = 64 * 2**20
@@ -144,6 +145,7 @@ class NativeDecoding:
         legal: slice | None = None,
         prefix_tokens: int = 0,
         batch_invariant: bool = False,
+        beside: torch.Tensor | None = None,
         code: Library | None = None,
     ) -> None:
         code = code or library()
@@ -152,7 +154,7 @@ class NativeDecoding:
         self._first = legal.start
         self._places = places = max(map(len, prefixes)) + new_tokens
         room = -(-places // 16) * 16
-        self._embed = model.model.embed_tokens
+        self._embed, self._beside = model.model.embed_tokens, Beside(beside)
         self._model = PackedModel(model, legal, places, code)
         shape = self._model.struct
         self._keys = torch.zeros(shape.layers, len(prefixes), shape.key_heads, room // 16, shape.size, 16)
@@ -184,7 +186,7 @@ class NativeDecoding:
         if rows != len(self._at) or int(self._at.max()) + count > self._places:
             places = f"{rows} rows of {int(self._at.max()) + count} tokens"
             raise ValueError(f"{places} where there is room for {len(self._at)} of {self._places}")
-        x = self._embed(tokens + self._first).reshape(rows * count, -1)
+        x = self._beside.over(self._embed(tokens + self._first)).reshape(rows * count, -1)
         row = torch.arange(rows, dtype=torch.int32).repeat_interleave(count)
         place = (self._at[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)
         self._at = self._at + count
@@ -201,6 +203,7 @@ class NativeDecoding:
                 self._keys[:, i], self._values[:, i] = self._keys[:, row], self._values[:, row]
         index = torch.tensor(rows, dtype=torch.long)
         self._at, self.logits = self._at[index], self.logits[index]
+        self._beside.keep(rows)
 
     def _read(self, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
         """Read the prefixes, equal ones once; the logits (b, v) after each."""

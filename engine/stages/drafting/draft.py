@@ -10,6 +10,7 @@ from ...errors import InputError, RowError
 from ...models.checkpoint.folder import read_config
 from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes, packed_bytes
 from ...models.vision.patch_codebook import PatchCodebook
+from ...models.vision.sketch_reader import SketchReader
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
@@ -24,6 +25,7 @@ class DraftStage:
     Args:
         model: an `image-token-lm`.
         codebook: the `image-tokenizer` whose tokens the model writes.
+        reader: the `sketch-reader` that shows it the sketches of plans; without one they are passed over.
     """
 
     name = "draft"
@@ -32,9 +34,15 @@ class DraftStage:
     gives = Draft
     token_by_token = True  # its steps are short, see `guards.threads`
 
-    def __init__(self, *, model: ModelKey[ImageTokenModel], codebook: ModelKey[PatchCodebook]) -> None:
-        self._drafter, self._codebook = model, codebook
-        self.uses = (model, codebook)
+    def __init__(
+        self,
+        *,
+        model: ModelKey[ImageTokenModel],
+        codebook: ModelKey[PatchCodebook],
+        reader: ModelKey[SketchReader] | None = None,
+    ) -> None:
+        self._drafter, self._codebook, self._reader = model, codebook, reader
+        self.uses = (model, codebook) if reader is None else (model, codebook, reader)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, and what reading and writing take; initial tokens are read many
@@ -84,6 +92,26 @@ class DraftStage:
             )
         return model, book
 
+    def _shown(self, batch: Sequence[Plan], models: Models) -> torch.Tensor | None:
+        """What the drafter is shown of the plans' sketches, (b, s, d); nothing, in rows that have none."""
+        sketches = [plan.sketch for plan in batch]
+        if self._reader is None or not any(sketches):
+            return None
+        reader, (model, book) = models[self._reader], self._pair(models)
+        if reader.codebook != book.codebook.name or reader.grid != model.grid:
+            raise InputError(
+                f"{self._reader.checkpoint} reads sketches as {reader.codebook} on {reader.grid}, and"
+                f" {self._drafter.checkpoint} writes {book.codebook.name} on {model.grid}: name a matching pair"
+            )
+        embeddings = model.embeddings
+        shown = [
+            torch.zeros(1, model.grid[0] * model.grid[1], embeddings.shape[1], device=embeddings.device)
+            if sketch is None
+            else reader.read(sketch.pixels[None], book, embeddings)
+            for sketch in sketches
+        ]
+        return torch.cat(shown)
+
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
         model, book = self._pair(models)
@@ -100,7 +128,10 @@ class DraftStage:
         else:
             tokens = decode_grid(
                 model.begin(
-                    [plan.prompt for plan in batch], guided=guided, batch_invariant=context.batch_invariant
+                    [plan.wording for plan in batch],
+                    guided=guided,
+                    batch_invariant=context.batch_invariant,
+                    shown=self._shown(batch, models),
                 ),
                 count=count,
                 sampling=[sampling_of(each) for each in settings],

@@ -16,6 +16,7 @@ from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .repainting import Repainting, repainting_of
+from .shown_sketch import conditions_of
 
 DEFAULTS = Settings(num_inference_steps=8, guidance_scale=1.0)
 BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refiner at its peak, 242 to 246
@@ -80,7 +81,7 @@ class RefineStage:
             _check(i, draft, model)
         request, steps = batch[0].plan.request, _steps(batch)
         height, width = request.height, request.width
-        condition = model.encode_previews(torch.stack([draft.preview for draft in batch]), height, width)
+        condition = conditions_of(batch, model, height, width)
         repainting = repainting_of(batch, model, condition, steps=steps)
         if repainting is not None and not repainting.sigmas:
             pixels = repainting.pictures
@@ -139,7 +140,7 @@ class Conditions:
     ) -> None:
         scales = [float(_settings(draft).guidance_scale or 0) for draft in batch]
         guided = any(scale != 1 for scale in scales)
-        texts = [draft.plan.prompt for draft in batch]
+        texts = [draft.plan.wording for draft in batch]
         if guided:
             texts += [draft.plan.request.negative_prompt for draft in batch]
         encoded_texts = texts if batch_invariant else list(dict.fromkeys(texts))  # equal ones are read once

@@ -52,7 +52,10 @@ class Art:
 
     @cached_property
     def _of_hand(self) -> dict[str, dict[str, Kind]]:
-        return {style: {name: self.kinds[name] for name in hand.kinds} for style, hand in self.hands.items()}
+        return {
+            style: {name: self.kinds[name] for name in hand.kinds if name in self.kinds}
+            for style, hand in self.hands.items()
+        }
 
 
 def prepare(

@@ -4,19 +4,20 @@ The same scene, drawn by the same hands, gives the same picture. Backgrounds are
 says `layout`.
 """
 
-import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from ....engine.stages.recalling.cut_outs import SOLID, CutOut, cut_out, laid, spread, top_on
+from ....engine.stages.recalling.places import order_of
 from ..world import Box, Rendered, SceneError
 from ..world.drawing.backgrounds import BACKGROUNDS, Backdrop
 from ..world.drawing.picture import MIN_SIZE_PX
 from .hands import Hand
-from .layout import CELLS, Place, places_of
+from .layout import Place, places_of
 from .scene import PLAIN, ArtScene
 from .things import Kinds
 
@@ -25,38 +26,16 @@ PLAIN_COLOURS = (
     (252, 246, 224), (214, 220, 228),
 )  # fmt: skip
 RIM_STYLES = ("sticker",)  # cut out with a white rim
-RIM = 1 / 75  # of the frame
-RIM_COLOUR = (255, 255, 255)
-SOLID = 192  # opacity from which a pixel is of the thing, and not of its halo
 SEEN = 0.16  # of full light: an edge that differs less from what is behind it is lost
 LOST = 0.4  # share of a thing's edge: where more is lost, it gets a halo, unless it has a rim
 HALO = 1 / 100  # of the frame
 LIGHT_HALO, DARK_HALO = (236, 240, 250, 190), (52, 56, 74, 120)
-SUNK = 0.012  # of the frame: how far a thing stands into what carries it
-ABOVE = 0.25  # of a cell: how far what stands on another may hang over it
 
 SHADOW_INK = (18, 18, 30)
 SHADOW_OPACITY = 88
 FOOT = 0.10  # of a thing's height: what counts as its foot
 SHADOW_LEAST, SHADOW_MOST = 0.35, 1.05  # of a thing's width: how wide its shadow is
 FLAT = 0.11  # of a shadow's width: how high it is
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """A drawing as it is laid on the picture: RGBA, and its place in pixels."""
-
-    image: Image.Image
-    left: int
-    top: int
-
-    @property
-    def solid(self) -> np.ndarray:
-        return np.asarray(self.image)[..., 3] >= SOLID
-
-    @property
-    def box(self) -> Box:
-        return self.left, self.top, self.left + self.image.width, self.top + self.image.height
 
 
 def render(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int = 256) -> Rendered:
@@ -75,8 +54,7 @@ def render(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int =
         raise SceneError(f"no hand draws in the style {scene.style!r}; known: {', '.join(hands) or 'none'}")
     picture, mask = _background(scene, size), Image.new("L", (size, size))
     cuts = _cuts(scene, hand, kinds, size)
-    order = range(len(cuts)) if scene.arrangement not in ("in front", "on") else (1, 0)
-    for index in order:
+    for index in order_of(scene.arrangement, len(cuts)):
         cut, kind = cuts[index], kinds[scene.things[index].kind]
         if not kind.floats and not _hangs(scene, index):
             _cast_shadow(picture, cut.image, cut.left, cut.top)
@@ -84,6 +62,19 @@ def render(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int =
             cut = _set_off(picture, cut, max(1, round(HALO * size)))
         _lay(picture, mask, cut, label=index + 1)
     return Rendered(image=picture, mask=mask, boxes=_boxes(mask, len(cuts)))
+
+
+def sketch(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int = 256) -> np.ndarray:
+    """The things of `scene` as `render` draws them, on nothing: uint8 (size, size, 4).
+
+    Raises:
+        SceneError: as `render`.
+    """
+    hand = hands.get(scene.style)
+    if hand is None:
+        raise SceneError(f"no hand draws in the style {scene.style!r}; known: {', '.join(hands) or 'none'}")
+    cuts = _cuts(scene, hand, kinds, size)
+    return laid(cuts, order_of(scene.arrangement, len(cuts)), size)
 
 
 def _background(scene: ArtScene, size: int) -> Image.Image:
@@ -95,17 +86,17 @@ def _background(scene: ArtScene, size: int) -> Image.Image:
     return finer.reduce(2)
 
 
-def _cuts(scene: ArtScene, hand: Hand, kinds: Kinds, size: int) -> list[_Cut]:
+def _cuts(scene: ArtScene, hand: Hand, kinds: Kinds, size: int) -> list[CutOut]:
     """The things as they are laid, in the scene's order; what stands on another is fitted to it."""
     places = places_of(scene)
     cuts = [_cut(scene, index, place, hand, kinds, size) for index, place in enumerate(places)]
     if scene.arrangement == "on":
         upper, lower = cuts
-        cuts[0] = replace(upper, top=_top_on(upper, lower, size))
+        cuts[0] = replace(upper, top=top_on(upper, lower, size))
     return cuts
 
 
-def _cut(scene: ArtScene, index: int, place: Place, hand: Hand, kinds: Kinds, size: int) -> _Cut:
+def _cut(scene: ArtScene, index: int, place: Place, hand: Hand, kinds: Kinds, size: int) -> CutOut:
     thing = scene.things[index]
     if thing.kind not in hand or thing.kind not in kinds:
         raise SceneError(f"the hand {hand.name!r} has not drawn {thing.kind!r}")
@@ -113,28 +104,10 @@ def _cut(scene: ArtScene, index: int, place: Place, hand: Hand, kinds: Kinds, si
     rng = random.Random(f"{scene.variation}/{index}/{thing.kind}")
     colour = "" if thing.colour == kind.own else thing.colour
     drawn = Image.fromarray(np.ascontiguousarray(hand.drawing(thing.kind, colour, kind.turns)))
-    rim = max(1, round(RIM * size)) if scene.style in RIM_STYLES else 0
-    cell = size / CELLS
-    by = (place.side * cell - 2 * rim) / max(drawn.size)
-    wide, high = (max(2, round(by * pixels)) for pixels in drawn.size)
-    finer = Image.Resampling.LANCZOS if by < 1 else Image.Resampling.BICUBIC
-    shaped = drawn.resize((wide, high), finer)
-    wide, high = wide + 2 * rim, high + 2 * rim
-    cells = math.ceil(wide / cell - 0.01), math.ceil(high / cell - 0.01)
-    left, top = place.box(*cells, rng, floats=kind.floats)
-    x, y = round((left + cells[0] / 2) * cell - wide / 2), round((top + cells[1]) * cell - high)
-    return _Cut(_rimmed(shaped, rim), x - 2 * rim, y - 2 * rim) if rim else _Cut(shaped, x, y)
+    return cut_out(drawn, place, rng, floats=kind.floats, rimmed=scene.style in RIM_STYLES, size=size)
 
 
-def _rimmed(drawn: Image.Image, width: int) -> Image.Image:
-    """The drawing on a white shape that is `width` px wider all round, and as smooth."""
-    larger, spread = _spread(drawn, width)
-    under = Image.new("RGBA", larger.size, (*RIM_COLOUR, 0))
-    under.putalpha(spread)
-    return Image.alpha_composite(under, larger)
-
-
-def _set_off(picture: Image.Image, cut: _Cut, width: int) -> _Cut:
+def _set_off(picture: Image.Image, cut: CutOut, width: int) -> CutOut:
     """The drawing with a soft halo, if its edge would be lost on what is behind it."""
     opacity = np.asarray(cut.image)[..., 3]
     near = np.asarray(cut.image.getchannel("A").filter(ImageFilter.BoxBlur(width)))
@@ -145,43 +118,14 @@ def _set_off(picture: Image.Image, cut: _Cut, width: int) -> _Cut:
     behind = np.asarray(picture.crop(cut.box).convert("L"), np.int16)[edge]
     if np.mean(np.abs(light - behind) < SEEN * 255) < LOST:
         return cut
-    larger, spread = _spread(cut.image, width)
+    larger, wider = spread(cut.image, width)
     *colour, strength = LIGHT_HALO if np.mean(light) < 128 else DARK_HALO
     halo = Image.new("RGBA", larger.size, tuple(colour))
-    halo.putalpha(spread.point([value * strength // 255 for value in range(256)]))
-    return _Cut(Image.alpha_composite(halo, larger), cut.left - 3 * width, cut.top - 3 * width)
+    halo.putalpha(wider.point([value * strength // 255 for value in range(256)]))
+    return CutOut(Image.alpha_composite(halo, larger), cut.left - 3 * width, cut.top - 3 * width)
 
 
-def _spread(drawn: Image.Image, width: int) -> tuple[Image.Image, Image.Image]:
-    """The drawing with room of three times `width` px around it, and its opacity grown by about `width`."""
-    room = 3 * width
-    larger = Image.new("RGBA", (drawn.width + 2 * room, drawn.height + 2 * room))
-    larger.paste(drawn, (room, room))
-    soft = larger.getchannel("A").filter(ImageFilter.GaussianBlur(width))
-    return larger, soft.point([min(255, max(0, (value - 24) * 7)) for value in range(256)])
-
-
-def _top_on(upper: _Cut, lower: _Cut, size: int) -> int:
-    """Where the upper thing begins, for its foot to touch what is below it."""
-    rows = np.flatnonzero(upper.solid.any(1))
-    foot, lowest = _columns_of_foot(upper, rows), int(rows[-1]) + 1
-    solid = lower.solid
-    below = np.clip(foot - lower.left, 0, solid.shape[1] - 1)
-    surface = solid[:, below].argmax(0)[solid[:, below].any(0)]
-    touched = lower.top + (int(np.percentile(surface, 55)) if len(surface) else solid.shape[0] // 2)
-    cell = size / CELLS
-    down = touched + max(1, round(SUNK * size)) - lowest - upper.top  # in whole cells, for the same patches
-    highest = -math.floor((upper.top + int(rows[0])) / cell)
-    return upper.top + round(max(highest, math.ceil(down / cell - ABOVE)) * cell)
-
-
-def _columns_of_foot(cut: _Cut, rows: np.ndarray) -> np.ndarray:
-    """The columns, in the picture, of the lowest tenth of a thing that has these `rows`."""
-    foot = max(1, round(len(rows) * 0.1))
-    return cut.left + np.flatnonzero(cut.solid[rows[-1] + 1 - foot : rows[-1] + 1].any(0))
-
-
-def _lay(picture: Image.Image, mask: Image.Image, cut: _Cut, *, label: int) -> None:
+def _lay(picture: Image.Image, mask: Image.Image, cut: CutOut, *, label: int) -> None:
     picture.paste(cut.image, (cut.left, cut.top), cut.image)
     solid = Image.fromarray(cut.solid.astype(np.uint8) * 255)
     mask.paste(label, (cut.left, cut.top, cut.left + solid.width, cut.top + solid.height), solid)

@@ -1,0 +1,86 @@
+"""Where things stand: on a grid of cells, each a sixteenth of the frame, upright, in one of three sizes.
+
+The cells are those of the image tokens. So a thing is the same tokens wherever it stands, but for what is
+behind it. All in cells: x to the right, y DOWN.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+CELLS = 16  # on the frame's side
+SMALL, MEDIUM, BIG = 5, 7, 10  # of a thing's longer side, its rim included
+_SIDES = {"small": SMALL, "medium": MEDIUM, "big": BIG}
+_ALONE_XS = {"left": (3.5, 4.5, 5.5), "middle": (7.5, 8.5), "right": (10.5, 11.5, 12.5)}
+_BIG_XS = {"left": (5.5,), "middle": (8.0,), "right": (10.5,)}
+_PAIR_XS = {"left": (3.5, 4.5), "right": (12.5,)}
+_ROW_XS = (2.5, 8.0, 13.5)
+_FOUR_XS = (4.5, 11.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Room for one thing.
+
+    Args:
+        side: of its longer side.
+        xs: where its middle may lie, one of them by lot.
+        foot: where a standing thing ends.
+        middle: where a floating one's middle lies.
+        hangs: also what stands lies around `middle`.
+    """
+
+    side: int
+    xs: tuple[float, ...]
+    foot: int = 14
+    middle: float = 8.0
+    hangs: bool = False
+
+    def box(self, wide: int, high: int, rng: random.Random, *, floats: bool) -> tuple[int, int]:
+        """Left and top of a thing of so many cells."""
+        left = int(rng.choice(self.xs) - wide / 2 + 0.5)
+        top = int(self.middle - high / 2 + 0.5) if floats or self.hangs else self.foot - high
+        return min(max(left, 0), CELLS - wide), min(max(top, 0), CELLS - high)
+
+
+def places_of(arrangement: str, sizes: Sequence[str], where: Sequence[str]) -> list[Place]:
+    """A place for each thing, in order.
+
+    Args:
+        arrangement: one of `composition.Arrangement`.
+        sizes: small, medium or big, of each thing.
+        where: of a thing alone left, middle or right; of two side by side left and right.
+    """
+    match arrangement:
+        case "alone":
+            xs = (_BIG_XS if sizes[0] == "big" else _ALONE_XS)[where[0]]
+            return [Place(side=_SIDES[sizes[0]], xs=xs)]
+        case "side by side":
+            return [Place(side=_SIDES[size], xs=_PAIR_XS[at]) for size, at in zip(sizes, where, strict=True)]
+        case "stacked":
+            lot = Place(side=MEDIUM, xs=(7.0, 8.0, 9.0))
+            return [replace(lot, middle=3.5, hangs=True), replace(lot, foot=15, middle=11.5)]
+        case "in a row":
+            return [Place(side=SMALL, xs=(x,)) for x in _ROW_XS]
+        case "in front":
+            front = Place(side=SMALL, xs=(6.0, 7.0, 8.0, 9.0, 10.0), foot=15, middle=12.0, hangs=False)
+            return [front, Place(side=BIG, xs=(7.0, 8.0, 9.0), foot=13)]
+        case "on":
+            return [Place(side=SMALL, xs=(8.0,)), Place(side=MEDIUM, xs=(8.0,), middle=10.0)]
+        case _:
+            return _group(len(sizes))
+
+
+def order_of(arrangement: str, count: int) -> Sequence[int]:
+    """The things from back to front."""
+    return range(count) if arrangement not in ("in front", "on") else (1, 0)
+
+
+def _group(count: int) -> list[Place]:
+    """Two or three in a row, or two rows of two."""
+    if count == 2:
+        return [Place(side=MEDIUM, xs=_PAIR_XS[where][:1]) for where in ("left", "right")]
+    if count == 3:
+        return [Place(side=SMALL, xs=(x,)) for x in _ROW_XS]
+    row = [Place(side=SMALL, xs=(x,), foot=15, middle=11.5) for x in _FOUR_XS]
+    return [*(replace(place, middle=4.5, hangs=True) for place in row), *row]

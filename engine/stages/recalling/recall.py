@@ -1,0 +1,168 @@
+"""recall: the things of a plan are looked up in a memory of pictures, and laid out as a sketch for drafter and
+refiner, which so draw things that they were never trained on."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ...errors import RowError
+from ...language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT, Composition, composition_of
+from ...language.closed_vocabulary.wish import Thing
+from ...language.closed_vocabulary.wish_reader import wish_of
+from ...messages import shown
+from ...models.vision.picture_memory import PictureMemory
+from ...stage import ModelKey, Models, RunContext
+from ...values import Plan, Sketch
+from .cut_outs import CutOut, cut_out, laid, top_on
+from .places import Place, order_of, places_of
+
+STAGE = "recall"  # of the draws
+NUMBERS = {2: "two", 3: "three", 4: "four"}
+_WHERE = {LEFT: "left", MIDDLE: "middle", RIGHT: "right"}
+_COPIES = 4  # of a sketch's pixels, while it is made
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A thing of a plan, and its picture in the memory."""
+
+    thing: Thing
+    number: int
+
+
+class RecallStage:
+    """Plan to Plan, with a sketch; as it was, where the drafter knows all of it by heart.
+
+    Args:
+        model: a `picture-memory`.
+    """
+
+    name = "recall"
+    reads = ()
+    takes = Plan
+    gives = Plan
+
+    def __init__(self, *, model: ModelKey[PictureMemory]) -> None:
+        self._memory = model
+        self.uses = (model,)
+
+    def workspace(self, batch: Sequence[Plan]) -> int:
+        """The sketches, on the CPU."""
+        return sum(_COPIES * 4 * plan.request.height * plan.request.width for plan in batch)
+
+    def rehearse(self, plan: Plan, models: Models) -> Plan:
+        """The plan as it was: a memory without its pictures shows nothing."""
+        return plan
+
+    def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Plan]:
+        """Raises `RowError` for a thing of which there is no picture."""
+        memory, plans = models[self._memory], list[Plan]()
+        for i, plan in enumerate(batch):
+            sketch = sketch_of(i, plan, memory)
+            plans.append(plan if sketch is None else replace(plan, sketch=sketch))
+            context.step(i + 1, len(batch))
+        return plans
+
+
+def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
+    """The things of a plan, laid out; `None` where it has none, or where the style is none of the memory's, and
+    the drafter knows all of them by heart. Others are shown in the memory's first style then.
+
+    Args:
+        index: of the plan in its batch.
+
+    Raises:
+        RowError: there is no picture of one of the things.
+    """
+    wish = wish_of(plan.prompt, memory.vocabulary)
+    if not wish.things:
+        return None
+    composition = composition_of(wish)
+    style = composition.style.value if composition.style else memory.vocabulary.plain_style
+    things = _things(composition)
+    if style not in memory.styles and all(thing.kind.value in memory.by_heart for thing in things):
+        return None
+    hand = style if style in memory.styles else memory.styles[0]
+    found = [_found(index, thing, hand, memory) for thing in things]
+    size = min(plan.request.height, plan.request.width)
+    cuts = _cuts(composition, found, hand, memory, seed=plan.request.seed, size=size)
+    setting = composition.setting.value if composition.setting else ""
+    colours = memory.grounds.get(setting)
+    ground = random.Random(f"{STAGE}/{plan.request.seed}/ground").choice(list(colours)) if colours else None
+    pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size, ground=ground)
+    return Sketch(
+        pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
+        wording=wording(len(cuts), setting, style),
+        shows=tuple((memory.pictures[each.number].kind, hand) for each in found),
+    )
+
+
+def wording(count: int, setting: str, style: str) -> str:
+    """What models read beside a sketch: how many things there are, where, and in which style."""
+    things = "a thing" if count == 1 else f"{NUMBERS[count]} things"
+    return ", ".join(filter(None, (things, setting, style)))
+
+
+def _things(composition: Composition) -> list[Thing]:
+    """Each thing, and each of several alike."""
+    if composition.arrangement != "group":
+        return list(composition.things)
+    return [composition.things[0]] * (composition.count or 2)
+
+
+def _found(index: int, thing: Thing, style: str, memory: PictureMemory) -> _Found:
+    kind = thing.kind.value
+    number = memory.find(kind, style, thing.colour.value if thing.colour else "")
+    if number is None:
+        known = [other for other in memory.styles if memory.find(kind, other) is not None]
+        others = f"; it has {', '.join(known)}" if known else ""
+        raise RowError(
+            index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
+        )
+    return _Found(thing, number)
+
+
+def _cuts(
+    composition: Composition,
+    found: Sequence[_Found],
+    style: str,
+    memory: PictureMemory,
+    *,
+    seed: int,
+    size: int,
+) -> list[CutOut]:
+    """Things as they are laid; where they may stand in several places, the seed says where."""
+    where = [_WHERE.get(each.thing.place.value, "") if each.thing.place else "" for each in found]
+    if composition.arrangement == "alone":
+        where = [where[0] or "middle"]
+    elif composition.arrangement == "side by side":
+        where = ["left", "right"]
+    sizes = [each.thing.size.value if each.thing.size else "medium" for each in found]
+    places = places_of(composition.arrangement, sizes, where)
+    cuts = [
+        _cut(each, place, random.Random(f"{STAGE}/{seed}/{i}"), style, memory, size)
+        for i, (each, place) in enumerate(zip(found, places, strict=True))
+    ]
+    if composition.arrangement == "on":
+        upper, lower = cuts
+        cuts[0] = replace(upper, top=top_on(upper, lower, size))
+    return cuts
+
+
+def _cut(
+    each: _Found, place: Place, rng: random.Random, style: str, memory: PictureMemory, size: int
+) -> CutOut:
+    floats = memory.pictures[each.number].floats
+    picture = memory.picture(each.number)
+    return cut_out(picture, place, rng, floats=floats, rimmed=style in memory.rimmed, size=size)
+
+
+def _framed(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A square in the middle of a larger frame, where that is not square."""
+    side = len(pixels)
+    framed = torch.zeros(height, width, 4, dtype=torch.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    framed[top : top + side, left : left + side] = pixels
+    return framed
