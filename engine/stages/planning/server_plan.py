@@ -21,7 +21,7 @@ from ...stage import ModelKey, Models, RunContext
 from ...values import FactKind, Plan, Request, Settings
 from ...values.setting import MAX_PROMPT_CHARACTERS, Setting, declared
 from . import chat_plan
-from .quoted_plan import plan_of, users_own
+from .quoted_plan import Written, plan_of, users_own
 
 PLAN_SCHEMA: dict[str, object] = {
     "type": "object",
@@ -204,7 +204,7 @@ class ServerPlanStage:
         read = _plan_in(answer.text)
         if read is None:
             return None
-        written = [(_kind(fact.kind), fact.quote, _one_line(fact.text)) for fact in read.facts]
+        written: list[Written] = [(_kind(fact.kind), fact.quote, _one_line(fact.text)) for fact in read.facts]
         plan = plan_of(request, _one_line(read.prompt), written, must_agree=self._must_agree)
         return dataclasses.replace(plan, by=server.by(answer))
 
