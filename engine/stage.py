@@ -21,7 +21,8 @@ HandleOf = TypeVar("HandleOf", covariant=True)
 class ModelKey(Generic[HandleOf]):
     """Names one model: the family whose adapter loads it, where its checkpoint lies, its dtype and, for a
     checkpoint that holds several parts which are leased one at a time, the part; the LoRA checkpoints that are
-    merged into it, each with its weight; whether code that comes with the checkpoint is to be run; and how it
+    merged into it, each with its weight; those of its components that lie elsewhere, each with
+    its file; whether code that comes with the checkpoint is to be run; and how it
     is computed, by the names of a recipe's table (see `guards.numerics`), in their order.
 
     `ModelKey[ImageTokenModel]` says what the handle is; that is for type checkers alone, and does not tell two
@@ -33,6 +34,7 @@ class ModelKey(Generic[HandleOf]):
     dtype: str = "float32"
     part: str = ""
     loras: tuple[tuple[str, float], ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
     remote_code: bool = False
     tuning: tuple[tuple[str, bool | str], ...] = ()
 

@@ -39,7 +39,7 @@ class Configs:
             CheckpointError: not even the configs are there, or a file is damaged.
         """
         folder = folder_of(key.checkpoint)
-        if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
+        if key.parts or any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
             return self._registry.weights(key, streamed=streamed, device=device)
         self._registry.vet(key)
         pieces: dict[str, int] = {}

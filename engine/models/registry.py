@@ -5,7 +5,7 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from .. import extensions
@@ -15,11 +15,14 @@ from ..messages import did_you_mean, first_line, shown
 from ..stage import Handle, ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.bounded import Unfit
-from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
+from .checkpoint.folder import folder_of, read_header, read_json, weight_files
+from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import refuse_absent_layers, vet
-from .diffusion.pipeline_parts import DENOISER, components_of
+from .diffusion.pipeline_parts import DENOISER, VAE, components_of
 from .diffusion.pipeline_sizes import vae_dtype
+from .quantised.gguf_header import ENDING, gguf_sizes
+from .quantised.methods import refuse_unread
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -66,6 +69,7 @@ class Registry:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
         self._vetted: set[Path] = set()
+        self._saved: dict[ModelKey[object], dict[str, dict[str, int]]] = {}
         self._pool: PinnedPool | None = None
 
     def weights(self, key: ModelKey[object], *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
@@ -86,18 +90,35 @@ class Registry:
         part = _folder(key) / name if name else None
         form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
         form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
+        form += f" quantised to {how}" if (how := _quantised(key)) else ""
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
-        for path in _files(key):
+        for path in (*_files(key), *_elsewhere(key).values()):
             size = BYTES[_dtype_of(key, path)]
-            tensors = {name: loaded_bytes(entry, size) for name, entry in read_header(path).items()}
-            if part is not None and path.is_relative_to(part):
+            ours = part is not None and (path.is_relative_to(part) or path == _elsewhere(key).get(name))
+            tensors = gguf_sizes(path, size) if path.suffix == ENDING else loaded_sizes(read_header(path), size)
+            if ours:
                 passing |= tensors
             else:
                 pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
+        saved = self._saved_bytes(key) if how else {}
         if passing:
+            less = saved.pop(name, {})
+            passing = {each: count - less.get(each, 0) for each, count in passing.items()}
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing, device)
+        for module, less in saved.items():
+            pieces[f"{module} of {_folder(key)} as {form}"] = -sum(less.values())
         return pieces
+
+    def _saved_bytes(self, key: ModelKey[object]) -> dict[str, dict[str, int]]:
+        """By how many bytes a model is smaller than its files, since it is quantised when it is loaded: by the
+        part of its handle, and the tensor's name."""
+        if key not in self._saved:
+            from .quantised.at_load import saved_bytes
+
+            modules = _to_quantise(_loaded(key, "meta"))
+            self._saved[key] = saved_bytes(modules, _quantised(key), size=BYTES[key.dtype])
+        return {**self._saved[key]}
 
     def vet(self, key: ModelKey[object]) -> None:
         """Look once at the small files of a checkpoint, before any library reads them; see `vetting`.
@@ -108,7 +129,7 @@ class Registry:
         folder = _folder(key)
         if folder not in self._vetted and key.family in FAMILIES:
             vet(folder)
-            _refuse_absent_layers(key)
+            _look_at_weights(key)
         self._vetted.add(folder)
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
@@ -190,7 +211,23 @@ def _files(key: ModelKey[object]) -> list[Path]:
     folder = _folder(key)
     if not _in_parts(key):
         return weight_files(folder)
-    return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
+    names = [name for name in components_of(folder, key.part) if name not in _elsewhere(key)]
+    return [path for name in names for path in weight_files(folder / name)]
+
+
+def _elsewhere(key: ModelKey[object]) -> dict[str, Path]:
+    """The components of a pipeline's part whose weights lie elsewhere, and their files.
+
+    Raises:
+        CheckpointError: what they are to be quantised to, they cannot be.
+    """
+    if not (key.parts and _in_parts(key)):
+        return {}
+    names = components_of(_folder(key), key.part)
+    found = {name: Path(file) for name, file in key.parts if name in names}
+    if found and _quantised(key):
+        raise CheckpointError(f"{next(iter(found.values()))}: is quantised already: leave quantize out")
+    return found
 
 
 def _dtype_of(key: ModelKey[object], path: Path) -> str:
@@ -201,17 +238,20 @@ def _dtype_of(key: ModelKey[object], path: Path) -> str:
     return vae_dtype(key.dtype) if kind == "AutoencoderKL" else "float32"
 
 
-def _refuse_absent_layers(key: ModelKey[object]) -> None:
-    """Raises `CheckpointError` where a config says layers that its weights do not have."""
-    names: dict[Path, list[str]] = {}
+def _look_at_weights(key: ModelKey[object]) -> None:
+    """Raises `CheckpointError` where a config says layers that its weights do not have, or they are quantised
+    in a way that is not read."""
+    headers: dict[Path, dict[str, Any]] = {}
     for path in _files_if_whole(key):
-        names.setdefault(path.with_name("config.json"), []).extend(read_header(path))
-    for config, tensors in names.items():
-        if config.is_file():
+        headers.setdefault(path.with_name("config.json"), {}).update(read_header(path))
+    for path, header in headers.items():
+        if path.is_file():
+            config = read_json(path)
+            refuse_unread(path, config, header)
             try:
-                refuse_absent_layers(read_json(config), tensors)
+                refuse_absent_layers(config, header)
             except Unfit as error:
-                raise CheckpointError(f"{config}: {error}: copy both files again") from None
+                raise CheckpointError(f"{path}: {error}: copy both files again") from None
 
 
 def _files_if_whole(key: ModelKey[object]) -> list[Path]:
@@ -252,6 +292,8 @@ def _loaded(key: ModelKey[object], device: str) -> object:
     folder = _folder(key)
     loader = _loader(key)
     more: dict[str, object] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
+    if elsewhere := _elsewhere(key):
+        more["parts"] = elsewhere
     if key.remote_code:
         if key.family not in WITH_CODE:
             raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
@@ -260,19 +302,33 @@ def _loaded(key: ModelKey[object], device: str) -> object:
         raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
     with _told_of(key):
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
+    if how := _quantised(key):
+        from .quantised.at_load import quantise
+
+        quantise(_to_quantise(handle), how, str(folder))
     if dict(key.tuning).get("channels_last"):
-        for module in _modules(handle):
+        for module in _modules(handle).values():
             module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return handle
 
 
-def _modules(handle: object) -> "list[torch.nn.Module]":
-    """Of a handle: itself, or those among its fields."""
+def _quantised(key: ModelKey[object]) -> str:
+    """To what the model's weights are quantised when it is loaded; empty, where they are not. Autoencoders are
+    nearly all convolutions: nothing would be saved."""
+    return "" if key.part == VAE else str(dict(key.tuning).get("quantize", ""))
+
+
+def _to_quantise(handle: object) -> "dict[str, torch.nn.Module]":
+    return {name: module for name, module in _modules(handle).items() if name not in (VAE, "latents")}
+
+
+def _modules(handle: object) -> "dict[str, torch.nn.Module]":
+    """Of a handle: itself, or those among its fields, by name."""
     import torch
 
     fields = dataclasses.fields(handle) if dataclasses.is_dataclass(handle) else ()
-    held = [handle, *(getattr(handle, field.name) for field in fields)]
-    return [each for each in held if isinstance(each, torch.nn.Module)]
+    held = {"model": handle, **{field.name: getattr(handle, field.name) for field in fields}}
+    return {name: each for name, each in held.items() if isinstance(each, torch.nn.Module)}
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from ...engine import extensions
 from ...engine.kernels.library import library as kernels
 from ...engine.runner import Runner
+from ...engine.stage import ModelKey
 from ...engine.version import __version__
 from .reader import Recipe
 from .revisions import revision_of
@@ -70,14 +71,14 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
         micro_batch=batching.micro_batch,
         memory_bytes=memory.given_bytes,
         device=_hardware(memory.device),
-        versions=versions() | _extension_versions(recipe),
+        versions=versions() | _quantiser_versions(recipe) | _extension_versions(recipe),
     )
 
 
 def revisions(recipe: Recipe) -> dict[str, str]:
     """The revision of each checkpoint of a recipe, by the name that its table has for it."""
     keys = [key for stage in recipe.stages.values() for key in stage.keys]
-    found = dict.fromkeys(each for key in keys for each in (key.checkpoint, *(lora for lora, _ in key.loras)))
+    found = dict.fromkeys(each for key in keys for each in _checkpoints(key))
     return {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
 
 
@@ -93,6 +94,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _quantiser_versions(recipe: Recipe) -> dict[str, str]:
+    """Of what quantises a recipe's models when they are loaded."""
+    keys = (key for stage in recipe.stages.values() for key in stage.keys)
+    if not any(dict(key.tuning).get("quantize") for key in keys):
+        return {}
+    try:
+        return {"torchao": importlib.metadata.version("torchao")}
+    except importlib.metadata.PackageNotFoundError:
+        return {"torchao": "none"}
+
+
 def _extension_versions(recipe: Recipe) -> dict[str, str]:
     """Of the packages that bring stages and families of a recipe; what diptych has itself comes first."""
     from ...engine.models.registry import FAMILIES as OUR_FAMILIES
@@ -101,6 +113,11 @@ def _extension_versions(recipe: Recipe) -> dict[str, str]:
     stages = recipe.stages.keys() - OUR_STAGES.keys()
     families = {key.family for stage in recipe.stages.values() for key in stage.keys} - OUR_FAMILIES.keys()
     return extensions.packages(extensions.STAGES, stages) | extensions.packages(extensions.FAMILIES, families)
+
+
+def _checkpoints(key: ModelKey) -> tuple[str, ...]:
+    """All that a model is made of."""
+    return (key.checkpoint, *(lora for lora, _ in key.loras), *(file for _, file in key.parts))
 
 
 def _hardware(device: str) -> str:
@@ -120,7 +137,10 @@ def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
         return [_by_content(each, revisions) for each in value]
     if not isinstance(value, Mapping):
         return value
-    return {
-        name: revisions.get(each, each) if name == "checkpoint" else _by_content(each, revisions)
-        for name, each in value.items()
-    }
+    found: dict[str, Any] = {}
+    for name, each in value.items():
+        if name == "parts" and isinstance(each, Mapping):
+            found[name] = {part: revisions.get(file, file) for part, file in each.items()}
+        else:
+            found[name] = revisions.get(each, each) if name == "checkpoint" else _by_content(each, revisions)
+    return found

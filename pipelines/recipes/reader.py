@@ -6,6 +6,7 @@
     revision = "main"                  # of a Hub id: a branch, a tag or a commit
     part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
+    parts = { transformer = "./model-Q4_K.gguf" }    # components of a pipeline whose weights lie elsewhere
     loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
@@ -46,7 +47,17 @@ IN_PYTHON = "table.toml"
 _PATH_SHOWN = 300  # characters of a path in a message
 
 _LONGEST_CHECKPOINT = 1024  # characters of its name
-_OF_A_MODEL = ("family", "checkpoint", "revision", "part", "dtype", "loras", "trust_remote_code", *CHOICES)
+_OF_A_MODEL = (
+    "family",
+    "checkpoint",
+    "revision",
+    "part",
+    "dtype",
+    "loras",
+    "parts",
+    "trust_remote_code",
+    *CHOICES,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -278,6 +289,7 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         dtype=dtype,
         part=_value(table, "part", str, where, ""),
         loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
+        parts=_parts(_table(table, "parts", where), path, f"{where}: parts"),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
         tuning=tuning_of(table, where),
     )
@@ -293,6 +305,20 @@ def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
     if not math.isfinite(weight):
         raise InputError(f"{where}: weight = {weight}: must be a number")
     return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where), weight
+
+
+def _parts(table: Mapping[str, Any], path: Path, where: str) -> tuple[tuple[str, str], ...]:
+    """Components and their files, by name."""
+    _only(table, ("transformer", "unet"), where)
+    found: list[tuple[str, str]] = []
+    for name in sorted(table):
+        file = _value(
+            {**table, name: str(table[name])} if isinstance(table[name], Path) else table, name, str, where
+        )
+        if not file.endswith(".gguf"):
+            raise InputError(f"{where}: {name} = {shown(file)}: must be a .gguf file")
+        found.append((name, str(path_of(file, path.parent, f"{where}: {name}"))))
+    return tuple(found)
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:

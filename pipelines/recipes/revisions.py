@@ -20,6 +20,7 @@ from ..files import write_atomically
 
 REMEMBERED_BYTES = 64 * 2**20  # files from this size on
 _READ = (".safetensors", ".json", ".jinja", ".model", ".txt")  # what adapters read of a checkpoint
+_SINGLE = (".safetensors", ".gguf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,7 +37,7 @@ def revision_of(checkpoint: str) -> str:
     Raises:
         CheckpointError: there is no such checkpoint, or it cannot be read.
     """
-    if checkpoint.endswith(".safetensors") and Path(checkpoint).is_file():  # LoRA weights may be a single file
+    if checkpoint.endswith(_SINGLE) and Path(checkpoint).is_file():  # LoRA weights, or a part of a pipeline
         return _hash_of(Path(checkpoint))[:16]
     folder = folder_of(checkpoint)
     digest = hashlib.sha256()

@@ -49,5 +49,6 @@ def _model(key: ModelKey) -> dict[str, Any]:
         return {"family": key.family}
     table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
     loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]
-    rest = {"part": key.part, "loras": loras, "trust_remote_code": key.remote_code, **dict(key.tuning)}
+    rest = {"part": key.part, "loras": loras, "parts": dict(key.parts)}
+    rest |= {"trust_remote_code": key.remote_code, **dict(key.tuning)}
     return table | {name: value for name, value in rest.items() if value}

@@ -14,6 +14,9 @@ from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import did_you_mean, first_line, nearest, shown
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
+from ..quantised.gguf_component import load_gguf
+from ..quantised.methods import refuse_merging
+from ..quantised.pretrained import from_pretrained
 from .lora import Loras, merge_loras
 from .pipeline import Outline, PipelinePart
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
@@ -22,19 +25,32 @@ _LIBRARIES = ("diffusers", "transformers")
 
 
 def load_part(
-    folder: Path, dtype: torch.dtype, device: torch.device, *, part: str, loras: Loras = ()
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    part: str,
+    loras: Loras = (),
+    parts: Mapping[str, Path] | None = None,
 ) -> PipelinePart:
     """One of `pipeline_parts.PARTS` of a pipeline.
 
     Args:
         loras: checkpoints of LoRA weights and how strongly each is merged in.
+        parts: components whose weights lie elsewhere, and their files.
 
     Raises:
         CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
     """
     kind = _pipeline_class(folder)
     wanted = components_of(folder, part)
-    modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
+    elsewhere = parts or {}
+    modules = {
+        name: _load(folder / name, *wanted[name], dtype, device, file=elsewhere.get(name)).to(device)
+        for name in wanted
+    }
+    if loras:
+        refuse_merging(modules, loras[0][0])
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}
@@ -119,25 +135,40 @@ def _pipeline_class(folder: Path) -> Any:
     return kind
 
 
-def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, device: torch.device) -> Any:
+def _load(
+    folder: Path,
+    library: str,
+    class_name: str,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    file: Path | None = None,
+) -> Any:
     """A component's module.
+
+    Args:
+        file: that has its weights, where they do not lie in the folder.
 
     Raises:
         CheckpointError: its config or weights are missing, damaged, or do not fit each other.
     """
     kind = _class_of(folder, library, class_name)
     read_json(folder / "config.json")
+    if file is not None:
+        return load_gguf(file, kind, folder, dtype, outline=device.type == "meta")
     weight_files(folder)
     options: dict[str, Any] = {
         "local_files_only": True,
         "use_safetensors": True,
-        "output_loading_info": True,
         "torch_dtype" if library == "diffusers" else "dtype": dtype,
         **_variant(folder),
-        **outlined(device),
     }
     try:
-        return whole(kind.from_pretrained(folder, **options), folder).eval().requires_grad_(False)
+        if library == "transformers":
+            loaded = from_pretrained(kind, folder, device, **options)
+        else:
+            loaded = kind.from_pretrained(folder, output_loading_info=True, **outlined(device), **options)
+        return whole(loaded, folder).eval().requires_grad_(False)
     except (DiptychError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever a library makes of a config that is not that of the weights

@@ -16,8 +16,9 @@ from ...errors import CheckpointError, InputError, RowError
 from ...language.closed_vocabulary.known_words import read_words
 from ...language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
 from ...values import Codebook
-from ..checkpoint.folder import folder_of, outlined, read_config, whole
+from ..checkpoint.folder import folder_of, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
+from ..quantised.pretrained import from_pretrained
 from . import chat_template as conversation
 from .captured_decoding import CapturedDecoding, can_record
 from .lean_decoding import LeanDecoding
@@ -339,12 +340,5 @@ def _load(
 
     how: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
     tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
-    loaded = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        use_safetensors=True,
-        output_loading_info=True,
-        **outlined(device),
-        **how,
-    )
+    loaded = from_pretrained(AutoModelForCausalLM, folder, device, dtype=dtype, use_safetensors=True, **how)
     return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer
