@@ -117,7 +117,7 @@ class Registry:
             from .quantised.at_load import saved_bytes
 
             modules = _to_quantise(_loaded(key, "meta"))
-            self._saved[key] = saved_bytes(modules, _quantised(key), size=BYTES[key.dtype])
+            self._saved[key] = saved_bytes(modules, _quantised(key))
         return {**self._saved[key]}
 
     def vet(self, key: ModelKey[object]) -> None:

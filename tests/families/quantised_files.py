@@ -1,4 +1,4 @@
-"""Checkpoints with quantised weights, in the layouts that people have; made of small ones with plain weights."""
+"""Checkpoints with quantised weights, in the layouts that people have; made of small ones with plain ones."""
 
 import importlib
 import importlib.util
@@ -77,11 +77,13 @@ def bitsandbytes_int8(source: Path, folder: Path) -> None:
 
 def stored_fp8(source: Path, folder: Path) -> None:
     """All weights of layers as eight-bit floats, without scales, as some upload them."""
+
+    def small(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {name: tensor.to(torch.float8_e4m3fn) if layer(name, tensor) else tensor}
+
     shutil.copytree(source, folder)
     for path in folder.rglob("*.safetensors"):
-        rewrite(
-            path, lambda name, tensor: {name: tensor.to(torch.float8_e4m3fn) if layer(name, tensor) else tensor}
-        )
+        rewrite(path, small)
 
 
 def scaled_fp8(source: Path, folder: Path, *, scale: str = "scale_weight") -> None:
@@ -109,11 +111,10 @@ def rewrite(
 ) -> None:
     """Write a safetensors file anew."""
     with safe_open(path, framework="pt") as file:
-        made = {name: each for key in file.keys() for name, each in change(key, file.get_tensor(key)).items()}  # noqa: SIM118
-        metadata = file.metadata()
-    save_file(
-        {name: each.contiguous().clone() for name, each in {**made, **more}.items()}, path, metadata=metadata
-    )
+        names, metadata = list(file.keys()), file.metadata()
+        made = {name: each for key in names for name, each in change(key, file.get_tensor(key)).items()}
+    whole = {name: each.contiguous().clone() for name, each in {**made, **more}.items()}
+    save_file(whole, path, metadata=metadata)
 
 
 def unscaled(source: Path, folder: Path) -> None:
@@ -139,3 +140,122 @@ def config_of(folder: Path, **more: Any) -> None:
     """Say something more in a folder's `config.json`."""
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
+
+
+def quantised_pipeline(source: Path, folder: Path, make: Callable[[Path, Path], None], *names: str) -> None:
+    """A pipeline's folder, of which some components are made anew."""
+    shutil.copytree(source, folder)
+    for name in names:
+        shutil.rmtree(folder / name)
+        make(source / name, folder / name)
+
+
+def torchao_denoiser(source: Path, folder: Path) -> None:
+    """As diffusers quantises and saves it."""
+    from diffusers import TorchAoConfig
+    from torchao.quantization import Int8WeightOnlyConfig  # pyright: ignore[reportMissingImports]
+
+    diffusers: Any = importlib.import_module("diffusers")
+    kind = getattr(diffusers, json.loads((source / "config.json").read_text())["_class_name"])
+    how = TorchAoConfig(Int8WeightOnlyConfig(set_inductor_config=False))
+    kind.from_pretrained(source, quantization_config=how, torch_dtype=torch.float32).save_pretrained(folder)
+
+
+def gguf(source: Path, path: Path, *, kind: str = "Q8_0", flux_names: bool = False) -> None:
+    """A denoiser as a GGUF file: matrices of whole blocks in blocks, all else in float32.
+
+    Args:
+        source: its folder.
+        kind: of ggml, for the blocks.
+        flux_names: as Black Forest Labs call the layers, and not as diffusers does.
+    """
+    import numpy
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFWriter  # pyright: ignore[reportMissingImports]
+    from gguf.quants import quantize  # pyright: ignore[reportMissingImports]
+
+    tensors: dict[str, torch.Tensor] = {}
+    for file in sorted(source.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as opened:
+            tensors |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    block = GGML_QUANT_SIZES[GGMLQuantizationType[kind]][0]
+    writer = GGUFWriter(path, "flux")
+    for name, tensor in (as_black_forest_labs(tensors) if flux_names else tensors).items():
+        numbers = tensor.float().numpy()
+        if name.endswith("weight") and numbers.ndim == 2 and numbers.shape[1] % block == 0:
+            data = quantize(numbers, GGMLQuantizationType[kind])
+            writer.add_tensor(name, data, raw_dtype=GGMLQuantizationType[kind])
+        else:
+            writer.add_tensor(name, numpy.ascontiguousarray(numbers))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def as_black_forest_labs(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of a FLUX.1 of diffusers under the names of its makers, and merged as they merge them."""
+
+    def joined(*names: str) -> torch.Tensor:
+        return torch.cat([tensors[name] for name in names])
+
+    made: dict[str, torch.Tensor] = {}
+    for kind in ("weight", "bias"):
+        for theirs, ours in _OUTSIDE.items():
+            made[f"{theirs}.{kind}"] = tensors[f"{ours}.{kind}"]
+        made[f"final_layer.linear.{kind}"] = tensors[f"proj_out.{kind}"]
+        shift, scale = tensors[f"norm_out.linear.{kind}"].chunk(2)[::-1]
+        made[f"final_layer.adaLN_modulation.1.{kind}"] = torch.cat([shift, scale])
+        for i in range(1 + max(_number(name) for name in tensors if name.startswith("transformer_blocks."))):
+            ours, theirs = f"transformer_blocks.{i}", f"double_blocks.{i}"
+            for a, b in _DOUBLE.items():
+                made[f"{theirs}.{a}.{kind}"] = tensors[f"{ours}.{b}.{kind}"]
+            q, k, v = (f"{ours}.attn.{name}.{kind}" for name in ("to_q", "to_k", "to_v"))
+            made[f"{theirs}.img_attn.qkv.{kind}"] = joined(q, k, v)
+            q, k, v = (f"{ours}.attn.{name}.{kind}" for name in ("add_q_proj", "add_k_proj", "add_v_proj"))
+            made[f"{theirs}.txt_attn.qkv.{kind}"] = joined(q, k, v)
+        for i in range(1 + max(_number(name) for name in tensors if name.startswith("single_"))):
+            ours, theirs = f"single_transformer_blocks.{i}", f"single_blocks.{i}"
+            parts = (f"{ours}.{name}.{kind}" for name in ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"))
+            made[f"{theirs}.linear1.{kind}"] = joined(*parts)
+            made[f"{theirs}.linear2.{kind}"] = tensors[f"{ours}.proj_out.{kind}"]
+            made[f"{theirs}.modulation.lin.{kind}"] = tensors[f"{ours}.norm.linear.{kind}"]
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition("_blocks.")
+        number, _, norm = rest.removesuffix(".weight").partition(".")
+        if norm in _NORMS and kind == "transformer":
+            made[f"double_blocks.{number}.{_NORMS[norm]}.scale"] = tensor
+        elif norm in _NORMS:
+            made[f"single_blocks.{number}.{_NORMS[norm].partition('.')[2]}.scale"] = tensor
+    return made
+
+
+def _number(name: str) -> int:
+    return int(name.split(".")[1])
+
+
+_OUTSIDE = {
+    "time_in.in_layer": "time_text_embed.timestep_embedder.linear_1",
+    "time_in.out_layer": "time_text_embed.timestep_embedder.linear_2",
+    "vector_in.in_layer": "time_text_embed.text_embedder.linear_1",
+    "vector_in.out_layer": "time_text_embed.text_embedder.linear_2",
+    "guidance_in.in_layer": "time_text_embed.guidance_embedder.linear_1",
+    "guidance_in.out_layer": "time_text_embed.guidance_embedder.linear_2",
+    "txt_in": "context_embedder",
+    "img_in": "x_embedder",
+}
+_DOUBLE = {
+    "img_mod.lin": "norm1.linear",
+    "txt_mod.lin": "norm1_context.linear",
+    "img_mlp.0": "ff.net.0.proj",
+    "img_mlp.2": "ff.net.2",
+    "txt_mlp.0": "ff_context.net.0.proj",
+    "txt_mlp.2": "ff_context.net.2",
+    "img_attn.proj": "attn.to_out.0",
+    "txt_attn.proj": "attn.to_add_out",
+}
+_NORMS = {
+    "attn.norm_q": "img_attn.norm.query_norm",
+    "attn.norm_k": "img_attn.norm.key_norm",
+    "attn.norm_added_q": "txt_attn.norm.query_norm",
+    "attn.norm_added_k": "txt_attn.norm.key_norm",
+}

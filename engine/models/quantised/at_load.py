@@ -54,17 +54,14 @@ def quantise(modules: Mapping[str, torch.nn.Module], how: str, where: str) -> No
             layer.requires_grad_(False)
 
 
-def saved_bytes(modules: Mapping[str, torch.nn.Module], how: str, *, size: int) -> dict[str, dict[str, int]]:
+def saved_bytes(modules: Mapping[str, torch.nn.Module], how: str) -> dict[str, dict[str, int]]:
     """By how many bytes each weight becomes smaller: by module and name.
 
     Args:
-        modules: outlines of them will do.
-        size: bytes of a number in the model's dtype.
+        modules: before they are quantised; outlines of them will do.
     """
     return {
-        module: {
-            f"{path}.weight": _saved(layer, how, size) for path, layer in _linear_layers(each, how).items()
-        }
+        module: {f"{path}.weight": _saved(layer, how) for path, layer in _linear_layers(each, how).items()}
         for module, each in modules.items()
     }
 
@@ -80,13 +77,12 @@ def _config(how: str) -> Any:
 
 
 def _linear_layers(module: torch.nn.Module, how: str) -> dict[str, torch.nn.Linear]:
-    """By path: plain linear layers that become smaller, and share their weights with nobody; none of those that
-    the library keeps in full precision."""
+    """By path: plain linear layers that become smaller, and share their weights with nobody. (Those that the
+    library keeps in full precision, as T5's, go on to compute in it.)"""
     holders: dict[int, int] = {}
     for part in module.modules():
         for tensor in part.parameters(recurse=False):
             holders[id(tensor)] = holders.get(id(tensor), 0) + 1
-    kept: list[str] = list(getattr(module, "_keep_in_fp32_modules", None) or [])
     tied = _tied(module)
     return {
         path: part
@@ -95,8 +91,7 @@ def _linear_layers(module: torch.nn.Module, how: str) -> dict[str, torch.nn.Line
         and type(part.weight) is torch.nn.Parameter
         and holders[id(part.weight)] == 1
         and part is not tied
-        and not set(path.split(".")).intersection(kept)
-        and _saved(part, how, part.weight.element_size()) > 0
+        and _saved(part, how) > 0
     }
 
 
@@ -108,9 +103,9 @@ def _tied(module: Any) -> torch.nn.Module | None:
     return ask() if ask is not None else None
 
 
-def _saved(layer: torch.nn.Linear, how: str, size: int) -> int:
-    numbers = layer.weight.numel()
-    return numbers * (size - 1) - _BESIDE[how] * layer.out_features
+def _saved(layer: torch.nn.Linear, how: str) -> int:
+    weight = layer.weight
+    return weight.numel() * (weight.element_size() - 1) - _BESIDE[how] * layer.out_features
 
 
 def _refuse(
