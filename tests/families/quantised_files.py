@@ -161,13 +161,13 @@ def torchao_denoiser(source: Path, folder: Path) -> None:
     kind.from_pretrained(source, quantization_config=how, torch_dtype=torch.float32).save_pretrained(folder)
 
 
-def gguf(source: Path, path: Path, *, kind: str = "Q8_0", flux_names: bool = False) -> None:
+def gguf(source: Path, path: Path, *, kind: str = "Q8_0", makers_names: bool = False) -> None:
     """A denoiser as a GGUF file: matrices of whole blocks in blocks, all else in float32.
 
     Args:
         source: its folder.
         kind: of ggml, for the blocks.
-        flux_names: as Black Forest Labs call the layers, and not as diffusers does.
+        makers_names: of a Z-Image, as its makers call the layers, and not as diffusers does.
     """
     import numpy
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFWriter  # pyright: ignore[reportMissingImports]
@@ -179,7 +179,7 @@ def gguf(source: Path, path: Path, *, kind: str = "Q8_0", flux_names: bool = Fal
             tensors |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     block = GGML_QUANT_SIZES[GGMLQuantizationType[kind]][0]
     writer = GGUFWriter(path, "flux")
-    for name, tensor in (as_black_forest_labs(tensors) if flux_names else tensors).items():
+    for name, tensor in (as_tongyi(tensors) if makers_names else tensors).items():
         numbers = tensor.float().numpy()
         if name.endswith("weight") and numbers.ndim == 2 and numbers.shape[1] % block == 0:
             data = quantize(numbers, GGMLQuantizationType[kind])
@@ -192,70 +192,24 @@ def gguf(source: Path, path: Path, *, kind: str = "Q8_0", flux_names: bool = Fal
     writer.close()
 
 
-def as_black_forest_labs(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights of a FLUX.1 of diffusers under the names of its makers, and merged as they merge them."""
-
-    def joined(*names: str) -> torch.Tensor:
-        return torch.cat([tensors[name] for name in names])
-
+def as_tongyi(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of a Z-Image of diffusers under the names of its makers, and merged as they merge them."""
     made: dict[str, torch.Tensor] = {}
-    for kind in ("weight", "bias"):
-        for theirs, ours in _OUTSIDE.items():
-            made[f"{theirs}.{kind}"] = tensors[f"{ours}.{kind}"]
-        made[f"final_layer.linear.{kind}"] = tensors[f"proj_out.{kind}"]
-        shift, scale = tensors[f"norm_out.linear.{kind}"].chunk(2)[::-1]
-        made[f"final_layer.adaLN_modulation.1.{kind}"] = torch.cat([shift, scale])
-        for i in range(1 + max(_number(name) for name in tensors if name.startswith("transformer_blocks."))):
-            ours, theirs = f"transformer_blocks.{i}", f"double_blocks.{i}"
-            for a, b in _DOUBLE.items():
-                made[f"{theirs}.{a}.{kind}"] = tensors[f"{ours}.{b}.{kind}"]
-            q, k, v = (f"{ours}.attn.{name}.{kind}" for name in ("to_q", "to_k", "to_v"))
-            made[f"{theirs}.img_attn.qkv.{kind}"] = joined(q, k, v)
-            q, k, v = (f"{ours}.attn.{name}.{kind}" for name in ("add_q_proj", "add_k_proj", "add_v_proj"))
-            made[f"{theirs}.txt_attn.qkv.{kind}"] = joined(q, k, v)
-        for i in range(1 + max(_number(name) for name in tensors if name.startswith("single_"))):
-            ours, theirs = f"single_transformer_blocks.{i}", f"single_blocks.{i}"
-            parts = (f"{ours}.{name}.{kind}" for name in ("attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"))
-            made[f"{theirs}.linear1.{kind}"] = joined(*parts)
-            made[f"{theirs}.linear2.{kind}"] = tensors[f"{ours}.proj_out.{kind}"]
-            made[f"{theirs}.modulation.lin.{kind}"] = tensors[f"{ours}.norm.linear.{kind}"]
     for name, tensor in tensors.items():
-        kind, _, rest = name.partition("_blocks.")
-        number, _, norm = rest.removesuffix(".weight").partition(".")
-        if norm in _NORMS and kind == "transformer":
-            made[f"double_blocks.{number}.{_NORMS[norm]}.scale"] = tensor
-        elif norm in _NORMS:
-            made[f"single_blocks.{number}.{_NORMS[norm].partition('.')[2]}.scale"] = tensor
-    return made
+        if ".to_q." in name:
+            parts = [tensors[name.replace(".to_q.", f".to_{each}.")] for each in "qkv"]
+            made[name.replace(".to_q.", ".qkv.")] = torch.cat(parts)
+        elif ".to_k." not in name and ".to_v." not in name:
+            for theirs, ours in _TONGYI.items():
+                name = name.replace(ours, theirs)
+            made[f"model.diffusion_model.{name}"] = tensor
+    return {name if "qkv" not in name else f"model.diffusion_model.{name}": each for name, each in made.items()}
 
 
-def _number(name: str) -> int:
-    return int(name.split(".")[1])
-
-
-_OUTSIDE = {
-    "time_in.in_layer": "time_text_embed.timestep_embedder.linear_1",
-    "time_in.out_layer": "time_text_embed.timestep_embedder.linear_2",
-    "vector_in.in_layer": "time_text_embed.text_embedder.linear_1",
-    "vector_in.out_layer": "time_text_embed.text_embedder.linear_2",
-    "guidance_in.in_layer": "time_text_embed.guidance_embedder.linear_1",
-    "guidance_in.out_layer": "time_text_embed.guidance_embedder.linear_2",
-    "txt_in": "context_embedder",
-    "img_in": "x_embedder",
-}
-_DOUBLE = {
-    "img_mod.lin": "norm1.linear",
-    "txt_mod.lin": "norm1_context.linear",
-    "img_mlp.0": "ff.net.0.proj",
-    "img_mlp.2": "ff.net.2",
-    "txt_mlp.0": "ff_context.net.0.proj",
-    "txt_mlp.2": "ff_context.net.2",
-    "img_attn.proj": "attn.to_out.0",
-    "txt_attn.proj": "attn.to_add_out",
-}
-_NORMS = {
-    "attn.norm_q": "img_attn.norm.query_norm",
-    "attn.norm_k": "img_attn.norm.key_norm",
-    "attn.norm_added_q": "txt_attn.norm.query_norm",
-    "attn.norm_added_k": "txt_attn.norm.key_norm",
+_TONGYI = {
+    "final_layer.": "all_final_layer.2-1.",
+    "x_embedder.": "all_x_embedder.2-1.",
+    ".attention.k_norm.": ".attention.norm_k.",
+    ".attention.q_norm.": ".attention.norm_q.",
+    ".attention.out.": ".attention.to_out.0.",
 }

@@ -2,7 +2,9 @@
 
 import dataclasses
 import importlib
+import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.models.checkpoint.slots import slots_of
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, generators
@@ -18,7 +21,8 @@ from diptych.engine.stages.painting.paint import paint_stages
 
 from . import quantised_files as files
 from .painting import CALLS, STEPS, Twin, key, library_picture, library_pipeline, pictures, plan
-from .pipeline_twins import FAMILIES
+from .pipeline_twins import FAMILIES, flux
+from .unet_twins import stable_diffusion
 
 diffusers: Any = importlib.import_module("diffusers")
 
@@ -166,3 +170,74 @@ def test_what_is_counted_is_what_is_taken_and_it_comes_back_the_same(
     (streamed,) = denoise.run(conditioned, {model: registry.load(model, "cpu", streamed=True)}, RunContext())
     assert torch.equal(first.latents, streamed.latents)
     assert registry.brought(model)[0] > 0
+
+
+@needs_gguf
+def test_a_gguf_file_with_the_names_of_its_makers_paints_the_same(twin: Twin, tmp_path: Path) -> None:
+    source, family = twin(FAMILIES["Z-Image"]), "Z-Image"
+    files.gguf(source / "transformer", tmp_path / "ours.gguf")
+    files.gguf(source / "transformer", tmp_path / "theirs.gguf", makers_names=True)
+    keys = [with_file(source, tmp_path / name) for name in ("ours.gguf", "theirs.gguf")]
+    assert torch.equal(*(pictures(paint_stages(model=each), [plan(family)])[0] for each in keys))
+    registry = Registry()
+    (model,) = paint_stages(model=keys[1])[1].uses
+    assert registry.weight_bytes(model) == pytest.approx(held_bytes(registry.load(model, "cpu")), rel=0.02)
+
+
+def with_file(source: Path, path: Path, **more: Any) -> ModelKey:
+    return dataclasses.replace(key(source), parts=(("transformer", str(path)),), **more)
+
+
+@needs_gguf
+def test_weights_of_the_folder_are_not_needed_beside_a_gguf_file(twin: Twin, tmp_path: Path) -> None:
+    files.gguf(twin(flux) / "transformer", tmp_path / "model.gguf")
+    shutil.copytree(twin(flux), tmp_path / "bare")
+    for path in (tmp_path / "bare" / "transformer").glob("*.safetensors"):
+        path.unlink()
+    painted = [
+        pictures(paint_stages(model=with_file(folder, tmp_path / "model.gguf")), [plan("FLUX.1")])[0]
+        for folder in (twin(flux), tmp_path / "bare")
+    ]
+    assert torch.equal(*painted)
+
+
+@needs_gguf
+def test_what_a_gguf_file_cannot_be_used_for_is_refused_in_a_line(twin: Twin, tmp_path: Path) -> None:
+    path, source = tmp_path / "model.gguf", twin(flux)
+    files.gguf(source / "transformer", path)
+    denoiser = {"part": "denoiser"}
+    registry = Registry()
+    with pytest.raises(CheckpointError, match=r"quantised already: leave quantize out"):
+        registry.outline(with_file(source, path, tuning=(("quantize", "int8"),), **denoiser))
+    other = twin(FAMILIES["SD 3"])
+    with pytest.raises(CheckpointError, match=r"cannot be loaded as SD3Transformer2DModel|lacks the weights"):
+        registry.load(with_file(other, path, **denoiser), "cpu")
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(path.read_bytes()[:-100])
+    for bad, message in ((cut, "is cut off"), (tmp_path / "none.gguf", "is no file")):
+        with pytest.raises(CheckpointError, match=message):
+            registry.outline(with_file(source, bad, **denoiser))
+        with pytest.raises(CheckpointError, match=message):
+            registry.weight_bytes(with_file(source, bad, **denoiser))
+    lora = (("ink.safetensors", 1.0),)
+    with pytest.raises(CheckpointError, match=r"ink\.safetensors: LoRA weights cannot be merged"):
+        registry.load(with_file(source, path, loras=lora, **denoiser), "cpu")
+
+
+def test_a_gguf_file_without_the_package_names_the_extra(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little") + bytes(16) + bytes(8))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "gguf" else find(name, *more)
+    )
+    with pytest.raises(InputError, match=r"pip install 'diptych\[gguf\]'"):
+        Registry().outline(with_file(twin(flux), tmp_path / "model.gguf", part="denoiser"))
+
+
+def test_a_pipeline_quantised_by_what_diffusers_does_not_read_gets_advice(twin: Twin, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "small"))
+    files.config_of(folder / "unet", quantization_config={"quant_method": "gptq"})
+    with pytest.raises(CheckpointError, match=r"unet: .* by gptq, which diffusers does not read"):
+        Registry().outline(dataclasses.replace(key(folder), part="denoiser"))

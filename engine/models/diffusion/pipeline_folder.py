@@ -50,7 +50,7 @@ def load_part(
         for name in wanted
     }
     if loras:
-        refuse_merging(modules, loras[0][0])
+        refuse_merging(modules, loras[0][0], elsewhere=elsewhere)
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}

@@ -111,16 +111,15 @@ def _refuse_missing_scales(folder: Path, header: Mapping[str, Any]) -> None:
             )
 
 
-def refuse_merging(modules: Mapping[str, Any], lora: str) -> None:
-    """Raise `CheckpointError` where LoRA weights are to be merged into weights that are quantised already."""
+def refuse_merging(modules: Mapping[str, Any], lora: str, *, elsewhere: Iterable[str] = ()) -> None:
+    """Raise `CheckpointError` where LoRA weights are to be merged into weights that are quantised already.
+
+    Args:
+        elsewhere: the components whose weights come from files of blocks, which an outline does not show.
+    """
     for name, module in modules.items():
-        kind = next((each for each in _kinds(module.parameters()) if each != "Parameter"), None)
-        if kind is not None:
+        if name in elsewhere or any(type(each).__name__ != "Parameter" for each in module.parameters()):
             raise CheckpointError(
                 f"{lora}: LoRA weights cannot be merged into the {name}, which is quantised: {PLAIN}, which is"
                 " done after merging"
             )
-
-
-def _kinds(tensors: Iterable[Any]) -> Iterable[str]:
-    return (type(each).__name__ for each in tensors)
