@@ -14,8 +14,9 @@ from ..messages import first_line
 from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
-from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
+from .diffusion.pipeline_parts import DENOISER, PARTS, VAE, components_of
 from .language.multimodal_lm import KINDS
+from .quantised.gguf_planner import gguf_in
 from .registry import BYTES, Registry
 
 if TYPE_CHECKING:
@@ -39,14 +40,16 @@ class Configs:
             CheckpointError: not even the configs are there, or a file is damaged.
         """
         folder = folder_of(key.checkpoint)
-        if key.parts or any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
+        folders = _folders(folder, key)
+        if key.parts or any(_has_weights(each) for each in folders):
             return self._registry.weights(key, streamed=streamed, device=device)
         self._registry.vet(key)
         pieces: dict[str, int] = {}
-        for each in _folders(folder, key):
-            sizes = {name: BYTES[key.dtype] * n for name, n in parameters(each, key.family).items()}
+        for each in folders:
+            sizes = _sizes(each, key)
             passing = streamed and key.part == DENOISER
             form = "streamed, by its config" if passing else "by its config"
+            form += f", quantised to {how}" if (how := _quantised(key)) else ""
             pieces[f"{each} as {key.dtype}, {form}"] = (
                 streamed_size(sizes, device) if passing else sum(sizes.values())
             )
@@ -74,12 +77,41 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
     Raises:
         CheckpointError: the libraries make no model of it.
     """
+    return _numbers(_model(folder, family))
+
+
+def _numbers(model: "Module") -> dict[str, int]:
+    return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
+
+
+def _sizes(folder: Path, key: ModelKey[object]) -> dict[str, int]:
+    """Bytes of each tensor of a folder's model, in the key's dtype, or quantised as it says."""
+    model, size = _model(folder, key.family), BYTES[key.dtype]
+    sizes = {name: size * count for name, count in _numbers(model).items()}
+    if how := _quantised(key):
+        from .quantised.at_load import saved_bytes
+
+        for name, saved in saved_bytes({"model": model}, how, size=size)["model"].items():
+            sizes[name] -= saved
+    return sizes
+
+
+def _has_weights(folder: Path) -> bool:
+    return gguf_in(folder) is not None or next(folder.rglob("*.safetensors"), None) is not None
+
+
+def _quantised(key: ModelKey[object]) -> str:
+    """To what the model's weights are quantised when it is loaded; empty, where they are not."""
+    return "" if key.part == VAE else str(dict(key.tuning).get("quantize", ""))
+
+
+def _model(folder: Path, family: str) -> "Module":
     import torch
 
     read_json(folder / "config.json")  # is there one?
     try:
         with torch.device("meta"):
-            model = _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)
+            return _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)
     except CheckpointError:
         raise
     except KeyError:
@@ -88,7 +120,6 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
         raise CheckpointError(
             f"{folder}/config.json: no model can be made of it: {first_line(error)}"
         ) from error
-    return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
 
 
 def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:

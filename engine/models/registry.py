@@ -22,6 +22,7 @@ from .checkpoint.vetting import refuse_absent_layers, vet
 from .diffusion.pipeline_parts import DENOISER, VAE, components_of
 from .diffusion.pipeline_sizes import vae_dtype
 from .quantised.gguf_header import ENDING, gguf_sizes
+from .quantised.gguf_planner import gguf_in, whole_sizes
 from .quantised.methods import refuse_unread
 from .quiet import quiet
 
@@ -101,6 +102,8 @@ class Registry:
                 passing |= tensors
             else:
                 pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
+        if (file := gguf_in(_folder(key))) is not None:
+            pieces[f"{file} as {form}"] = sum(whole_sizes(file, BYTES[key.dtype]).values())
         saved = self._saved_bytes(key) if how else {}
         if passing:
             less = saved.pop(name, {})
@@ -210,7 +213,7 @@ def _folder(key: ModelKey[object]) -> Path:
 def _files(key: ModelKey[object]) -> list[Path]:
     folder = _folder(key)
     if not _in_parts(key):
-        return weight_files(folder)
+        return [] if gguf_in(folder) is not None else weight_files(folder)
     names = [name for name in components_of(folder, key.part) if name not in _elsewhere(key)]
     return [path for name in names for path in weight_files(folder / name)]
 

@@ -40,6 +40,24 @@ def wide_llama(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def even_qwen2(folder: Path) -> None:
+    """A Qwen2 with ChatML and as many rows as there are tokens."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    tokenizer = byte_level(
+        ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=CHATML,
+    )
+    ids = {name: getattr(tokenizer, name) for name in ("eos_token_id", "pad_token_id")}
+    torch.manual_seed(0)
+    sizes = {name: value for name, value in WIDE.items() if name != "head_dim"}
+    config = Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=False, **ids, **sizes)
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def _quantised_planner(source: Path, folder: Path, config: Any) -> None:
     from transformers import AutoModelForCausalLM
 
@@ -212,4 +230,71 @@ _TONGYI = {
     ".attention.k_norm.": ".attention.norm_k.",
     ".attention.q_norm.": ".attention.norm_q.",
     ".attention.out.": ".attention.to_out.0.",
+}
+
+
+def gguf_planner(source: Path, path: Path, *, kind: str = "Q8_0") -> None:
+    """A Qwen2 as llama.cpp's converter writes it, with its tokenizer."""
+    from gguf import GGMLQuantizationType, GGUFWriter, TokenType  # pyright: ignore[reportMissingImports]
+    from gguf.quants import quantize  # pyright: ignore[reportMissingImports]
+    from transformers import AutoConfig, AutoTokenizer
+
+    config: Any = AutoConfig.from_pretrained(source)
+    writer: Any = GGUFWriter(path, "qwen2")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    said = json.loads((source / "tokenizer.json").read_text())
+    words = [tokenizer.convert_ids_to_tokens(i) for i in range(len(tokenizer))]
+    special = set(tokenizer.all_special_tokens) | {each["content"] for each in said["added_tokens"]}
+    words += [f"[PAD{i}]" for i in range(len(words), config.vocab_size)]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(words)
+    writer.add_token_types([TokenType.CONTROL if each in special else TokenType.NORMAL for each in words])
+    merges = said["model"]["merges"]
+    writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in merges])
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_pad_token_id(tokenizer.pad_token_id)
+    writer.add_chat_template(tokenizer.chat_template)
+    with safe_open(source / "model.safetensors", framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118
+            numbers = file.get_tensor(name).float().numpy()
+            if numbers.ndim == 2 and numbers.shape[1] % 32 == 0:
+                data = quantize(numbers, GGMLQuantizationType[kind])
+                writer.add_tensor(_in_gguf(name), data, raw_dtype=GGMLQuantizationType[kind])
+            else:
+                writer.add_tensor(_in_gguf(name), numbers)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _in_gguf(name: str) -> str:
+    for ours, theirs in _QWEN2.items():
+        name = name.replace(ours, theirs)
+    return name
+
+
+_QWEN2 = {
+    "model.layers.": "blk.",
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
 }

@@ -232,3 +232,50 @@ def test_a_hook_or_another_kind_of_layer_is_left_to_the_library(twin: Twin) -> N
     assert not is_lean(model)
     del model.model.layers[1].mlp.forward
     assert is_lean(model)
+
+
+needs_gguf = pytest.mark.skipif(not files.has("gguf"), reason="gguf is not installed")
+
+
+@needs_gguf
+def test_a_gguf_planner_gives_the_librarys_tokens_and_is_counted_whole(twin: Twin, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    path = tmp_path / "model-Q8_0.gguf"
+    files.gguf_planner(twin(files.even_qwen2), path)
+    key, registry = key_of(path), Registry()
+    assert registry.outline(key) is not None
+    planner = registry.load(key, "cpu")
+    assert registry.weight_bytes(key) == pytest.approx(taken(planner), rel=0.02)
+    tokens, logits = written(planner)
+    kind: Any = AutoModelForCausalLM
+    library = kind.from_pretrained(tmp_path, gguf_file=path.name, dtype=torch.float32).eval()
+    assert without_stop(tokens, planner.stop) == of_library(planner, library)
+    plain = registry.load(key_of(twin(files.even_qwen2)), "cpu")
+    assert planner.prompt_ids("You plan.", "a boat") == plain.prompt_ids("You plan.", "a boat")
+    registry.unload(key)
+    again, same = written(registry.load(key, "cpu"))
+    assert again == tokens and torch.equal(logits, same)
+
+
+@needs_gguf
+@pytest.mark.parametrize("left", [10, 3000, -200])
+def test_a_gguf_planner_that_was_cut_is_refused_in_a_line(left: int, twin: Twin, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    files.gguf_planner(twin(files.even_qwen2), path)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(CheckpointError, match=r"model\.gguf: .*: get the file again"):
+        Registry().load(key_of(path), "cpu")
+
+
+def test_a_gguf_planner_without_the_package_names_the_extra(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import struct
+
+    data = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + struct.pack("<Q", 17) + b"token_embd.weight"
+    data += struct.pack("<IQIQ", 1, 4, 0, 0)
+    (tmp_path / "model.gguf").write_bytes(data + bytes(-len(data) % 32) + bytes(16))
+    hide(monkeypatch, "gguf")
+    with pytest.raises(InputError, match=r"pip install 'diptych\[gguf\]'"):
+        Registry().outline(key_of(tmp_path / "model.gguf"))

@@ -54,14 +54,20 @@ def quantise(modules: Mapping[str, torch.nn.Module], how: str, where: str) -> No
             layer.requires_grad_(False)
 
 
-def saved_bytes(modules: Mapping[str, torch.nn.Module], how: str) -> dict[str, dict[str, int]]:
+def saved_bytes(
+    modules: Mapping[str, torch.nn.Module], how: str, *, size: int | None = None
+) -> dict[str, dict[str, int]]:
     """By how many bytes each weight becomes smaller: by module and name.
 
     Args:
         modules: before they are quantised; outlines of them will do.
+        size: bytes of a number, where it is not as the modules have it.
     """
     return {
-        module: {f"{path}.weight": _saved(layer, how) for path, layer in _linear_layers(each, how).items()}
+        module: {
+            f"{path}.weight": _saved(layer, how, size)
+            for path, layer in _linear_layers(each, how, size).items()
+        }
         for module, each in modules.items()
     }
 
@@ -76,7 +82,7 @@ def _config(how: str) -> Any:
     return kind(set_inductor_config=False)  # true would change settings of the whole process
 
 
-def _linear_layers(module: torch.nn.Module, how: str) -> dict[str, torch.nn.Linear]:
+def _linear_layers(module: torch.nn.Module, how: str, size: int | None = None) -> dict[str, torch.nn.Linear]:
     """By path: plain linear layers that become smaller, and share their weights with nobody. (Those that the
     library keeps in full precision, as T5's, go on to compute in it.)"""
     holders: dict[int, int] = {}
@@ -91,7 +97,7 @@ def _linear_layers(module: torch.nn.Module, how: str) -> dict[str, torch.nn.Line
         and type(part.weight) is torch.nn.Parameter
         and holders[id(part.weight)] == 1
         and part is not tied
-        and _saved(part, how) > 0
+        and _saved(part, how, size) > 0
     }
 
 
@@ -103,9 +109,9 @@ def _tied(module: Any) -> torch.nn.Module | None:
     return ask() if ask is not None else None
 
 
-def _saved(layer: torch.nn.Linear, how: str) -> int:
+def _saved(layer: torch.nn.Linear, how: str, size: int | None) -> int:
     weight = layer.weight
-    return weight.numel() * (weight.element_size() - 1) - _BESIDE[how] * layer.out_features
+    return weight.numel() * ((size or weight.element_size()) - 1) - _BESIDE[how] * layer.out_features
 
 
 def _refuse(

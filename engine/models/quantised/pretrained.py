@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..checkpoint.folder import outlined, read_json
+from .gguf_planner import gguf_in, read_gguf
 
 
 def from_pretrained(kind: Any, folder: Path, device: torch.device, **options: Any) -> Any:
@@ -24,13 +25,17 @@ def from_pretrained(kind: Any, folder: Path, device: torch.device, **options: An
         device: `meta` for an outline.
         options: of the library's `from_pretrained`.
     """
-    if not _of_bitsandbytes(folder):
+    file = gguf_in(folder)
+    if file is not None and device.type != "meta":
+        return read_gguf(kind, file, **options)
+    if file is None and not _of_bitsandbytes(folder):
         return kind.from_pretrained(folder, output_loading_info=True, **options, **outlined(device))
     if device.type != "meta":
         _hush()
         return kind.from_pretrained(folder, output_loading_info=True, **options, device_map={"": "cpu"})
     config = copy.deepcopy(options.get("config") or _config_of(folder))
-    del config.quantization_config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
     with torch.device("meta"):
         model = (
             kind.from_config(config, dtype=options["dtype"]) if hasattr(kind, "from_config") else kind(config)
