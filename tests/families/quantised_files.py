@@ -67,17 +67,21 @@ def _quantised_planner(source: Path, folder: Path, config: Any) -> None:
 
 
 def torchao_int8(source: Path, folder: Path) -> None:
-    from torchao.quantization import Int8WeightOnlyConfig  # pyright: ignore[reportMissingImports]
+    quantisation: Any = importlib.import_module("torchao.quantization")
     from transformers import TorchAoConfig
 
-    _quantised_planner(source, folder, TorchAoConfig(Int8WeightOnlyConfig(set_inductor_config=False)))
+    _quantised_planner(
+        source, folder, TorchAoConfig(quantisation.Int8WeightOnlyConfig(set_inductor_config=False))
+    )
 
 
 def torchao_fp8(source: Path, folder: Path) -> None:
-    from torchao.quantization import Float8WeightOnlyConfig  # pyright: ignore[reportMissingImports]
+    quantisation: Any = importlib.import_module("torchao.quantization")
     from transformers import TorchAoConfig
 
-    _quantised_planner(source, folder, TorchAoConfig(Float8WeightOnlyConfig(set_inductor_config=False)))
+    _quantised_planner(
+        source, folder, TorchAoConfig(quantisation.Float8WeightOnlyConfig(set_inductor_config=False))
+    )
 
 
 def bitsandbytes_nf4(source: Path, folder: Path) -> None:
@@ -171,11 +175,12 @@ def quantised_pipeline(source: Path, folder: Path, make: Callable[[Path, Path], 
 def torchao_denoiser(source: Path, folder: Path) -> None:
     """As diffusers quantises and saves it."""
     from diffusers import TorchAoConfig
-    from torchao.quantization import Int8WeightOnlyConfig  # pyright: ignore[reportMissingImports]
+
+    quantisation: Any = importlib.import_module("torchao.quantization")
 
     diffusers: Any = importlib.import_module("diffusers")
     kind = getattr(diffusers, json.loads((source / "config.json").read_text())["_class_name"])
-    how = TorchAoConfig(Int8WeightOnlyConfig(set_inductor_config=False))
+    how = TorchAoConfig(quantisation.Int8WeightOnlyConfig(set_inductor_config=False))
     kind.from_pretrained(source, quantization_config=how, torch_dtype=torch.float32).save_pretrained(folder)
 
 
@@ -188,20 +193,21 @@ def gguf(source: Path, path: Path, *, kind: str = "Q8_0", makers_names: bool = F
         makers_names: of a Z-Image, as its makers call the layers, and not as diffusers does.
     """
     import numpy
-    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFWriter  # pyright: ignore[reportMissingImports]
-    from gguf.quants import quantize  # pyright: ignore[reportMissingImports]
+
+    library: Any = importlib.import_module("gguf")
+    quants: Any = importlib.import_module("gguf.quants")
 
     tensors: dict[str, torch.Tensor] = {}
     for file in sorted(source.glob("*.safetensors")):
         with safe_open(file, framework="pt") as opened:
             tensors |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    block = GGML_QUANT_SIZES[GGMLQuantizationType[kind]][0]
-    writer = GGUFWriter(path, "flux")
+    block = library.GGML_QUANT_SIZES[library.GGMLQuantizationType[kind]][0]
+    writer = library.GGUFWriter(path, "flux")
     for name, tensor in (as_tongyi(tensors) if makers_names else tensors).items():
         numbers = tensor.float().numpy()
         if name.endswith("weight") and numbers.ndim == 2 and numbers.shape[1] % block == 0:
-            data = quantize(numbers, GGMLQuantizationType[kind])
-            writer.add_tensor(name, data, raw_dtype=GGMLQuantizationType[kind])
+            data = quants.quantize(numbers, library.GGMLQuantizationType[kind])
+            writer.add_tensor(name, data, raw_dtype=library.GGMLQuantizationType[kind])
         else:
             writer.add_tensor(name, numpy.ascontiguousarray(numbers))
     writer.write_header_to_file()
@@ -235,12 +241,12 @@ _TONGYI = {
 
 def gguf_planner(source: Path, path: Path, *, kind: str = "Q8_0") -> None:
     """A Qwen2 as llama.cpp's converter writes it, with its tokenizer."""
-    from gguf import GGMLQuantizationType, GGUFWriter, TokenType  # pyright: ignore[reportMissingImports]
-    from gguf.quants import quantize  # pyright: ignore[reportMissingImports]
+    library: Any = importlib.import_module("gguf")
+    quants: Any = importlib.import_module("gguf.quants")
     from transformers import AutoConfig, AutoTokenizer
 
     config: Any = AutoConfig.from_pretrained(source)
-    writer: Any = GGUFWriter(path, "qwen2")
+    writer: Any = library.GGUFWriter(path, "qwen2")
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -257,7 +263,9 @@ def gguf_planner(source: Path, path: Path, *, kind: str = "Q8_0") -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(words)
-    writer.add_token_types([TokenType.CONTROL if each in special else TokenType.NORMAL for each in words])
+    writer.add_token_types(
+        [library.TokenType.CONTROL if each in special else library.TokenType.NORMAL for each in words]
+    )
     merges = said["model"]["merges"]
     writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in merges])
     writer.add_eos_token_id(tokenizer.eos_token_id)
@@ -267,8 +275,8 @@ def gguf_planner(source: Path, path: Path, *, kind: str = "Q8_0") -> None:
         for name in file.keys():  # noqa: SIM118
             numbers = file.get_tensor(name).float().numpy()
             if numbers.ndim == 2 and numbers.shape[1] % 32 == 0:
-                data = quantize(numbers, GGMLQuantizationType[kind])
-                writer.add_tensor(_in_gguf(name), data, raw_dtype=GGMLQuantizationType[kind])
+                data = quants.quantize(numbers, library.GGMLQuantizationType[kind])
+                writer.add_tensor(_in_gguf(name), data, raw_dtype=library.GGMLQuantizationType[kind])
             else:
                 writer.add_tensor(_in_gguf(name), numbers)
     writer.write_header_to_file()

@@ -95,8 +95,7 @@ def with_denoiser(source: Path, family: str, denoiser: Any) -> torch.Tensor:
 
 def by_torchao(source: Path, family: str, word: str) -> torch.Tensor:
     """The library's picture by a pipeline whose denoiser and text encoders are quantised by torchao itself."""
-    from torchao import quantization  # pyright: ignore[reportMissingImports]
-
+    quantization: Any = importlib.import_module("torchao.quantization")
     config = {"int8": quantization.Int8WeightOnlyConfig, "fp8": quantization.Float8WeightOnlyConfig}[word]
     pipeline = library_pipeline(source)
     for name in (

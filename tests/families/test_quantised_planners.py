@@ -1,5 +1,6 @@
 """Planners with quantised weights: the library's own tokens with the same weights, counted at their size."""
 
+import importlib
 import importlib.util
 import shutil
 from collections.abc import Callable
@@ -101,8 +102,7 @@ def test_a_quantised_folder_gives_the_librarys_tokens_is_counted_right_and_comes
 @needs_torchao
 @pytest.mark.parametrize("how", ["int8", "fp8"])
 def test_a_planner_is_quantised_when_it_is_loaded(how: str, twin: Twin) -> None:
-    from torchao import quantization  # pyright: ignore[reportMissingImports]
-
+    quantization: Any = importlib.import_module("torchao.quantization")
     folder, registry = twin(files.wide_llama), Registry()
     key = key_of(folder, how)
     planner = registry.load(key, "cpu")

@@ -27,7 +27,7 @@ class Float8Weight(torch.Tensor):
     def __new__(
         cls: Any, stored: torch.Tensor, scale: torch.Tensor | None, dtype: torch.dtype
     ) -> "Float8Weight":
-        return torch.Tensor._make_wrapper_subclass(  # pyright: ignore[reportPrivateUsage, reportReturnType]
+        return torch.Tensor._make_wrapper_subclass(
             cls, stored.shape, strides=stored.stride(), dtype=dtype, device=stored.device, requires_grad=False
         )
 

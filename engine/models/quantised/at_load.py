@@ -7,6 +7,7 @@ Products are those of the model's dtype: a layer's weights are whole while it wo
 those of the whole weights, memory is saved, and time is not.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Mapping
 from typing import Any
@@ -46,11 +47,10 @@ def quantise(modules: Mapping[str, torch.nn.Module], how: str, where: str) -> No
     _refuse(modules, chosen, how, where)
     if any(each.device.type == "meta" for module in modules.values() for each in module.parameters()):
         return  # an outline: there are no numbers
-    from torchao.quantization import quantize_  # pyright: ignore[reportMissingImports]
-
+    quantisation: Any = importlib.import_module("torchao.quantization")
     for layers in chosen.values():
         for layer in layers.values():
-            quantize_(layer, _config(how))
+            quantisation.quantize_(layer, _config(how))
             layer.requires_grad_(False)
 
 
@@ -73,12 +73,8 @@ def saved_bytes(
 
 
 def _config(how: str) -> Any:
-    from torchao.quantization import (  # pyright: ignore[reportMissingImports]
-        Float8WeightOnlyConfig,
-        Int8WeightOnlyConfig,
-    )
-
-    kind = {"int8": Int8WeightOnlyConfig, "fp8": Float8WeightOnlyConfig}[how]
+    quantisation: Any = importlib.import_module("torchao.quantization")
+    kind = {"int8": quantisation.Int8WeightOnlyConfig, "fp8": quantisation.Float8WeightOnlyConfig}[how]
     return kind(set_inductor_config=False)  # true would change settings of the whole process
 
 

@@ -37,7 +37,7 @@ def load_gguf(path: Path, kind: Any, config: Path, dtype: torch.dtype, *, outlin
 
         with init_empty_weights():
             return kind.from_config(kind.load_config(config)).to(dtype).eval().requires_grad_(False)
-    from diffusers import GGUFQuantizationConfig
+    from diffusers.quantizers.quantization_config import GGUFQuantizationConfig
 
     try:
         made = kind.from_single_file(
