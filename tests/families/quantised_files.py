@@ -174,13 +174,12 @@ def quantised_pipeline(source: Path, folder: Path, make: Callable[[Path, Path], 
 
 def torchao_denoiser(source: Path, folder: Path) -> None:
     """As diffusers quantises and saves it."""
-    from diffusers import TorchAoConfig
 
     quantisation: Any = importlib.import_module("torchao.quantization")
 
     diffusers: Any = importlib.import_module("diffusers")
     kind = getattr(diffusers, json.loads((source / "config.json").read_text())["_class_name"])
-    how = TorchAoConfig(quantisation.Int8WeightOnlyConfig(set_inductor_config=False))
+    how = diffusers.TorchAoConfig(quantisation.Int8WeightOnlyConfig(set_inductor_config=False))
     kind.from_pretrained(source, quantization_config=how, torch_dtype=torch.float32).save_pretrained(folder)
 
 
@@ -263,9 +262,8 @@ def gguf_planner(source: Path, path: Path, *, kind: str = "Q8_0") -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(words)
-    writer.add_token_types(
-        [library.TokenType.CONTROL if each in special else library.TokenType.NORMAL for each in words]
-    )
+    kinds = library.TokenType
+    writer.add_token_types([kinds.CONTROL if each in special else kinds.NORMAL for each in words])
     merges = said["model"]["merges"]
     writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in merges])
     writer.add_eos_token_id(tokenizer.eos_token_id)

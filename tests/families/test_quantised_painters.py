@@ -13,9 +13,11 @@ import pytest
 import torch
 
 from diptych.engine.errors import CheckpointError, InputError
+from diptych.engine.microbatch import Batching
 from diptych.engine.models.checkpoint.slots import slots_of
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, generators
+from diptych.engine.runner import shape_of
 from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.painting.paint import paint_stages
 
@@ -154,7 +156,9 @@ def test_what_is_counted_is_what_is_taken_and_it_comes_back_the_same(
     encode, denoise, _ = paint_stages(model=painter)
     registry = Registry()
     (model,) = denoise.uses
-    whole = {each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses}
+    whole: dict[ModelKey, Any] = {
+        each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses
+    }
     taken = held_bytes(whole[model])
     assert registry.weight_bytes(model) == pytest.approx(taken, rel=0.02)
     plain = dataclasses.replace(model, checkpoint=str(twin(FAMILIES[family])), parts=(), tuning=())
@@ -162,11 +166,13 @@ def test_what_is_counted_is_what_is_taken_and_it_comes_back_the_same(
     conditioned = encode.run([plan(family)], whole, RunContext())
     (first,) = denoise.run(conditioned, whole, RunContext())
     registry.unload(model)
-    (again,) = denoise.run(conditioned, {model: registry.load(model, "cpu")}, RunContext())
+    back: dict[ModelKey, Any] = {model: registry.load(model, "cpu")}
+    (again,) = denoise.run(conditioned, back, RunContext())
     assert torch.equal(first.latents, again.latents)
     registry.unload(model)
     assert registry.weight_bytes(model) > sum(registry.weights(model, streamed=True).values())
-    (streamed,) = denoise.run(conditioned, {model: registry.load(model, "cpu", streamed=True)}, RunContext())
+    back = {model: registry.load(model, "cpu", streamed=True)}
+    (streamed,) = denoise.run(conditioned, back, RunContext())
     assert torch.equal(first.latents, streamed.latents)
     assert registry.brought(model)[0] > 0
 
@@ -239,4 +245,34 @@ def test_a_pipeline_quantised_by_what_diffusers_does_not_read_gets_advice(twin: 
     folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "small"))
     files.config_of(folder / "unet", quantization_config={"quant_method": "gptq"})
     with pytest.raises(CheckpointError, match=r"unet: .* by gptq, which diffusers does not read"):
+        Registry().outline(dataclasses.replace(key(folder), part="denoiser"))
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_batch_invariant_rows_have_the_same_bits_beside_any_neighbours(
+    how: str, twin: Twin, tmp_path: Path
+) -> None:
+    painter, _ = quantised(how, "FLUX.1", twin, tmp_path)
+    rows = [
+        plan("FLUX.1", prompt=prompt, seed=seed) for seed, prompt in enumerate(("a boat", "two cats", "snow"))
+    ]
+    batching = Batching(micro_batch=3, batch_invariant=True, alike=shape_of)
+    together = pictures(paint_stages(model=painter), rows, batching=batching)
+    alone = [pictures(paint_stages(model=painter), [row], batching=batching)[0] for row in rows]
+    assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_a_pipeline_of_bitsandbytes_is_refused_where_diffusers_does_not_read_it(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "small"))
+    files.config_of(folder / "unet", quantization_config={"load_in_4bit": True, "quant_method": "bitsandbytes"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: object() if name == "bitsandbytes" else find(name, *more),
+    )
+    with pytest.raises(CheckpointError, match=r"by bitsandbytes, which diffusers reads on a GPU alone"):
         Registry().outline(dataclasses.replace(key(folder), part="denoiser"))

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -76,10 +76,10 @@ def test_eight_bit_floats_stay_so_and_stand_for_what_the_file_means(
     weights = HostWeights(net, [path], Shared(), streams="")
     expected = right(X.to(dtype))
     assert torch.equal(weights.fill("cpu")(X.to(dtype)), expected)
-    weight: Any = net.blocks[0].a.weight
+    weight: Any = net.get_parameter("blocks.0.a.weight")
     assert isinstance(weight, Float8Weight) and weight.dtype == dtype and weight.stored.dtype == EIGHT
     weights.drop()
-    assert net.blocks[0].a.weight.device.type == "meta"
+    assert net.get_parameter("blocks.0.a.weight").device.type == "meta"
     assert torch.equal(weights.fill("cpu")(X.to(dtype)), expected)
     taken = sum(slot.like.nbytes for slot in slots_of(net, []))
     whole = sum(each.nbytes for each in right.state_dict().values())
@@ -92,7 +92,7 @@ def test_such_weights_are_streamed_with_their_scales(tmp_path: Path) -> None:
     weights = HostWeights(Handle(net), [path], Shared(), streams="net")
     handle = weights.fill("cpu", streamed=True)
     assert torch.equal(handle.net(X), right(X))
-    assert net.blocks[3].a.weight.device.type == "meta"  # gone again
+    assert net.get_parameter("blocks.3.a.weight").device.type == "meta"  # gone again
     assert weights.stream is not None and weights.stream.bytes > 0
 
 
@@ -103,7 +103,7 @@ def test_two_models_of_one_file_hold_its_numbers_once(tmp_path: Path) -> None:
     one, two = HostWeights(first, [path], shared), HostWeights(second, [path], shared)
     one.fill("cpu")
     two.fill("cpu")
-    weight, other = first.blocks[0].a.weight, second.blocks[0].a.weight
+    weight, other = (cast(Any, net.get_parameter("blocks.0.a.weight")) for net in (first, second))
     assert isinstance(weight, Float8Weight) and isinstance(other, Float8Weight)
     assert weight.stored.data_ptr() == other.stored.data_ptr()
 
