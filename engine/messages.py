@@ -13,6 +13,10 @@ LIKENESS = 0.6
 _MOST_CHARACTERS = 100  # of a name that is compared: time grows with the square
 _MOST_SHOWN = 60  # characters of a value
 
+AGAIN = "then run the same command again"
+"""What messages end with whose cause lies elsewhere, and may be gone next time (a server that is down, say): a
+row that failed so is tried again by the same command."""
+
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str | None:
     """The known name that is most like this one; `None` where none is like it enough.
@@ -24,9 +28,10 @@ def nearest(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str
     return found[0] if found else None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint to put behind an unknown name: ` (did you mean 'draft'?)`; empty where none is like it."""
-    found = nearest(name, known)
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str:
+    """A hint to put behind an unknown name: ` (did you mean 'draft'?)`; empty where none is like it; see
+    `nearest`."""
+    found = nearest(name, known, cutoff=cutoff)
     return f" (did you mean {found!r}?)" if found else ""
 
 

@@ -68,6 +68,11 @@ def _seed_of(key: RowKey, stage: str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
+def whole_seed(key: RowKey, stage: str) -> int:
+    """A seed for a program that draws for itself, a server say: in [0, 2**31), as all of them take it."""
+    return _seed_of(key, stage) >> 32
+
+
 def random_patches(key: RowKey, stage: str, grid: tuple[int, int], *, share: float) -> "torch.Tensor":
     """A random share of the cells of a grid, in patches some cells across. A larger share contains all the
     cells of a smaller one.

@@ -355,7 +355,7 @@ def _preview(draft: Draft) -> Picture:
 
 def shape_of(value: Any) -> Hashable:
     """What rows must share to go into one micro-batch: the size of their tensors, steps, guidance (which
-    decides how many branches run), the scheduler, and what they start from."""
+    decides how many branches run), the scheduler, the LoRA weights they put on, and what they start from."""
     match value:
         case Picture():
             return tuple(value.pixels.shape)
@@ -372,6 +372,7 @@ def shape_of(value: Any) -> Hashable:
                 settings.guidance_scale,
                 settings.scheduler,
                 settings.draft_guidance_scale,
+                settings.loras,
                 value.start and value.start.likeness,
             )
         case _:  # between two stages of a recipe's own

@@ -7,7 +7,7 @@ bars, previews and cancelling.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from .errors import RowError
 
@@ -17,13 +17,31 @@ Handle = TypeVar("Handle")
 HandleOf = TypeVar("HandleOf", covariant=True)
 
 
+class Lora(NamedTuple):
+    """LoRA weights of a model.
+
+    Args:
+        checkpoint: a `.safetensors` file, a folder or an id of the Hub with one in it.
+        weight: how strongly they count.
+        partial: go without what of them has no place in the model.
+        name: by which rows ask for them; empty for what all rows have.
+    """
+
+    checkpoint: str
+    weight: float = 1.0
+    partial: bool = False
+    name: str = ""
+
+
 @dataclasses.dataclass(frozen=True, order=True)
 class ModelKey(Generic[HandleOf]):
     """Names one model: the family whose adapter loads it, where its checkpoint lies, its dtype and, for a
-    checkpoint that holds several parts which are leased one at a time, the part; the LoRA checkpoints that are
-    merged into it, each with its weight; those of its components that lie elsewhere, each with
-    its file; whether code that comes with the checkpoint is to be run; and how it
-    is computed, by the names of a recipe's table (see `guards.numerics`), in their order.
+    checkpoint that holds several parts which are leased one at a time, the part; the LoRA weights that are
+    merged into it; whether code that comes with the checkpoint is to be run; how it is computed, by the names
+    of a recipe's table (see `guards.numerics`), in their order; the components of a pipeline that lie
+    elsewhere, each with its checkpoint, and where the configs of a single file lie; the LoRA weights that rows
+    may ask for by name, and the folder of more of them; and the files of textual inversion embeddings that its
+    text encoders know.
 
     `ModelKey[ImageTokenModel]` says what the handle is; that is for type checkers alone, and does not tell two
     keys apart.
@@ -33,10 +51,14 @@ class ModelKey(Generic[HandleOf]):
     checkpoint: str
     dtype: str = "float32"
     part: str = ""
-    loras: tuple[tuple[str, float], ...] = ()
-    parts: tuple[tuple[str, str], ...] = ()
+    loras: tuple[Lora, ...] = ()
     remote_code: bool = False
     tuning: tuple[tuple[str, bool | str], ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    config: str = ""
+    on_request: tuple[Lora, ...] = ()
+    lora_folder: str = ""
+    embeddings: tuple[str, ...] = ()
 
 
 class Models(Protocol):

@@ -7,6 +7,7 @@
 This file knows prompts and defaults. What a stage does, and which models do it, it does not.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -17,6 +18,7 @@ from ..engine.memory import DeviceMemory, EventLog
 from ..engine.runner import Runner
 from ..engine.values import Failure, Outcome, Request, Settings
 from ..engine.values import Wishes as Wishes
+from ..engine.values.loras import Asked, parse_loras, without_tags
 from ..engine.values.setting import declared
 from ..engine.values.start import Start
 from ..engine.watch import Watcher
@@ -28,10 +30,11 @@ from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
 from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
+from .recipes.lora_table import rack_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
-from .unused_settings import UnusedWarnings
+from .unused_settings import UnusedWarnings, unread_by
 
 if TYPE_CHECKING:
     import torch
@@ -161,6 +164,7 @@ class TextToImage:
         if fault := self._size_fault(frame["height"], frame["width"]):
             raise InputError(fault)
         resolved = Settings(**settings).over(self.recipe.defaults)
+        prompt, resolved = self._with_loras(prompt, resolved)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
@@ -261,6 +265,24 @@ class TextToImage:
         def __getattr__(self, name: str) -> Any:
             """Reached for names that are not there alone: says what to do in place of what diffusers has."""
             refuse_attribute(self, name)
+
+    def _with_loras(self, prompt: str, settings: Settings) -> tuple[str, Settings]:
+        """The prompt without its `<lora:name:0.8>`, which become part of the settings; as they are, where the
+        recipe offers none.
+
+        Raises:
+            InputError: one is not known.
+        """
+        rack = rack_of(self.recipe)
+        tagged: tuple[Asked, ...] = ()
+        if rack and isinstance(prompt, str):
+            prompt, tagged = without_tags(prompt)
+        if (not tagged and not settings.loras) or "loras" in unread_by(self.runner.chain):
+            return prompt, settings
+        names = {each.name.casefold() for each in tagged}
+        others = [each for each in parse_loras(settings.loras or "") if each.name.casefold() not in names]
+        asked = rack.canonical([*others, *tagged])
+        return prompt, dataclasses.replace(settings, loras=asked)
 
     def _size_fault(self, height: object, width: object) -> str:
         """Why the recipe makes no pictures of this size; found out once for each, as sizes repeat."""

@@ -8,16 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from ..engine.chain import Chain
+from ..engine.language.words.prompt_syntax import marked
+from ..engine.language.words.prompt_weights import says_weights
 from ..engine.loop import Policy
+from ..engine.messages import shown
 from ..engine.runner import Runner
 from ..engine.stage import settings_read_by
 from ..engine.values import Draft, Request
 from ..engine.values.setting import declared
 from ..engine.values.settings import Settings
+from .recipes.lora_table import unweighing_painter, words_of
 from .recipes.reader import Recipe
 
 _log = logging.getLogger(__name__)
 
+_WEIGHTS_GO = "LoRAs belong into the recipe (lora_folder, or loras = [...] of a stage), and so do embeddings"
 _OF_THE_LOOP = ("candidates", "keep", "rounds", "accept", "seconds", "repairs", "ignore_left_out", "pick")
 
 
@@ -48,6 +53,10 @@ class UnusedWarnings:
             for name, why in unused(pipe, request, new).items() if new else ():
                 self._told.add(name)
                 _log.warning("diptych: %s is not used: %s", name, why)
+            for mark, why in marks_without_effect(pipe, request).items():
+                if mark not in self._told:
+                    self._told.add(mark)
+                    _log.warning("diptych: %s is not applied: %s", mark, why)
             yield request
 
 
@@ -78,6 +87,26 @@ def unused(pipe: Piped, request: Request, names: Iterable[str]) -> dict[str, str
     of_recipe = {name: f"recipe {pipe.recipe.name} does not use it: {why}" for name, why in unread.items()}
     found = {**of_recipe, **_without_effect(pipe, request)}
     return {name: found[name] for name in names if name in found}
+
+
+def marks_without_effect(pipe: Piped, request: Request) -> dict[str, str]:
+    """Marks of a request's prompts that change nothing, and why: tags of LoRA weights and embeddings that the
+    recipe does not have, and weights of words that the painter cannot read."""
+    texts = (request.prompt, request.negative_prompt)
+    if not any(character in text for text in texts for character in "<:B"):  # no mark is without one of them
+        return {}
+    known = {word.casefold() for word in words_of(pipe.recipe)}
+    found: dict[str, str] = {}
+    for text in texts:
+        for span in marked(text).weights if "<" in text or "embedding:" in text else ():
+            name = span.text.strip("<>").rpartition(":")[2].strip().casefold()
+            if "embedding:" not in span.text or name not in known:
+                found[shown(span.text, quoted=False)] = _WEIGHTS_GO
+    if any(map(says_weights, texts)) and (kind := unweighing_painter(pipe.recipe)):
+        found["the weight of words"] = (
+            f"the text encoders of {kind} take none, and read the words without their marks"
+        )
+    return found
 
 
 def _without_effect(pipe: Piped, request: Request) -> dict[str, str]:

@@ -15,7 +15,7 @@ def bench(
         str | None,
         typer.Argument(
             help="chain, decode, limit, memory, gpu (all five, if none); busy, creative, demo, gallery, kills,"
-            " loop, planner, refine, scale, sketch, storyboard, upscale."
+            " loop, lora, planner, refine, scale, sketch, storyboard, upscale."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
@@ -33,7 +33,7 @@ def bench(
         str, typer.Option(help="Only this part. loop: scorer, repairs; gpu: decode, refine, streaming, chain.")
     ] = "",
     inspector: Annotated[str, typer.Option(help="loop: the checkpoint that judges.")] = "pocket/inspector",
-    size: Annotated[str, typer.Option(help="gpu: full; or tiny, a dry run on any device.")] = "full",
+    size: Annotated[str, typer.Option(help="gpu, lora: full; or tiny, a dry run on any device.")] = "full",
     models: Annotated[Path | None, typer.Option(help="gpu: folder for its made-up models.")] = None,
     rows: Annotated[int, typer.Option(help="scale: rows that are done already.")] = 100_000,
     kills: Annotated[int, typer.Option(help="kills: how many, at random moments.")] = 200,

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "refine": "what `step_cache` and `guidance_start`, `guidance_stop` save, and what they change",
     "upscale": "enlarged pictures against their originals, at tiles' borders, and against the truth",
     "storyboard": "how often a hero keeps kind and colour from panel to panel",
+    "lora": "what the LoRA weights of a row cost, to put on and to work with",
     "planner": "how many plans of short prompts keep what was asked",
 }
 """Name (its file's): what it measures."""

@@ -35,8 +35,9 @@ class Options:
         only: the part to be measured; heeded by `loop`, whose `scorer` is quick, and whose `repairs` are
             measured against pruned drafts and nothing else, and by `gpu`, whose parts are the other four.
         inspector: the checkpoint that judges pictures; heeded by `loop` only.
-        size: `tiny` for a dry run with models of no use; heeded by `gpu` only.
-        folder: where made-up models are kept; heeded by `gpu` only, which uses a scratch folder if not given.
+        size: `tiny` for a dry run with models of no use; heeded by `gpu` and `lora`.
+        folder: where made-up models are kept; heeded by `gpu` and `lora`, which use a scratch folder if not
+        given.
         rows: that are done already; heeded by `scale` only.
         kills: at random moments; heeded by `kills` only.
         say: gets a line on what is going on.

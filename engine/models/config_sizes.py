@@ -14,15 +14,16 @@ from ..messages import first_line
 from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
-from .diffusion.pipeline_parts import DENOISER, PARTS, VAE, components_of
+from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
+from .diffusion.single_files.assembly import is_put_together
 from .language.multimodal_lm import KINDS
+from .language.text_models import auto_class
 from .quantised.gguf_planner import gguf_in
 from .registry import BYTES, Registry
+from .weights import quantised_to
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-_CLASSES = {"causal-lm": "AutoModelForCausalLM", "image-text-to-text": "AutoModelForImageTextToText"}
 
 
 class Configs:
@@ -39,6 +40,8 @@ class Configs:
         Raises:
             CheckpointError: not even the configs are there, or a file is damaged.
         """
+        if is_put_together(key):
+            return self._registry.weights(key, streamed=streamed, device=device)
         folder = folder_of(key.checkpoint)
         folders = _folders(folder, key)
         if key.parts or any(_has_weights(each) for each in folders):
@@ -49,7 +52,7 @@ class Configs:
             sizes = _sizes(each, key)
             passing = streamed and key.part == DENOISER
             form = "streamed, by its config" if passing else "by its config"
-            form += f", quantised to {how}" if (how := _quantised(key)) else ""
+            form += f", quantised to {how}" if (how := quantised_to(key)) else ""
             pieces[f"{each} as {key.dtype}, {form}"] = (
                 streamed_size(sizes, device) if passing else sum(sizes.values())
             )
@@ -88,7 +91,7 @@ def _sizes(folder: Path, key: ModelKey[object]) -> dict[str, int]:
     """Bytes of each tensor of a folder's model, in the key's dtype, or quantised as it says."""
     model, size = _model(folder, key.family), BYTES[key.dtype]
     sizes = {name: size * count for name, count in _numbers(model).items()}
-    if how := _quantised(key):
+    if how := quantised_to(key):
         from .quantised.at_load import saved_bytes
 
         for name, saved in saved_bytes({"model": model}, how, size=size)["model"].items():
@@ -98,11 +101,6 @@ def _sizes(folder: Path, key: ModelKey[object]) -> dict[str, int]:
 
 def _has_weights(folder: Path) -> bool:
     return gguf_in(folder) is not None or next(folder.rglob("*.safetensors"), None) is not None
-
-
-def _quantised(key: ModelKey[object]) -> str:
-    """To what the model's weights are quantised when it is loaded; empty, where they are not."""
-    return "" if key.part == VAE else str(dict(key.tuning).get("quantize", ""))
 
 
 def _model(folder: Path, family: str) -> "Module":
@@ -130,14 +128,21 @@ def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:
 
 
 def _language_model(folder: Path, family: str) -> "Module":
-    name = _CLASSES[family] if family in _CLASSES else KINDS[read_json(folder / "config.json")["model_type"]]
-    return _of_transformers(folder, name)
+    match family:
+        case "causal-lm":
+            return _of_transformers(folder, "")
+        case "image-text-to-text":
+            return _of_transformers(folder, "AutoModelForImageTextToText")
+        case _:
+            return _of_transformers(folder, KINDS[read_json(folder / "config.json")["model_type"]])
 
 
 def _of_transformers(folder: Path, name: str) -> "Module":
+    """Of a class of this name; of the one that a planner is loaded as, if it is empty."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    name = name or auto_class(config)
     kind = getattr(transformers, name)
     return kind.from_config(config) if name.startswith("Auto") else kind(config)
 

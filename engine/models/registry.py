@@ -1,34 +1,37 @@
 """Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
 import contextlib
-import dataclasses
 import importlib
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from weakref import WeakValueDictionary
 
 from .. import extensions
 from ..errors import CheckpointError, DiptychError, InputError
 from ..extensions import extension
 from ..messages import did_you_mean, first_line, shown
-from ..stage import Handle, ModelKey
+from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
-from .checkpoint.bounded import Unfit
 from .checkpoint.folder import folder_of, read_header, read_json, weight_files
 from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
-from .checkpoint.vetting import refuse_absent_layers, vet
-from .diffusion.pipeline_parts import DENOISER, VAE, components_of
+from .checkpoint.vetting import vet
+from .diffusion.pipeline_parts import DENOISER, components_of
 from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.single_files.assembly import (
+    by_real_names,
+    gguf_for,
+    is_put_together,
+    pipeline_folder,
+    single_file_in,
+)
 from .quantised.gguf_header import ENDING, gguf_sizes
 from .quantised.gguf_planner import gguf_in, whole_sizes
-from .quantised.methods import refuse_unread
 from .quiet import quiet
+from .weights import look_at_weights, modules_of, quantised_to, safetensors_of, to_quantise
 
 if TYPE_CHECKING:
-    import torch
-
     from .checkpoint.host_weights import HostWeights
     from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
@@ -86,24 +89,32 @@ class Registry:
         """
         _known_family(key.family)
         _known("dtype", key.dtype, BYTES)
+        with by_real_names():
+            return self._weights(key, streamed=streamed, device=device)
+
+    def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
         part = _folder(key) / name if name else None
-        form = f"{key.dtype} with {key.loras}" if key.loras else key.dtype  # merged weights are nobody else's
+        form = key.dtype
+        if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
+            form += f" with {key.loras} and {key.embeddings}"
         form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
-        form += f" quantised to {how}" if (how := _quantised(key)) else ""
+        form += f" quantised to {how}" if (how := quantised_to(key)) else ""
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
-        for path in (*_files(key), *_elsewhere(key).values()):
-            size = BYTES[_dtype_of(key, path)]
-            ours = part is not None and (path.is_relative_to(part) or path == _elsewhere(key).get(name))
-            tensors = gguf_sizes(path, size) if path.suffix == ENDING else loaded_sizes(read_header(path), size)
-            if ours:
+        for path in _files(key):
+            tensors = _tensors(key, path)
+            if part is not None and path.is_relative_to(part):
                 passing |= tensors
             else:
-                pieces[f"{path.resolve()} as {form}"] = sum(tensors.values())
+                pieces[f"{path.resolve()}{_component(path)} as {form}"] = sum(tensors.values())
         if (file := gguf_in(_folder(key))) is not None:
             pieces[f"{file} as {form}"] = sum(whole_sizes(file, BYTES[key.dtype]).values())
+        if key.embeddings:
+            from .diffusion.texts.embeddings import embedding_bytes
+
+            pieces[f"embeddings as {form}"] = embedding_bytes(key.embeddings, BYTES[key.dtype])
         saved = self._saved_bytes(key) if how else {}
         if passing:
             less = saved.pop(name, {})
@@ -119,8 +130,8 @@ class Registry:
         if key not in self._saved:
             from .quantised.at_load import saved_bytes
 
-            modules = _to_quantise(_loaded(key, "meta"))
-            self._saved[key] = saved_bytes(modules, _quantised(key))
+            modules = to_quantise(_loaded(key, "meta"))
+            self._saved[key] = saved_bytes(modules, quantised_to(key))
         return {**self._saved[key]}
 
     def vet(self, key: ModelKey[object]) -> None:
@@ -129,11 +140,12 @@ class Registry:
         Raises:
             CheckpointError: one of them says what cannot be.
         """
-        folder = _folder(key)
-        if folder not in self._vetted and key.family in FAMILIES:
-            vet(folder)
-            _look_at_weights(key)
-        self._vetted.add(folder)
+        with by_real_names():
+            folder = _folder(key)
+            if folder not in self._vetted and key.family in FAMILIES:
+                vet(folder)
+                look_at_weights(safetensors_of(_files_if_whole(key)))
+            self._vetted.add(folder)
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
         """The handle as it will be loaded, with all but its weights: built on the meta device, where tensors
@@ -206,6 +218,13 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
+        if not _in_parts(key):
+            where = f"{key.checkpoint}: a model of family {key.family}"
+            raise InputError(
+                f"{where} is a folder: single files, parts and config are for pipelines that paint"
+            )
+        return pipeline_folder(key)
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder
 
@@ -214,23 +233,36 @@ def _files(key: ModelKey[object]) -> list[Path]:
     folder = _folder(key)
     if not _in_parts(key):
         return [] if gguf_in(folder) is not None else weight_files(folder)
-    names = [name for name in components_of(folder, key.part) if name not in _elsewhere(key)]
-    return [path for name in names for path in weight_files(folder / name)]
+    folders = [folder / name for name in components_of(folder, key.part)]
+    for each in folders:
+        if (file := gguf_for(each)) is not None and quantised_to(key):
+            raise CheckpointError(f"{file}: is quantised already: leave quantize out")
+    return [
+        path for each in folders for path in (weight_files(each) if gguf_for(each) is None else [each / _GGUF])
+    ]
 
 
-def _elsewhere(key: ModelKey[object]) -> dict[str, Path]:
-    """The components of a pipeline's part whose weights lie elsewhere, and their files.
+_GGUF = f"model{ENDING}"  # what a folder that is put together calls it
 
-    Raises:
-        CheckpointError: what they are to be quantised to, they cannot be.
-    """
-    if not (key.parts and _in_parts(key)):
-        return {}
-    names = components_of(_folder(key), key.part)
-    found = {name: Path(file) for name, file in key.parts if name in names}
-    if found and _quantised(key):
-        raise CheckpointError(f"{next(iter(found.values()))}: is quantised already: leave quantize out")
-    return found
+
+def _tensors(key: ModelKey[object], path: Path) -> dict[str, int]:
+    """Bytes of the tensors of a file of weights once they are loaded, by name, from the headers."""
+    dtype = _dtype_of(key, path)
+    if path.suffix == ENDING:
+        return gguf_sizes(path, BYTES[dtype])
+    if (single := single_file_in(path.parent)) is None:
+        return loaded_sizes(read_header(path), BYTES[dtype])
+    from .diffusion.single_files.loading import component_bytes
+
+    library, class_name = components_of(_folder(key), key.part)[path.parent.name]
+    status = single.stat()
+    with _told_of(key):
+        return component_bytes(path.parent, library, class_name, dtype, (status.st_mtime_ns, status.st_size))
+
+
+def _component(path: Path) -> str:
+    """What tells apart the models whose weights are in one file."""
+    return f" ({path.parent.name})" if single_file_in(path.parent) is not None else ""
 
 
 def _dtype_of(key: ModelKey[object], path: Path) -> str:
@@ -239,22 +271,6 @@ def _dtype_of(key: ModelKey[object], path: Path) -> str:
         return key.dtype
     kind = read_json(path.parent / "config.json").get("_class_name")
     return vae_dtype(key.dtype) if kind == "AutoencoderKL" else "float32"
-
-
-def _look_at_weights(key: ModelKey[object]) -> None:
-    """Raises `CheckpointError` where a config says layers that its weights do not have, or they are quantised
-    in a way that is not read."""
-    headers: dict[Path, dict[str, Any]] = {}
-    for path in _files_if_whole(key):
-        headers.setdefault(path.with_name("config.json"), {}).update(read_header(path))
-    for path, header in headers.items():
-        if path.is_file():
-            config = read_json(path)
-            refuse_unread(path, config, header)
-            try:
-                refuse_absent_layers(config, header)
-            except Unfit as error:
-                raise CheckpointError(f"{path}: {error}: copy both files again") from None
 
 
 def _files_if_whole(key: ModelKey[object]) -> list[Path]:
@@ -281,7 +297,25 @@ def _read(key: ModelKey[object], shared: "Shared", pool: "PinnedPool") -> "HostW
 
         compile_blocks(getattr(handle, name), key.checkpoint)
     with _told_of(key):
-        return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool)
+        aliases = _aliases(key)
+        return HostWeights(
+            handle, safetensors_of(_files(key)), shared, streams=_streamed(key), pool=pool, aliases=aliases
+        )
+
+
+def _aliases(key: ModelKey[object]) -> dict[str, list[str]]:
+    """What the tensors of modules are called in a single file, where that is another name, by their own."""
+    from .diffusion.single_files.loading import aliases_in
+
+    found: dict[str, list[str]] = {}
+    folder = _folder(key)
+    if not (is_put_together(key) and _in_parts(key)):
+        return {}
+    for name, entry in components_of(folder, key.part).items():
+        if single_file_in(folder / name) is not None and gguf_for(folder / name) is None:
+            for tensor, held in aliases_in(folder / name, *entry).items():
+                found.setdefault(tensor, []).extend(held)
+    return found
 
 
 def _loaded(key: ModelKey[object], device: str) -> object:
@@ -294,44 +328,30 @@ def _loaded(key: ModelKey[object], device: str) -> object:
 
     folder = _folder(key)
     loader = _loader(key)
-    more: dict[str, object] = {"part": key.part, "loras": key.loras} if _in_parts(key) else {}
-    if elsewhere := _elsewhere(key):
-        more["parts"] = elsewhere
+    more: dict[str, object] = {}
+    if _in_parts(key):
+        offers = {
+            "on_request": key.on_request,
+            "lora_folder": key.lora_folder,
+            "embeddings": key.embeddings,
+        }
+        more = {"part": key.part, "loras": [Lora(*each) for each in key.loras], **offers}
     if key.remote_code:
         if key.family not in WITH_CODE:
             raise InputError(f"{folder}: code that comes with a checkpoint of family {key.family} is not run")
         more["trust_remote_code"] = True
-    if key.loras and not _in_parts(key):
-        raise InputError(f"{folder}: LoRA weights are merged into pipelines of diffusers alone: leave them out")
-    with _told_of(key):
+    if (key.loras or key.on_request or key.lora_folder) and not _in_parts(key):
+        raise InputError(f"{folder}: LoRA weights are for pipelines of diffusers alone: leave them out")
+    with by_real_names(), _told_of(key):
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
-    if how := _quantised(key):
+    if how := quantised_to(key):
         from .quantised.at_load import quantise
 
-        quantise(_to_quantise(handle), how, str(folder))
+        quantise(to_quantise(handle), how, str(folder))
     if dict(key.tuning).get("channels_last"):
-        for module in _modules(handle).values():
+        for module in modules_of(handle).values():
             module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return handle
-
-
-def _quantised(key: ModelKey[object]) -> str:
-    """To what the model's weights are quantised when it is loaded; empty, where they are not. Autoencoders are
-    nearly all convolutions: nothing would be saved."""
-    return "" if key.part == VAE else str(dict(key.tuning).get("quantize", ""))
-
-
-def _to_quantise(handle: object) -> "dict[str, torch.nn.Module]":
-    return {name: module for name, module in _modules(handle).items() if name not in (VAE, "latents")}
-
-
-def _modules(handle: object) -> "dict[str, torch.nn.Module]":
-    """Of a handle: itself, or those among its fields, by name."""
-    import torch
-
-    fields = dataclasses.fields(handle) if dataclasses.is_dataclass(handle) else ()
-    held = {"model": handle, **{field.name: getattr(handle, field.name) for field in fields}}
-    return {name: each for name, each in held.items() if isinstance(each, torch.nn.Module)}
 
 
 @contextlib.contextmanager

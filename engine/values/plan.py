@@ -17,6 +17,7 @@ class Plan:
         left_out: words of the request's prompt that ask for something which no fact carries; words of an
             instruction or of an earlier prompt have no place in it.
         read_as: misspelt words of the prompt, as they stand there, and what they were taken for.
+        by: who wrote it, where that was a server; empty for a model of this machine, which the recipe names.
     """
 
     request: Request
@@ -24,6 +25,7 @@ class Plan:
     facts: tuple[Fact, ...]
     left_out: tuple[Span, ...] = ()
     read_as: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    by: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
         prompt = self.request.prompt

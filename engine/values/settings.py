@@ -9,6 +9,7 @@ import dataclasses
 import math
 from typing import Annotated, TypedDict
 
+from .loras import loras_text, parse_loras
 from .setting import Setting, argument_lines, declared
 
 
@@ -43,6 +44,12 @@ class Settings:
     scheduler: Annotated[
         str | None,
         Setting("A scheduler class of diffusers, such as EulerDiscrete, for painters that take one."),
+    ] = None
+    loras: Annotated[
+        str | None,
+        Setting(
+            "LoRA weights by the names that the recipe has for them, such as 'ink:0.8, paper'.", short=("lora",)
+        ),
     ] = None
     temperature: Annotated[
         float | None, Setting("Of the draft's tokens; 0 takes the likeliest.", low=0.0, high=5.0)
@@ -104,6 +111,8 @@ class Settings:
         for name, setting in declared(type(self)).items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, setting.check(value))
+        if self.loras is not None:
+            object.__setattr__(self, "loras", loras_text(parse_loras(self.loras)))
 
     def __repr__(self) -> str:
         """What is set."""
@@ -132,6 +141,7 @@ class Wishes(TypedDict, total=False):
     num_inference_steps: int | None
     guidance_scale: float | None
     scheduler: str | None
+    loras: str | None
     temperature: float | None
     top_k: int | None
     top_p: float | None

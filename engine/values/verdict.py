@@ -38,6 +38,7 @@ class Verdict:
             that is the plan's; `None` where the judge cannot say. It tells equal scores apart, no more.
         likelihood: if requested, how much likelier the picture makes the prompt, in nats a token (pointwise
             mutual information); it is no part of the score.
+        by: who judged, and how, where that was a server; empty for a model of this machine.
     """
 
     caption: str
@@ -45,6 +46,7 @@ class Verdict:
     answers: tuple[FactAnswer, ...] = ()
     likelihood: float | None = None
     fit: float | None = None
+    by: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
         assert 0.0 <= self.score <= 1.0, f"score {self.score} outside [0, 1]"

@@ -74,6 +74,8 @@ def recipe_of(recipe: object) -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
+    if isinstance(recipe, Mapping):
+        return read_recipe(recipe)
     if not isinstance(recipe, str | Path):
         raise InputError(f"recipe = {shown(recipe)}: give a recipe's name, or the path of a .toml file")
     if Path(recipe).suffix != ".toml" and _is_checkpoint(str(recipe)):

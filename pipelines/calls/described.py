@@ -17,7 +17,7 @@ def described(name: str, recipe: Recipe, memory: DeviceMemory, stages: Sequence[
         name: its class.
         stages: that are carried out, for a recipe that names none.
     """
-    named = [(stage.name, stage.keys or (NO_MODEL,)) for stage in recipe.stages.values()]
+    named = [(stage.name, stage.keys or (stage.model,)) for stage in recipe.stages.values()]
     head = f"{name}: recipe {recipe.name}, {recipe.width}x{recipe.height}, {placed(memory)}"
     return "\n".join([head, *stage_lines(named or [(stage.name, (NO_MODEL,)) for stage in stages])])
 
@@ -30,7 +30,9 @@ def placed(memory: DeviceMemory) -> str:
 def stage_lines(stages: Iterable[tuple[str, Sequence[ModelKey[Any]]]]) -> list[str]:
     """A line for each model of stages, or for a stage without one."""
     rows = [
-        (name, "", "", "") if key == NO_MODEL else (name, key.family, _short(key.checkpoint), key.dtype)
+        (name, key.family, _short(key.checkpoint), key.dtype)
+        if key.checkpoint
+        else (name, "" if key == NO_MODEL else key.family, "", "")
         for name, keys in stages
         for key in keys
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...engine.errors import InputError
 from ...engine.messages import shown
 from ...engine.values import SETTINGS, Wishes
+from ...engine.values.loras import loras_text, parse_loras
 from ...engine.values.setting import whole_number
 from ...engine.watch import Watcher
 from ...prompts.settings import COPIES_NAMES, MAX_COPIES, SIZE_NAMES, FieldError, sort_fields
@@ -34,6 +35,7 @@ class RequestOptions(Wishes, total=False):
     cfg: float | None
     draft_guidance: float | None
     negative: str
+    lora: str | None
     size: "str | tuple[int, int] | None"
 
 
@@ -113,6 +115,8 @@ def is_copies(name: str) -> bool:
 def _checked(name: str, called: str, value: Any) -> Any:
     """The value, if it is one; messages use the name that the caller has for it."""
     row = SETTINGS[name]
+    if name == "loras":
+        return loras_text(parse_loras(value, called=called))
     return value if row.kind is str else row.check(value, called=called)
 
 

@@ -67,7 +67,7 @@ ATTRIBUTES: Mapping[str, str] = {
         f"not needed: {_MEMORY}",
     ),
     "set_progress_bar_config": "there is no bar to set: watch= gets progress",
-    "load_lora_weights": "LoRA weights are named in the recipe, as loras of a stage (docs/recipes.md)",
+    "load_lora_weights": "LoRAs are named in the recipe, as loras or lora_folder of a stage (docs/recipes.md)",
     "fuse_lora": "LoRA weights are merged as the recipe says, as loras of a stage (docs/recipes.md)",
     "load_textual_inversion": "not there: train a LoRA, and name it in the recipe (docs/training.md)",
     "load_ip_adapter": "not there: ImageToImage and Variations start from a picture",

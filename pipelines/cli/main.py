@@ -41,7 +41,7 @@ from .options import (
     start_wishes,
 )
 from .ray_option import with_ray_address
-from .recipes import recipes
+from .recipes import OnlineOption, recipes
 from .score import score as score_command
 from .story import interpolate, storyboard, style_sheet
 from .upscale import upscale as upscale_command
@@ -195,11 +195,12 @@ def doctor(
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    online: OnlineOption = False,
 ) -> None:
     """Show versions, device, the checkpoints found, and what a batch would do under the memory budget."""
     from ..recipes.doctor import run_doctor
 
-    if not run_doctor(recipe, device=device, memory=memory, as_json=as_json):
+    if not run_doctor(recipe, device=device, memory=memory, as_json=as_json, online=online):
         raise typer.Exit(1)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from rich.console import Console
 
 from ...engine.errors import InputError
-from ...engine.language.words.prompt_syntax import marked
 from ...engine.messages import shown
 from ...prompts.row import Row
 from ...prompts.settings import COLUMNS, START_COLUMNS
@@ -14,10 +13,9 @@ from ..rendering.rows.image_rows import has_image_input
 from ..rendering.rows.tasks import Task
 from ..rendering.sweep import Axis
 from ..text_to_image import TextToImage
-from ..unused_settings import unread_by, unused
+from ..unused_settings import marks_without_effect, unread_by, unused
 
 _OWN_HOLDS = "is not used where a row says it itself"
-_WEIGHTS_GO = "LoRAs belong into the recipe (loras = [...] of a stage)"
 _SIDES = {"height", "width"}
 MOST_TOLD = 20  # lines
 BASES = ("image", "sketch", "starts_from")
@@ -76,15 +74,13 @@ def told_of(
     rows: Iterable[Row], wishes: Mapping[str, Any], once: Once, *, copies: int | None = None
 ) -> Iterator[Row]:
     """The same rows; what of them is not carried out as somebody may expect is told once, with the first such
-    row: an option beside which a row says something else itself, which holds, and extra weights in a prompt.
+    row: an option beside which a row says something else itself, which holds.
 
     Args:
         wishes: settings for all rows, the seed among them where it was said.
         copies: pictures of each row, where that was said.
     """
     for row in rows:
-        for span in marked(row.prompt).weights if "<" in row.prompt or "embedding:" in row.prompt else ():
-            once.say(span.text, f"{row.place}: {shown(span.text, quoted=False)} is not applied: {_WEIGHTS_GO}")
         if copies is not None and row.copies not in (None, copies):
             once.say("copies", f"-n {copies} {_OWN_HOLDS}, as {row.place} does: {row.copies}")
         for name, option, own in _overridden(row, wishes):
@@ -145,6 +141,8 @@ class UnusedNotes:
     def _say(self, task: Task) -> None:
         for name, why in self._unused(task).items():
             self._once.say(name, f"{self._place(name, task)} is not used: {why}")
+        for mark, why in marks_without_effect(self._pipe, task.request).items() if task.request else ():
+            self._once.say(mark, f"{task.row.place}: {mark} is not applied: {why}")
         if self._is_first:
             self.first |= self._once.said
         self._is_first = self._is_first and task.request is None

@@ -11,9 +11,13 @@ from ..recipes.reader import known_recipes, read_recipe
 from ..recipes.writer import recipe_text
 
 recipes = typer.Typer(
-    help="List the recipes of the package; show one, or check it.", invoke_without_command=True
+    help="List the recipes of the package; show one, check it, or write one for a model.",
+    invoke_without_command=True,
 )
 
+OnlineOption = Annotated[
+    bool, typer.Option("--online", help="Also ask the servers that the recipe names which models they have.")
+]
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file.")]
 
 
@@ -54,6 +58,33 @@ def run_show(recipe: RecipeArgument) -> None:
     print(recipe_text(read), end="")
 
 
+@recipes.command("new")
+def run_new(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A .safetensors file, a folder, or an id of the Hub.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the recipe to this .toml file, which must not be there.")
+    ] = None,
+) -> None:
+    """Look into a model's file or folder, say what it is, and write a recipe for it; reads no weights."""
+    from ..recipes.new import new_recipe, write_new
+    from ..terminal import error_console
+
+    made = new_recipe(checkpoint, out)
+    console = error_console()
+    if out is None:
+        print(made.text, end="")
+    else:
+        write_new(made.text, out)
+        for line in made.said:
+            console.print(f"diptych: {line}", soft_wrap=True)
+    for line in made.missing:
+        console.print(f"diptych: not on this disk: {line}", soft_wrap=True)
+    name = out or "mine.toml"
+    console.print(f"diptych: {'written' if out else 'next'}: diptych recipes check {name}", soft_wrap=True)
+
+
 @recipes.command("check")
 def run_check(
     recipe: RecipeArgument,
@@ -62,6 +93,7 @@ def run_check(
     ] = None,
     micro_batch: Annotated[int, typer.Option(min=1, help="Rows that a stage works on at once, at most.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    online: OnlineOption = False,
 ) -> None:
     """Plan memory stage by stage from the models' configs; say whether a render would work, and how to get what
     is missing."""
@@ -71,18 +103,19 @@ def run_check(
 
     read = read_recipe(recipe)
     budget = None if memory is None else parse_bytes(memory)
-    found = check(read, budget_bytes=budget, micro_batch=micro_batch)
-    checkup, stood_in, missing, bare = found
+    found = check(read, budget_bytes=budget, micro_batch=micro_batch, online=online)
+    checkup, stood_in, missing, bare, servers = found
     if as_json:
         said = {"licence": read.licence, "use": read.use, "height": read.height, "width": read.width}
         said |= {"known_configs": list(stood_in), "missing": list(missing), "without_weights": list(bare)}
         table = plain(checkup) | said | {"ready": found.ready}
+        table |= {"servers": list(servers)} if servers else {}
         print(
             json.dumps({name: each for name, each in table.items() if name != "versions"}, ensure_ascii=False)
         )
     else:
         console = out_console()
-        for part in (*tables(checkup)[1:], *(["all is well"] if found.ready else [])):
+        for part in (*tables(checkup)[1:], *servers, *(["all is well"] if found.ready else [])):
             console.print(part, soft_wrap=isinstance(part, str))
     console = error_console()
     for trouble in checkup.troubles:

@@ -358,6 +358,9 @@ def _how_to_mend(tally: Tally) -> str:
     said = f"{failed} of {tally.rows} rows failed; results.jsonl says why"
     if not tally.may_pass:
         return f"{said}: change what it names, and run the command again"
+    if tally.goes_on == tally.may_pass:
+        which = "them" if tally.goes_on == failed else f"{tally.goes_on} of them"
+        return f"{said}; the same command tries {which} again"
     which = "renders them again" if tally.may_pass == failed else f"renders {tally.may_pass} of them again"
     return f"{said}; --retry-failed {which}"
 

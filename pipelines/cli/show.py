@@ -53,6 +53,8 @@ def _lines(history: History) -> list[tuple[str, str]]:
     if template := request.get("template"):
         lines.append(("written as", template))
     lines.append(("plan", history["plan"]["prompt"]))
+    if by := history["plan"].get("by"):
+        lines.append(("planned by", by))
     if verdict is None:
         lines.append(("score", "not judged: the recipe has no judge"))
     else:
@@ -60,6 +62,8 @@ def _lines(history: History) -> list[tuple[str, str]]:
             ("seen", verdict["caption"]),
             ("score", f"{scored(verdict['score'], _not_drawn(history))}, {_word(history, verdict)}"),
         ]
+    if verdict and (by := verdict.get("by")):
+        lines.append(("judged by", by))
     if not_drawn := _not_drawn(history):
         lines.append(("not drawn", not_drawn))
     if read := history["plan"].get("read_as"):

@@ -14,6 +14,7 @@ from ...engine.chain import Chain
 from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.extensions import extension
 from ...engine.messages import did_you_mean, first_line
+from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import Stage
 from ...engine.values import Plan, Settings
 from ...prompts.planner import read_template
@@ -42,6 +43,8 @@ REPAINTERS = ("refine", "repaint")
 
 OF_FAMILY = {
     ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
+    ("plan", SERVER): ("planning.server_plan", "ServerPlanStage"),
+    ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""
@@ -133,13 +136,13 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     stage_class = _class_of(stage, where)
     if stage.name in STAGES:
         check_settings(stage_class, stage.settings, where)
-    models = {} if stage.model.family == "none" else {"model": stage.model}
+    models = {"model": stage.model} if stage.model.checkpoint else {}
     try:
         made = stage_class(**models, **stage.models, **_settings(stage))
     except TypeError as error:  # an argument that it does not take, or lacks
         message = str(error).split("() ", 1)[-1]
         raise InputError(f"{where}: {message}") from None
-    except PromptFileError as error:  # of a template
+    except (InputError, PromptFileError) as error:  # of a setting, of a template
         raise InputError(f"{where}: {error}") from None
     return made if isinstance(made, tuple) else (made,)
 
@@ -164,9 +167,10 @@ def _class_of(stage: StageRecipe, where: str) -> Any:
 
 def _home(stage: StageRecipe, where: str) -> tuple[str, str]:
     family = stage.model.family
-    if family == "none" and (stage.name, family) not in OF_FAMILY:
-        able = ", ".join(name for name, other in OF_FAMILY if other == family)
-        raise InputError(f"{where}: family 'none': only {able} can do without a model: name a checkpoint")
+    if not stage.model.checkpoint and (stage.name, family) not in OF_FAMILY:
+        able = " and ".join(name for name, other in OF_FAMILY if other == family)
+        does = "can do without a model" if family == "none" else "can be asked of a server"
+        raise InputError(f"{where}: family {family!r}: only {able} {does}: name a checkpoint")
     return OF_FAMILY.get((stage.name, family), STAGES[stage.name])
 
 

@@ -11,6 +11,7 @@ from ...engine.memory import DeviceMemory
 from ...engine.models.checkpoint.folder import folder_of
 from ...engine.models.checkpoint.vetting import files_in
 from ...engine.models.config_sizes import Configs
+from ...engine.models.diffusion.single_files.places import place_of
 from ...engine.stage import ModelKey
 from ..device import choose_device
 from .build import build_chain
@@ -18,6 +19,7 @@ from .configs import is_known, with_checkpoints, write_configs
 from .doctor import Checkup, check_up, renamed
 from .reader import AUTO, Recipe
 from .rehearsal import rehearse
+from .servers import asked_servers
 
 GIB = 2**30
 
@@ -29,12 +31,14 @@ class Check(NamedTuple):
         known: checkpoints that are not on this disk, planned by their known sizes.
         missing: checkpoints of which nothing is here, nor known.
         bare: checkpoints of which the configs are here, and no weights.
+        servers: a line for each server that the recipe names.
     """
 
     checkup: Checkup
     known: tuple[str, ...]
     missing: tuple[str, ...]
     bare: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -43,7 +47,12 @@ class Check(NamedTuple):
 
 
 def check(
-    recipe: Recipe, *, budget_bytes: int | None = None, micro_batch: int = 16, device: str = "auto"
+    recipe: Recipe,
+    *,
+    budget_bytes: int | None = None,
+    micro_batch: int = 16,
+    device: str = "auto",
+    online: bool = False,
 ) -> Check:
     """Plan a recipe's memory, without weights; and of those checkpoints that are here, whether they can be
     loaded and do a picture.
@@ -52,6 +61,7 @@ def check(
         budget_bytes: `None` for what is free on the device, or on a CPU for no limit.
         micro_batch: rows that a stage works on at once, at most.
         device: as `choose_device` knows it.
+        online: also ask the servers that the recipe names.
 
     Raises:
         InputError: a stage or one of its settings is not known, or two neighbours do not fit.
@@ -71,9 +81,11 @@ def check(
         if checkup.plan is not None:
             found = rehearse(placed, build_chain(placed), absent=[*places.values(), *bare])
             checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *found))
+    servers, unanswered = asked_servers(build_chain(recipe), online=online)
+    checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *unanswered))
     names = {place: name for name, place in places.items()}
     missing = tuple(name for name in absent if name not in known)
-    return Check(renamed(checkup, names), known, missing, bare)
+    return Check(renamed(checkup, names), known, missing, bare, tuple(servers))
 
 
 def _is_bare(key: ModelKey) -> bool:
@@ -112,7 +124,7 @@ def _gib(count: int) -> str:
 def _absent(key: ModelKey) -> str:
     """The Hub's id of a checkpoint that is not on this disk; empty for what is there, or is no id."""
     try:
-        folder_of(key.checkpoint)
+        place_of(key.checkpoint)
     except DiptychError:
         return key.checkpoint if key.checkpoint.count("/") == 1 else ""
     return ""

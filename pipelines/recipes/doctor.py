@@ -26,6 +26,7 @@ from ..terminal import error_console, out_console
 from .build import build_chain, registry, told_of_configs
 from .reader import Recipe, read_recipe
 from .rehearsal import rehearse
+from .servers import asked_servers
 
 _LIBRARIES = (
     "torch",
@@ -67,8 +68,13 @@ class Checkup:
     troubles: tuple[str, ...]
 
 
-def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = False) -> bool:
+def run_doctor(
+    recipe: str, *, device: str, memory: str | None, as_json: bool = False, online: bool = False
+) -> bool:
     """What `diptych doctor` does: look, print, and say whether all is well.
+
+    Args:
+        online: also ask the servers that the recipe names.
 
     Raises:
         InputError: the recipe, the device or the amount of memory is not understood or not there.
@@ -81,11 +87,13 @@ def run_doctor(recipe: str, *, device: str, memory: str | None, as_json: bool = 
     checkup = check_up(read, chain, device_memory)
     if checkup.plan is not None:
         checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *rehearse(read, chain)))
+    servers, unanswered = asked_servers(chain, online=online)
+    checkup = dataclasses.replace(checkup, troubles=(*checkup.troubles, *unanswered))
     if as_json:
-        print(json.dumps(plain(checkup), ensure_ascii=False))
+        print(json.dumps(plain(checkup) | ({"servers": servers} if servers else {}), ensure_ascii=False))
     else:
         console = out_console()
-        for part in (*tables(checkup), *([] if checkup.troubles else ["all is well"])):
+        for part in (*tables(checkup), *servers, *([] if checkup.troubles else ["all is well"])):
             console.print(part, soft_wrap=isinstance(part, str))
     for trouble in checkup.troubles:
         error_console().print(f"diptych: {trouble}", soft_wrap=True)

@@ -12,11 +12,13 @@ from typing import Any
 
 from ...engine import extensions
 from ...engine.kernels.library import library as kernels
+from ...engine.remote.address import FAMILY as SERVER
+from ...engine.remote.address import WAY
 from ...engine.runner import Runner
-from ...engine.stage import ModelKey
 from ...engine.version import __version__
 from .reader import Recipe
 from .revisions import revision_of
+from .tables.elsewhere import PARTS
 from .writer import checkpoint_name, recipe_table
 
 _LIBRARIES = ("torch", "transformers", "diffusers", "llguidance", "numpy", "pillow")
@@ -51,7 +53,9 @@ class Environment:
         """What of it makes a row another row: models by their content, and the mode. Not names, device or
         versions, so that a batch can be gone on with on another machine, or after an update."""
         return {
-            "stages": _by_content(self.table["stages"], self.revisions),
+            "stages": {
+                name: _by_content(_asked(table), self.revisions) for name, table in self.table["stages"].items()
+            },
             "deterministic": self.deterministic,
         }
 
@@ -78,8 +82,14 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
 def revisions(recipe: Recipe) -> dict[str, str]:
     """The revision of each checkpoint of a recipe, by the name that its table has for it."""
     keys = [key for stage in recipe.stages.values() for key in stage.keys]
-    found = dict.fromkeys(each for key in keys for each in _checkpoints(key))
-    return {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
+    found = dict.fromkeys(
+        each for key in keys for each in (key.checkpoint, *(lora[0] for lora in key.loras), *key.embeddings)
+    )
+    named = {checkpoint_name(checkpoint): revision_of(checkpoint) for checkpoint in found}
+    for key in keys:
+        named |= {checkpoint_name(place): revision_of(place, part=name) for name, place in key.parts}
+        named |= {key.config: revision_of(key.config)} if key.config else {}
+    return named
 
 
 @functools.cache
@@ -115,11 +125,6 @@ def _extension_versions(recipe: Recipe) -> dict[str, str]:
     return extensions.packages(extensions.STAGES, stages) | extensions.packages(extensions.FAMILIES, families)
 
 
-def _checkpoints(key: ModelKey) -> tuple[str, ...]:
-    """All that a model is made of."""
-    return (key.checkpoint, *(lora for lora, _ in key.loras), *(file for _, file in key.parts))
-
-
 def _hardware(device: str) -> str:
     import torch
 
@@ -131,16 +136,36 @@ def _hardware(device: str) -> str:
     return device
 
 
+def _is_place(name: str, value: Any) -> bool:
+    """Whether a value of a recipe's table is a checkpoint's name."""
+    return isinstance(value, str) and name in ("checkpoint", "config", *PARTS)
+
+
+def _asked(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stage's table without what says how a server is reached."""
+    if stage["family"] != SERVER:
+        return stage
+    settings = {name: value for name, value in stage.get("settings", {}).items() if name not in WAY}
+    return {**stage, "settings": settings}
+
+
 def _by_content(value: Any, revisions: Mapping[str, str]) -> Any:
-    """The table with each checkpoint's revision in the place of its name."""
+    """The table with each checkpoint's revision in the place of its name; without the LoRA weights that rows
+    may ask for, which are part of the rows that do."""
     if isinstance(value, list):
-        return [_by_content(each, revisions) for each in value]
+        return [_by_content(each, revisions) for each in value if not _is_named(each)]
     if not isinstance(value, Mapping):
         return value
-    found: dict[str, Any] = {}
-    for name, each in value.items():
-        if name == "parts" and isinstance(each, Mapping):
-            found[name] = {part: revisions.get(file, file) for part, file in each.items()}
-        else:
-            found[name] = revisions.get(each, each) if name == "checkpoint" else _by_content(each, revisions)
-    return found
+    table = {name: each for name, each in value.items() if name != "lora_folder"}
+    if "embeddings" in table:
+        table["embeddings"] = [revisions.get(each, each) for each in table["embeddings"]]
+    if table.get("loras") and all(_is_named(each) for each in table["loras"]):
+        del table["loras"]
+    return {
+        name: revisions.get(each, each) if _is_place(name, each) else _by_content(each, revisions)
+        for name, each in table.items()
+    }
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) and "checkpoint" in value and bool(value.get("name"))

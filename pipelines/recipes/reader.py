@@ -6,21 +6,21 @@
     revision = "main"                  # of a Hub id: a branch, a tag or a commit
     part = ""                          # of a checkpoint that holds several models: the folder of this one
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
-    parts = { transformer = "./model-Q4_K.gguf" }    # components of a pipeline whose weights lie elsewhere
-    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # merged into it: files, folders, Hub ids
+    loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # and more of its kind, see `lora_table`
+    config = "./configs"               # of a single file that is an unusual one: the folder of its configs
+    parts.vae = "./vae.safetensors"    # components of a pipeline that lie elsewhere: files, folders, Hub ids
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
-A stage that does without a model has `family = "none"`, and no checkpoint.
+A stage that does without a model has `family = "none"`, and no checkpoint; nor has one that asks a server.
 
 This file knows the form of a recipe and where checkpoints lie. Which stages and families there are, and what
 their settings mean, is for `pipelines.recipes.build` and the engine to say.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,14 @@ from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
 from ...engine.models.dtypes import quick_dtype
+from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
-from .toml_file import MOST_DEPTH, path_of, read_toml
-from .tuning import CHOICES, tuning_of
+from .lora_table import KEYS, offered
+from .tables.elsewhere import elsewhere, is_file_beside
+from .tables.toml_file import MOST_DEPTH, path_of, read_toml
+from .tables.tuning import CHOICES, tuning_of
 
 RECIPES = Path(__file__).parent
 POCKET_WEIGHTS = ROOTS["pocket"].folder
@@ -42,6 +45,8 @@ DTYPES = ("float32", "bfloat16", "float16")
 AUTO = "auto"
 """The dtype that is as the device likes it, see `Recipe.on`."""
 NO_MODEL = ModelKey("none", "")
+WITHOUT_CHECKPOINT = {NO_MODEL.family: "is no model", SERVER: "has url and model among its settings"}
+"""Families that load nothing, and why they have no checkpoint."""
 IN_PYTHON = "table.toml"
 """What stands for the file of a recipe that is none: its name is `table`."""
 _PATH_SHOWN = 300  # characters of a path in a message
@@ -53,9 +58,10 @@ _OF_A_MODEL = (
     "revision",
     "part",
     "dtype",
-    "loras",
     "parts",
+    "config",
     "trust_remote_code",
+    *KEYS,
     *CHOICES,
 )
 
@@ -66,7 +72,7 @@ class StageRecipe:
 
     Args:
         name: of the stage, e.g. `draft`.
-        model: the model that the stage is named for; `NO_MODEL` where it does without.
+        model: the model that the stage is named for; without a checkpoint where it loads none.
         models: further models that it uses, by the role they play in it.
         settings: further arguments of the stage.
     """
@@ -79,12 +85,12 @@ class StageRecipe:
     @property
     def keys(self) -> tuple[ModelKey, ...]:
         """All models of the stage."""
-        return (*(() if self.model == NO_MODEL else (self.model,)), *self.models.values())
+        return (*((self.model,) if self.model.checkpoint else ()), *self.models.values())
 
     def with_keys(self, change: Callable[[ModelKey], ModelKey]) -> "StageRecipe":
         """The same with other keys for its models."""
         models = {role: change(key) for role, key in self.models.items()}
-        model = self.model if self.model == NO_MODEL else change(self.model)
+        model = change(self.model) if self.model.checkpoint else self.model
         return dataclasses.replace(self, model=model, models=models)
 
 
@@ -234,7 +240,7 @@ def resolve_checkpoint(checkpoint: str, folder: Path, where: str) -> str:
     if rooted := root_of(checkpoint):
         root, name = rooted
         return str(root.folder / name)
-    if checkpoint.startswith(("./", "../", "/", "~")):
+    if checkpoint.startswith(("./", "../", "/", "~")) or is_file_beside(checkpoint, folder):
         return str(path_of(checkpoint, folder, f"{where}: checkpoint"))
     return checkpoint
 
@@ -266,14 +272,20 @@ def _stage_settings(table: Mapping[str, Any], folder: Path, where: str) -> Mappi
 
 def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
     _only(table, _OF_A_MODEL, where)
-    if table.get("family") == NO_MODEL.family:
+    family = table.get("family")
+    if isinstance(family, str) and family in WITHOUT_CHECKPOINT:
         if len(table) > 1:
             others = ", ".join(name for name in table if name != "family")
-            raise InputError(f"{where}: family 'none' is no model: leave out {others}")
-        return NO_MODEL
+            raise InputError(f"{where}: family {family!r} {WITHOUT_CHECKPOINT[family]}: leave out {others}")
+        return ModelKey(family, "")
+    if "checkpoint" not in table and isinstance(family, str):
+        hint = did_you_mean(family, WITHOUT_CHECKPOINT, cutoff=0.8)
+        raise InputError(f"{where}: checkpoint is missing{hint and f': family {shown(family)}{hint}'}")
     if isinstance(table.get("checkpoint"), Path):  # in a table made in Python
         table = {**table, "checkpoint": str(table["checkpoint"].absolute())}
     checkpoint = resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where)
+    if isinstance(table.get("config"), Path):
+        table = {**table, "config": str(table["config"].absolute())}
     if "revision" in table:
         revision = _value(table, "revision", str, where)
         if Path(checkpoint).is_absolute() or not revision:
@@ -288,37 +300,11 @@ def _model(table: Mapping[str, Any], path: Path, where: str) -> ModelKey:
         checkpoint=checkpoint,
         dtype=dtype,
         part=_value(table, "part", str, where, ""),
-        loras=tuple(_lora(each, path, where) for each in _value(table, "loras", list, where, [])),
-        parts=_parts(_table(table, "parts", where), path, f"{where}: parts"),
         remote_code=_value(table, "trust_remote_code", bool, where, False),
         tuning=tuning_of(table, where),
+        **elsewhere(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
+        **offered(table, where, lambda name, at: resolve_checkpoint(name, path.parent, at)),
     )
-
-
-def _lora(table: Any, path: Path, where: str) -> tuple[str, float]:
-    """Its checkpoint and its weight, which is 1 if nothing is said."""
-    where = f"{where}: loras"
-    if not isinstance(table, Mapping):
-        raise InputError(f"{where}: {shown(table)}: must be a table of checkpoint and weight")
-    _only(table, ("checkpoint", "weight"), where)
-    weight = _value(table, "weight", float, where, 1.0)
-    if not math.isfinite(weight):
-        raise InputError(f"{where}: weight = {weight}: must be a number")
-    return resolve_checkpoint(_value(table, "checkpoint", str, where), path.parent, where), weight
-
-
-def _parts(table: Mapping[str, Any], path: Path, where: str) -> tuple[tuple[str, str], ...]:
-    """Components and their files, by name."""
-    _only(table, ("transformer", "unet"), where)
-    found: list[tuple[str, str]] = []
-    for name in sorted(table):
-        file = _value(
-            {**table, name: str(table[name])} if isinstance(table[name], Path) else table, name, str, where
-        )
-        if not file.endswith(".gguf"):
-            raise InputError(f"{where}: {name} = {shown(file)}: must be a .gguf file")
-        found.append((name, str(path_of(file, path.parent, f"{where}: {name}"))))
-    return tuple(found)
 
 
 def _settings(table: Mapping[str, Any], where: str) -> Settings:

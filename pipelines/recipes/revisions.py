@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from ...engine.errors import CheckpointError
-from ...engine.models.checkpoint.folder import folder_of
+from ...engine.models.diffusion.single_files.places import place_of
 from ..files import write_atomically
 
 REMEMBERED_BYTES = 64 * 2**20  # files from this size on
@@ -31,15 +31,20 @@ def cache_file() -> Path:
     return Path(base) / "diptych" / "revisions.json"
 
 
-def revision_of(checkpoint: str) -> str:
+def revision_of(checkpoint: str, *, part: str = "") -> str:
     """Sixteen hex digits that name the content of a checkpoint: weights, configuration and tokenizer.
+
+    Args:
+        part: of a pipeline, the folder whose content counts.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it cannot be read.
     """
-    if checkpoint.endswith(_SINGLE) and Path(checkpoint).is_file():  # LoRA weights, or a part of a pipeline
-        return _hash_of(Path(checkpoint))[:16]
-    folder = folder_of(checkpoint)
+    folder = place_of(checkpoint)
+    if folder.is_file():
+        return _hash_of(folder)[:16]
+    if part and (folder / "model_index.json").is_file():
+        folder = folder / part
     digest = hashlib.sha256()
     try:
         for path in sorted(folder.rglob("*")):

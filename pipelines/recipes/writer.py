@@ -6,7 +6,8 @@ from typing import Any
 
 from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
-from .reader import NO_MODEL, Recipe, StageRecipe
+from .lora_table import written
+from .reader import Recipe, StageRecipe
 
 
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
@@ -45,10 +46,16 @@ def _stage(stage: StageRecipe) -> dict[str, Any]:
 
 
 def _model(key: ModelKey) -> dict[str, Any]:
-    if key == NO_MODEL:
+    if not key.checkpoint:
         return {"family": key.family}
     table = {"family": key.family, "checkpoint": checkpoint_name(key.checkpoint), "dtype": key.dtype}
-    loras = [{"checkpoint": checkpoint_name(lora), "weight": weight} for lora, weight in key.loras]
-    rest = {"part": key.part, "loras": loras, "parts": dict(key.parts)}
-    rest |= {"trust_remote_code": key.remote_code, **dict(key.tuning)}
+    parts = {name: checkpoint_name(each) for name, each in key.parts}
+    rest = {
+        "part": key.part,
+        "parts": parts,
+        "config": key.config,
+        **written(key, checkpoint_name),
+        "trust_remote_code": key.remote_code,
+        **dict(key.tuning),
+    }
     return table | {name: value for name, value in rest.items() if value}

@@ -269,7 +269,7 @@ class _Batch:
         statement, (offset, *others) = self._statement, self._offsets or (None,)
         if statement is None or not self._last or offset is None or others or not self._source.whole:
             return None
-        if self._under_way or self.broken_off is not None or not statement.holds_still():
+        if self._under_way or self.tally.goes_on or self.broken_off is not None or not statement.holds_still():
             return None
         failures = self.earlier.first_failures(range(offset + 1, offset + self._last + 1), MOST_TOLD)
         return as_settled(self.tally, statement, self._last, offset, failures)
@@ -312,7 +312,7 @@ class _Batch:
         if self._again.all:
             return False
         if not entry.done:
-            return not self._again.failed
+            return not (self._again.failed or self.earlier.goes_on(entry.row))
         return self.files.are_sound(entry, asked=asked)
 
     def _skip(self, task: Task, entry: IndexLine) -> None:

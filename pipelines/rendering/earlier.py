@@ -110,6 +110,11 @@ class Earlier:
         failed = (each.row for each in self._failed() if each.source == self._source.name)
         return frozenset(row for row in failed if not self._is_asked(row) and self._is_out_of_date(row))
 
+    def goes_on(self, row: int) -> bool:
+        """Whether a row that failed is to be tried again without being asked for, see `records.goes_on`."""
+        record = self.record(row)
+        return record is not None and records.goes_on(record.error or "")
+
     def record(self, row: int) -> Record | None:
         """What the journal says of a row; `None` where it says nothing that can be read."""
         try:

@@ -10,7 +10,7 @@ from typing import Any
 from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
 from ...engine.messages import did_you_mean
-from ..recipes.toml_file import read_toml
+from ..recipes.tables.toml_file import read_toml
 from .loop.step_schedule import TrainSettings
 from .loop.trainer import PRECISIONS
 

@@ -32,7 +32,12 @@ _NOT_WORDS = (
     *("clip", "model", "vae", "image", "images", "pixels", "mask", "control_net", "latent", "latent_image"),
     *("samples", "clip_vision_output", "style_model", "noise", "sigmas", "sampler", "pipe", "basic_pipe"),
 )
-_NAMED = {"ckpt_name": "model", "unet_name": "model", "lora_name": "loras", "control_net_name": "control nets"}
+_NAMED = {
+    "ckpt_name": "model",
+    "unet_name": "model",
+    "lora_name": "lora files",
+    "control_net_name": "control nets",
+}
 
 Graph = Mapping[str, Any]
 

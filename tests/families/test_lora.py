@@ -10,9 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from diptych.engine.errors import CheckpointError, InputError
+from diptych.engine.errors import CheckpointError
 from diptych.engine.memory import DeviceMemory
-from diptych.engine.models.diffusion.lora import merge_loras
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey
 from diptych.engine.stages.painting.paint import paint_stages
@@ -108,12 +107,6 @@ def test_the_weights_without_loras_stay_as_they_are(twin: Twin, tmp_path: Path) 
     one = registry.weight_bytes(without.uses[0])
     memory = DeviceMemory(registry)
     assert memory.weight_bytes([without.uses[0], with_lora.uses[0]]) == 2 * one  # nothing is shared
-
-
-def test_without_peft_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'diptych\[lora\]'"):
-        merge_loras(diffusers.FluxPipeline, {}, (("any", 1.0),))
 
 
 def test_what_is_no_lora_of_this_pipeline_is_refused_in_a_line(twin: Twin, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_what_a_gguf_file_cannot_be_used_for_is_refused_in_a_line(twin: Twin, tm
         registry.load(with_file(other, path, **denoiser), "cpu")
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(path.read_bytes()[:-100])
-    for bad, message in ((cut, "is cut off"), (tmp_path / "none.gguf", "is no file")):
+    for bad, message in ((cut, "is cut off"), (tmp_path / "none.gguf", "no such file")):
         with pytest.raises(CheckpointError, match=message):
             registry.outline(with_file(source, bad, **denoiser))
         with pytest.raises(CheckpointError, match=message):

@@ -32,6 +32,15 @@ def stable_diffusion(folder: Path) -> None:
     )
 
 
+def stable_diffusion_2(folder: Path) -> None:
+    """Stable Diffusion 2: as the first, with OpenCLIP's text encoder, and velocities predicted."""
+    stable_diffusion(folder)
+    scheduler = diffusers.DDIMScheduler(
+        beta_schedule="scaled_linear", clip_sample=False, prediction_type="v_prediction"
+    )
+    scheduler.save_pretrained(folder / "scheduler")
+
+
 def stable_diffusion_xl(folder: Path) -> None:
     """SDXL: two text encoders, sizes among the conditions; a scheduler that draws at each step, as Turbo's."""
     clip = tokenizers.clip()

@@ -51,12 +51,15 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def parse_bounded(data: bytes, *, values: int = MOST_VALUES, depth: int = MOST_DEPTH) -> Any:
+def parse_bounded(
+    data: bytes, *, values: int = MOST_VALUES, depth: int = MOST_DEPTH, unique: bool = False
+) -> Any:
     """The value that a JSON text holds.
 
     Args:
         values: that it may hold at most, those within others included.
         depth: of lists and tables in each other.
+        unique: refuse tables in which a name stands twice.
 
     Raises:
         Unfit: it is no JSON, or holds more.
@@ -64,7 +67,9 @@ def parse_bounded(data: bytes, *, values: int = MOST_VALUES, depth: int = MOST_D
     if data.count(b",") + data.count(b"[") + data.count(b"{") > values:
         raise Unfit(f"holds more than {values} values")
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_each_once if unique else None)
+    except Unfit:
+        raise
     except RecursionError:
         raise Unfit(f"is nested deeper than {depth}") from None
     except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits
@@ -72,6 +77,15 @@ def parse_bounded(data: bytes, *, values: int = MOST_VALUES, depth: int = MOST_D
     if is_deeper(value, depth):
         raise Unfit(f"is nested deeper than {depth}")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        seen = set[str]()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise Unfit(f"has two entries of the name {twice!r}")
+    return table
 
 
 def is_deeper(value: Any, most: int) -> bool:

@@ -22,16 +22,18 @@ _USUAL = ("model", "diffusion_pytorch_model")
 _MOST_HEADER = 100_000_000  # bytes, as the format's own reader has it
 _MOST_HEADER_VALUES = 8_000_000
 _DTYPE_BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 _SINGLE = {
     _SAFETENSORS: (
-        "is a single file, which is not read yet as a whole model: name a folder; of a Stable Diffusion, SDXL"
-        " or FLUX file, diffusers makes one by from_single_file(...).save_pretrained(...)"
+        "is a single file: those are read for stages that paint (family diffusers): name this model's folder"
     ),
     ".ckpt": "is a pickle, which can run any code when opened: name a folder with safetensors in it",
 }
 """What is said of a file in the place of a folder, by its ending."""
+_OTHER_FORMS = ("original", "metal", "onnx", "openvino")
+"""Folders beside a model's weights in which they lie once more, as its makers or other programs have them."""
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -90,6 +92,7 @@ def weight_files(folder: Path) -> list[Path]:
     """
     found = list(files_in(folder))
     folders = dict.fromkeys(path.parent for path in found if _SAFETENSORS in path.name)
+    folders = [each for each in folders if each.name not in _OTHER_FORMS] or list(folders)
     files = [path for each in folders for path in _loaded_files(each)]
     if not files:
         pickles = [path.name for path in found if path.suffix in _PICKLES]
@@ -150,14 +153,24 @@ def read_header(path: Path) -> dict[str, Any]:
             length = int.from_bytes(file.read(8), "little")
             if length > min(size - 8, _MOST_HEADER):
                 raise broken
-            header = parse_bounded(file.read(length), values=_MOST_HEADER_VALUES, depth=4)
+            header = parse_bounded(file.read(length), values=_MOST_HEADER_VALUES, depth=4, unique=True)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((_end_of(entry) for entry in tensors.values()), default=0)
+        end = _end_of_all(tensors)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise broken from error
     if size != 8 + length + end:
         raise broken
     return tensors
+
+
+def _end_of_all(tensors: dict[str, Any]) -> int:
+    """Where the data of all tensors end. Raises if they do not lie one behind the other."""
+    at = 0
+    for start, end in sorted((entry["data_offsets"][0], _end_of(entry)) for entry in tensors.values()):
+        if start != at:
+            raise ValueError(f"the data of a tensor begin at {start}, and those before end at {at}")
+        at = end
+    return at
 
 
 def _end_of(entry: dict[str, Any]) -> int:
@@ -242,6 +255,9 @@ def _other_kind(path: Path) -> str:
         return "it is a pipeline of diffusers, and one model is wanted here: name another checkpoint"
     if path == pipeline and is_file(model):
         return "it is one model, and a pipeline of diffusers is wanted here: name another checkpoint"
+    single = [each for ending in _SINGLE for each in sorted(path.parent.glob(f"*{ending}"))]
+    if single and path in (pipeline, model):
+        return f"the folder holds {single[0].name}: name that file itself (diptych recipes new {single[0]})"
     return "copy the checkpoint again"
 
 

@@ -7,7 +7,7 @@ needed again are copied to pinned memory (see `pinned`), and travel on a stream 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic
 
@@ -29,6 +29,7 @@ class HostWeights(Generic[Handle]):
         shared: what other models have brought.
         streams: the field of the handle whose blocks may be streamed.
         pool: of locked memory; one that others share, if given.
+        aliases: what tensors are called in the files beside their own names, by those.
     """
 
     def __init__(
@@ -39,11 +40,12 @@ class HostWeights(Generic[Handle]):
         *,
         streams: str = "",
         pool: PinnedPool | None = None,
+        aliases: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._handle = handle
         self._pool = pool or PinnedPool()
         self._shared = shared
-        self._slots = slots_of(handle, files)
+        self._slots = slots_of(handle, files, aliases=aliases or {})
         self._form: tuple[str, bool] | None = ("cpu", False)  # where the weights are, and whether streamed
         self._wait: Callable[[], None] = _nothing  # until they are there
         self.stream = Stream(getattr(handle, streams), self._slots) if streams else None

@@ -9,7 +9,7 @@ floats is kept so, with the scale that the file has for it (see `float8`).
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -24,6 +24,9 @@ from .loaded_sizes import SCALES
 
 Name = tuple[str, str, torch.dtype, str]
 """Of a tensor on a device: file, name in the file, dtype, device."""
+
+Aliases = Mapping[str, Sequence[str]]
+"""What tensors are called in the files beside their own names, by those."""
 
 Shared = WeakValueDictionary[Name, torch.Tensor]
 """The tensors on devices that come from files, for as long as a module holds them."""
@@ -98,12 +101,15 @@ class Slot:
             shared[(*self.source, self.like.dtype, device)] = self.tensor
 
 
-def slots_of(handle: object, files: Iterable[Path]) -> list[Slot]:
+def slots_of(
+    handle: object, files: Iterable[Path], *, aliases: Mapping[str, Sequence[str]] | None = None
+) -> list[Slot]:
     """The tensors of all modules in a handle, each once.
 
     Args:
         handle: a module, or a dataclass of modules and other things.
         files: the safetensors files that it was loaded from.
+        aliases: what tensors are called in the files beside their own names, by those.
 
     Raises:
         CheckpointError: a file's numbers are none, or its scales belong to no weight, or the model has weights
@@ -121,7 +127,7 @@ def slots_of(handle: object, files: Iterable[Path]) -> list[Slot]:
                         held.names.append(f"{path}.{name}".lstrip("."))
                         held.modules.append(part)
     assert found, f"a {type(handle).__name__} is no module, nor a dataclass of modules: it holds no weights"
-    slots = [slot for held in found.values() for slot in _slots_for(held, read)]
+    slots = [slot for held in found.values() for slot in _slots_for(held, read, aliases or {})]
     read.refuse_unused_scales()
     return slots
 
@@ -133,8 +139,12 @@ class _Held(NamedTuple):
     names: list[str]
     modules: list[torch.nn.Module]
 
+    def known(self, aliases: "Aliases") -> list[str]:
+        """Its names, and what else it is called in the files."""
+        return [*self.names, *(other for each in self.names for other in aliases.get(each, ()))]
 
-def _slots_for(held: _Held, read: "_Files") -> list[Slot]:
+
+def _slots_for(held: _Held, read: "_Files", aliases: Aliases) -> list[Slot]:
     """The slot of a tensor, or those of its parts."""
     table, name = held.places[0]
     try:
@@ -143,7 +153,7 @@ def _slots_for(held: _Held, read: "_Files") -> list[Slot]:
         raise CheckpointError(f"{held.names[0]}: {error}") from None
     if apart is None:
         tensor = table[name].detach()
-        source, master = read.find(held.names, tensor) or (None, tensor)
+        source, master = read.find(held.known(aliases), tensor) or (None, tensor)
         apart = read.kept_small(held.names, master, tensor.dtype)
         if apart is None:
             like = torch.empty_like(tensor, device="meta")

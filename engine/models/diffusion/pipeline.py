@@ -20,8 +20,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import InputError
+from ...language.words.prompt_weights import plain_text, without_said_weights
+from ...stage import Lora
+from .lora.layout import Layout
+from .lora.merging import fit_to
+from .lora.wearing import wearing
 from .pipeline_families import ALWAYS, Family, family_of
 from .pipeline_parts import COMPONENTS
+from .texts.embeddings import spelt
+from .texts.weighting import needs, weighted, with_words
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -40,6 +47,8 @@ class PipelinePart:
 
     Args:
         pipeline: of diffusers. It is copied for each call, and so keeps no state of one.
+        layout: where LoRA weights of rows can go; `None` where rows have none.
+        words: the embeddings that prompts may use, see `texts.embeddings`.
     """
 
     pipeline: Any
@@ -49,6 +58,24 @@ class PipelinePart:
     unet: torch.nn.Module | None = None
     transformer: torch.nn.Module | None = None
     vae: torch.nn.Module | None = None
+    layout: Layout | None = None
+    words: tuple[str, ...] = ()
+
+    @contextlib.contextmanager
+    def wearing(self, loras: Sequence[Lora]) -> Generator[None]:
+        """While this part works, it wears LoRA weights, as far as they are for it.
+
+        Raises:
+            CheckpointError: they are for another kind of pipeline.
+        """
+        if not loras:
+            yield
+            return
+        assert self.layout is not None, "a key that offers LoRAs has a layout"
+        layout = self.layout
+        modules = {name: getattr(self, name) for name in COMPONENTS if getattr(self, name) is not None}
+        with wearing(modules, [(fit_to(layout, lora), lora) for lora in loras], self._device):
+            yield
 
     @property
     def family(self) -> Family:
@@ -63,18 +90,20 @@ class PipelinePart:
         return reach * denoiser.config["patch_size"] * self.pipeline.vae_scale_factor
 
     @torch.inference_mode()
-    def encode(self, arguments: Mapping[str, object]) -> Encoded:
+    def encode(self, arguments: Mapping[str, object], *, weights: bool = True) -> Encoded:
         """What the text encoders make of one row.
 
         Args:
             arguments: of the library's call, as far as it takes them.
+            weights: whether marks in the prompts say how strongly words count.
         """
         pipeline = copy.copy(self.pipeline)
         encode_prompt = pipeline.encode_prompt
         kept: list[object] = []
+        arguments, read = self._read(pipeline, arguments, weights=weights)
 
         def keep(*args: object, **kwargs: object) -> object:
-            kept.append(encode_prompt(*args, **kwargs))
+            kept.append(read(encode_prompt(*args, **kwargs)))
             return kept[-1]
 
         def leave(*_: object, **__: object) -> None:
@@ -84,6 +113,20 @@ class PipelinePart:
         with contextlib.suppress(_Left):
             pipeline(**_accepted(pipeline, arguments))
         return tuple(_on_cpu(each) for each in kept)
+
+    def _read(
+        self, pipeline: Any, arguments: Mapping[str, Any], *, weights: bool
+    ) -> tuple[Mapping[str, Any], Callable[[Any], Any]]:
+        """The arguments with what the text encoders are to read, and what is to be done with what they gave."""
+        written = with_words(arguments, lambda text: spelt(text, self.words))
+        if not weights:
+            return written, lambda encoding: encoding
+        if not self.family.weighs:
+            return with_words(written, without_said_weights), lambda encoding: encoding
+        plain = with_words(written, plain_text)
+        if not needs(pipeline, written):
+            return plain, lambda encoding: encoding
+        return plain, lambda encoding: weighted(pipeline, encoding, written)
 
     @torch.inference_mode()
     def denoise(
@@ -163,7 +206,7 @@ class PipelinePart:
         }
         pipeline = copy.copy(self.pipeline)
         vars(pipeline).update(modules)
-        return PipelinePart(pipeline=pipeline, **modules)
+        return PipelinePart(pipeline=pipeline, layout=self.layout, words=self.words, **modules)
 
     @torch.inference_mode()
     def paint(
@@ -173,9 +216,13 @@ class PipelinePart:
         generator: torch.Generator,
         scheduler: Any,
         on_step: OnStep,
+        weights: bool = True,
     ) -> torch.Tensor:
         """One row's picture at one go, by a pipeline whose parts are `joined`; as `decode` gives it."""
         pipeline = copy.copy(self.pipeline)
+        encode_prompt = pipeline.encode_prompt
+        arguments, read = self._read(pipeline, arguments, weights=weights)
+        pipeline.encode_prompt = lambda *args, **kwargs: read(encode_prompt(*args, **kwargs))
         vars(pipeline)["scheduler"] = scheduler
         call = {**arguments, "generator": [generator], "output_type": "np"}
         call |= _Steps(scheduler, on_step).arguments(pipeline)

@@ -17,6 +17,7 @@ class Family:
         negative: the negative prompt that stands for none; `None`, where leaving it out is best.
         image_to_image: the class that starts from a picture; empty, if there is none.
         tokens: whether it paints from the tokens of a draft too.
+        weighs: whether its text encoders, of the CLIP kind, can count words for more or less, see `texts`.
     """
 
     multiple: int = 8
@@ -24,11 +25,12 @@ class Family:
     negative: str | None = None
     image_to_image: str = ""
     tokens: bool = False
+    weighs: bool = False
 
 
 FAMILIES: dict[str, Family] = {
-    "StableDiffusionPipeline": Family(image_to_image="StableDiffusionImg2ImgPipeline"),
-    "StableDiffusionXLPipeline": Family(image_to_image="StableDiffusionXLImg2ImgPipeline"),
+    "StableDiffusionPipeline": Family(image_to_image="StableDiffusionImg2ImgPipeline", weighs=True),
+    "StableDiffusionXLPipeline": Family(image_to_image="StableDiffusionXLImg2ImgPipeline", weighs=True),
     "StableDiffusion3Pipeline": Family(multiple=16, image_to_image="StableDiffusion3Img2ImgPipeline"),
     "FluxPipeline": Family(multiple=16, image_to_image="FluxImg2ImgPipeline"),
     "Flux2Pipeline": Family(multiple=16),

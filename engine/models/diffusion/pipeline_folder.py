@@ -4,7 +4,7 @@ Weights are made on the meta device and filled from the safetensors files, so th
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ import torch
 
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import did_you_mean, first_line, nearest, shown
+from ...stage import Lora
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import load_tokenizer, require_tokenizer
 from ..quantised.gguf_component import load_gguf
 from ..quantised.methods import refuse_merging
 from ..quantised.pretrained import from_pretrained
-from .lora import Loras, merge_loras
+from .lora.layout import Layout
+from .lora.merging import fit_to, merge_loras
 from .pipeline import Outline, PipelinePart
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, read_index
+from .single_files.assembly import gguf_for, single_file_in
+from .single_files.loading import load_component
+from .texts.embeddings import add_embeddings, word_of
 
 _LIBRARIES = ("diffusers", "transformers")
 
@@ -30,34 +35,35 @@ def load_part(
     device: torch.device,
     *,
     part: str,
-    loras: Loras = (),
-    parts: Mapping[str, Path] | None = None,
+    loras: Sequence[Lora] = (),
+    on_request: Sequence[Lora] = (),
+    lora_folder: str = "",
+    embeddings: Sequence[str] = (),
 ) -> PipelinePart:
     """One of `pipeline_parts.PARTS` of a pipeline.
 
     Args:
-        loras: checkpoints of LoRA weights and how strongly each is merged in.
-        parts: components whose weights lie elsewhere, and their files.
+        loras: LoRA weights that are merged in.
+        on_request: those that rows may put on, which are held to the pipeline now.
+        lora_folder: where more of those lie.
+        embeddings: files of textual inversion, whose words the text encoders are to know.
 
     Raises:
         CheckpointError: the folder is of another kind, or a file of this part is missing or damaged.
     """
     kind = _pipeline_class(folder)
     wanted = components_of(folder, part)
-    elsewhere = parts or {}
-    modules = {
-        name: _load(folder / name, *wanted[name], dtype, device, file=elsewhere.get(name)).to(device)
-        for name in wanted
-    }
+    modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
     if loras:
-        refuse_merging(modules, loras[0][0], elsewhere=elsewhere)
+        refuse_merging(modules, loras[0][0], elsewhere=[each for each in wanted if gguf_for(folder / each)])
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}
+    with_loras = bool(loras or on_request or lora_folder) and part != VAE
     for name, entry in read_index(folder).items():  # what is not given is loaded by the library
         if name in modules or not isinstance(entry, list) or name == "scheduler":
             continue
-        outline = entry[0] and (entry[0] == "diffusers" or loras)  # LoRA weights ask for all components
+        outline = entry[0] and (entry[0] == "diffusers" or with_loras)  # LoRA weights ask for all components
         if name in COMPONENTS and outline:
             given[name] = _on_meta(folder / name, entry[0], entry[1])
             outlined.append(name)
@@ -71,12 +77,20 @@ def load_part(
         given["requires_safety_checker"] = False  # pictures are not filtered; it warns otherwise
     pipeline = kind.from_pretrained(folder, local_files_only=True, **given)
     pipeline.set_progress_bar_config(disable=True)
-    if loras and part != VAE:
-        merge_loras(pipeline, modules, loras)
+    layout = Layout.of(pipeline) if with_loras else None
+    if lora_folder and not Path(lora_folder).is_dir():
+        raise CheckpointError(f"lora_folder {lora_folder}: no such folder: name one with LoRA weights, or none")
+    if layout is not None:
+        merge_loras(layout, modules, loras)
+        for lora in on_request:
+            fit_to(layout, lora)
+    if embeddings and part == TEXT:
+        add_embeddings(pipeline, modules, embeddings)
     for name in outlined:
         vars(pipeline)[name] = None if COMPONENTS[name] == TEXT else Outline(given[name], dtype)
     vars(pipeline).update(tokenizers)
-    return PipelinePart(pipeline=pipeline, **modules)
+    words = tuple(word_of(each) for each in embeddings)
+    return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
 
 
 def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:
@@ -141,22 +155,19 @@ def _load(
     class_name: str,
     dtype: torch.dtype,
     device: torch.device,
-    *,
-    file: Path | None = None,
 ) -> Any:
     """A component's module.
-
-    Args:
-        file: that has its weights, where they do not lie in the folder.
 
     Raises:
         CheckpointError: its config or weights are missing, damaged, or do not fit each other.
     """
     kind = _class_of(folder, library, class_name)
     read_json(folder / "config.json")
-    if file is not None:
+    if (file := gguf_for(folder)) is not None:
         return load_gguf(file, kind, folder, dtype, outline=device.type == "meta")
     weight_files(folder)
+    if single_file_in(folder) is not None:
+        return load_component(folder, kind, dtype, device)
     options: dict[str, Any] = {
         "local_files_only": True,
         "use_safetensors": True,

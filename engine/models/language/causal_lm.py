@@ -15,6 +15,7 @@ from ...ar.decoding import Decoding
 from ...errors import CheckpointError, InputError, RowError
 from ...language.closed_vocabulary.known_words import read_words
 from ...language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
+from ...messages import first_line, shown
 from ...values import Codebook
 from ..checkpoint.folder import folder_of, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
@@ -25,6 +26,8 @@ from .lean_decoding import LeanDecoding
 from .lean_layers import is_lean
 from .library_decoding import CachedDecoding
 from .native_decoding import MAX_BYTES, NativeDecoding, is_native
+from .stepped_decoding import SteppedDecoding, is_stepped
+from .text_models import auto_class, refuse_readers, with_text_template
 
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 DECODING_NEEDS = ("num_attention_heads", "num_hidden_layers", "hidden_size", "vocab_size")
 """What `decoding_bytes` reads of a `config.json`, at least."""
 
-_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings")
+_HEADS = "num_attention_heads"
+_STATE = "state_size"
+_DECODING_MAY_SAY = ("num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings", _STATE)
 
 
 def decoder_config(checkpoint: str) -> dict[str, Any]:
@@ -42,20 +47,38 @@ def decoder_config(checkpoint: str) -> dict[str, Any]:
     names of its own for things, from what the library makes of it.
 
     Raises:
-        CheckpointError: there is no such checkpoint, or it is no language model.
+        CheckpointError: there is no such checkpoint, it is no language model, or says of itself what no model
+            can have.
     """
     config = read_config(checkpoint)
     config |= config.get("text_config") or {}  # a table: it was looked at
     if all(name in config for name in DECODING_NEEDS):
-        return config
+        return _with_something_of_each(config, checkpoint)
     from transformers import AutoConfig
 
     try:
         found = AutoConfig.from_pretrained(folder_of(checkpoint), local_files_only=True).get_text_config()
-        needed = {name: getattr(found, name) for name in DECODING_NEEDS}
+        needed = {name: getattr(found, name) for name in DECODING_NEEDS if name != _HEADS}
     except (ValueError, KeyError, AttributeError):
         return read_config(checkpoint, *DECODING_NEEDS)  # says what is missing
-    return needed | {name: getattr(found, name, None) for name in _DECODING_MAY_SAY}
+    except Exception as error:  # of a config that the library finds at odds with itself
+        path = folder_of(checkpoint) / "config.json"
+        raise CheckpointError(f"{path}: {first_line(error)}: copy the checkpoint again") from None
+    needed[_HEADS] = getattr(found, _HEADS, None) or 1  # what has none keeps a state, which is smaller
+    said = {name: getattr(found, name, None) for name in _DECODING_MAY_SAY}
+    return _with_something_of_each(needed | said, checkpoint)
+
+
+def _with_something_of_each(config: dict[str, Any], checkpoint: str) -> dict[str, Any]:
+    """The same config. Raises `CheckpointError` where it says that the model has no layers, say."""
+    for name in DECODING_NEEDS:
+        values = config[name] if isinstance(config[name], list | tuple) else [config[name]]
+        if any(isinstance(value, int) and value < 1 for value in values):
+            path = folder_of(checkpoint) / "config.json"
+            raise CheckpointError(
+                f"{path}: {name} = {shown(config[name])}: must be at least 1: copy the checkpoint again"
+            )
+    return config
 
 
 def decoding_bytes(
@@ -80,6 +103,7 @@ def decoding_bytes(
     cache = 2 * config["num_hidden_layers"] * heads * head_size * (prefix + new_tokens) * bytes_each
     size, inner = config["hidden_size"], config.get("intermediate_size") or 4 * config["hidden_size"]
     reading = max(prefix, at_once) * (4 * size + 4 * inner) * bytes_each
+    reading += max(prefix, at_once) * 3 * inner * config.get(_STATE, 0) * 4  # of a state after each token
     logits = max(6 * 8, at_once * 3 * 4) * config["vocab_size"]
     return rows * (cache + reading + logits)
 
@@ -92,7 +116,7 @@ def _sizes(config: Mapping[str, Any]) -> dict[str, int]:
         TypeError: what should be a number is none.
     """
     found: dict[str, int] = {}
-    for name in (*DECODING_NEEDS, "num_key_value_heads", "head_dim", "intermediate_size"):
+    for name in (*DECODING_NEEDS, "num_key_value_heads", "head_dim", "intermediate_size", _STATE):
         value = config.get(name)
         if isinstance(value, list | tuple) and value:
             value = max(value)
@@ -244,7 +268,8 @@ def begin(
     batch_invariant: bool = False,
 ) -> Decoding:
     """Read prefixes with a causal LM: by machine code where it is small and on a CPU, lean where its
-    architecture is known, with recorded steps on a GPU, by the library otherwise.
+    architecture is known, with recorded steps on a GPU, by the library otherwise, row by row where its state
+    is no key-value cache.
 
     Args:
         model: of transformers.
@@ -252,11 +277,13 @@ def begin(
         prefix_tokens: of a prefix, at most; 0 where all have one length.
         batch_invariant: the shapes that run depend on the number of prefixes and on `prefix_tokens` alone.
     """
-    kind: type[NativeDecoding | LeanDecoding | CachedDecoding] = CachedDecoding
+    kind: type[NativeDecoding | LeanDecoding | SteppedDecoding | CachedDecoding] = CachedDecoding
     if is_native(model):
         kind = NativeDecoding
     elif is_lean(model):
         kind = CapturedDecoding if can_record(model) else LeanDecoding
+    elif is_stepped(model):
+        kind = SteppedDecoding
     return kind(
         model,
         prefixes,
@@ -336,9 +363,13 @@ def load_image_token_model(folder: Path, dtype: torch.dtype, device: torch.devic
 def _load(
     folder: Path, dtype: torch.dtype, device: torch.device, *, trust_remote_code: bool = False
 ) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM
+    import transformers
 
     how: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust_remote_code}
-    tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
-    loaded = from_pretrained(AutoModelForCausalLM, folder, device, dtype=dtype, use_safetensors=True, **how)
+    tokenizer = with_text_template(load_tokenizer(folder, trust_remote_code=trust_remote_code), folder)
+    config = transformers.AutoConfig.from_pretrained(folder, **how)
+    refuse_readers(config, folder)
+    kind = getattr(transformers, auto_class(config))
+    how |= {"config": config, "dtype": dtype, "use_safetensors": True}
+    loaded = from_pretrained(kind, folder, device, **how)
     return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

@@ -18,8 +18,8 @@ import torch
 
 from ...errors import InputError
 from ...guards.finite import finite_rows
-from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
+from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
 from ...values import Draft, Picture, Plan
@@ -33,6 +33,8 @@ from .pipeline_call import (
     in_bytes,
     init_image,
     keys_of,
+    lora_bytes,
+    wearing,
     within_mask,
 )
 
@@ -97,11 +99,12 @@ class EncodeStage:
 
     def workspace(self, batch: Sequence[Plan | Draft]) -> int:
         model = self._encoders
-        return text_bytes(folder_of(model.checkpoint), bytes_each=BYTES[model.dtype])
+        work = text_bytes(pipeline_folder(model), bytes_each=BYTES[model.dtype])
+        return work + lora_bytes(model, [_unconditioned(value).plan for value in batch])
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
-        return size_fault(folder_of(self._encoders.checkpoint), height, width)
+        return size_fault(pipeline_folder(self._encoders), height, width)
 
     def rehearse(self, value: Plan | Draft, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
@@ -114,11 +117,14 @@ class EncodeStage:
         rows = [_unconditioned(value) for value in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
-        known: dict[tuple[str, str], tuple[object, ...]] = {}
+        known: dict[tuple[str | None, ...], tuple[object, ...]] = {}
         for i, row in enumerate(rows):
-            said = (row.plan.prompt, row.plan.request.negative_prompt)
+            said = (row.plan.prompt, row.plan.request.negative_prompt, row.plan.request.settings.loras)
             if said not in known:
-                known[said] = part.encode(self._call.call(part.family, [row]))
+                with wearing(part, self._encoders, row.plan):
+                    known[said] = part.encode(
+                        self._call.call(part.family, [row]), weights=self._call.prompt_weights
+                    )
             context.step(i + 1, len(rows))
             rows[i] = dataclasses.replace(row, encoded=known[said])
         context.check("text encodings", [row.is_sound for row in rows])
@@ -148,8 +154,9 @@ class DenoiseStage:
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         """The denoiser's activations or, if larger, those of encoding the init images."""
         request, model = batch[0].plan.request, self._denoiser
-        folder, size = folder_of(model.checkpoint), {"height": request.height, "width": request.width}
+        folder, size = pipeline_folder(model), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
+        work += lora_bytes(model, [row.plan for row in batch])
         if self._call.strength is None:
             return work
         each = BYTES[self._vae.dtype]
@@ -167,14 +174,15 @@ class DenoiseStage:
                 return [Latents(conditioned=row, latents=torch.zeros(1)) for row in batch]
             start = (models[self._vae], [init_image(row) for row in batch], strength)
         keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
-        latents = part.denoise(
-            [row.encoded for row in batch],
-            call.call(part.family, batch),
-            generators=generators(keys, self.name),
-            scheduler=call.new_scheduler(part, batch[0].plan),
-            on_step=context.step,
-            start=start,
-        )
+        with wearing(part, self._denoiser, batch[0].plan):
+            latents = part.denoise(
+                [row.encoded for row in batch],
+                call.call(part.family, batch),
+                generators=generators(keys, self.name),
+                scheduler=call.new_scheduler(part, batch[0].plan),
+                on_step=context.step,
+                start=start,
+            )
         context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
 
@@ -194,7 +202,7 @@ class DecodeStage:
     def workspace(self, batch: Sequence[Latents]) -> int:
         request, model = batch[0].plan.request, self._vae
         return decoding_bytes(
-            folder_of(model.checkpoint),
+            pipeline_folder(model),
             height=request.height,
             width=request.width,
             tiled=self._tiled(batch[0].plan),

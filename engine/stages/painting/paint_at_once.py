@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...guards.finite import finite_rows
-from ...models.checkpoint.folder import folder_of
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
+from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
 from .conditioned import Conditioned
-from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes
+from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes, lora_bytes, wearing
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -45,16 +45,17 @@ class PaintAtOnceStage:
     def workspace(self, batch: Sequence[Plan]) -> int:
         """That of the phase which takes most, for one row."""
         request, (text, denoiser, vae) = batch[0].request, self.uses
-        folder, height, width = folder_of(text.checkpoint), request.height, request.width
-        return max(
+        folder, height, width = pipeline_folder(text), request.height, request.width
+        work = max(
             text_bytes(folder, bytes_each=BYTES[text.dtype]),
             denoising_bytes(folder, height=height, width=width, rows=1, bytes_each=BYTES[denoiser.dtype]),
             decoding_bytes(folder, height=height, width=width, tiled=False, bytes_each=BYTES[vae.dtype]),
         )
+        return work + lora_bytes(denoiser, batch)
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
-        return size_fault(folder_of(self.uses[0].checkpoint), height, width)
+        return size_fault(pipeline_folder(self.uses[0]), height, width)
 
     def rehearse(self, plan: Plan, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
@@ -71,12 +72,14 @@ class PaintAtOnceStage:
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         pictures: list[Picture] = []
         for i, (row, generator) in enumerate(zip(rows, generators(keys, self.name), strict=True)):
-            shades = part.paint(
-                self._call.call(part.family, [row]),
-                generator=generator,
-                scheduler=self._call.new_scheduler(part, row.plan),
-                on_step=context.step,
-            )
+            with wearing(part, self.uses[0], row.plan):
+                shades = part.paint(
+                    self._call.call(part.family, [row]),
+                    generator=generator,
+                    scheduler=self._call.new_scheduler(part, row.plan),
+                    on_step=context.step,
+                    weights=self._call.prompt_weights,
+                )
             context.of_rows([i]).check("pixels", finite_rows(shades[None]).tolist())
             pictures.append(Picture(pixels=in_bytes(shades), plan=row.plan))
         return pictures

@@ -1,18 +1,20 @@
 """How a text-to-image pipeline of diffusers is called for a recipe's stage, and its arguments for each row."""
 
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import torch
 
-from ...errors import InputError, RowError
+from ...errors import CheckpointError, InputError, RowError
 from ...messages import did_you_mean
+from ...models.diffusion.lora.rack import Rack
 from ...models.diffusion.pipeline_families import Family
 from ...models.diffusion.pipeline_folder import new_scheduler
 from ...models.diffusion.pipeline_parts import DENOISER, TEXT, VAE
-from ...models.diffusion.pipeline_sizes import side_fault, vae_dtype
+from ...models.diffusion.pipeline_sizes import BYTES, side_fault, vae_dtype
 from ...stage import ModelKey
 from ...values import Plan
 from ...values.setting import Setting
@@ -31,9 +33,10 @@ class CallSettings(TypedDict, total=False):
     scheduler_config: Mapping[str, object]
     arguments: Mapping[str, object]
     tile_above: Annotated[int, Setting("Larger pictures are decoded in tiles.", low=64, high=65536)]
+    prompt_weights: bool
 
 
-PIPELINE_SETTINGS = ("num_inference_steps", "guidance_scale", "negative_prompt", "scheduler")
+PIPELINE_SETTINGS = ("num_inference_steps", "guidance_scale", "negative_prompt", "scheduler", "loras")
 """Settings of requests that a pipeline is called with."""
 
 
@@ -49,6 +52,9 @@ class PipelineCall:
         strength: of repainting, 0 to 1; `None` where nothing is repainted.
         tokens: whether the draft's tokens are painted from.
         tile_above: a picture with a longer side is decoded tile by tile; in pixels.
+        prompt_weights: whether `(red boat:1.3)`, `[x]` and `BREAK` in prompts say how strongly words count, and
+            prompts of any length are read, where the text encoders can; the marks are taken out where they
+            cannot.
     """
 
     name: str
@@ -58,6 +64,7 @@ class PipelineCall:
     strength: float | None = None
     tokens: bool = False
     tile_above: int = 1024
+    prompt_weights: bool = True
 
     def strength_of(self, plan: Plan) -> float | None:
         """The strength of image-to-image: the request's own where it has an init image; `None` where there is
@@ -100,8 +107,32 @@ def keys_of(
     model: "ModelKey[PipelinePart]",
 ) -> "tuple[ModelKey[PipelinePart], ModelKey[PipelinePart], ModelKey[PipelinePart]]":
     """A pipeline's text encoders, denoiser and autoencoder."""
-    vae = dataclasses.replace(model, part=VAE, dtype=vae_dtype(model.dtype), loras=())
-    return dataclasses.replace(model, part=TEXT), dataclasses.replace(model, part=DENOISER), vae
+    bare = dataclasses.replace(model, loras=(), on_request=(), lora_folder="", embeddings=())
+    vae = dataclasses.replace(bare, part=VAE, dtype=vae_dtype(model.dtype))
+    denoiser = dataclasses.replace(model, part=DENOISER, embeddings=())
+    return dataclasses.replace(model, part=TEXT), denoiser, vae
+
+
+def lora_bytes(model: "ModelKey[PipelinePart]", plans: Iterable[Plan]) -> int:
+    """Of the LoRA weights that rows put on, the most of one row: those of a micro-batch are the same."""
+    rack, bytes_each = Rack.of(model), BYTES[model.dtype]
+    asked = {plan.request.settings.loras for plan in plans}
+    return max((rack.bytes_of(each, bytes_each) for each in asked if each), default=0)
+
+
+@contextlib.contextmanager
+def wearing(part: "PipelinePart", model: "ModelKey[PipelinePart]", plan: Plan) -> Generator[None]:
+    """While a part works for a row, it wears the LoRA weights that the row asks for.
+
+    Raises:
+        InputError: one is not known, or is not for this pipeline.
+    """
+    with contextlib.ExitStack() as worn:
+        try:
+            worn.enter_context(part.wearing(Rack.of(model).named(plan.request.settings.loras)))
+        except CheckpointError as error:  # of this row, and nobody else's
+            raise InputError(str(error)) from error
+        yield
 
 
 def in_bytes(shades: torch.Tensor) -> torch.Tensor:

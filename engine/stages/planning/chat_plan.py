@@ -5,13 +5,19 @@ user's own words.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ...ar.decoding import Grammar, decode_text
 from ...ar.grammar import PlanGrammar
 from ...ar.sampling import Sampling
 from ...ar.thinking import ThinkFirst, answer_of
 from ...errors import InputError
+from ...language.words.prompt_weights import (
+    says_weights,
+    weighted_again,
+    without_other_tags,
+    without_said_weights,
+)
 from ...models.language.causal_lm import LanguageModel, position_count
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -72,23 +78,77 @@ def new_tokens(max_tokens: int, thinking_tokens: int) -> int:
 
 
 def plans_of(batch: Sequence[Request], chat: Chat, context: RunContext) -> list[Plan]:
-    """A Plan of each request; a row's depends on no other row.
+    """A Plan of each request; a row's depends on no other row. The model reads a prompt without the weights
+    that its words are given as numbers, and they stand at the same words of the Plan's prompt again.
 
     Raises:
         RowError: a prompt is too long.
         InputError: the model does not think aloud, but is to.
     """
-    plans = dict(enumerate(_written(range(len(batch)), batch, chat, context, attempt=1)))
-    if not chat.must_agree:
+
+    def write(rows: Sequence[int], attempt: int) -> list[Plan]:
+        return _written(rows, batch, chat, context, attempt=attempt)
+
+    draws = chat.sampling.temperature > 0
+    return agreed(batch, write, context, must_agree=chat.must_agree, draws=draws)
+
+
+def agreed(
+    batch: Sequence[Request],
+    write: Callable[[Sequence[int], int], list[Plan]],
+    context: RunContext,
+    *,
+    must_agree: bool,
+    draws: bool,
+) -> list[Plan]:
+    """Plans of a batch that say what their prompts say: those that do not are made again. Weights that words of
+    a prompt are given as numbers stand at the same words of its plan.
+
+    Args:
+        write: makes plans of these rows of the batch, at this attempt, from 1.
+        must_agree: whether they are held to that.
+        draws: whether another attempt may come to another plan.
+    """
+    made = _agreed(batch, write, context, must_agree=must_agree, draws=draws)
+    return [_weighted(plan, context) for plan in made]
+
+
+def wish_of(request: Request) -> str:
+    """The prompt as a model reads it: without weights said as numbers, and without the tags of other tools."""
+    return without_said_weights(without_other_tags(request.prompt))
+
+
+def _weighted(plan: Plan, context: RunContext) -> Plan:
+    """With the weights of the request's words at the same words."""
+    request = plan.request
+    if plan.prompt == request.prompt or not says_weights(request.prompt):
+        return plan
+    prompt, lost = weighted_again(plan.prompt, request.prompt)
+    if lost:
+        context.note(f"the plan of {request.prompt[:40]!r} has no such words to weigh: {'; '.join(lost)[:200]}")
+    return dataclasses.replace(plan, prompt=prompt)
+
+
+def _agreed(
+    batch: Sequence[Request],
+    write: Callable[[Sequence[int], int], list[Plan]],
+    context: RunContext,
+    *,
+    must_agree: bool,
+    draws: bool,
+) -> list[Plan]:
+    """Plans, made again where they do not agree with their prompts."""
+    plans = dict(enumerate(write(range(len(batch)), 1)))
+    if not must_agree:
         return list(plans.values())
     reasons = _reasons(plans, plans)
     causes = "; ".join(f"{plans[i].request.prompt[:40]!r}: {reason}" for i, (reason, *_) in reasons.items())
     count = len(reasons)
     for attempt in range(2, TRIES + 1):
-        if not reasons or chat.sampling.temperature == 0:  # which draws nothing
+        if not reasons or not draws:
             break
         rows = range(len(batch)) if context.batch_invariant else list(reasons)  # their number must not tell
-        again = dict(zip(rows, _written(rows, batch, chat, context, attempt=attempt), strict=True))
+        again = dict(zip(rows, write(rows, attempt), strict=True))
         plans |= {i: again[i] for i in reasons}
         reasons = _reasons(plans, reasons)
     plans |= {i: in_users_words(plans[i]) for i in reasons}
@@ -135,14 +195,24 @@ def _written(
 
 
 def _prompt_ids(request: Request, chat: Chat) -> list[int]:
-    instructions = chat.instructions or INSTRUCTIONS
+    instructions = told(request, chat.instructions)
+    return chat.model.prompt_ids(instructions, wish_of(request), thinking=chat.thinking_tokens > 0)
+
+
+def told(request: Request, instructions: str) -> str:
+    """The system message for a request.
+
+    Args:
+        instructions: the stage's own; if empty, the usual ones.
+    """
+    instructions = instructions or INSTRUCTIONS
     instructions = instructions if '"quote"' in instructions else f"{instructions}{QUOTING}"
     if request.start and request.start.shows:
         instructions = f"{instructions} {STARTING.format(shows=request.start.shows[:_MOST_SHOWN])}"
     if request.missed:
         missed = "; ".join(fact.text for fact in request.missed)
         instructions = f"{instructions} Earlier pictures missed these, so stress them: {missed}."
-    return chat.model.prompt_ids(instructions, request.prompt, thinking=chat.thinking_tokens > 0)
+    return instructions
 
 
 def check_room(request: Request, chat: Chat) -> None:

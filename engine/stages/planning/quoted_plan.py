@@ -5,6 +5,7 @@ Knows texts only. What an asked fact says beside its quote is dropped, and so is
 prompt.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable
 
@@ -29,15 +30,24 @@ def read_plan(request: Request, text: str, *, must_agree: bool = True) -> Plan:
         read = json.loads(text)
     except json.JSONDecodeError:
         return users_own(request)
-    if not read["prompt"].strip():
+    written = [(fact["kind"], fact["quote"], fact["text"]) for fact in read["facts"]]
+    return plan_of(request, read["prompt"], written, must_agree=must_agree)
+
+
+def plan_of(request: Request, prompt: str, written: Iterable[Written], *, must_agree: bool = True) -> Plan:
+    """The Plan of a wording and its facts; the user's words, where it has none, or there is nothing to quote.
+
+    Args:
+        must_agree: as `read_plan`.
+    """
+    if not prompt.strip():
         return users_own(request)
     quoted = Quoted(request.prompt)
-    written = [(fact["kind"], fact["quote"], fact["text"]) for fact in read["facts"]]
     facts = _facts(quoted, written, must_agree=must_agree)
     left_out = quoted.left_out_by(_spans(facts))
     if not _spans(facts) and not left_out:  # there is nothing that could be quoted
         return users_own(request)
-    return Plan(request=request, prompt=_one_line(read["prompt"]), facts=once(facts), left_out=left_out)
+    return Plan(request=request, prompt=_one_line(prompt), facts=once(facts), left_out=left_out)
 
 
 def users_own(request: Request) -> Plan:
@@ -61,7 +71,7 @@ def in_users_words(plan: Plan) -> Plan:
     is asked for as it stands there, and nothing is added."""
     prompt, facts = plan.request.prompt, list(plan.asked)
     if not facts:
-        return users_own(plan.request)
+        return dataclasses.replace(users_own(plan.request), by=plan.by)
     for said in statements_of(prompt):
         if any(said.span.start < left.end and left.start < said.span.end for left in plan.left_out):
             facts.append(Fact(kind="other", text=said.text, span=said.span))
@@ -70,6 +80,7 @@ def in_users_words(plan: Plan) -> Plan:
         prompt=prompt,
         facts=once(facts),
         left_out=Quoted(prompt).left_out_by(_spans(facts)),
+        by=plan.by,
     )
 
 

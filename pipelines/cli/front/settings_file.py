@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ....engine.errors import InputError
 from ....engine.messages import nearest, shown
 from ....prompts.settings import COLUMNS, COPIES_NAMES, SIZE_NAMES, FieldError, plain_name, setting, size_of
-from ...recipes.toml_file import read_toml
+from ...recipes.tables.toml_file import read_toml
 
 _NOT_IN_A_FILE = ("settings", "help", "source")
 _KINDS = (str, int, float, bool)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from ....engine.loop import Policy
-from ....engine.messages import shown
+from ....engine.messages import AGAIN, shown
 from ....engine.values import Failure, Outcome, Request
 from ...files import picture_name, preview_name
 from ..schema import SchemaError, fit, parse_json
@@ -193,7 +193,13 @@ def refused(row: int, prompt: str, seed: int, error: str, **place: Any) -> Recor
 def may_pass(error: str) -> bool:
     """Whether a row that failed so may succeed if the very same is tried again: for want of memory or room, or
     by an exception of a library; what a stage refuses, it refuses again."""
-    return _PASSING.search(error) is not None
+    return _PASSING.search(error) is not None or goes_on(error)
+
+
+def goes_on(error: str) -> bool:
+    """Whether a row that failed so is tried again by the same command: what it failed for lies elsewhere, in a
+    server that was down say, and its message says so."""
+    return error.endswith(AGAIN)
 
 
 def settings_line(request: Request) -> dict[str, Any]:

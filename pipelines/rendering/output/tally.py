@@ -4,7 +4,7 @@ import dataclasses
 from collections import defaultdict
 
 from ....engine.messages import shown
-from .record import Record, may_pass
+from .record import Record, goes_on, may_pass
 
 MOST_TOLD = 5
 """Rows of a kind that are named."""
@@ -31,6 +31,7 @@ class Tally:
         failures_before: prompts of rows that failed in an earlier run, each with the reason; not of all.
         stage_seconds: by stage, and for writing.
         may_pass: of all that failed, rows that may succeed if they are tried again as they are.
+        goes_on: rows of this run that failed, and that the same command tries again.
         judged: whether pictures are: not so where the recipe has no judge.
         seconds: in all, by a clock that does not jump.
     """
@@ -54,6 +55,7 @@ class Tally:
     seconds: float = 0.0
     judged: bool = True
     may_pass: int = 0
+    goes_on: int = 0
 
     @property
     def rows(self) -> int:
@@ -69,6 +71,7 @@ class Tally:
         self.done += record.status == "done"
         self.failed += record.status == "failed"
         self.may_pass += record.status == "failed" and may_pass(record.error or "")
+        self.goes_on += record.status == "failed" and goes_on(record.error or "")
         self.accepted += record.accepted
         self.partial += bool(record.left_out)
         for stage, seconds in record.timings.items():

@@ -57,12 +57,15 @@ class PlanText(TypedDict):
         facts: what the picture must show.
         left_out: words of the prompt that ask for something which no fact carries. Since format 2.
         read_as: misspelt words of the prompt, and what they were taken for; absent without any.
+        by: who wrote it, where that was a server: nobody promises that it writes the same again. Absent for a
+            model of the recipe.
     """
 
     prompt: str
     facts: list[PlanFact]
     left_out: NotRequired[list[SpanText]]
     read_as: NotRequired[dict[str, str]]
+    by: NotRequired[str]
 
 
 class RequestText(TypedDict):
@@ -75,6 +78,7 @@ class RequestText(TypedDict):
         settings: what it was carried out with beside, as a row of a prompt file would say it.
         start: what there is to say of the picture, tokens or plan that it started from; absent without one. The
             chunk `diptych-start` holds them themselves.
+        lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 
     prompt: str
@@ -82,6 +86,7 @@ class RequestText(TypedDict):
     seed: int
     settings: dict[str, Any]
     start: NotRequired[dict[str, Any]]
+    lora_weights: NotRequired[dict[str, str]]
 
 
 class VerdictText(TypedDict):
@@ -92,12 +97,14 @@ class VerdictText(TypedDict):
         score: the probability, 0 to 1, that the picture shows all that was asked.
         accepted: the score reaches what was asked for, and nothing was left out (or that is ignored).
         facts: what it said to each fact of the plan.
+        by: who judged, and how, where that was a server. Absent for a model of the recipe.
     """
 
     caption: str
     score: float
     accepted: bool
     facts: list[FactLine]
+    by: NotRequired[str]
 
 
 class OriginText(TypedDict):

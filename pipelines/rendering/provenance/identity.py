@@ -13,6 +13,7 @@ from typing import Any
 from ....engine.values import Request
 from ....engine.version import __version__
 from ...recipes.environment import Environment
+from ...recipes.lora_table import lora_revisions
 from ...recipes.reader import Recipe
 
 
@@ -21,7 +22,9 @@ def identity(request: Request, environment: Environment) -> str:
     values = dataclasses.asdict(dataclasses.replace(request, start=None))
     del values["row"]
     values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
-    return _hash({"request": _plain(values), "pipeline": environment.essence()})
+    weights = lora_revisions(environment.table, request.settings.loras)
+    said = {"request": _plain(values), "pipeline": environment.essence(), "loras": weights or None}
+    return _hash({name: value for name, value in said.items() if value is not None})
 
 
 def context_of(recipe: Recipe, environment: Environment) -> bytes:

@@ -18,6 +18,7 @@ from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
 from ...recipes.environment import Environment
+from ...recipes.lora_table import lora_revisions
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
@@ -73,6 +74,12 @@ def history_of(outcome: Outcome, environment: Environment, *, template: str | No
     }
     if outcome.plan.read_as:
         history["plan"]["read_as"] = dict(outcome.plan.read_as)
+    if outcome.plan.by:
+        history["plan"]["by"] = outcome.plan.by
+    if verdict is not None and verdict.by and history["verdict"] is not None:
+        history["verdict"]["by"] = verdict.by
+    if weights := lora_revisions(environment.table, request.settings.loras):
+        history["request"]["lora_weights"] = weights
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
     return history

@@ -17,6 +17,7 @@ from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Watcher
 from ...pictures.pixels import rgb_of
 from ...recipes.environment import Environment
+from ...recipes.lora_table import lora_revisions
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
 from .history import History, OriginText, format_of
@@ -104,7 +105,8 @@ def _rerender_group(
             yield Rerendered(path=path, data=None, changes=changes, difference=reason, as_promised=False)
             continue
         outcome = dataclasses.replace(result, request=requests[row])
-        yield _compared(path, history, outcome, now, changes)
+        others = (*changes, *_lora_changes(history, now))
+        yield _compared(path, history, outcome, now, others)
 
 
 def _compared(
@@ -169,6 +171,14 @@ def changes_since(then: OriginText, now: Environment) -> Iterator[str]:
         old, new = then["revisions"].get(checkpoint), now.revisions.get(checkpoint)
         yield from _change(f"weights of {checkpoint}", old, new)
     yield from _change("device", then["device"], now.device)
+
+
+def _lora_changes(then: History, now: Environment) -> Iterator[str]:
+    """Likewise, of the LoRA weights that a row asked for."""
+    said = then["request"]
+    found = lora_revisions(now.table, said["settings"].get("loras"))
+    for name, revision in said.get("lora_weights", {}).items():
+        yield from _change(f"LoRA weights {name}", revision, found.get(name))
 
 
 def _change(what: str, then: object, now: object) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """`dtype = "auto"`: as the device likes it, settled before anything is loaded, and written down as settled."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,9 +47,18 @@ def test_a_chain_that_is_put_together_by_hand_is_settled_too(monkeypatch: pytest
 
 
 def test_a_gpu_is_asked_whether_it_has_units_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for has, dtype in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has)
-        assert quick_dtype("cuda:1") == dtype
+    current = ["cuda:0"]
+
+    @contextlib.contextmanager
+    def device(name: str) -> Iterator[None]:
+        current.append(name)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    units = {"cuda:0": True, "cuda:1": False}  # what is asked is asked of the current one
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: units[current[-1]])
+    assert (quick_dtype("cuda:0"), quick_dtype("cuda:1")) == ("bfloat16", "float32")
     assert quick_dtype("mps") == "float32"
 
 

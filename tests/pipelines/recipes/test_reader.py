@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diptych import InputError
-from diptych.engine.stage import ModelKey
+from diptych.engine.stage import Lora, ModelKey
 from diptych.pipelines.recipes.reader import (
     NO_MODEL,
     POCKET_WEIGHTS,
@@ -143,7 +143,7 @@ def test_loras_are_part_of_the_model(tmp_path: Path) -> None:
     loras = 'loras = [{ checkpoint = "./ink.safetensors", weight = 1 }, { checkpoint = "someone/style" }]'
     recipe = read(tmp_path, GOOD.replace('checkpoint = "./planner"', f'checkpoint = "./planner"\n{loras}'))
     model = recipe.stages["plan"].model
-    assert model.loras == ((str(tmp_path / "ink.safetensors"), 1.0), ("someone/style", 1.0))
+    assert model.loras == (Lora(str(tmp_path / "ink.safetensors")), Lora("someone/style", 1.0))
     assert parse_recipe(recipe_table(recipe), tmp_path / "mine.toml") == recipe
 
 

@@ -91,7 +91,7 @@ def test_a_graph_says_what_the_picture_was_made_of(graph: dict[str, Any], negati
 
 def test_models_and_loras_are_named_as_not_carried_over() -> None:
     rest = said_in_graph(LINKED).rest
-    assert rest["model"] == "v1-5.safetensors" and rest["loras"] == "boats.safetensors"
+    assert rest["model"] == "v1-5.safetensors" and rest["lora files"] == "boats.safetensors"
     assert rest["control nets"] == "depth.pth"
 
 

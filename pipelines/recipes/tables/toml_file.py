@@ -5,9 +5,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ...engine.errors import InputError
-from ...engine.messages import first_line
-from ...engine.models.checkpoint.bounded import Unfit, is_deeper, read_bounded
+from ....engine.errors import InputError
+from ....engine.messages import first_line
+from ....engine.models.checkpoint.bounded import Unfit, is_deeper, read_bounded
 
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 32

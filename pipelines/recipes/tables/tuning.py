@@ -10,10 +10,10 @@ quantize = "int8"             # weights of linear layers in fewer bits, made so 
 from collections.abc import Mapping
 from typing import Any
 
-from ...engine.errors import InputError
-from ...engine.guards.numerics import ATTENTIONS, PRECISIONS
-from ...engine.messages import did_you_mean, shown
-from ...engine.models.quantised.words import WORDS
+from ....engine.errors import InputError
+from ....engine.guards.numerics import ATTENTIONS, PRECISIONS
+from ....engine.messages import did_you_mean, shown
+from ....engine.models.quantised.words import WORDS
 
 CHOICES: Mapping[str, tuple[str, ...] | None] = {
     "matmul_precision": PRECISIONS,

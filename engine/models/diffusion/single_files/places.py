@@ -1,0 +1,58 @@
+"""Where what a recipe names lies: a checkpoint's folder, a folder in it, or a file, on this disk or in the
+Hub's cache."""
+
+import contextlib
+from pathlib import Path
+
+from ....errors import CheckpointError
+from ....messages import did_you_mean
+from ...checkpoint.bounded import is_file
+from ...checkpoint.folder import folder_of, shown_name
+from ...checkpoint.hub import cached, how_to_get
+
+ENDINGS = (".safetensors", ".gguf")
+"""Of names that are those of single files."""
+
+
+def is_single_file(checkpoint: str) -> bool:
+    """Whether a checkpoint's name is that of a file."""
+    return checkpoint.endswith(ENDINGS)
+
+
+def place_of(checkpoint: str) -> Path:
+    """The folder or file that a name stands for: a path, `ORGANISATION/NAME` of the Hub (and `@REVISION`), or
+    a file or folder in it (`ORGANISATION/NAME/vae`), or a name of the package's own.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(checkpoint)
+    with contextlib.suppress(RuntimeError):  # the home of a user that there is not
+        path = path.expanduser()
+    if is_file(path):
+        return path
+    organisation, _, rest = checkpoint.partition("/")
+    name, slash, inner = rest.partition("/")
+    if (
+        slash
+        and inner
+        and ".." not in Path(inner).parts
+        and (root := cached(f"{organisation}/{name}")) is not None
+    ):
+        found = root / inner
+        if is_file(found) or found.is_dir():
+            return found
+        raise CheckpointError(
+            f"{shown_name(checkpoint)}: the cache has {organisation}/{name} without it: get it with"
+            f" {how_to_get(f'{organisation}/{name}')} {inner}"
+        )
+    if not is_single_file(checkpoint):
+        return folder_of(checkpoint)
+    near = (
+        [each.name for each in path.parent.glob("*") if is_single_file(each.name)]
+        if path.parent.is_dir()
+        else []
+    )
+    command = how_to_get(f"{organisation}/{name}") if slash and inner else ""
+    hint = f"get it with {command} {inner}" if command else f"check the path{did_you_mean(path.name, near)}"
+    raise CheckpointError(f"{shown_name(checkpoint)}: no such file: {hint}")
