@@ -54,8 +54,7 @@ def load_part(
     kind = _pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
-    if loras:
-        refuse_merging(modules, loras[0][0], elsewhere=[each for each in wanted if gguf_for(folder / each)])
+    _refuse_merging(folder, modules, loras)
     given: dict[str, object] = dict(modules)
     outlined: list[str] = []
     tokenizers: dict[str, object] = {}
@@ -91,6 +90,13 @@ def load_part(
     vars(pipeline).update(tokenizers)
     words = tuple(word_of(each) for each in embeddings)
     return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
+
+
+def _refuse_merging(folder: Path, modules: Mapping[str, Any], loras: Sequence[Lora]) -> None:
+    """Raise `CheckpointError` where LoRA weights are to be merged into quantised ones."""
+    if loras:
+        small = [name for name in modules if gguf_for(folder / name) is not None]
+        refuse_merging(modules, loras[0][0], elsewhere=small)
 
 
 def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, object] | None = None) -> Any:
