@@ -88,8 +88,7 @@ def load_part(
     for name in outlined:
         vars(pipeline)[name] = None if COMPONENTS[name] == TEXT else Outline(given[name], dtype)
     vars(pipeline).update(tokenizers)
-    words = tuple(word_of(each) for each in embeddings)
-    return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
+    return PipelinePart(pipeline=pipeline, layout=layout, words=tuple(map(word_of, embeddings)), **modules)
 
 
 def _refuse_merging(folder: Path, modules: Mapping[str, Any], loras: Sequence[Lora]) -> None:
