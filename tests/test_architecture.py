@@ -23,7 +23,8 @@ FLOORS = [
     "prompts.wildcards",
     "prompts.reader prompts.variants prompts",
     "engine.extensions engine.diffusion engine.memory engine.models.checkpoint engine.remote",
-    "engine.ar engine.language.words engine.chain engine.dummy_values engine.loop engine.microbatch",
+    "engine.ar engine.language.words engine.chain engine.dummy_values engine.loop engine.microbatch"
+    " engine.models.quantised",
     "engine.repair engine.language.open_vocabulary engine.language.closed_vocabulary engine.execution_mode",
     "engine.request_state",
     "engine.waves",

@@ -14,12 +14,14 @@ from ..messages import first_line
 from ..stage import ModelKey
 from .checkpoint.blocks import streamed_size
 from .checkpoint.folder import folder_of, read_json
+from .checkpoint.kept_dtypes import is_kept, kept_in_float32
 from .diffusion.pipeline_parts import DENOISER, PARTS, components_of
 from .diffusion.single_files.assembly import is_put_together
-from .kept_dtypes import is_kept, kept_in_float32
 from .language.multimodal_lm import KINDS
 from .language.text_models import auto_class
+from .quantised.gguf_planner import gguf_in
 from .registry import BYTES, Registry
+from .weights import quantised_to
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -42,16 +44,16 @@ class Configs:
         if is_put_together(key):
             return self._registry.weights(key, streamed=streamed, device=device)
         folder = folder_of(key.checkpoint)
-        if any(next(each.rglob("*.safetensors"), None) for each in _folders(folder, key)):
+        folders = _folders(folder, key)
+        if key.parts or any(_has_weights(each) for each in folders):
             return self._registry.weights(key, streamed=streamed, device=device)
         self._registry.vet(key)
         pieces: dict[str, int] = {}
-        for each in _folders(folder, key):
-            kept = _kept(folder, key, each.name)
-            counts = parameters(each, key.family)
-            sizes = {name: (4 if is_kept(name, kept) else BYTES[key.dtype]) * n for name, n in counts.items()}
+        for each in folders:
+            sizes = _sizes(each, key, _kept(folder, key, each.name))
             passing = streamed and key.part == DENOISER
             form = "streamed, by its config" if passing else "by its config"
+            form += f", quantised to {how}" if (how := quantised_to(key)) else ""
             pieces[f"{each} as {key.dtype}, {form}"] = (
                 streamed_size(sizes, device) if passing else sum(sizes.values())
             )
@@ -79,12 +81,40 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
     Raises:
         CheckpointError: the libraries make no model of it.
     """
+    return _numbers(_model(folder, family))
+
+
+def _numbers(model: "Module") -> dict[str, int]:
+    return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
+
+
+def _sizes(folder: Path, key: ModelKey[object], kept: frozenset[str]) -> dict[str, int]:
+    """Bytes of each tensor of a folder's model, in the key's dtype, or quantised as it says.
+
+    Args:
+        kept: modules that stay in float32.
+    """
+    model, size = _model(folder, key.family), BYTES[key.dtype]
+    sizes = {name: (4 if is_kept(name, kept) else size) * count for name, count in _numbers(model).items()}
+    if how := quantised_to(key):
+        from .quantised.at_load import saved_bytes
+
+        for name, saved in saved_bytes({"model": model}, how, size=size)["model"].items():
+            sizes[name] -= saved
+    return sizes
+
+
+def _has_weights(folder: Path) -> bool:
+    return gguf_in(folder) is not None or next(folder.rglob("*.safetensors"), None) is not None
+
+
+def _model(folder: Path, family: str) -> "Module":
     import torch
 
     read_json(folder / "config.json")  # is there one?
     try:
         with torch.device("meta"):
-            model = _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)
+            return _pipeline_part(folder) if family == "diffusers" else _language_model(folder, family)
     except CheckpointError:
         raise
     except KeyError:
@@ -93,7 +123,6 @@ def parameters(folder: Path, family: str) -> dict[str, int]:
         raise CheckpointError(
             f"{folder}/config.json: no model can be made of it: {first_line(error)}"
         ) from error
-    return {name: each.numel() for name, each in (*model.named_parameters(), *model.named_buffers())}
 
 
 def _folders(folder: Path, key: ModelKey[object]) -> list[Path]:

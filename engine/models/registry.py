@@ -1,7 +1,6 @@
 """Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
 
 import contextlib
-import dataclasses
 import importlib
 from collections.abc import Callable, Collection, Generator
 from pathlib import Path
@@ -14,19 +13,27 @@ from ..extensions import extension
 from ..messages import did_you_mean, first_line, shown
 from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
-from .checkpoint.bounded import Unfit, tables_in
-from .checkpoint.folder import folder_of, loaded_bytes, read_header, read_json, weight_files
+from .checkpoint.bounded import tables_in
+from .checkpoint.folder import folder_of, read_header, read_json, weight_files
+from .checkpoint.kept_dtypes import kept_in_float32
+from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
-from .checkpoint.vetting import refuse_absent_layers, vet
+from .checkpoint.vetting import vet
 from .diffusion.pipeline_parts import DENOISER, components_of
 from .diffusion.pipeline_sizes import vae_dtype
-from .diffusion.single_files.assembly import by_real_names, is_put_together, pipeline_folder, single_file_in
-from .kept_dtypes import is_kept, kept_in_float32
+from .diffusion.single_files.assembly import (
+    by_real_names,
+    gguf_for,
+    is_put_together,
+    pipeline_folder,
+    single_file_in,
+)
+from .quantised.gguf_header import ENDING, gguf_sizes
+from .quantised.gguf_planner import gguf_in, whole_sizes
 from .quiet import quiet
+from .weights import look_at_weights, modules_of, quantised_to, safetensors_of, to_quantise
 
 if TYPE_CHECKING:
-    import torch
-
     from .checkpoint.host_weights import HostWeights
     from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
@@ -70,6 +77,7 @@ class Registry:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
         self._vetted: set[Path] = set()
+        self._saved: dict[ModelKey[object], dict[str, dict[str, int]]] = {}
         self._pool: PinnedPool | None = None
 
     def weights(self, key: ModelKey[object], *, streamed: bool = False, device: str = "cpu") -> dict[str, int]:
@@ -96,6 +104,7 @@ class Registry:
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"
         form += " channels last" if dict(key.tuning).get("channels_last") else ""  # nor are those laid out anew
+        form += f" quantised to {how}" if (how := quantised_to(key)) else ""
         pieces: dict[str, int] = {}
         passing: dict[str, int] = {}
         for path in _files(key):
@@ -104,13 +113,30 @@ class Registry:
                 passing |= tensors
             else:
                 pieces[f"{path.resolve()}{_component(path)} as {form}"] = sum(tensors.values())
+        if (file := gguf_in(_folder(key))) is not None:
+            pieces[f"{file} as {form}"] = sum(whole_sizes(file, BYTES[key.dtype]).values())
         if key.embeddings:
             from .diffusion.texts.embeddings import embedding_bytes
 
             pieces[f"embeddings as {form}"] = embedding_bytes(key.embeddings, BYTES[key.dtype])
+        saved = self._saved_bytes(key) if how else {}
         if passing:
+            less = saved.pop(name, {})
+            passing = {each: count - less.get(each, 0) for each, count in passing.items()}
             pieces[f"{part} as {form}, streamed"] = streamed_size(passing, device)
+        for module, less in saved.items():
+            pieces[f"{module} of {_folder(key)} as {form}"] = -sum(less.values())
         return pieces
+
+    def _saved_bytes(self, key: ModelKey[object]) -> dict[str, dict[str, int]]:
+        """By how many bytes a model is smaller than its files, since it is quantised when it is loaded: by the
+        part of its handle, and the tensor's name."""
+        if key not in self._saved:
+            from .quantised.at_load import saved_bytes
+
+            modules = to_quantise(_loaded(key, "meta"))
+            self._saved[key] = saved_bytes(modules, quantised_to(key))
+        return {**self._saved[key]}
 
     def vet(self, key: ModelKey[object]) -> None:
         """Look once at the small files of a checkpoint, before any library reads them; see `vetting`.
@@ -122,7 +148,7 @@ class Registry:
             folder = _folder(key)
             if folder not in self._vetted and key.family in FAMILIES:
                 vet(folder)
-                _refuse_absent_layers(key)
+                look_at_weights(safetensors_of(_files_if_whole(key)))
             self._vetted.add(folder)
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
@@ -196,7 +222,7 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
-    if is_put_together(key):
+    if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
             where = f"{key.checkpoint}: a model of family {key.family}"
             raise InputError(
@@ -210,19 +236,26 @@ def _folder(key: ModelKey[object]) -> Path:
 def _files(key: ModelKey[object]) -> list[Path]:
     folder = _folder(key)
     if not _in_parts(key):
-        return weight_files(folder)
-    return [path for name in components_of(folder, key.part) for path in weight_files(folder / name)]
+        return [] if gguf_in(folder) is not None else weight_files(folder)
+    folders = [folder / name for name in components_of(folder, key.part)]
+    for each in folders:
+        if (file := gguf_for(each)) is not None and quantised_to(key):
+            raise CheckpointError(f"{file}: is quantised already: leave quantize out")
+    return [
+        path for each in folders for path in (weight_files(each) if gguf_for(each) is None else [each / _GGUF])
+    ]
+
+
+_GGUF = f"model{ENDING}"  # what a folder that is put together calls it
 
 
 def _tensors(key: ModelKey[object], path: Path) -> dict[str, int]:
     """Bytes of the tensors of a file of weights once they are loaded, by name, from the headers."""
     dtype = _dtype_of(key, path)
+    if path.suffix == ENDING:
+        return gguf_sizes(path, BYTES[dtype])
     if (single := single_file_in(path.parent)) is None:
-        kept = _kept(key, path.parent.name, dtype)
-        return {
-            name: loaded_bytes(entry, 4 if is_kept(name, kept) else BYTES[dtype])
-            for name, entry in read_header(path).items()
-        }
+        return loaded_sizes(read_header(path), BYTES[dtype], kept=_kept(key, path.parent.name, dtype))
     from .diffusion.single_files.loading import component_bytes
 
     library, class_name = components_of(_folder(key), key.part)[path.parent.name]
@@ -251,19 +284,6 @@ def _dtype_of(key: ModelKey[object], path: Path) -> str:
     return vae_dtype(key.dtype) if kind == "AutoencoderKL" else "float32"
 
 
-def _refuse_absent_layers(key: ModelKey[object]) -> None:
-    """Raises `CheckpointError` where a config says layers that its weights do not have."""
-    names: dict[Path, list[str]] = {}
-    for path in _files_if_whole(key):
-        names.setdefault(path.with_name("config.json"), []).extend(read_header(path))
-    for config, tensors in names.items():
-        if config.is_file():
-            try:
-                refuse_absent_layers(read_json(config), tensors)
-            except Unfit as error:
-                raise CheckpointError(f"{config}: {error}: copy both files again") from None
-
-
 def _files_if_whole(key: ModelKey[object]) -> list[Path]:
     """As `_files`; none where one is missing, which others say."""
     try:
@@ -289,7 +309,9 @@ def _read(key: ModelKey[object], shared: "Shared", pool: "PinnedPool") -> "HostW
         compile_blocks(getattr(handle, name), key.checkpoint)
     with _told_of(key):
         aliases = _aliases(key)
-        return HostWeights(handle, _files(key), shared, streams=_streamed(key), pool=pool, aliases=aliases)
+        return HostWeights(
+            handle, safetensors_of(_files(key)), shared, streams=_streamed(key), pool=pool, aliases=aliases
+        )
 
 
 def _aliases(key: ModelKey[object]) -> dict[str, list[str]]:
@@ -298,8 +320,10 @@ def _aliases(key: ModelKey[object]) -> dict[str, list[str]]:
 
     found: dict[str, list[str]] = {}
     folder = _folder(key)
-    for name, entry in components_of(folder, key.part).items() if is_put_together(key) else ():
-        if single_file_in(folder / name) is not None:
+    if not (is_put_together(key) and _in_parts(key)):
+        return {}
+    for name, entry in components_of(folder, key.part).items():
+        if single_file_in(folder / name) is not None and gguf_for(folder / name) is None:
             for tensor, held in aliases_in(folder / name, *entry).items():
                 found.setdefault(tensor, []).extend(held)
     return found
@@ -331,19 +355,14 @@ def _loaded(key: ModelKey[object], device: str) -> object:
         raise InputError(f"{folder}: LoRA weights are for pipelines of diffusers alone: leave them out")
     with by_real_names(), _told_of(key):
         handle = loader(folder, getattr(torch, _known("dtype", key.dtype, BYTES)), torch.device(device), **more)
+    if how := quantised_to(key):
+        from .quantised.at_load import quantise
+
+        quantise(to_quantise(handle), how, str(folder))
     if dict(key.tuning).get("channels_last"):
-        for module in _modules(handle):
+        for module in modules_of(handle).values():
             module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return handle
-
-
-def _modules(handle: object) -> "list[torch.nn.Module]":
-    """Of a handle: itself, or those among its fields."""
-    import torch
-
-    fields = dataclasses.fields(handle) if dataclasses.is_dataclass(handle) else ()
-    held = [handle, *(getattr(handle, field.name) for field in fields)]
-    return [each for each in held if isinstance(each, torch.nn.Module)]
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ def check(
 def _is_bare(key: ModelKey) -> bool:
     """Whether a checkpoint that is here has configs alone."""
     try:
-        return not any(path.suffix == ".safetensors" for path in files_in(folder_of(key.checkpoint)))
+        return not any(path.suffix in (".safetensors", ".gguf") for path in files_in(folder_of(key.checkpoint)))
     except DiptychError:
         return False
 

@@ -75,7 +75,7 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
         micro_batch=batching.micro_batch,
         memory_bytes=memory.given_bytes,
         device=_hardware(memory.device),
-        versions=versions() | _extension_versions(recipe),
+        versions=versions() | _quantiser_versions(recipe) | _extension_versions(recipe),
     )
 
 
@@ -102,6 +102,17 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[library] = "none"
     return found
+
+
+def _quantiser_versions(recipe: Recipe) -> dict[str, str]:
+    """Of what quantises a recipe's models when they are loaded."""
+    keys = (key for stage in recipe.stages.values() for key in stage.keys)
+    if not any(dict(key.tuning).get("quantize") for key in keys):
+        return {}
+    try:
+        return {"torchao": importlib.metadata.version("torchao")}
+    except importlib.metadata.PackageNotFoundError:
+        return {"torchao": "none"}
 
 
 def _extension_versions(recipe: Recipe) -> dict[str, str]:

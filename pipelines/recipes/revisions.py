@@ -20,6 +20,7 @@ from ..files import write_atomically
 
 REMEMBERED_BYTES = 64 * 2**20  # files from this size on
 _READ = (".safetensors", ".json", ".jinja", ".model", ".txt")  # what adapters read of a checkpoint
+_SINGLE = (".safetensors", ".gguf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import CheckpointError
 from .bounded import MOST_BYTES, Unfit, is_file, parse_bounded, read_bounded
 from .hub import cached, how_to_get, is_unfinished
-from .roots import ROOTS, root_of
+from .roots import OPENERS, ROOTS, root_of
 from .vetting import files_in, most_bytes, values_of
 
 _SAFETENSORS = ".safetensors"
@@ -29,7 +29,6 @@ _SINGLE = {
     _SAFETENSORS: (
         "is a single file: those are read for stages that paint (family diffusers): name this model's folder"
     ),
-    ".gguf": "is a GGUF file, which is not read: name the folder of the same model with safetensors in it",
     ".ckpt": "is a pickle, which can run any code when opened: name a folder with safetensors in it",
 }
 """What is said of a file in the place of a folder, by its ending."""
@@ -54,6 +53,8 @@ def folder_of(checkpoint: str) -> Path:
         folder = Path(checkpoint)
         with contextlib.suppress(RuntimeError):  # the home of a user that there is not
             folder = folder.expanduser()
+        if folder.suffix in OPENERS and is_file(folder):
+            return OPENERS[folder.suffix](folder)
         if not _is_folder(folder):
             folder = cached(checkpoint) or folder
         found = True

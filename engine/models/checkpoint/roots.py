@@ -3,6 +3,7 @@
 Which there are is for whoever ships checkpoints to say, when its package is imported; the engine has none.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,3 +41,12 @@ def short_name(path: Path) -> str | None:
         if path.is_relative_to(root.folder):
             return f"{name}/{path.relative_to(root.folder).as_posix()}"
     return None
+
+
+OPENERS: dict[str, Callable[[Path], Path]] = {}
+"""By the ending of a file's name: what makes a folder of such a file, for all that reads folders."""
+
+
+def add_opener(ending: str, opener: Callable[[Path], Path]) -> None:
+    """Let files of this ending stand for checkpoints; `opener` raises `CheckpointError` where one is none."""
+    OPENERS[ending] = opener

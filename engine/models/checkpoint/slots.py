@@ -3,27 +3,33 @@
 The master of a tensor is that of the memory-mapped safetensors file, where that is what the module holds, in
 whatever dtype or layout (this is compared, for libraries may rename, merge or turn what they read); else it is
 what the module holds.
+
+A tensor that is made of several has a slot for each of them (see `composed`). One that a file has as eight-bit
+floats is kept so, with the scale that the file has for it (see `float8`).
 """
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
 from safetensors import safe_open
 
 from ...errors import CheckpointError
+from .composed import Apart, Composed, Place, taken_apart
+from .float8 import DTYPES, Float8Weight, fits
+from .loaded_sizes import SCALES
 
 Name = tuple[str, str, torch.dtype, str]
 """Of a tensor on a device: file, name in the file, dtype, device."""
 
+Aliases = Mapping[str, Sequence[str]]
+"""What tensors are called in the files beside their own names, by those."""
+
 Shared = WeakValueDictionary[Name, torch.Tensor]
 """The tensors on devices that come from files, for as long as a module holds them."""
-
-Place = tuple[dict[str, Any], str]
-"""A module's table of parameters or buffers, and a name in it."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -104,28 +110,67 @@ def slots_of(
         handle: a module, or a dataclass of modules and other things.
         files: the safetensors files that it was loaded from.
         aliases: what tensors are called in the files beside their own names, by those.
+
+    Raises:
+        CheckpointError: a file's numbers are none, or its scales belong to no weight, or the model has weights
+            of a kind that is not known here.
     """
     read = _Files(files)
-    places: dict[int, list[Place]] = {}
-    names: dict[int, list[str]] = {}
+    found: dict[int, _Held] = {}
     for module in _modules(handle):
         for path, part in module.named_modules():
             for table in tables_of(part):
                 for name, tensor in table.items():
                     if tensor is not None:
-                        places.setdefault(id(tensor), []).append((table, name))
-                        names.setdefault(id(tensor), []).append(f"{path}.{name}".lstrip("."))
-    assert places, f"a {type(handle).__name__} is no module, nor a dataclass of modules: it holds no weights"
-    slots: list[Slot] = []
-    for same, held in places.items():
-        table, name = held[0]
+                        held = found.setdefault(id(tensor), _Held([], [], []))
+                        held.places.append((table, name))
+                        held.names.append(f"{path}.{name}".lstrip("."))
+                        held.modules.append(part)
+    assert found, f"a {type(handle).__name__} is no module, nor a dataclass of modules: it holds no weights"
+    slots = [slot for held in found.values() for slot in _slots_for(held, read, aliases or {})]
+    read.refuse_unused_scales()
+    return slots
+
+
+class _Held(NamedTuple):
+    """Where a tensor is held, what it is called there, and by which modules."""
+
+    places: list[Place]
+    names: list[str]
+    modules: list[torch.nn.Module]
+
+    def known(self, aliases: "Aliases") -> list[str]:
+        """Its names, and what else it is called in the files."""
+        return [*self.names, *(other for each in self.names for other in aliases.get(each, ()))]
+
+
+def _slots_for(held: _Held, read: "_Files", aliases: Aliases) -> list[Slot]:
+    """The slot of a tensor, or those of its parts."""
+    table, name = held.places[0]
+    try:
+        apart = taken_apart(table[name])
+    except CheckpointError as error:
+        raise CheckpointError(f"{held.names[0]}: {error}") from None
+    if apart is None:
         tensor = table[name].detach()
-        known = [*names[same], *(other for each in names[same] for other in (aliases or {}).get(each, ()))]
-        source, master = read.find(known, tensor) or (None, tensor)
-        like = torch.empty_like(tensor, device="meta")
-        if isinstance(table[name], torch.nn.Parameter):
-            like = torch.nn.Parameter(like, requires_grad=False)
-        slots.append(Slot(held, source, master, like))
+        source, master = read.find(held.known(aliases), tensor) or (None, tensor)
+        apart = read.kept_small(held.names, master, tensor.dtype)
+        if apart is None:
+            like = torch.empty_like(tensor, device="meta")
+            if isinstance(table[name], torch.nn.Parameter):
+                like = torch.nn.Parameter(like, requires_grad=False)
+            return [Slot(held.places, source, master, like)]
+        whole = apart.together(apart.parts)
+        for place in held.places:
+            place[0][place[1]] = whole
+    composed: Any = Composed(apart, held.places, held.modules)
+    slots: list[Slot] = []
+    for part, tensor in apart.parts.items():
+        source, master = read.find([apart.name(each, part) for each in held.names], tensor) or (
+            None,
+            tensor.cpu(),
+        )
+        slots.append(Slot([(composed, part)], source, master, torch.empty_like(tensor, device="meta")))
     return slots
 
 
@@ -152,6 +197,7 @@ class _Files:
             file = safe_open(path, framework="pt", device="cpu")
             for name in file.keys():  # noqa: SIM118 (it is no dict)
                 self._where.setdefault(name, []).append((str(path.resolve()), file))
+        self._scales = {name for name in self._where if name.endswith(_SCALES)}  # not used yet
 
     def find(self, names: Iterable[str], tensor: torch.Tensor) -> tuple[tuple[str, str], torch.Tensor] | None:
         """The tensor of one of these names that has the same values, with its file and name.
@@ -164,8 +210,54 @@ class _Files:
                 found = file.get_tensor(name)
                 if found.shape != tensor.shape:
                     continue
-                if torch.equal(found.to(tensor.dtype), tensor):
+                if _are_same(found, tensor):
                     return (path, name), found
-                if tensor.is_floating_point() and bool(tensor.isnan().any()):  # which equals nothing
+                if tensor.dtype not in DTYPES and tensor.is_floating_point() and bool(tensor.isnan().any()):
                     raise CheckpointError(f"{path}: {name} holds NaN: it is damaged: get the file again")
         return None
+
+    def kept_small(self, names: Iterable[str], master: torch.Tensor, dtype: torch.dtype) -> Apart | None:
+        """What is to be held in the place of a layer's weights that the file has as eight-bit floats; `None`
+        where it has them otherwise.
+
+        Raises:
+            CheckpointError: the file's scale is none for them.
+        """
+        if master.dtype not in DTYPES or dtype in DTYPES or master.ndim < 2:
+            return None
+        name = next((each for each in names if each in self._where), "")
+        layer, dot, last = name.rpartition(".")
+        if last != "weight":
+            return None
+        scale = None
+        for each in (f"{layer}{dot}{suffix}" for suffix in SCALES):
+            for path, file in self._where.get(each, []):
+                scale = file.get_tensor(each)
+                self._scales.discard(each)
+                if not fits(scale, master):
+                    raise CheckpointError(
+                        f"{path}: {each} has the shape {tuple(scale.shape)}: is no scale for {name}"
+                    )
+        whole = torch.nn.Parameter(Float8Weight(master, scale, dtype), requires_grad=False)
+        return taken_apart(whole)
+
+    def refuse_unused_scales(self) -> None:
+        """Raise `CheckpointError` where a file has scales for weights that are not there, or not under this
+        name: without them a picture would be noise."""
+        if self._scales:
+            name = min(self._scales)
+            path = self._where[name][0][0]
+            raise CheckpointError(
+                f"{path}: {name} is a scale of a weight that the model has not, or not by this name: get the"
+                " model without scaled fp8, or as a folder of diffusers"
+            )
+
+
+_SCALES = tuple(f".{name}" for name in SCALES)
+
+
+def _are_same(found: torch.Tensor, tensor: torch.Tensor) -> bool:
+    """Whether a file's tensor has the values of a model's, in whatever dtype."""
+    if found.dtype == tensor.dtype and found.dtype in DTYPES:
+        return torch.equal(found.view(torch.uint8), tensor.view(torch.uint8))
+    return torch.equal(found.to(tensor.dtype), tensor.cpu())

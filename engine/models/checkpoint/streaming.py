@@ -17,6 +17,7 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from .blocks import blocks_of, windows_on
+from .composed import home_of
 from .lanes import Copies, Lane, lane_of
 from .slots import Slot, tables_of
 
@@ -188,6 +189,6 @@ def _view(window: torch.Tensor, start: int, like: torch.Tensor) -> torch.Tensor:
 
 def _path(slot: Slot, paths: Mapping[int, str]) -> str | None:
     """The name of a tensor that has one place, and that within the module; else `None`."""
-    table, name = slot.places[0]
+    (table, name), part = home_of(slot.places[0])
     path = paths.get(id(table))
-    return None if path is None or len(slot.places) > 1 else f"{path}.{name}".lstrip(".")
+    return None if path is None or len(slot.places) > 1 else f"{path}.{name}{part}".lstrip(".")

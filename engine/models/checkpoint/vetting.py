@@ -63,7 +63,8 @@ SIZES = (
 )
 """Names under which configs count what a model is made of: whole numbers from 1 on, lists of them, or none."""
 
-_TABLES = ("text_config", "vision_config", "vq_config", "quantization_config")
+_QUANTISATION = "quantization_config"  # which counts nothing that a model is made of
+_TABLES = ("text_config", "vision_config", "vq_config", _QUANTISATION)
 _MAY_BE_NEGATIVE = ("max_position_embeddings", "image_size", "sample_size")  # -1 stands for nothing said
 _LAYERS = re.compile(r"(num|n)_?(\w+_)?layers?|depth|depths|layers")
 
@@ -175,7 +176,9 @@ def _look_at_table(value: Any) -> None:
 
 
 def _look_at_config(config: dict[str, Any]) -> None:
-    for table in tables_in(config):
+    if not isinstance(config.get(_QUANTISATION), dict | None):
+        raise Unfit(f"{_QUANTISATION} must be a table")
+    for table in tables_in({name: value for name, value in config.items() if name != _QUANTISATION}):
         for name, value in table.items():
             if name in SIZES:
                 least = -1 if name in _MAY_BE_NEGATIVE else 0

@@ -14,6 +14,9 @@ from ...messages import first_line
 from ...stage import Lora
 from ..checkpoint.folder import outlined, read_json, weight_files, whole
 from ..checkpoint.tokenizer import require_tokenizer
+from ..quantised.gguf_component import load_gguf
+from ..quantised.methods import refuse_merging
+from ..quantised.pretrained import from_pretrained
 from .classes.kinds import pipeline_class
 from .classes.processors import TextProcessor, is_processor
 from .lora.layout import Layout
@@ -21,7 +24,7 @@ from .lora.merging import fit_to, merge_loras
 from .pipeline import Outline, PipelinePart, TextOutline
 from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, is_component, read_index
 from .schedulers import scheduler_of, scheduler_settings
-from .single_files.assembly import single_file_in
+from .single_files.assembly import gguf_for, single_file_in
 from .single_files.loading import load_component
 from .texts.embeddings import add_embeddings, word_of
 
@@ -53,6 +56,7 @@ def load_part(
     kind = pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
+    _refuse_merging(folder, modules, loras)
     with_loras = bool(loras or on_request or lora_folder) and part != VAE
     given, outlined, processors = _others(folder, part, modules, everything=with_loras)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
@@ -74,8 +78,14 @@ def load_part(
     for name in components_of(folder, TEXT) if part != TEXT else ():
         vars(pipeline)[name] = TextOutline(folder / name, dtype)
     vars(pipeline).update(processors)
-    words = tuple(word_of(each) for each in embeddings)
-    return PipelinePart(pipeline=pipeline, layout=layout, words=words, **modules)
+    return PipelinePart(pipeline=pipeline, layout=layout, words=tuple(map(word_of, embeddings)), **modules)
+
+
+def _refuse_merging(folder: Path, modules: Mapping[str, Any], loras: Sequence[Lora]) -> None:
+    """Raise `CheckpointError` where LoRA weights are to be merged into quantised ones."""
+    if loras:
+        small = [name for name in modules if gguf_for(folder / name) is not None]
+        refuse_merging(modules, loras[0][0], elsewhere=small)
 
 
 def _others(
@@ -138,7 +148,13 @@ def _reads_text(name: str, class_name: str) -> bool:
     return "tokenizer" in name or (processes and "Image" not in class_name)
 
 
-def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, device: torch.device) -> Any:
+def _load(
+    folder: Path,
+    library: str,
+    class_name: str,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Any:
     """A component's module.
 
     Raises:
@@ -146,19 +162,23 @@ def _load(folder: Path, library: str, class_name: str, dtype: torch.dtype, devic
     """
     kind = _class_of(folder, library, class_name)
     read_json(folder / "config.json")
+    if (file := gguf_for(folder)) is not None:
+        return load_gguf(file, kind, folder, dtype, outline=device.type == "meta")
     weight_files(folder)
     if single_file_in(folder) is not None:
         return load_component(folder, kind, dtype, device)
     options: dict[str, Any] = {
         "local_files_only": True,
         "use_safetensors": True,
-        "output_loading_info": True,
         "torch_dtype" if library == "diffusers" else "dtype": dtype,
         **_variant(folder),
-        **outlined(device),
     }
     try:
-        return whole(kind.from_pretrained(folder, **options), folder).eval().requires_grad_(False)
+        if library == "transformers":
+            loaded = from_pretrained(kind, folder, device, **options)
+        else:
+            loaded = kind.from_pretrained(folder, output_loading_info=True, **outlined(device), **options)
+        return whole(loaded, folder).eval().requires_grad_(False)
     except (DiptychError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever a library makes of a config that is not that of the weights

@@ -17,8 +17,9 @@ from ...language.closed_vocabulary.known_words import read_words
 from ...language.closed_vocabulary.vocabulary import Vocabulary, read_vocabulary
 from ...messages import first_line, shown
 from ...values import Codebook
-from ..checkpoint.folder import folder_of, outlined, read_config, whole
+from ..checkpoint.folder import folder_of, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
+from ..quantised.pretrained import from_pretrained
 from . import chat_template as conversation
 from .decodings import begin
 from .native_decoding import MAX_BYTES, is_native
@@ -352,13 +353,7 @@ def _load(
     tokenizer = with_text_template(load_tokenizer(folder, trust_remote_code=trust_remote_code), folder)
     config = transformers.AutoConfig.from_pretrained(folder, **how)
     refuse_readers(config, folder)
-    loaded = getattr(transformers, auto_class(config)).from_pretrained(
-        folder,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        output_loading_info=True,
-        **outlined(device),
-        **how,
-    )
+    kind = getattr(transformers, auto_class(config))
+    how |= {"config": config, "dtype": dtype, "use_safetensors": True}
+    loaded = from_pretrained(kind, folder, device, **how)
     return whole(loaded, folder).to(device).eval().requires_grad_(False), tokenizer

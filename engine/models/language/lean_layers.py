@@ -41,7 +41,36 @@ def is_lean(model: Any) -> bool:
     rope = config.rope_parameters
     kinds = {rope["rope_type"]} if "rope_type" in rope else {each["rope_type"] for each in rope.values()}
     odd = ("use_bidirectional_attention", "final_logit_softcapping", "attn_logit_softcapping")
-    return kinds.issubset(ROTATIONS) and not any(getattr(config, name, None) for name in odd)
+    if not kinds.issubset(ROTATIONS) or any(getattr(config, name, None) for name in odd):
+        return False
+    return is_plain(model)
+
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_hf_hook", "_diffusers_hook", "forward")
+"""Under which a module has something of its own to do when it is called."""
+
+
+def is_plain(model: Any) -> bool:
+    """Whether nothing but plain layers with plain numbers is in a model: no quantised weights, no adapters, no
+    hooks. What is not plain is the library's to compute."""
+    for layer in model.model.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        products = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
+        if any(
+            type(each) is not torch.nn.Linear for each in (*products, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+        ):
+            return False
+    if type(model.lm_head) is not torch.nn.Linear:
+        return False
+    dtype = model.lm_head.weight.dtype
+    for module in model.modules():
+        state = vars(module)
+        if any(state.get(name) for name in HOOKS):
+            return False
+        for weight in state["_parameters"].values():
+            if weight is not None and (type(weight) is not torch.nn.Parameter or weight.dtype != dtype):
+                return False
+    return True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

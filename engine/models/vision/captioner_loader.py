@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from ..checkpoint.folder import outlined, whole
+from ..checkpoint.folder import whole
 from ..language.causal_lm import single_id
+from ..quantised.pretrained import from_pretrained
 from .picture_reader import CaptionReader, ChatReader, PictureReader, end_of
 
 
@@ -26,15 +27,15 @@ def load_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> Pictu
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     processor = _processor(folder, config)
-    loaded = AutoModelForImageTextToText.from_pretrained(
+    loaded = from_pretrained(
+        AutoModelForImageTextToText,
         folder,
+        device,
         config=config,
         dtype=dtype,
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
-        output_loading_info=True,
-        **outlined(device),
     )
     model = whole(loaded, folder).to(device).eval().requires_grad_(False)
     template = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template

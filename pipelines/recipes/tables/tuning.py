@@ -4,6 +4,7 @@ matmul_precision = "high"     # of float32 products: highest, high (TF32 on a GP
 attention = "flash"           # sdpa (as torch chooses), math, efficient, flash, cudnn
 channels_last = true          # convolutions' weights with the channels of a place side by side
 compile = true                # the blocks of a denoiser of diffusers, by torch.compile
+quantize = "int8"             # weights of linear layers in fewer bits, made so at loading: int8, fp8
 """
 
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from typing import Any
 from ....engine.errors import InputError
 from ....engine.guards.numerics import ATTENTIONS, PRECISIONS
 from ....engine.messages import did_you_mean, shown
+from ....engine.models.quantised.words import WORDS
 
 CHOICES: Mapping[str, tuple[str, ...] | None] = {
     "matmul_precision": PRECISIONS,
     "attention": tuple(ATTENTIONS),
     "channels_last": None,
     "compile": None,
+    "quantize": WORDS,
 }
 """Name: what it may be; `None` for true or false."""
 

@@ -14,7 +14,13 @@ from diptych.engine.models.registry import Registry
 from diptych.pipelines.recipes.reader import Recipe, parse_recipe, read_recipe
 from diptych.pipelines.recipes.writer import recipe_table
 
-TUNED = {"matmul_precision": "high", "attention": "math", "channels_last": True, "compile": True}
+TUNED = {
+    "matmul_precision": "high",
+    "attention": "math",
+    "channels_last": True,
+    "compile": True,
+    "quantize": "int8",
+}
 
 
 def tuned(**said: Any) -> Recipe:

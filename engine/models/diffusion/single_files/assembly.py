@@ -68,6 +68,12 @@ def single_file_in(folder: Path) -> Path | None:
     return Path(read_json(folder / MARK)["file"])
 
 
+def gguf_for(folder: Path) -> Path | None:
+    """The GGUF file that has the weights of a component's folder; `None` where none has."""
+    file = single_file_in(folder)
+    return file if file is not None and file.suffix == ".gguf" else None
+
+
 @contextlib.contextmanager
 def by_real_names() -> Generator[None]:
     """What is said of a folder made here is said of what it is made of."""

@@ -167,7 +167,7 @@ def test_all_shards_of_a_variant_are_counted(variant: str, tmp_path: Path) -> No
 def test_a_single_file_is_told_what_it_is(tmp_path: Path) -> None:
     for name, message in (
         ("model.safetensors", "is a single file: those are read for stages that paint"),
-        ("model.gguf", "is a GGUF file"),
+        ("model.gguf", "is damaged or cut off"),
         ("model.ckpt", "is a pickle"),
     ):
         (tmp_path / name).write_bytes(b"")
