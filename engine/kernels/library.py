@@ -1,6 +1,6 @@
 """The library that `decoder.cpp` is built into, if it was, and the structures that it takes.
 
-Knows addresses and numbers only; what they are of, `models.language.native_decoding` knows.
+Knows addresses and numbers only; what they are of, `models.language.decoding.native` knows.
 """
 
 import ctypes

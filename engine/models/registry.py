@@ -2,18 +2,17 @@
 
 import contextlib
 import importlib
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from weakref import WeakValueDictionary
 
 from .. import extensions
-from ..errors import CheckpointError, DiptychError, InputError
+from ..errors import CheckpointError, InputError
 from ..extensions import extension
-from ..messages import did_you_mean, first_line, shown
+from ..messages import did_you_mean, shown
 from ..stage import Handle, Lora, ModelKey
 from .checkpoint.blocks import streamed_size
-from .checkpoint.bounded import tables_in
 from .checkpoint.folder import folder_of, read_header, read_json, weight_files
 from .checkpoint.kept_dtypes import kept_in_float32
 from .checkpoint.loaded_sizes import loaded_sizes
@@ -30,7 +29,7 @@ from .diffusion.single_files.assembly import (
 )
 from .quantised.gguf_header import ENDING, gguf_sizes
 from .quantised.gguf_planner import gguf_in, whole_sizes
-from .quiet import quiet
+from .told import told_of
 from .weights import look_at_weights, modules_of, quantised_to, safetensors_of, to_quantise
 
 if TYPE_CHECKING:
@@ -365,39 +364,8 @@ def _loaded(key: ModelKey[object], device: str) -> object:
     return handle
 
 
-@contextlib.contextmanager
-def _told_of(key: ModelKey[object]) -> Generator[None]:
-    """Whatever a library makes of files that are not as they should be becomes one line, which names them."""
-    import torch
-
-    try:
-        with quiet(LIBRARIES.get(key.family, ())):
-            yield
-    except (DiptychError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:
-        if isinstance(error, RuntimeError) and "memory" in str(error):
-            raise
-        if (
-            not isinstance(error, Exception) and type(error).__name__ != "PanicException"
-        ):  # of tokenizers, in Rust
-            raise
-        reason = _not_there(error, _folder(key)) if isinstance(error, KeyError) else first_line(error)
-        if "ignore_mismatched_sizes" in reason:  # the library's advice, which is for its own callers
-            reason = "config.json and the weights do not fit each other: copy both again"
-        raise CheckpointError(f"{_folder(key)}: cannot be loaded as {key.family}: {reason}") from error
-
-
-def _not_there(error: KeyError, folder: Path) -> str:
-    """What a library looked for in vain: the value of a key of the config, or what a file should hold."""
-    try:
-        tables = list(tables_in(read_json(folder / "config.json")))
-    except CheckpointError:
-        tables = []
-    for name, value in ((name, value) for table in tables for name, value in table.items()):
-        if isinstance(value, str) and error.args == (value,):
-            return f"config.json says {name} = {shown(value)}, which the library does not know"
-    return f"{error} is missing"
+def _told_of(key: ModelKey[object]) -> contextlib.AbstractContextManager[None]:
+    return told_of(_folder(key), key.family, LIBRARIES.get(key.family, ()))
 
 
 def known_family(name: str) -> None:

@@ -218,8 +218,8 @@ def _short(error: Exception) -> str:
 
 
 def table(wanted: list[str]) -> Iterator[str]:
-    from diptych.engine.models.language.library_decoding import CachedDecoding
-    from diptych.engine.models.language.stepped_decoding import SteppedDecoding
+    from diptych.engine.models.language.decoding.by_library import CachedDecoding
+    from diptych.engine.models.language.decoding.stepped import SteppedDecoding
 
     for name in wanted:
         try:

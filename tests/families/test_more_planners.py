@@ -14,7 +14,7 @@ from diptych.engine.ar.decoding import decode_greedy
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.config_sizes import Configs
 from diptych.engine.models.language.causal_lm import decoder_config
-from diptych.engine.models.language.stepped_decoding import is_stepped
+from diptych.engine.models.language.decoding.stepped import is_stepped
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.planning.plan import PlanStage

@@ -12,7 +12,7 @@ import torch
 from diptych.engine.ar.decoding import decode_greedy
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.models.language.causal_lm import LanguageModel, decoder_config
-from diptych.engine.models.language.lean_layers import is_lean
+from diptych.engine.models.language.decoding.lean_layers import is_lean
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, NoProgress, RunContext
 from diptych.engine.stages.planning import chat_plan, quoted_plan

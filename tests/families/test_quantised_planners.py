@@ -14,7 +14,7 @@ from diptych.engine.ar.decoding import decode_greedy
 from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.models.checkpoint.slots import slots_of
 from diptych.engine.models.language.causal_lm import LanguageModel
-from diptych.engine.models.language.lean_layers import is_lean
+from diptych.engine.models.language.decoding.lean_layers import is_lean
 from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey
 

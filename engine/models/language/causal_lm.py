@@ -21,8 +21,8 @@ from ..checkpoint.folder import folder_of, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from ..quantised.pretrained import from_pretrained
 from . import chat_template as conversation
-from .decodings import begin
-from .native_decoding import MAX_BYTES, is_native
+from .decoding.native import MAX_BYTES, is_native
+from .decoding.ways import begin
 from .text_models import auto_class, refuse_readers, with_text_template
 
 if TYPE_CHECKING:

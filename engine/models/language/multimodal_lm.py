@@ -23,7 +23,7 @@ from ..checkpoint.folder import outlined, read_json, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from .causal_lm import single_id
 from .chat_template import templated
-from .embedded_decoding import EmbeddedDecoding
+from .decoding.embedded import EmbeddedDecoding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

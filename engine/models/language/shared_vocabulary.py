@@ -16,7 +16,7 @@ from ...guards.finite import finite_rows
 from ...values import Codebook
 from ..checkpoint.folder import read_json
 from .causal_lm import single_id
-from .embedded_decoding import EmbeddedDecoding
+from .decoding.embedded import EmbeddedDecoding
 from .multimodal_lm import (
     EMU3_PIXELS,
     TEXT_TOKENS,

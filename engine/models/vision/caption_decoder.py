@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.functional import linear
 
-from ..language.key_values import KeyValues
+from ..language.decoding.key_values import KeyValues
 
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """From q, k, v (b, t, heads, size) to (b, t, d)."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from diptych.engine.errors import CheckpointError, InputError, RowError
-from diptych.engine.models.language.native_decoding import NativeDecoding
+from diptych.engine.models.language.decoding.native import NativeDecoding
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage

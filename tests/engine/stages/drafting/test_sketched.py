@@ -9,7 +9,7 @@ import torch
 
 from diptych.engine.errors import InputError
 from diptych.engine.models.language import causal_lm, decodings
-from diptych.engine.models.language.lean_decoding import LeanDecoding
+from diptych.engine.models.language.decoding.lean import LeanDecoding
 from diptych.engine.models.vision.sketch_reader import SketchReader, tokens_of
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage

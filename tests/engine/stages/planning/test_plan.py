@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diptych.engine.errors import CheckpointError, RowError
-from diptych.engine.models.language.native_decoding import NativeDecoding
+from diptych.engine.models.language.decoding.native import NativeDecoding
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import FactKind, Plan, Request

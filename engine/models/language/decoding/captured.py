@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.functional import linear
 
-from .lean_decoding import LeanDecoding
+from .lean import LeanDecoding
 from .lean_layers import Layer, Rotation
 
 BUCKET = 128

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from ...kernels.library import MAX_HEAD_SIZE, Cache, Library, Linear, Model, library
-from ...kernels.library import Layer as LayerStruct
+from ....kernels.library import MAX_HEAD_SIZE, Cache, Library, Linear, Model, library
+from ....kernels.library import Layer as LayerStruct
 from .key_values import Beside
 from .lean_layers import Layer, Norm, Rotation, Weights, is_lean, layers_of, norm_of
 

@@ -2,7 +2,7 @@
 
 What goes in are embeddings, since text and image tokens may have tables of their own; what comes out goes
 through a head of its own. By the library's forward and static cache, rows padded on the left, as in
-`library_decoding`.
+`by_library`.
 """
 
 from collections.abc import Callable, Sequence

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from ...ar.decoding import Decoding
-from ...errors import InputError
-from .captured_decoding import CapturedDecoding, can_record
-from .lean_decoding import LeanDecoding
+from ....ar.decoding import Decoding
+from ....errors import InputError
+from .by_library import CachedDecoding
+from .captured import CapturedDecoding, can_record
+from .lean import LeanDecoding
 from .lean_layers import is_lean
-from .library_decoding import CachedDecoding
-from .native_decoding import NativeDecoding, is_native
-from .stepped_decoding import SteppedDecoding, is_stepped
+from .native import NativeDecoding, is_native
+from .stepped import SteppedDecoding, is_stepped
 
 
 def begin(

@@ -1,0 +1,1 @@
+"""How a language model goes on token by token: one file a way, and `ways`, which chooses."""
