@@ -87,7 +87,9 @@ def _merging(pipe: TextToImage, lora: Lora) -> tuple[Any, Callable[[], None]]:
         for layer, changes in layers:
             weight = layer.weight.detach()
             for change in changes:
-                weight = weight + change.layer.change(weight, 1.0, change.rows).to(weight.dtype)
+                added = change.layer.change(weight, 1.0, change.rows)
+                if added is not None:
+                    weight = weight + added.to(weight.dtype)
             layer.weight = torch.nn.Parameter(weight, requires_grad=False)
         for (layer, _), host, before in zip(layers, hosts, own, strict=True):
             layer.weight.data.copy_(host)

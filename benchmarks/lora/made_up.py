@@ -35,7 +35,10 @@ def write_pipeline(folder: Path, size: Size) -> tuple[Path, Path]:
     torch.manual_seed(0)
     parts = _parts(size)
     pipeline: Any = StableDiffusionPipeline(
-        **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+        **parts,
+        safety_checker=None,  # pyright: ignore[reportArgumentType]
+        feature_extractor=None,  # pyright: ignore[reportArgumentType]
+        requires_safety_checker=False,
     )
     pipeline.save_pretrained(checkpoint)
     lora.parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +82,14 @@ def _parts(size: Size) -> dict[str, Any]:
         attention_head_dim=8,
         norm_num_groups=8,
     )
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
-        norm_num_groups=4,
-    )
+    sizes: dict[str, Any] = {
+        "block_out_channels": (8, 8, 8, 8),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "latent_channels": 4,
+        "norm_num_groups": 4,
+    }
+    vae = AutoencoderKL(**sizes)
     scheduler = DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
     return {
         "vae": vae,

@@ -95,7 +95,7 @@ def locate_stage(workflow: Workflow) -> LocateStage:
 
     for stage in workflow.pipe.runner.chain.stages:
         if isinstance(stage, DraftStage):
-            model, codebook = stage.uses
+            model, codebook = stage.uses[:2]
             return LocateStage(model=model, codebook=codebook)
     name = workflow.pipe.recipe.name
     raise InputError(f"recipe {name} has no drafter to ask where things are: give a mask or a box")

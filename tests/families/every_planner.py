@@ -187,7 +187,7 @@ def generating(name: str) -> tuple[Any, list[list[int]]]:
 
 def ours(model: Any, kind: Any = None) -> list[list[int]]:
     """What the planner's decoding writes, greedily, in a batch."""
-    from diptych.engine.models.language.causal_lm import begin
+    from diptych.engine.models.language.decoding.ways import begin
 
     how: dict[str, Any] = {"new_tokens": NEW, "prefix_tokens": 12}
     decoding = kind(model, PREFIXES, **how) if kind else begin(model, PREFIXES, **how)

@@ -1,5 +1,6 @@
 """A tiny Llama of random weights as a GGUF file, with tokenizer and chat template, as llama.cpp reads it."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ SIZE, INNER, HEADS, LAYERS, CONTEXT = 64, 96, 4, 2, 4096
 
 def write_gguf(path: Path, *, seed: int = 0) -> None:
     """Write the file."""
-    import gguf
+    gguf: Any = importlib.import_module("gguf")  # may be missing
 
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokenizer = byte_level(special, eos_token="<|im_end|>")

@@ -61,7 +61,8 @@ def test_the_expansion_of_each_form_is_that_of_peft(kind: str, conv: bool) -> No
         }
         ours = Layer(name=name, parts=parts, scale=ALPHA / RANK)
         expected = layer.get_delta_weight("default").detach()
-        assert ours.product().reshape(expected.shape).sub(expected).abs().max() <= 1e-5
+        product = ours.product()
+        assert product is not None and product.reshape(expected.shape).sub(expected).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("form", ["loha", "lokr", "lokr of two pairs", "lokr of tensors", "locon"])
@@ -186,7 +187,9 @@ def test_the_lengths_of_dora_are_of_rows_or_of_columns_as_their_shape_says(
         "up": torch.randn(6, 2, *ones),
         "dora_scale": lengths,
     }
-    changed = weight + Layer(name="x", parts=parts).change(weight, 1.0)
+    change = Layer(name="x", parts=parts).change(weight, 1.0)
+    assert change is not None
+    changed = weight + change
     axis = 1 if by_column else 0
     found = changed.transpose(0, axis).flatten(1).norm(dim=1)
     assert torch.allclose(found, lengths.flatten(), atol=1e-5)

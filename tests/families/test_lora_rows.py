@@ -128,10 +128,11 @@ def test_what_a_row_puts_on_is_what_a_recipe_merges(said: str, twin: Twin, folde
 def test_a_row_asks_by_keyword_column_or_tag_alike(twin: Twin, folder: Path) -> None:
     listed = [{"name": "Ink", "checkpoint": str(folder / "ink.safetensors"), "weight": 0.5}]
     pipe = pipe_of(twin(FAMILIES["SD 1.5"]), folder=folder, loras=listed)
+    request: Any = pipe.request
     said = [
-        pipe.request(PROMPT, loras={"ink": 0.5}).settings.loras,
+        request(PROMPT, loras={"ink": 0.5}).settings.loras,
         pipe.request(PROMPT, lora="INK").settings.loras,
-        pipe.request(PROMPT, loras=[("ink", 0.5)]).settings.loras,
+        request(PROMPT, loras=[("ink", 0.5)]).settings.loras,
         pipe.request(f"{PROMPT}, <lora:ink>").settings.loras,
         pipe.request(f"<lora:ink:0.5> {PROMPT}", loras="ink:0.9").settings.loras,
     ]
@@ -182,7 +183,7 @@ def test_the_history_says_it_and_it_is_made_again(twin: Twin, folder: Path, tmp_
     outcome = pipe(f"{PROMPT} <lora:ink:0.5>", **CALL).outcomes[0]
     path = tmp_path / "one.png"
     path.write_bytes(picture_bytes(outcome, pipe.environment()))
-    request = read_history(path)["request"]
+    request: Any = read_history(path)["request"]
     assert request["settings"]["loras"] == "ink:0.5" and list(request["lora_weights"]) == ["ink"]
     assert run_rerender([path], tmp_path / "again") == 0
     assert (tmp_path / "again" / "one.png").read_bytes() == path.read_bytes()
@@ -209,14 +210,15 @@ def test_what_is_put_on_takes_what_is_counted(said: str, twin: Twin, folder: Pat
     offer = ModelKey("diffusers", str(twin(FAMILIES["SD 1.5"])), "bfloat16", lora_folder=str(folder))
     _, denoiser, _ = keys_of(offer)
     rack, part = Rack.of(denoiser), Registry().load(denoiser, "cpu")
+    unet: Any = part.unet
     shown, text = torch.ones(1, 4, 8, 8, dtype=torch.bfloat16), torch.ones(1, 77, 32, dtype=torch.bfloat16)
     with torch.inference_mode():
         with part.wearing(rack.named(said)):
-            part.unet(shown, torch.tensor(5), text)  # what is kept for longer is kept now
+            unet(shown, torch.tensor(5), text)  # what is kept for longer is kept now
         gc.collect()
         before = held()
         with part.wearing(rack.named(said)):
-            part.unet(shown, torch.tensor(5), text)
+            unet(shown, torch.tensor(5), text)
             gc.collect()
             taken = sum(size for place, size in held().items() if place not in before)
         gc.collect()

@@ -188,7 +188,12 @@ def test_a_value_that_the_library_does_not_take_is_named_with_its_key(
 def test_what_writes_no_text_after_a_prompt_is_refused_by_name(twin: Twin, name: str, why: str) -> None:
     def make(folder: Path) -> None:
         tokenizer = byte_level(["<|endoftext|>"], eos_token="<|endoftext|>")
-        sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 48}
+        sizes: dict[str, Any] = {
+            "hidden_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 4,
+            "intermediate_size": 48,
+        }
         if name == "t5":
             config: Any = transformers.T5Config(d_model=32, d_ff=48, num_layers=1, num_heads=4, vocab_size=400)
             model: Any = transformers.T5ForConditionalGeneration(config)

@@ -124,7 +124,7 @@ def test_each_part_is_leased_alone_where_it_has_another_name(twin: Twin) -> None
     encode, _, decode = paint_stages(model=key(twin(NEWER["Kandinsky 3"])))
     (text,), (vae,) = encode.uses, decode.uses
     assert registry.weight_bytes(text) > 0 and registry.weight_bytes(vae) > 0
-    part = registry.load(vae, "cpu")
+    part: Any = registry.load(vae, "cpu")
     assert part.movq is not None and part.unet is None and isinstance(part, type(registry.load(text, "cpu")))
     (made,) = painted(paint_stages(model=key(twin(NEWER["Kandinsky 3"]))), [plan("Kandinsky 3")])
     assert isinstance(made, Picture)

@@ -174,7 +174,7 @@ def load_words_drafter(kind: str, folder: Path, model: Any, tokenizer: Any) -> D
         )
     ids = [words[i] for i in range(size)]
     codebook = Codebook(name=kind, size=size)
-    common = {"model": model, "tokenizer": tokenizer, "codebook": codebook}
+    common: dict[str, Any] = {"model": model, "tokenizer": tokenizer, "codebook": codebook}
     if kind == "chameleon":
         start = names.get("<racm3:break>", tokenizer.convert_tokens_to_ids("<racm3:break>"))
         return ChameleonDrafter(**common, words=torch.tensor(ids), start=single_id(start))

@@ -144,6 +144,7 @@ class EncodeStage:
 
 def _unconditioned(value: Plan | Draft | Picture) -> Conditioned:
     if isinstance(value, Picture):
+        assert value.plan is not None, "of a chain's own"
         return Conditioned(plan=value.plan, encoded=(), draft=value.draft, picture=value)
     if isinstance(value, Draft):
         return Conditioned(plan=value.plan, encoded=(), draft=value)

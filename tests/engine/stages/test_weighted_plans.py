@@ -61,5 +61,5 @@ def test_the_model_reads_the_words_without_their_weights() -> None:
         max_tokens=9,
     )
     for prompt in (PROMPT, "a sign (red) at 10:30"):
-        chat_plan._prompt_ids(Request(prompt=prompt), chat)  # pyright: ignore[reportPrivateUsage]
+        chat_plan._prompt_ids(Request(prompt=prompt), chat)
     assert model.wishes == ["a red boat at sunset, fog", "a sign (red) at 10:30"]

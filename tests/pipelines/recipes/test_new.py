@@ -13,7 +13,7 @@ from diptych.engine.models.diffusion.single_files.known import configs_of
 from diptych.pipelines.cli.recipes import recipes
 from diptych.pipelines.recipes.new import new_recipe, write_new
 from diptych.pipelines.recipes.reader import read_recipe
-from diptych.pipelines.recipes.toml_file import read_toml
+from diptych.pipelines.recipes.tables.toml_file import read_toml
 
 Shapes = dict[str, list[int]]
 

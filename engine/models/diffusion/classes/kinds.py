@@ -9,7 +9,6 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,7 @@ def kind_of(pipeline: Any) -> Kind:
     """What this class of pipelines is."""
     call = inspect.signature(pipeline.__call__).parameters
     made = inspect.signature(pipeline.__init__).parameters
-    optional = set(getattr(pipeline, "_optional_components", ()))
+    optional: set[str] = set(getattr(pipeline, "_optional_components", ()))
     steering = [name for name in _STEERING if name in made and name not in optional]
     steering += [name for name in _SECOND if name in call and "strength" not in call]
     others = [
@@ -178,7 +177,7 @@ def _paints_of_text(name: str) -> bool:
     """Whether a class that may be given a picture paints without one, as the library or our own table says."""
     from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
 
-    known: Mapping[str, Any] = AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+    known: Any = AUTO_TEXT2IMAGE_PIPELINES_MAPPING
     return name in FAMILIES or any(each.__name__ == name for each in known.values())
 
 

@@ -25,13 +25,13 @@ from transformers import (
 from diptych.engine.ar.decoding import Decoding, Reading, decode_grid
 from diptych.engine.ar.sampling import Sampling
 from diptych.engine.kernels.library import Library, library
-from diptych.engine.models.language.causal_lm import begin
 from diptych.engine.models.language.decoding import captured as captured_decoding
 from diptych.engine.models.language.decoding.by_library import CachedDecoding
 from diptych.engine.models.language.decoding.captured import CapturedDecoding
 from diptych.engine.models.language.decoding.lean import LeanDecoding
 from diptych.engine.models.language.decoding.lean_layers import is_lean
 from diptych.engine.models.language.decoding.native import NativeDecoding
+from diptych.engine.models.language.decoding.ways import begin
 from diptych.engine.randomness import RowKey, uniforms
 from diptych.engine.stage import RunContext
 

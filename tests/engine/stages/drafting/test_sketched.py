@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.models.language import causal_lm, decodings
+from diptych.engine.models.language import causal_lm
+from diptych.engine.models.language.decoding import ways
 from diptych.engine.models.language.decoding.lean import LeanDecoding
 from diptych.engine.models.vision.sketch_reader import SketchReader, tokens_of
 from diptych.engine.stage import ModelKey, Models, RunContext
@@ -94,7 +95,7 @@ def test_machine_code_lean_layers_and_the_library_agree(
         return torch.cat([first[:, None], *(decoding.step(rows[:, i])[:, None].clone() for i in range(20))], 1)
 
     native = logits()
-    monkeypatch.setattr(decodings, "is_native", lambda model: False)
+    monkeypatch.setattr(ways, "is_native", lambda model: False)
     assert isinstance(model.begin(["a thing"], guided=guided, shown=shown), LeanDecoding)
     torch.testing.assert_close(native, logits(), atol=2e-3, rtol=1e-3)
     text = causal_lm.text_ids(model.tokenizer, "a thing", model.text_length)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from diptych import TextToImage, read_recipe
+from diptych import Outcome, TextToImage, read_recipe
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history
 from diptych.pipelines.rendering.provenance.rerender import rerender
 
@@ -25,6 +25,7 @@ def test_the_same_bytes_without_the_server(tmp_path: Path) -> None:
         plan = {"family": "openai-server", "settings": {"url": server.url, "model": "tiny"}}
         pipe = TextToImage.from_recipe(read_recipe({"stages": {"plan": plan, **STAGES}}), deterministic=True)
         (outcome,) = pipe.run([pipe.request("a red boat", seed=5, row=1)])
+        assert isinstance(outcome, Outcome)
         path = tmp_path / "picture.png"
         path.write_bytes(picture_bytes(outcome, pipe.environment()))
     finally:
