@@ -6,7 +6,7 @@ they do not know. The state of a call is in its `Decoding`, never on the model.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -16,6 +16,9 @@ from .sampling import Sampler, Sampling
 
 READ_AT_ONCE = 64
 """New tokens that are read together, at most, where it is known what they are."""
+
+SHOWN_EVERY = 8
+"""Tokens after which whoever looks on sees what there is of a draft."""
 
 
 class Decoding(Protocol):
@@ -104,6 +107,7 @@ def decode_grid(
     uniforms: torch.Tensor,
     context: RunContext,
     given: TokenConstraints | None = None,
+    shown: Callable[[torch.Tensor], Iterable[object]] | None = None,
 ) -> torch.Tensor:
     """Exactly `count` tokens for each row. On a GPU nothing waits for the device before the last of them.
 
@@ -114,6 +118,7 @@ def decode_grid(
         guidance: a scale for each row, or `None` for one branch only.
         uniforms: float64 (b, count).
         given: tokens that are not drawn.
+        shown: what the first tokens (b, i) of each row look like, for whoever looks on (`drafting`).
 
     Returns:
         int64 (b, count) on the CPU; -1 throughout in a row for which the model gave logits that are no numbers.
@@ -142,6 +147,8 @@ def decode_grid(
         for i in range(start, stop):
             before = logits if i == start else after[:, i - start - 1]
             context.view("confidence", i + 1, functools.partial(_probabilities, before, scale, tokens[:, i]))
+        if shown is not None and start // SHOWN_EVERY < stop // SHOWN_EVERY:
+            context.view("drafting", stop, functools.partial(shown, tokens[:, :stop]))
         logits = after[:, -1] if stop < count else logits
         context.step(stop, count)
     return tokens.masked_fill(broken[:, None], -1).cpu()

@@ -44,6 +44,7 @@ from .ray_option import with_ray_address
 from .recipes import OnlineOption, recipes
 from .score import score as score_command
 from .serving.serve import serve
+from .serving.studio import studio
 from .story import interpolate, storyboard, style_sheet
 from .upscale import upscale as upscale_command
 
@@ -189,6 +190,7 @@ app.command("caption")(caption_command)
 app.command("score")(score_command)
 app.add_typer(recipes, name="recipes")
 app.command()(serve)
+app.command()(studio)
 
 
 @app.command()

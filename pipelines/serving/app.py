@@ -13,13 +13,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from .guard import Guard
-from .protocols import a1111, openai, own
+from .protocols import a1111, openai, own, page
 from .protocols.document import document_routes
 from .replies import ApiError, on_error, on_http_error
 from .runtime import Runtime
 
-STATIC = Path(__file__).parent / "static"
-"""The page, and what it loads; `index.html` is what `/` gives."""
+STATIC = Path(__file__).parent / "studio"
+"""The studio: the page, and what it loads; `index.html` is what `/` gives."""
 
 
 def made_app(
@@ -40,16 +40,17 @@ def made_app(
         finally:
             runtime.stop()
 
-    async def page(request: Request) -> Response:
+    async def front(request: Request) -> Response:
         if not (static / "index.html").is_file():
             raise ApiError(404, "there is no page here: /docs says what can be asked", code="no_page")
         return FileResponse(static / "index.html")
 
     routes: list[BaseRoute] = [
-        Route("/", page),
+        Route("/", front),
         *openai.routes(runtime),
         *a1111.routes(runtime),
         *own.routes(runtime),
+        *page.routes(runtime),
         *document_routes(),
     ]
     app = Starlette(

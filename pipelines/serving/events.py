@@ -21,7 +21,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to a job.
 
     Args:
-        kind: `job` (its state has changed), `row` (a row is done or failed), `progress`, `preview`.
+        kind: `job` (its state has changed), `row` (a row is done or failed), `plan` (of a candidate),
+            `progress`, `drafting` (so many of a draft's tokens are there), `preview`.
         row: which, from 1; 0 for the job as a whole.
         data: what there is to say, as JSON has it.
         picture: uint8 (h, w, 3) of a preview.
@@ -36,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def passes(self) -> bool:
         """Whether the next of its kind takes its place."""
-        return self.kind in ("progress", "preview")
+        return self.kind in ("progress", "preview", "drafting")
 
 
 class Reader:
@@ -45,7 +46,7 @@ class Reader:
     Args:
         job: which; all, if empty.
         views: whether previews are wanted, which costs the engine time.
-        progress: whether it is told how far things are.
+        progress: whether it is told how far things are, and what is planned.
     """
 
     def __init__(self, job: str, *, views: bool, progress: bool) -> None:
@@ -58,16 +59,24 @@ class Reader:
         self._turn = threading.Lock()
         self._waiting: list[Event] = []
 
+    def wants(self, kind: str) -> bool:
+        """Whether it is told of such events."""
+        match kind:
+            case "preview":
+                return self.views
+            case "drafting":
+                return self.views and self.progress
+            case "progress" | "plan":
+                return self.progress
+            case _:
+                return True
+
     def push(self, event: Event) -> None:
         """From any thread."""
         with self._turn:
             if event.passes:
-                like = (event.kind, event.job, event.row, event.data.get("what"))
-                self._waiting = [
-                    each
-                    for each in self._waiting
-                    if not each.passes or (each.kind, each.job, each.row, each.data.get("what")) != like
-                ]
+                like = _place(event)
+                self._waiting = [each for each in self._waiting if not each.passes or _place(each) != like]
             if len(self._waiting) >= MOST_WAITING:
                 self.fell_behind = True
                 self._waiting.clear()
@@ -85,6 +94,11 @@ class Reader:
             if not self._waiting:
                 self._ready.clear()
         return found
+
+
+def _place(event: Event) -> tuple[object, ...]:
+    """What the next event that has the same takes the place of."""
+    return event.kind, event.job, event.row, event.data.get("what"), event.data.get("candidate")
 
 
 class Bus:
@@ -111,7 +125,7 @@ class Bus:
     def tell(self, event: Event) -> None:
         """From any thread."""
         for reader in self._of(event.job):
-            if {"preview": reader.views, "progress": reader.progress}.get(event.kind, True):
+            if reader.wants(event.kind):
                 reader.push(event)
 
     def wants_views(self, job: str) -> bool:

@@ -3,11 +3,12 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...engine.values import Draft, Picture, Request
+from ...engine.values import Draft, Picture, Plan, Request
 from ...engine.waves.desk import Visitor
 from .events import Event
 from .jobs import Job, RowSpec
 from .pipes import Pipe
+from .reading import plan_body
 
 if TYPE_CHECKING:
     from .workshop import Workshop
@@ -28,6 +29,7 @@ class Guest(Visitor):
         self.started = time.monotonic()
         self.tokens = 0
         self.progress: dict[str, Any] = {}
+        self.plans: dict[int, dict[str, Any]] = {}  # of candidates, as those hear of them who follow
         self.shown: Any = None  # uint8 (h, w, 3), what was last to be seen
         self._told = 0.0
 
@@ -52,7 +54,10 @@ class Guest(Visitor):
             self._tell("progress", self.progress)
 
     def on_value(self, stage: str, value: Any) -> None:
-        if isinstance(value, Draft):
+        if isinstance(value, Plan):
+            self.plans[value.request.candidate] = plan_body(value)
+            self._tell("plan", self.plans[value.request.candidate])
+        elif isinstance(value, Draft):
             self.tokens += value.tokens.numel()
             self._show("draft", value.plan.request.candidate, value.preview)
         elif isinstance(value, Picture) and value.plan is not None and not value.is_preview:
@@ -61,6 +66,8 @@ class Guest(Visitor):
     def on_view(self, stage: str, value: Any, what: str, i: int, view: Any) -> None:
         if what == "estimate":
             self._show("estimate", value.plan.request.candidate, view, step=i)
+        elif what == "drafting":
+            self._tell("drafting", {"candidate": value.request.candidate, "tokens": i}, view)
 
     def _show(self, what: str, candidate: int, pixels: Any, **more: Any) -> None:
         self.shown = pixels

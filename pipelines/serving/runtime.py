@@ -12,7 +12,7 @@ from ...engine.errors import InputError
 from ...engine.values import SETTINGS
 from ...prompts.settings import COPIES_NAMES, SIZE_NAMES, setting, size_of
 from ..text_to_image import TextToImage
-from .events import Bus, Reader
+from .events import Bus, Event, Reader
 from .jobs import Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
 from .making import check
 from .pictures import kept
@@ -98,8 +98,13 @@ class Runtime:
         if not self.shop.alive:
             raise ApiError(503, "the engine does not run: the server's log says why", code="unavailable")
         made = self.store.add(job)
+        self.tell_of(made.id, made.state)
         self.shop.wake()
         return made
+
+    def tell_of(self, name: str, state: str) -> None:
+        """A job has come, changed or gone, and those who follow all jobs hear of it."""
+        self.bus.tell(Event(kind="job", job=name, data={"state": state}))
 
     async def submitted(self, make: Callable[[], NewJob]) -> Job:
         """As `submit`, of a job that is made in another thread, for that takes a while."""

@@ -42,6 +42,7 @@ create index if not exists queued_rows on rows (state) where state = 'queued';
 """
 _JOB = "ordered, id, client, priority, protocol, recipe, title, paused, cancelled, rows, done, failed, created"
 _JOB += ", finished"
+_OF_JOB = len(_JOB.split(", "))
 _ROW = "number, spec, state, record, picture, error, tokens, seconds"
 
 
@@ -221,6 +222,31 @@ class Store:
                 (job, after, most),
             ).fetchall()
         return map(_row, found)
+
+    def pictures(
+        self, *, most: int, before: tuple[int, int] | None = None, query: str = ""
+    ) -> list[tuple[Job, RowResult]]:
+        """Rows of all jobs that are done or failed, those of the latest job first.
+
+        Args:
+            before: of those that stand behind this one, by its job's `order` and its number.
+            query: words, all of which the prompts have.
+        """
+        where, values = ["r.state in ('done', 'failed')"], list[Any]()
+        if before is not None:
+            where.append("(j.ordered < ? or (j.ordered = ? and r.number < ?))")
+            values += [before[0], before[0], before[1]]
+        for word in query.split()[:20]:
+            where.append("instr(lower(json_extract(r.spec, '$.prompt')), lower(?)) > 0")
+            values.append(word)
+        columns = [f"j.{each}" for each in _JOB.split(", ")] + [f"r.{each}" for each in _ROW.split(", ")]
+        with self._turn:
+            found = self._db.execute(
+                f"select {', '.join(columns)} from jobs j join rows r on r.job = j.id"
+                f" where {' and '.join(where)} order by j.ordered desc, r.number desc limit ?",
+                (*values, most),
+            ).fetchall()
+        return [(_job(each[:_OF_JOB]), _row(each[_OF_JOB:])) for each in found]
 
     def next_row(self, job: str, after: int) -> RowResult | None:
         """The first row of a job behind number `after` that is to be carried out."""

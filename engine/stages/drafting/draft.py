@@ -1,5 +1,6 @@
 """draft: a causal LM over image tokens writes the whole grid; the codebook shows what the tokens look like."""
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,7 @@ from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
 from .initial_tokens import token_constraints, whole_or_none
 
+PAPER = 233  # of 255: the grey of what is not drafted yet
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
 
@@ -139,6 +141,7 @@ class DraftStage:
                 uniforms=uniforms(keys, self.name, count),
                 context=context,
                 given=given,
+                shown=functools.partial(_begun, book),
             )
         context.check("logits", (tokens >= 0).all(1).tolist(), by=self._drafter)
         tokens = tokens.clamp_min(0)
@@ -159,6 +162,20 @@ def blank_draft(plan: Plan, codebook: Codebook, grid: tuple[int, int]) -> Draft:
     """One that says nothing but how large it is, and of which codebook."""
     preview = torch.zeros(plan.request.height, plan.request.width, 3, dtype=torch.uint8)
     return Draft(plan=plan, tokens=torch.zeros(grid, dtype=torch.long), codebook=codebook, preview=preview)
+
+
+def _begun(book: PatchCodebook, tokens: torch.Tensor) -> list[torch.Tensor]:
+    """What the first tokens (b, i) of grids look like: uint8 (h, w, 3) of each, blank where no token is
+    yet."""
+    rows, columns = book.grid
+    whole = tokens.new_zeros(len(tokens), rows * columns)
+    whole[:, : tokens.shape[1]] = tokens
+    pictures = book.decode(whole.reshape(-1, rows, columns).to(book.centroids.device)).cpu()
+    deep, wide = pictures.shape[1] // rows, pictures.shape[2] // columns
+    full, rest = divmod(tokens.shape[1], columns)
+    pictures[:, full * deep : (full + 1) * deep, rest * wide :] = PAPER
+    pictures[:, (full + 1) * deep :] = PAPER
+    return list(pictures)
 
 
 def settings_of(plan: Plan) -> Settings:

@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ KEY = "DIPTYCH_API_KEY"
 
 EXTRA = "diptych serve needs packages that are not here: pip install 'diptych[serve]'"
 _MOST_CONNECTIONS = 1000
+IDLE_S = 300.0
 _PATIENCE_S = 5  # for answers under way, when the server ends
 
 
@@ -45,7 +46,7 @@ def serve(
     ] = False,
     idle_seconds: Annotated[
         float, typer.Option("--idle-seconds", min=0, help="Without work, until models leave memory; 0: never.")
-    ] = 300.0,
+    ] = IDLE_S,
     max_queue: Annotated[
         int, typer.Option("--max-queue", min=1, help="Rows that wait at a time, at most.")
     ] = 100_000,
@@ -72,6 +73,27 @@ def serve(
         runtime = _runtime(recipe or ["pocket"], data, limits, idle_seconds, options)
         _say(runtime, listening)
         _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())])
+
+
+def serve_here(
+    recipe: Sequence[str] | None,
+    *,
+    port: int,
+    data: Path,
+    options: dict[str, Any],
+    listens: Callable[[str], None],
+) -> None:
+    """Serve this machine alone, without a key; arguments as `serve`, the others those of pipelines.
+
+    Args:
+        listens: is told the address, once the server can be asked there.
+    """
+    _refuse_open_door("127.0.0.1", [])
+    with _listening("127.0.0.1", port) as listening:
+        runtime = _runtime(recipe or ["pocket"], data, _limits(), IDLE_S, options)
+        _say(runtime, listening)
+        listens(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        _run(runtime, listening, keys=[], names=[])
 
 
 def _keys(given: Sequence[str] | None) -> list[str]:

@@ -15,6 +15,7 @@ from ....engine.version import __version__
 from .a1111 import Enlarging, Painting
 from .openai import Generation
 from .own import JobChange, NewJobBody
+from .page import Again, Reading
 
 _BODIES: dict[tuple[str, str], type[msgspec.Struct]] = {
     ("post", "/v1/images/generations"): Generation,
@@ -24,6 +25,8 @@ _BODIES: dict[tuple[str, str], type[msgspec.Struct]] = {
     ("post", "/sdapi/v1/extra-single-image"): Enlarging,
     ("post", "/v1/jobs"): NewJobBody,
     ("patch", "/v1/jobs/{id}"): JobChange,
+    ("post", "/v1/read"): Reading,
+    ("post", "/v1/jobs/{id}/rows/{number}/again"): Again,
 }
 _SAID = {
     (
@@ -60,6 +63,12 @@ _SAID = {
         "/files/{id}/{number}.{format}",
     ): "A picture: png, jpeg or webp. Needs no key: its name is one.",
     ("get", "/v1/recipes"): "The recipes, with their defaults.",
+    ("get", "/v1/settings"): "The settings of a recipe (recipe=NAME), and sizes that it paints.",
+    ("post", "/v1/read"): "What a prompt says to the recipe's planner, and what of it will not be drawn.",
+    ("get", "/v1/pictures"): "Rows of all jobs, done or failed, the latest first: q, limit, before.",
+    ("get", "/v1/events"): "What happens to all jobs, as server-sent events.",
+    ("get", "/v1/jobs/{id}/rows/{number}/again"): "A row as a command, as Python and as a recipe.",
+    ("post", "/v1/jobs/{id}/rows/{number}/again"): "Make it once more: the same, or with another seed.",
     ("get", "/healthz"): "Whether all is well.",
     ("get", "/metrics"): "Figures for Prometheus.",
 }

@@ -5,7 +5,7 @@ GET    /v1/jobs, /v1/jobs/ID         and `/rows`, `/rows/N`, `/events` (server-s
 PATCH  /v1/jobs/ID                   priority, paused
 POST   /v1/jobs/ID/cancel, retry
 DELETE /v1/jobs/ID
-GET    /files/ID/N.png               a picture, also .jpeg and .webp
+GET    /files/ID/N.png               a picture, also .jpeg and .webp; side=320 makes it so large
 GET    /v1/recipes, /healthz, /metrics, /openapi.json, /docs
 """
 
@@ -25,6 +25,7 @@ from ....engine.randomness import derive_seed
 from ....engine.version import __version__
 from ....prompts.reader import read_prompts
 from ....prompts.row import Row
+from ....prompts.settings import setting
 from ....prompts.variants import resolve
 from ...rendering.rows.image_rows import has_image_input
 from ...rendering.rows.prompt_source import copies_of
@@ -48,7 +49,8 @@ class NewJobBody(msgspec.Struct, kw_only=True):
 
     Args:
         prompts: one row each; a row is text, or what a row of a prompt file says, its settings beside the
-            prompt. `image` and `mask_image` are then pictures in base64.
+            prompt. `image`, `mask_image` and `sketch` are then pictures in base64; `strength`,
+            `variation`, `edit`, `margins` and `region` (a thing's name) say what comes of them.
         file: the text of a prompt file, in place of prompts.
         format: of the file, where it is not to be recognised.
         recipe: that carries it out.
@@ -99,6 +101,7 @@ def _jobs_routes(runtime: Runtime) -> list[Route]:
         if request.method == "DELETE":
             await run_in_threadpool(runtime.cancel, found.id)
             await run_in_threadpool(runtime.store.delete, found.id)
+            runtime.tell_of(found.id, "deleted")
             runtime.shop.wake()
             return Response(status_code=204)
         if request.method == "PATCH":
@@ -107,6 +110,7 @@ def _jobs_routes(runtime: Runtime) -> list[Route]:
             changed = await run_in_threadpool(
                 lambda: runtime.store.change(found.id, priority=priority, paused=change.paused)
             )
+            runtime.tell_of(found.id, (changed or found).state)
             runtime.shop.wake()
             return JSONResponse(_body(runtime, changed or found))
         return JSONResponse(_body(runtime, found))
@@ -118,6 +122,7 @@ def _jobs_routes(runtime: Runtime) -> list[Route]:
     async def retry(request: Request) -> Response:
         found = await _found(runtime, request)
         again = await run_in_threadpool(runtime.store.retry, found.id)
+        runtime.tell_of(found.id, (again or found).state)
         runtime.shop.wake()
         return JSONResponse(_body(runtime, again or found))
 
@@ -238,18 +243,28 @@ def _rows_of_prompts(runtime: Runtime, body: NewJobBody, seed: int) -> Iterable[
         if not isinstance(prompt, str):
             raise InputError(f"row {line}: prompt: must be text")
         settings = runtime.settings_in(said)
-        for name in ("image", "mask_image"):
+        for name in ("image", "mask_image", "sketch"):
             if said.get(name) is not None:
                 if not isinstance(said[name], str):
                     raise InputError(f"row {line}: {name}: must be base64")
                 settings[name] = runtime.keep(decoded(said[name], called=name), called=name)
-        for name in ("strength", "variation"):
-            if said.get(name) is not None:
-                from ....prompts.settings import setting
-
-                settings[name] = setting(name, said[name])
+        settings |= _of_start(said)
         rows.append(Row(prompt=prompt, source="prompts", line=line, settings=settings))
     return _resolved(iter(rows), body, seed)
+
+
+def _of_start(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of how a picture is started from: `region` names a thing, or a box, to be painted anew; by
+    `way`, the prompt is an instruction."""
+    names = ("strength", "variation", "edit", "margins")
+    settings = {name: setting(name, said[name]) for name in names if said.get(name) is not None}
+    if said.get("region") is not None:
+        if settings.keys() & {"edit", "margins", "variation"} or said.get("mask_image") is not None:
+            raise InputError("region: goes with an image and a prompt, and with no mask or other way to start")
+        settings["mask_image"] = setting("mask_image", said["region"], called="region")
+    if said.get("way") not in (None, "make", "edit") or (said.get("way") == "edit" and not said.get("image")):
+        raise InputError("way: must be 'make', or 'edit' beside an image: the prompt is then the instruction")
+    return settings if said.get("way") != "edit" else settings | {"way": "edit"}
 
 
 def _resolved(rows: Any, body: NewJobBody, seed: int) -> Iterable[Row]:
@@ -261,7 +276,8 @@ def _spec(row: Row, common: Mapping[str, Any], seed: int, number: int) -> RowSpe
     own = settings.pop("seed", None)
     template = row.template if row.template != row.prompt else None
     its_seed = derive_seed(seed, number) if own is None else own
-    return RowSpec(prompt=row.prompt, seed=its_seed, settings=settings, template=template)
+    way = settings.pop("way", "make")
+    return RowSpec(prompt=row.prompt, seed=its_seed, settings=settings, way=way, template=template)
 
 
 async def _found(runtime: Runtime, request: Request) -> Job:
@@ -285,6 +301,10 @@ async def _events(runtime: Runtime, request: Request, job: Job, views: bool) -> 
         if now is None:
             return
         yield event_text("job", _body(runtime, now))
+        for guest in runtime.shop.guests():  # what was told before
+            if guest.job.id == job.id:
+                for plan in list(guest.plans.values()):
+                    yield event_text("plan", {"row": guest.number, **plan})
         async for event in followed(reader, every=_PAUSE_S) if not now.ended else _none():
             if event is None:
                 if await request.is_disconnected() or not runtime.shop.alive:
@@ -322,8 +342,11 @@ async def _picture(runtime: Runtime, request: Request) -> Response:
     if row is None or not row.picture or kind not in MEDIA_TYPES:
         raise ApiError(404, "there is no such picture", code="no_such_picture")
 
+    side = min(_number(request, "side", 0), 4096)
+
     def made() -> bytes:
-        return encoded(picture_of(runtime.store, job, row), format=kind, within=row.spec.deliver)
+        within = (side, side) if side else row.spec.deliver
+        return encoded(picture_of(runtime.store, job, row), format=kind, within=within)
 
     data = await run_in_threadpool(made)
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}

@@ -1,0 +1,130 @@
+// Talking to the server: JSON with seeds that are longer than numbers of JavaScript, a key where one is needed, what
+// goes wrong in plain words, and server-sent events.
+
+import { byId } from "./dom.js";
+
+const KEY = "diptych.key";
+
+/** What the server refused, in its words. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let asking = null;
+
+/** Ask for the key once, however many requests wait for it. */
+function askForKey() {
+  asking ??= new Promise((done) => {
+    const dialog = byId("key-dialog");
+    byId("key").value = "";
+    dialog.addEventListener("close", () => {
+      sessionStorage.setItem(KEY, byId("key").value.trim());
+      asking = null;
+      done();
+    }, { once: true });
+    dialog.showModal();
+    byId("key").focus();
+  });
+  return asking;
+}
+
+/** The answer to a request; a key is asked for where the server wants one. */
+async function answered(path, options = {}) {
+  for (;;) {
+    const key = sessionStorage.getItem(KEY);
+    const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+    let response;
+    try {
+      response = await fetch(path, { ...options, headers });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw new Refused(0, "The server does not answer. Is it still running?");
+    }
+    if (response.status !== 401) return response;
+    await askForKey();
+  }
+}
+
+/** Long whole numbers as text: JSON has them exactly, numbers of JavaScript do not. Inside text a quote has a
+ * backslash before it, so that nothing is changed there. */
+const parsed = (text) => JSON.parse(text.replace(/"seed": ?(\d{16,})/g, '"seed":"$1"'));
+
+export async function ask(path, { body, raw = body && JSON.stringify(body), method = raw ? "POST" : "GET", signal } = {}) {
+  const headers = raw ? { "Content-Type": "application/json" } : {};
+  const response = await answered(path, { method, body: raw, headers, signal });
+  const text = await response.text();
+  if (response.ok) return text ? parsed(text) : null;
+  throw new Refused(response.status, sentence(reason(text, response.status)));
+}
+
+function reason(text, status) {
+  try {
+    return JSON.parse(text).error.message;
+  } catch {
+    return `The server answered with status ${status}`;
+  }
+}
+
+export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+/** Follow server-sent events until they end or `signal` says so; `tell(kind, data)` hears each. */
+export async function follow(path, tell, signal) {
+  const response = await answered(path, { signal });
+  if (!response.ok) throw new Refused(response.status, sentence(reason(await response.text(), response.status)));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    const events = text.split("\n\n");
+    text = events.pop();
+    for (const event of events) {
+      const found = /^event: (.*)\ndata: ([\s\S]*)$/.exec(event);
+      if (found) tell(found[1], parsed(found[2]));
+    }
+  }
+}
+
+/** Follow for as long as the page is there; begun again where it breaks off. */
+export async function followForever(path, tell, again) {
+  for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
+    try {
+      await follow(path, (kind, data) => {
+        wait = 500;
+        tell(kind, data);
+      });
+    } catch {
+      // the server has gone, perhaps for a moment
+    }
+    again(false);
+    await new Promise((done) => setTimeout(done, wait));
+    try {
+      await ask("healthz");
+      again(true);
+    } catch {
+      // it is looked again
+    }
+  }
+}
+
+/** A whole number of any length in JSON: seeds go out as they came in. */
+export function withSeeds(body) {
+  return JSON.stringify(body).replace(/"seed":"(\d{1,20})"/g, '"seed":$1');
+}
+
+export async function base64Of(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+export async function blobOf(path) {
+  const response = await answered(path);
+  if (!response.ok) throw new Refused(response.status, "The picture is not there any more.");
+  return response.blob();
+}

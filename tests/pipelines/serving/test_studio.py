@@ -1,0 +1,354 @@
+"""The studio in Chromium, over the real command and the pocket models: what a person does there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..rendering.gallery.gallery_pages import browser as browser
+from .conftest import png
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script> a red boat \u202ezyx"
+
+
+def begun(folder: Path, *options: str, command: str = "studio", key: str = "") -> tuple[Any, str]:
+    """The process of a server, and its address."""
+    words = [sys.executable, "-m", "diptych", command, "--port", "0", "--data", str(folder), "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[4])}
+    environment["DIPTYCH_API_KEY"] = key
+    process = subprocess.Popen([*words, *options], env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    found = re.search(r"http://\S+:\d+", said)
+    assert found, said
+    return process, found[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: Any) -> Iterator[str]:
+    process, address = begun(tmp_path_factory.mktemp("studio"), "--no-open")
+    yield address
+    process.kill()
+    process.wait(60)
+
+
+class Visitor:
+    """Opens the studio; notes whatever the page says of itself, and where it asks for something."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.browser, self.address = browser, address
+        self.trouble: list[str] = []
+        self.asked: list[str] = []
+
+    def open(self, *, ready: bool = True, **options: Any) -> Any:
+        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+        page = context.new_page()
+        page.on("console", lambda message: self.trouble.append(message.text))
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        page.on("dialog", lambda dialog: (self.trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.set_default_timeout(60_000)
+        page.goto(self.address)
+        if ready:
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    def submit(self, body: Any) -> str:
+        """A job, sent without the page; its name."""
+        data = json.dumps(body).encode()
+        asked = urllib.request.Request(
+            f"{self.address}/v1/jobs", data, {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.load(answer)["id"]
+
+
+@pytest.fixture
+def visitor(browser: Any, server: str) -> Iterator[Visitor]:
+    visitor = Visitor(browser, server)
+    yield visitor
+    for context in browser.contexts:
+        context.close()
+    assert visitor.trouble == []
+    assert all(url.startswith((server, "data:", "blob:")) for url in visitor.asked)
+
+
+def make(page: Any, prompt: str, *, seed: str = "7", candidates: str = "") -> None:
+    """Write a prompt, make its picture, and wait until it is there."""
+    page.fill("#prompt", prompt)
+    page.fill("#set-seed", seed)
+    page.fill("#set-candidates", candidates)
+    page.click("#make")
+    finished(page, prompt)
+
+
+def finished(page: Any, prompt: str) -> None:
+    page.wait_for_selector(f".run.over:has(h2:text-is({json.dumps(prompt)})) .making.done img")
+
+
+def opened(page: Any, text: str) -> None:
+    """Open the latest picture of a prompt."""
+    page.locator(f".card:has-text({json.dumps(text)})").first.click()
+    page.wait_for_selector("#about .command")
+
+
+def test_a_picture_is_made_and_watched_and_what_is_not_drawn_is_said(visitor: Visitor) -> None:
+    page = visitor.open()
+    assert "Your pictures will stand here" in page.inner_text("#nothing")
+    page.click(".chip >> nth=0")
+    assert page.input_value("#prompt") == "a red boat at sunset"
+    page.fill("#prompt", "a red boat waering a hat at sunset")
+    page.wait_for_selector("#marks mark")
+    assert "hat" in page.locator("#marks mark").all_inner_texts()
+    assert "Will not be drawn" in page.inner_text("#reading")
+    page.fill("#prompt", "a red boat at sunset")
+    page.fill("#set-seed", "18446744073709551615")
+    page.fill("#set-candidates", "2")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".making img.coarse")
+    page.wait_for_selector(".run .facts li.open")
+    assert re.match(r"draft(ing, \d+ tokens|ed)", page.inner_text(".doing"))
+    page.wait_for_selector(".run.over .facts li.yes")
+    assert page.locator(".run .candidates li").count() == 2
+    assert page.locator(".run .candidates img").count() == 2
+    reasons = page.locator(".run .candidates .reason").all_inner_texts()
+    assert any("lost" in each for each in reasons) and any("best of 2" in each for each in reasons)
+    page.click(".making .well")
+    page.wait_for_selector("#about .command")
+    assert "18446744073709551615" in page.inner_text("#about dl")
+    page.locator("#about .fact:text-is('a boat in the middle')").hover()
+    assert page.is_visible(".overlay") and "in the middle" in page.inner_text(".overlay")
+
+
+def test_a_prompt_that_cannot_be_drawn_is_answered_in_plain_words(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#make")
+    assert page.inner_text("#trouble") == "Say what the picture should show."
+    page.fill("#prompt", "a quantum flux")
+    page.wait_for_selector("#reading:has-text('Nothing here can be drawn yet. Things that can:')")
+    page.click("#make")
+    page.wait_for_selector(".making.failed .error:has-text('names nothing')")
+    assert page.is_hidden("#trouble")
+
+
+def test_pictures_are_searched_starred_compared_made_again_copied_and_deleted(visitor: Visitor) -> None:
+    page = visitor.open()
+    make(page, "a blue cat", seed="9007199254740993")
+    make(page, "a green tree")
+    page.fill("#query", "blue")
+    page.wait_for_selector(".card:only-child:has-text('a blue cat')")
+    page.focus(".card")
+    page.keyboard.press("f")
+    assert page.get_attribute(".card .star", "aria-pressed") == "true"
+    page.focus("#query")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".card:has-text('a green tree')")
+    page.click("#only-favourites")
+    page.wait_for_selector(".card:only-child:has-text('a blue cat')")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    page.click("#only-favourites")
+    page.wait_for_selector(".card:only-child:has-text('a blue cat')")
+    page.click("#only-favourites")
+    page.wait_for_selector(".card:has-text('a green tree')")
+    page.focus(".card")
+    page.keyboard.press("x")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    page.click("#compare-button")
+    assert page.locator("#pair img").count() == 2
+    assert "9007199254740993" in page.inner_text("#pair")
+    page.keyboard.press("Escape")
+    opened(page, "a blue cat")
+    assert "--seed 9007199254740993" in page.inner_text(".command pre")
+    page.click("[data-copy=python]")
+    assert "seed=9007199254740993" in page.inner_text(".command pre")
+    page.click("[data-copy=recipe]")
+    assert "[stages.draft]" in page.inner_text(".command pre")
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "a-blue-cat-9007199254740993.png"
+    first = Path(download.value.path()).read_bytes()
+    page.click("#again")
+    page.wait_for_selector(".run.over:has-text('a blue cat') .making.done")
+    page.click(".making .well")
+    page.wait_for_selector("#about .command")
+    with page.expect_download() as download:
+        page.click("#download")
+    assert Path(download.value.path()).read_bytes() == first
+    count = page.locator(".card").count()
+    page.click("#delete")
+    page.click("#delete")
+    page.wait_for_selector(f".grid:not(:has(.card:nth-child({count})))")
+
+
+def test_a_picture_is_worked_on(visitor: Visitor) -> None:
+    page = visitor.open()
+    make(page, "a red boat at sunset")
+    opened(page, "a red boat at sunset")
+    page.click("#do-edit")
+    page.wait_for_selector(".start canvas")
+    page.fill("#prompt", "make the boat blue")
+    page.click("#make")
+    finished(page, "make the boat blue")
+    assert "blue boat" in page.inner_text(".run .row-about")
+    opened(page, "a red boat at sunset")
+    page.click(".fact-button .fact:text-is('a red boat')")
+    page.click("#fact-redraw")
+    finished(page, "a red boat")
+    opened(page, "a red boat at sunset")
+    page.click("#do-mask")
+    page.wait_for_selector("canvas[tabindex]")
+    page.click("#make")
+    assert "Paint over what is to change" in page.inner_text("#trouble")
+    page.focus("canvas[tabindex]")
+    for key in (" ", "ArrowRight", " ", "Shift+ArrowDown", " "):
+        page.keyboard.press(key)
+    box = page.locator("canvas[tabindex]").bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.fill("#prompt", "a blue boat at sunset")
+    page.click("#make")
+    finished(page, "a blue boat at sunset")
+    page.click("[data-way=variation]")
+    page.fill("#prompt", "a red boat at night")
+    page.click("#make")
+    finished(page, "a red boat at night")
+    opened(page, "make the boat blue")
+    page.click("#again")
+    finished(page, "make the boat blue")
+
+
+def test_pictures_are_dropped_pasted_and_drawn(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.click("#draw")
+    assert page.inner_text("#make") == "Make it of the drawing"
+    box = page.locator("canvas[tabindex]").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 150, steps=3)
+    page.mouse.up()
+    make(page, "a red boat")
+    page.click("#start-clear")
+    data = list(png(256, 256, "orange"))
+    script = """([kind, data, name, type]) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(data)], name, { type }));
+        const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
+        const options = { bubbles: true, cancelable: true, clipboardData: files, dataTransfer: files };
+        document.body.dispatchEvent(new Kind(kind, options));
+    }"""
+    page.evaluate(script, ["paste", data, "a.png", "image/png"])
+    page.wait_for_selector(".start canvas")
+    page.click("#start-clear")
+    page.evaluate(script, ["drop", data, "a.png", "image/png"])
+    page.wait_for_selector(".start canvas")
+    page.click("[data-way=image]")
+    make(page, "a green tree", seed="3")
+    page.evaluate(script, ["drop", [1, 2, 3], "broken.png", "image/png"])
+    page.wait_for_selector("#trouble:has-text('no picture that the browser can read')")
+
+
+def test_a_prompt_file_becomes_a_job_and_jobs_are_paused_moved_cancelled(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    page = visitor.open()
+    file = tmp_path / "animals.txt"
+    file.write_text("a blue tree\na yellow house\n")
+    page.set_input_files("#file", file)
+    page.wait_for_selector(".run.many:has-text('animals.txt') .making.done >> nth=1")
+    page.wait_for_selector(".run.over:has-text('2 of 2 pictures')")
+    for name in ("first", "second"):
+        visitor.submit({"prompts": ["a red car"] * 3, "title": name, "paused": True})
+    page.wait_for_selector(".jobs li >> nth=1")
+    assert page.locator(".job-title").all_inner_texts() == ["first", "second"]
+    page.click("[aria-label='Later: first']")
+    page.wait_for_selector(".jobs li:first-child .job-title:text-is('second')")
+    page.click("[aria-label='Go on: second']")
+    page.wait_for_selector(".jobs li:has-text('second') [aria-label='Pause: second']")
+    page.click("[aria-label='Pause: second']")
+    page.wait_for_selector("[aria-label='Go on: second']")
+    page.click("[aria-label='Cancel: second']")
+    page.click("[aria-label='Cancel: first']")
+    page.wait_for_selector("#queue", state="hidden")
+    page.fill("#query", "house")
+    page.wait_for_selector(".card:only-child:has-text('a yellow house')")
+
+
+def test_the_page_is_light_quick_small_safe_and_for_all(visitor: Visitor) -> None:
+    visitor.submit({"prompts": [EVIL], "literal": True, "title": EVIL})
+    page = visitor.open(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    page.wait_for_selector(".card:has-text('onerror')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.click("#theme")
+    light = page.evaluate(colour)
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate(colour) == light != dark
+    files = "performance.getEntriesByType('resource').filter(each => /static/.test(each.name))"
+    bytes_of = f"{files}.reduce((sum, each) => sum + each.decodedBodySize, 0)"
+    size = page.evaluate(bytes_of)
+    assert 0 < size <= 300_000
+    ready = page.evaluate("performance.getEntriesByName('ready')[0].startTime")
+    print(f"the studio: {size} bytes, ready after {ready:.0f} ms")
+    assert ready < 5_000  # a second, where nothing else runs
+    page.focus(".card >> nth=0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#about .command")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.className") == "card"
+    for selector in ("button", "input", "select", "textarea"):
+        for node in page.locator(selector).all():
+            if node.is_visible():
+                named = "n => n.labels?.length || n.ariaLabel || n.textContent.trim()"
+                assert node.evaluate(named), node.evaluate("n => n.outerHTML")
+    page.keyboard.press("?")
+    assert page.is_visible("#help")
+    policy = urllib.request.urlopen(visitor.address, timeout=60).headers["content-security-policy"]
+    assert "script-src 'self'" in policy and "unsafe" not in policy
+
+
+def test_a_key_is_asked_for_once_and_kept_for_the_tab(browser: Any, tmp_path: Path) -> None:
+    process, address = begun(tmp_path / "data", command="serve", key="a-long-secret")
+    visitor = Visitor(browser, address)
+    try:
+        page = visitor.open(ready=False)
+        page.wait_for_selector("#key-dialog[open]")
+        page.fill("#key", "a-wrong-one")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#key-dialog[open]")
+        page.fill("#key", "a-long-secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-ready]")
+        assert not page.is_visible("#key-dialog")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        assert not page.is_visible("#key-dialog") and page.is_visible("#set-seed")
+        process.kill()
+        process.wait(60)
+        page.wait_for_selector("#server:has-text('does not answer')")
+    finally:
+        process.kill()
+        for context in browser.contexts:
+            context.close()
+
+
+def test_a_studio_that_runs_already_is_taken(server: str) -> None:
+    words = [sys.executable, "-m", "diptych", "studio", "--no-open", "--port", server.rpartition(":")[2]]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, f"diptych: the studio is at {server}/\n")
