@@ -6,6 +6,7 @@ The file is mapped while a block of work lasts, and let go after it. Nobody else
 import contextlib
 import dataclasses
 import functools
+import importlib
 import secrets
 from collections.abc import Generator
 from pathlib import Path
@@ -81,11 +82,11 @@ def sizes_of(path: Path) -> Sizes:
 def _sizes(path: Path, size: int, changed_ns: int) -> Sizes:
     _package()
     try:
-        from gguf import GGUFReader  # pyright: ignore[reportMissingImports]
+        gguf: Any = importlib.import_module("gguf")
     except ImportError:
         raise _not_installed() from None
     try:
-        read: Any = GGUFReader(str(path))
+        read: Any = gguf.GGUFReader(str(path))
 
         def said(name: str, usual: Any = None) -> Any:
             field = read.fields.get(name)
