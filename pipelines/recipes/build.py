@@ -147,7 +147,7 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     settings; or several, where painting has phases."""
     where = f"recipe {recipe.name}: [stages.{stage.name}]"
     for key in stage.keys:
-        if key.family != SERVER:
+        if (stage.name, key.family) not in OF_FAMILY:  # a family of one stage's own has no adapter to know it
             _refuse_family(key, where)
     if stage.name in PIPELINES and stage.model.part:
         part = shown(stage.model.part)
@@ -199,8 +199,10 @@ def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
 
 def _follows_a_painter(recipe: Recipe, stage: StageRecipe) -> bool:
     """Whether a stage that can paint over pictures stands behind one that paints."""
-    before = list(recipe.stages)[: list(recipe.stages).index(stage.name)]
-    return stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+    names = list(recipe.stages)
+    if stage.name not in OVER_PICTURES or stage.name not in names:  # one may be built beside a recipe's own
+        return False
+    return any(name in PAINTERS for name in names[: names.index(stage.name)])
 
 
 def _class_of(recipe: Recipe, stage: StageRecipe, where: str) -> Any:

@@ -31,8 +31,11 @@ def said(name: str, *names: str, negative: str = "", **settings: Any) -> dict[st
     return unused(pipe_of(name), request, names or SETTINGS)
 
 
-def test_the_pocket_recipe_takes_no_scheduler_and_reads_all_else() -> None:
-    assert dict(unread_by(pipe_of("pocket").runner.chain)) == {"scheduler": "its painter takes none"}
+def test_the_pocket_recipe_takes_no_scheduler_nor_loras_and_reads_all_else() -> None:
+    assert dict(unread_by(pipe_of("pocket").runner.chain)) == {
+        "scheduler": "its painter takes none",
+        "loras": "none of its stages looks at it",
+    }
 
 
 @pytest.mark.parametrize("name", known_recipes())

@@ -26,6 +26,7 @@ from diptych.engine.values import (
     Request,
     Setting,
     Settings,
+    Sketch,
     Span,
     Start,
     Verdict,
@@ -159,6 +160,10 @@ MAKERS: dict[type, Callable[[Draw], Any]] = {
     Request: request,
     Setting: lambda draw: Setting("Of the finished picture.", low=draw(st.integers(0, 9)), kind=int),
     Settings: some_settings,
+    Sketch: lambda draw: Sketch(
+        pixels=torch.full((2, 2, 4), draw(st.integers(0, 255)), dtype=torch.uint8),
+        wording=draw(st.text(max_size=9)),
+    ),
     Span: span,
     Start: start,
     Verdict: verdict,

@@ -101,12 +101,12 @@ def test_what_is_not_used_overridden_failed_or_kept_is_said_again(
 
     monkeypatch.setattr(notes, "unused", lambda *_: {"top_k": "it is a fake"})
     monkeypatch.setattr(render, "LOOK_AHEAD", 2)  # what is told of later rows is told while they are rendered
-    first = rows("|a boat", ', "seed": 9|poison', ', "steps": 1|a tree', "|poison <lora:ink:1>", "|a cat")
+    first = rows("|a boat", ', "seed": 9|poison', ', "steps": 1|a tree', "|poison <hypernet:ink:1>", "|a cat")
     for lines in (first, first[:4]):
         command.write(*lines, name="p.jsonl")
         assert said()[0] and said(out="usual", said=None)[0]
     lines = are_alike()
-    overridden = ("--seed 3 is not", "--steps 2 is not", "<lora:ink:1> is not")
+    overridden = ("--seed 3 is not", "--steps 2 is not", "<hypernet:ink:1> is not")
     kept = "1 picture of rows that the source has no more: kept"
     for piece in ("--top-k is not used: it is a fake", *overridden, "before: 'poison <", kept):
         assert sum(piece in line for line in lines) == 1, (piece, lines)
