@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from diptych.pipelines.serving.protocols import a1111, openai, own
+from diptych.pipelines.serving.protocols import a1111, openai, own, page
 from diptych.pipelines.serving.protocols.document import document
 
 from .conftest import opened, png
@@ -140,7 +140,7 @@ def test_every_address_is_in_the_document_and_the_other_way_round(client: TestCl
     runtime = vars(client)["runtime"]
     there = {
         (method.lower(), re.sub(r":\w+}", "}", route.path))
-        for module in (a1111, openai, own)
+        for module in (a1111, openai, own, page)
         for route in module.routes(runtime)
         for method in route.methods or ()
         if method != "HEAD"
