@@ -101,7 +101,7 @@ class Runtime:
             raise ApiError(503, "the engine does not run: the server's log says why", code="unavailable")
         made = self.store.add(job)
         self.tell_of(made.id, made.state)
-        self.shop.wake()
+        self.shop.wake(made)
         return made
 
     def tell_of(self, name: str, state: str) -> None:

@@ -170,3 +170,24 @@ def test_bodies_that_never_come_hold_up_nobody(monkeypatch: pytest.MonkeyPatch) 
             task.cancel()
 
     asyncio.run(told())
+
+
+def test_many_jobs_slow_down_no_other(make_runtime: Callable[..., Runtime]) -> None:
+    """The engine looks at the next of each client, not at all that wait, and not again when one more comes."""
+    runtime = make_runtime()
+    for i in range(300):
+        runtime.store.add(new(f"a boat {i}", client=f"{i % 3}"))
+    shop, looked = vars(runtime.shop), list[Any]()
+    runtime.shop._refresh()
+    shop["_key"] = lambda each: (looked.append(each), each.job.order)[1]
+    shop["_begin"] = lambda job, number, spec: None
+    runtime.shop._admit()
+    assert len(looked) <= 3 * 2 * 300
+    read = []
+    vars(runtime.store)["open_jobs"] = lambda: read.append(1)
+    late = runtime.store.add(new("a hat"))
+    runtime.shop.wake(late)
+    runtime.shop._refresh()
+    chosen = runtime.shop._next_job()
+    assert chosen is not None and chosen.job.id == late.id and not read
+    runtime.store.close()
