@@ -6,6 +6,7 @@ when a recipe asks for it.
 
 import contextlib
 import importlib
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -199,8 +200,8 @@ def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
 
 def _follows_a_painter(recipe: Recipe, stage: StageRecipe) -> bool:
     """Whether a stage that can paint over pictures stands behind one that paints."""
-    before = list(recipe.stages)[: list(recipe.stages).index(stage.name)]
-    return stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+    before = itertools.takewhile(lambda name: name != stage.name, recipe.stages)
+    return stage.name in recipe.stages and stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
 
 
 def _class_of(recipe: Recipe, stage: StageRecipe, where: str) -> Any:
