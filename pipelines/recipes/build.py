@@ -201,7 +201,9 @@ def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
 def _follows_a_painter(recipe: Recipe, stage: StageRecipe) -> bool:
     """Whether a stage that can paint over pictures stands behind one that paints."""
     before = itertools.takewhile(lambda name: name != stage.name, recipe.stages)
-    return stage.name in recipe.stages and stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+    return (
+        stage.name in recipe.stages and stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+    )
 
 
 def _class_of(recipe: Recipe, stage: StageRecipe, where: str) -> Any:
