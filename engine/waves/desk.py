@@ -21,7 +21,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..errors import Cancelled, DiptychError
 from ..guards.trouble import diagnosed
@@ -312,7 +312,7 @@ class Desk:
     def _recall(self, each: _Open) -> None:
         assert each.step is not None, "there is a step"
         for i, value in enumerate(each.step.values):
-            if isinstance(value, Request) and issubclass(each.step.stage.gives, Plan):
+            if _can_be_known(value) and issubclass(each.step.stage.gives, Plan):
                 plan = self._plans.get(_content(each.step.stage, value))
                 if plan is not None:
                     made = dataclasses.replace(plan, request=value)
@@ -322,7 +322,7 @@ class Desk:
     def _remember(self, each: _Open, i: int, result: Done) -> None:
         assert each.step is not None, "there is a step"
         value = each.step.values[i]
-        if isinstance(value, Request) and isinstance(result.value, Plan) and result.value.request == value:
+        if _can_be_known(value) and isinstance(result.value, Plan) and result.value.request == value:
             self._plans[_content(each.step.stage, value)] = result.value
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
@@ -359,6 +359,11 @@ class _Onlooker(_Watch):
             visitor = self._of.get(id(value))
             if visitor is not None and visitor.wants_views():
                 visitor.on_view(stage, value, what, i, view)
+
+
+def _can_be_known(value: Any) -> TypeGuard[Request]:
+    """Whether a plan may be remembered. One that starts from a picture would keep that in memory, too."""
+    return isinstance(value, Request) and value.start is None
 
 
 def _content(stage: AnyStage, request: Request) -> Hashable:

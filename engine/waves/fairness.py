@@ -22,7 +22,8 @@ class Shares:
 
     def had(self, client: str) -> float:
         """Seconds that count; a client that is not known had least."""
-        return self._had.get(client, min(self._had.values(), default=0.0))
+        known = self._had.get(client)
+        return min(self._had.values(), default=0.0) if known is None else known
 
     def charge(self, client: str, seconds: float) -> None:
         """A client had so much more."""

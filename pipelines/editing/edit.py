@@ -15,7 +15,7 @@ from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.known_words import read_words
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
-from ...engine.language.closed_vocabulary.wording import asked_facts
+from ...engine.language.closed_vocabulary.wording import asked_facts, asked_wording
 from ...engine.language.words.content import plain_words
 from ...engine.messages import shown
 from ...engine.values import Request
@@ -120,6 +120,8 @@ class Edit(ImageInputPipeline):
         if vocabulary is not None and (wish := wish_of(prompt, vocabulary)).things:
             composition = composition_of(wish)
             facts, left_out = asked_facts(composition, vocabulary), composition.left_out
+            if left_out:  # what was never drawn is not to be drawn beside the change
+                prompt = asked_wording(composition, vocabulary)
         return Wording(
             prompt=prompt,
             facts=tuple(dataclasses.replace(fact, asked=asked, span=None) for fact in facts),

@@ -6,6 +6,7 @@ when a recipe asks for it.
 
 import contextlib
 import importlib
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -199,10 +200,10 @@ def build_stage(recipe: Recipe, stage: StageRecipe) -> Stage[Any, Any]:
 
 def _follows_a_painter(recipe: Recipe, stage: StageRecipe) -> bool:
     """Whether a stage that can paint over pictures stands behind one that paints."""
-    names = list(recipe.stages)
-    if stage.name not in OVER_PICTURES or stage.name not in names:  # one may be built beside a recipe's own
-        return False
-    return any(name in PAINTERS for name in names[: names.index(stage.name)])
+    before = itertools.takewhile(lambda name: name != stage.name, recipe.stages)
+    return (
+        stage.name in recipe.stages and stage.name in OVER_PICTURES and any(name in PAINTERS for name in before)
+    )
 
 
 def _class_of(recipe: Recipe, stage: StageRecipe, where: str) -> Any:

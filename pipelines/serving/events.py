@@ -47,10 +47,12 @@ class Reader:
         job: which; all, if empty.
         views: whether previews are wanted, which costs the engine time.
         progress: whether it is told how far things are, and what is planned.
+        waits: whether it wants what comes of the job, which is else made for nobody.
     """
 
-    def __init__(self, job: str, *, views: bool, progress: bool) -> None:
+    def __init__(self, job: str, *, views: bool, progress: bool, waits: bool) -> None:
         self.job = job
+        self.waits = waits
         self.views = views
         self.progress = progress
         self.fell_behind = False
@@ -109,9 +111,11 @@ class Bus:
         self._readers: defaultdict[str, list[Reader]] = defaultdict(list)
 
     @contextlib.contextmanager
-    def reading(self, job: str = "", *, views: bool = False, progress: bool = False) -> Iterator[Reader]:
+    def reading(
+        self, job: str = "", *, views: bool = False, progress: bool = False, waits: bool = False
+    ) -> Iterator[Reader]:
         """Follow a job, or all of them, within the block."""
-        reader = Reader(job, views=views, progress=progress)
+        reader = Reader(job, views=views, progress=progress, waits=waits)
         with self._turn:
             self._readers[job].append(reader)
         try:
@@ -131,6 +135,10 @@ class Bus:
     def wants_views(self, job: str) -> bool:
         """Whether anybody looks on."""
         return any(reader.views for reader in self._of(job))
+
+    def is_awaited(self, job: str, *, but: Reader | None = None) -> bool:
+        """Whether anybody waits for a job, beside this one."""
+        return any(reader.waits for reader in self._of(job) if reader is not but)
 
     def _of(self, job: str) -> list[Reader]:
         with self._turn:

@@ -10,6 +10,7 @@
 Answers say that they are not to be framed, sniffed or handed to other pages.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -75,7 +76,7 @@ class Guard:
         self._keys = [hashlib.sha256(key.encode()).digest() for key in keys]
         self._names = {"localhost", *(name.lower() for name in names)}
         self._body_bytes = body_bytes
-        self._reading = 0  # bytes of bodies under way
+        self._under_way: dict[_Body, int] = {}  # and how large each says it is
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -91,18 +92,19 @@ class Guard:
         except ApiError as error:
             await refusal(scope["path"], error)(scope, receive, _with_headers(send))
             return
-        self._reading += length
+        body = _Body(receive, most=self._body_bytes)
+        self._under_way[body] = length
         try:
-            await self._app(scope, self._bounded(receive), _with_headers(send))
+            await self._app(scope, body.receive, _with_headers(send))
         finally:
-            self._reading -= length
+            del self._under_way[body]
 
     def _check(self, path: str, headers: dict[str, bytes]) -> None:
         host = headers.get("host", b"").decode("latin-1")
         if not self._is_ours(host):
             raise ApiError(403, "this server does not go by that host name: --allow-host names it", code="host")
         origin = headers.get("origin", b"").decode("latin-1")
-        if origin and (urlsplit(origin).netloc.lower() != host.lower()):
+        if origin and _place_of(origin) != host.lower():
             raise ApiError(403, "pages of other servers may not ask this one", code="origin")
         if headers.get("sec-fetch-site", b"") in (b"cross-site", b"same-site"):
             navigates = headers.get("sec-fetch-mode") == b"navigate" and path in OPEN_PATHS
@@ -149,26 +151,45 @@ class Guard:
             raise ApiError(413, f"the body is larger than {self._body_bytes} bytes", code="too_large")
         if "transfer-encoding" in headers:
             length = self._body_bytes
-        if self._reading + length > ALL_BODIES:
+        if sum(body.held(said) for body, said in self._under_way.items()) + length > ALL_BODIES:
             raise ApiError(503, "too much is being sent to the server: try again", code="busy")
         return length
 
-    def _bounded(self, receive: Receive) -> Receive:
-        read, started, ended = 0, time.monotonic(), False
 
-        async def bounded() -> Message:
-            nonlocal read, ended
-            message = await receive()
-            if message["type"] == "http.request" and not ended:
-                read += len(message.get("body", b""))
-                ended = not message.get("more_body", False)
-                if read > self._body_bytes:
-                    raise TooLargeError(f"the body is larger than {self._body_bytes} bytes")
-                if time.monotonic() - started > SLOWEST_BODY_S:
-                    raise ApiError(408, "the body came too slowly", code="timeout")
-            return message
+class _Body:
+    """A request's body as it comes, within bounds of size and time."""
 
-        return bounded
+    def __init__(self, receive: Receive, *, most: int) -> None:
+        self._receive, self._most = receive, most
+        self._read, self._ended = 0, False
+        self._until = time.monotonic() + SLOWEST_BODY_S
+
+    def held(self, said: int) -> int:
+        """Bytes that it takes, or may take yet, where a request says so many."""
+        return self._read if self._ended else max(said, self._read)
+
+    async def receive(self) -> Message:
+        """The next piece; once all is there, what else happens to the connection, however late."""
+        if self._ended:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            raise ApiError(408, "the body came too slowly", code="timeout") from None
+        self._read += len(message.get("body", b""))
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        if self._read > self._most:
+            raise TooLargeError(f"the body is larger than {self._most} bytes")
+        return message
+
+
+def _place_of(origin: str) -> str:
+    """Host and port of a page that asks; empty where it says none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _shown_keys(headers: dict[str, bytes]) -> list[bytes]:

@@ -5,8 +5,11 @@ a picture or to a reason. All that decides a row, its seed among it, is settled 
 comes of it does not depend on when it is carried out, nor on how often the server dies meanwhile.
 """
 
+import json
+import re
 import secrets
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +17,10 @@ import msgspec
 from ...engine.errors import DiptychError, InputError
 
 MOST_PRIORITY = 100
+INPUT = re.compile(r"[0-9a-f]{64}\.(?:png|jpg|webp)")
+"""Names of pictures that clients have sent."""
+
+_PICTURES = ("image", "mask_image", "sketch")
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 RowState = Literal["queued", "done", "failed", "cancelled"]
@@ -26,6 +33,10 @@ class QueueFullError(DiptychError):
 
 class TooLargeError(InputError):
     """A body, a picture or a number of rows is above the server's bounds."""
+
+
+class InputGoneError(InputError):
+    """A picture is not among the server's inputs any more."""
 
 
 class UnknownRecipeError(InputError):
@@ -81,7 +92,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         priority: the higher goes first.
         protocol: by which it came.
         title: for people.
-        key: of several jobs with the same one, only the first is accepted; the others are that one.
+        key: of several jobs of a client with the same one, only the first is accepted; the others are that one.
         paused: it waits until it is told to go on.
     """
 
@@ -144,6 +155,21 @@ class RowResult(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     tokens: int = 0
     seconds: float = 0.0
+
+
+def dumped(spec: RowSpec) -> str:
+    """A row as the store has it."""
+    return json.dumps(msgspec.to_builtins(spec))  # seeds are larger than some encoders' numbers
+
+
+def spec_of(text: str) -> RowSpec:
+    """A row of what `dumped` gives."""
+    return msgspec.convert(json.loads(text), RowSpec)
+
+
+def inputs_in(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Names of inputs, and of nothing else: texts are anybody's, and may look like paths."""
+    return (name for each in _PICTURES if INPUT.fullmatch(name := str(settings.get(each, ""))))
 
 
 def new_id() -> str:

@@ -1,6 +1,7 @@
 """What protocols have in common: jobs are checked and accepted here, waited for and given up."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ...engine.values import SETTINGS
 from ...prompts.settings import COPIES_NAMES, SIZE_NAMES, setting, size_of
 from ..text_to_image import TextToImage
 from .events import Bus, Event, Reader
-from .jobs import Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
+from .jobs import InputGoneError, Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
 from .making import check
 from .pictures import kept
 from .pipes import Pipes
@@ -22,6 +23,7 @@ from .store import Store
 from .workshop import Workshop
 
 _SETTINGS = {name: row.name for row in SETTINGS.values() for name in row.names}
+_TRIES = 3
 POLL_S = 1.0
 """Seconds after which it is looked whether whoever waits is still there."""
 
@@ -99,7 +101,7 @@ class Runtime:
             raise ApiError(503, "the engine does not run: the server's log says why", code="unavailable")
         made = self.store.add(job)
         self.tell_of(made.id, made.state)
-        self.shop.wake()
+        self.shop.wake(made)
         return made
 
     def tell_of(self, name: str, state: str) -> None:
@@ -107,8 +109,26 @@ class Runtime:
         self.bus.tell(Event(kind="job", job=name, data={"state": state}))
 
     async def submitted(self, make: Callable[[], NewJob]) -> Job:
-        """As `submit`, of a job that is made in another thread, for that takes a while."""
+        """As `submit`, of a job that is made in another thread, for that takes a while. It is made anew where a
+        picture that it keeps has gone meanwhile, with a job that had the same."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(InputGoneError):
+                return await run_in_threadpool(lambda: self.submit(make()))
         return await run_in_threadpool(lambda: self.submit(make()))
+
+    async def wanted(self, make: Callable[[], NewJob]) -> Job:
+        """As `submitted`, of a job that somebody waits for: one that was sent before, and given up when nobody
+        waited for it any more, goes on."""
+        job = await self.submitted(make)
+        return job if job.state != "cancelled" else await run_in_threadpool(self.retry, job.id) or job
+
+    def retry(self, name: str) -> Job | None:
+        """Queue the rows of a job again that failed or were cancelled."""
+        found = self.store.retry(name)
+        if found is not None:
+            self.tell_of(name, found.state)
+            self.shop.wake()
+        return found
 
     def cancel(self, name: str) -> Job | None:
         """Give a job up, what is under way of it, too."""
@@ -124,7 +144,7 @@ class Runtime:
         Raises:
             ApiError: it was given up, or the engine has ended.
         """
-        with self.bus.reading(job.id) as reader:
+        with self.bus.reading(job.id, waits=True) as reader:
             return await self.followed_to_the_end(job, reader, gone)
 
     async def followed_to_the_end(self, job: Job, reader: Reader, gone: Gone) -> list[RowResult]:
@@ -133,7 +153,8 @@ class Runtime:
         while not ended:
             event = await reader.next(timeout=POLL_S)
             if await gone():
-                await run_in_threadpool(self.cancel, job.id)
+                if not self.bus.is_awaited(job.id, but=reader):
+                    await run_in_threadpool(self.cancel, job.id)
                 raise ApiError(499, "nobody waits for it any more", code="cancelled")
             if event is None or event.kind == "job":
                 ended = await run_in_threadpool(self.has_ended, job)
@@ -170,7 +191,7 @@ def count_of(said: Mapping[str, Any]) -> int:
     for name in ("n", *COPIES_NAMES):
         value = said.get(name)
         if value is not None:
-            text = isinstance(value, str) and value.strip().isdigit() and len(value) < 9
+            text = isinstance(value, str) and value.strip().isdecimal() and len(value) < 9
             count *= copies_of(int(value) if text else value, called=name)
     return count
 

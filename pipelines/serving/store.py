@@ -13,16 +13,29 @@ import json
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from ...engine.errors import InputError
 from ..files import prepare_folder, sweep, write_atomically
 from ..rendering.output.lock import FolderLock
-from .jobs import Job, Limits, NewJob, QueueFullError, RowResult, RowSpec, RowState, TooLargeError, new_id, now
+from .jobs import (
+    INPUT,
+    InputGoneError,
+    Job,
+    Limits,
+    NewJob,
+    QueueFullError,
+    RowResult,
+    RowState,
+    TooLargeError,
+    dumped,
+    inputs_in,
+    new_id,
+    now,
+    spec_of,
+)
 
 VERSION = 1
 _SCHEMA = """
@@ -73,6 +86,7 @@ class Store:
         self._db = sqlite3.connect(self.folder / "queue.sqlite3", check_same_thread=False, isolation_level=None)
         try:
             self._prepare()
+            self._sweep_inputs()
         except (sqlite3.DatabaseError, InputError) as error:
             self.close()
             raise InputError(f"{folder}: queue.sqlite3 cannot be used ({error}): name another folder") from None
@@ -92,24 +106,29 @@ class Store:
             QueueFullError: so many rows are not taken now.
             TooLargeError: so many rows are never taken in one job.
             InputError: it has none.
+            InputGoneError: another job's end has taken a picture with it.
         """
         if not job.rows:
             raise InputError("there is nothing to make: the job has no rows")
         if len(job.rows) > self.limits.job_rows:
             raise TooLargeError(f"{len(job.rows)} rows: a job may have {self.limits.job_rows}")
         with self._turn, self._writing():
-            if job.key is not None and (known := self._find("key = ?", job.key)) is not None:
+            key = None if job.key is None else f"{job.client} {job.key}"  # others choose the same
+            if key is not None and (known := self._find("key = ?", key)) is not None:
                 return known
             if self.queued() + len(job.rows) > self.limits.queued_rows:
                 raise QueueFullError(f"the queue is full: it holds {self.limits.queued_rows} rows, try later")
+            for name in {name for row in job.rows for name in inputs_in(row.settings)}:
+                if not (self.inputs / name).is_file():  # it went with a job that was deleted meanwhile
+                    raise InputGoneError("a picture that it starts from is not there any more: send it again")
             name = new_id()
-            said = (job.client, job.priority, job.protocol, job.recipe, job.title, int(job.paused), job.key)
+            said = (job.client, job.priority, job.protocol, job.recipe, job.title, int(job.paused), key)
             self._db.execute(
                 "insert into jobs (id, rows, created, client, priority, protocol, recipe, title, paused, key)"
                 " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (name, len(job.rows), now(), *said),
             )
-            specs = ((name, number, _dumped(spec)) for number, spec in enumerate(job.rows, start=1))
+            specs = ((name, number, dumped(spec)) for number, spec in enumerate(job.rows, start=1))
             self._db.executemany("insert into rows (job, number, spec) values (?, ?, ?)", specs)
             made = self._find("id = ?", name)
         assert made is not None, "it was just written"
@@ -180,11 +199,11 @@ class Store:
             names = self._inputs_of(name)
             found = self._db.execute("delete from jobs where id = ?", (name,)).rowcount
             self._db.execute("delete from rows where job = ?", (name,))
-            unused = [each for each in names if not self._is_used(each)]
+            if found:
+                for each in filter(lambda each: not self._is_used(each), names):
+                    (self.inputs / each).unlink(missing_ok=True)
         if found:
             shutil.rmtree(self._pictures / name, ignore_errors=True)
-            for each in unused:
-                (self.inputs / each).unlink(missing_ok=True)
         return bool(found)
 
     def prune(self) -> None:
@@ -327,24 +346,21 @@ class Store:
         return None if found is None else _job(found)
 
     def _inputs_of(self, job: str) -> set[str]:
-        specs = (_spec(spec) for (spec,) in self._db.execute("select spec from rows where job = ?", (job,)))
-        return {name for spec in specs for name in _names_in(spec.settings.values())}
+        specs = (spec_of(spec) for (spec,) in self._db.execute("select spec from rows where job = ?", (job,)))
+        return {name for spec in specs for name in inputs_in(spec.settings)}
+
+    def _sweep_inputs(self) -> None:
+        """Delete what came with requests that were refused, before the server ended."""
+        there = {path.name for path in self.inputs.iterdir() if INPUT.fullmatch(path.name)}
+        if there:
+            for (spec,) in self._db.execute("select spec from rows"):
+                there.difference_update(INPUT.findall(spec))
+        for name in there:
+            (self.inputs / name).unlink(missing_ok=True)
 
     def _is_used(self, name: str) -> bool:
         found = self._db.execute("select 1 from rows where instr(spec, ?) limit 1", (name,)).fetchone()
         return found is not None
-
-
-def _dumped(spec: RowSpec) -> str:
-    return json.dumps(msgspec.to_builtins(spec))  # seeds are larger than some encoders' numbers
-
-
-def _spec(text: str) -> RowSpec:
-    return msgspec.convert(json.loads(text), RowSpec)
-
-
-def _names_in(values: Iterable[Any]) -> Iterator[str]:
-    return (each for each in values if isinstance(each, str) and len(each) > 64 and "." in each[64:])
 
 
 def _job(values: tuple[Any, ...]) -> Job:
@@ -374,7 +390,7 @@ def _row(values: tuple[Any, ...]) -> RowResult:
     number, spec, state, record, picture, error, tokens, seconds = values
     return RowResult(
         number=number,
-        spec=_spec(spec),
+        spec=spec_of(spec),
         state=state,
         record=None if record is None else json.loads(record),
         picture=bool(picture),

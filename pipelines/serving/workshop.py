@@ -12,7 +12,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...engine.errors import Cancelled, DiptychError
@@ -86,6 +87,8 @@ class Workshop:
         self._clock = clock
         self._desk = Desk()
         self._jobs: dict[str, _OpenJob] = {}
+        self._lines: dict[tuple[int, str], deque[_OpenJob]] = {}  # of each priority's clients, the oldest first
+        self._new: deque[Job] = deque()  # that came since
         self._numbers = itertools.count(1)
         self._enlarging = ""  # the job whose picture is enlarged just now
         self._something = threading.Condition()
@@ -106,10 +109,13 @@ class Workshop:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def wake(self) -> None:
-        """Something in the store has changed."""
+    def wake(self, new: Job | None = None) -> None:
+        """Something in the store has changed, or no more than that there is a new job."""
         with self._something:
-            self._changed = True
+            if new is None:
+                self._changed = True
+            else:
+                self._new.append(new)
             self._something.notify_all()
 
     def look(self) -> None:
@@ -186,11 +192,13 @@ class Workshop:
 
     def _refresh(self) -> None:
         """Take in what has changed in the store."""
+        new = [self._new.popleft() for _ in range(len(self._new))]
         if not self._changed:
+            self._line_up(job for job in new if not job.ended and job.id not in self._jobs)
             return
         self._changed = False
-        before = self._jobs
-        self._jobs = {job.id: _OpenJob(job) for job in self.store.open_jobs()}
+        before, self._jobs, self._lines = self._jobs, {}, {}
+        self._line_up(self.store.open_jobs())
         for guest in self.guests():
             found = self._jobs.get(guest.job.id)
             guest.gone = guest.gone or found is None or found.job.state == "paused"
@@ -215,13 +223,23 @@ class Workshop:
         """Job and number of each row under way that is wanted."""
         return {(each.job.id, each.number) for each in self.guests() if not each.gone}
 
+    def _line_up(self, jobs: Iterable[Job]) -> None:
+        """Open jobs stand behind those of the same client and priority."""
+        for job in jobs:
+            self._jobs[job.id] = opened = _OpenJob(job)
+            if job.state != "paused":
+                self._lines.setdefault((job.priority, job.client), deque()).append(opened)
+
     def _next_job(self) -> _OpenJob | None:
-        waiting = [each for each in self._jobs.values() if each.job.state != "paused"]
-        if not waiting:
+        """Looks at the first of each line alone: there may be very many jobs."""
+        for name, line in list(self._lines.items()):
+            while line and self._jobs.get(line[0].job.id) is not line[0]:
+                line.popleft()
+            if not line:
+                del self._lines[name]
+        if not self._lines:
             return None
-        first = min(
-            waiting, key=lambda each: (-each.job.priority, self._desk.had(each.job.client), each.job.order)
-        )
+        first = min((line[0] for line in self._lines.values()), key=self._key)
         under_way = self._desk.visitors
         if len(under_way) < UNDER_WAY:
             return first
@@ -281,7 +299,7 @@ class Workshop:
     def _rest(self, seconds: float | None) -> None:
         """Wait for something to do, so long at most."""
         with self._something:
-            if not self._changed and not self._stopping:
+            if not self._changed and not self._new and not self._stopping:
                 self._something.wait(None if seconds is None else max(0.01, seconds))
 
     def _pause(self, seconds: float) -> None:

@@ -98,6 +98,14 @@ def priority_of(said: Mapping[str, Any], usual: int = 10) -> int:
     return value
 
 
+def number_of(request: Request) -> int:
+    """The row that an address names. Raises `ApiError` where there can be none of that number."""
+    said = request.path_params["number"]
+    if not (said.isascii() and said.isdigit() and len(said) <= 9):
+        raise ApiError(404, "there is no such row", code="no_such_row")
+    return int(said)
+
+
 def gone_of(request: Request) -> Gone:
     """Whether whoever sent a request has gone."""
     return request.is_disconnected

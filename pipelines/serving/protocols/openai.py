@@ -144,7 +144,7 @@ def routes(runtime: Runtime) -> list[Route]:
 async def _made(runtime: Runtime, request: Request, *, edits: bool) -> Response:
     said = await body_of(request, forms=edits)
     wish = await run_in_threadpool(Wish, runtime, said, request, edits=edits)
-    job = await runtime.submitted(wish.job)
+    job = await runtime.wanted(wish.job)
     if wish.body.stream:
         return StreamingResponse(_streamed(wish, job), media_type="text/event-stream")
     rows = await runtime.finished(job, gone_of(request))
@@ -197,7 +197,7 @@ async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
     told: dict[int, int] = {}
     sent: set[int] = set()
     try:
-        with runtime.bus.reading(job.id, views=wanted > 0) as reader:
+        with runtime.bus.reading(job.id, views=wanted > 0, waits=True) as reader:
             ended = await run_in_threadpool(runtime.has_ended, job)
             while not ended:
                 event = await reader.next(timeout=POLL_S)
@@ -229,7 +229,7 @@ async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
     except Exception as error:
         yield event_text("error", {"type": "error", **openai_body(as_api_error(error))})
     finally:
-        if not runtime.has_ended(job) and runtime.shop.alive:
+        if runtime.shop.alive and not runtime.bus.is_awaited(job.id) and not runtime.has_ended(job):
             runtime.cancel(job.id)  # whoever was to get it has gone
 
 

@@ -11,6 +11,7 @@ GET    /v1/recipes, /healthz, /metrics, /openapi.json, /docs
 
 import asyncio
 import io
+import itertools
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ from ..metrics import metrics_text
 from ..pictures import MEDIA_TYPES, decoded, encoded, preview
 from ..replies import ApiError, event_text, without_paths
 from ..runtime import Runtime, count_of
-from .bodies import body_of, client_of, converted, priority_of
+from .bodies import body_of, client_of, converted, number_of, priority_of
 from .results import base64_of, job_body, picture_of, row_body
 
 MOST_LISTED = 1000
@@ -121,10 +122,7 @@ def _jobs_routes(runtime: Runtime) -> list[Route]:
 
     async def retry(request: Request) -> Response:
         found = await _found(runtime, request)
-        again = await run_in_threadpool(runtime.store.retry, found.id)
-        runtime.tell_of(found.id, (again or found).state)
-        runtime.shop.wake()
-        return JSONResponse(_body(runtime, again or found))
+        return JSONResponse(_body(runtime, await run_in_threadpool(runtime.retry, found.id) or found))
 
     return [
         Route("/v1/jobs", jobs, methods=["GET", "POST"]),
@@ -142,8 +140,8 @@ def _row_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse({"rows": [row_body(found, row) for row in listed]})
 
     async def row(request: Request) -> Response:
-        found, number = await _found(runtime, request), request.path_params["number"]
-        one = await run_in_threadpool(runtime.store.row, found.id, number) if number < 10**9 else None
+        found, number = await _found(runtime, request), number_of(request)
+        one = await run_in_threadpool(runtime.store.row, found.id, number)
         if one is None:
             raise ApiError(404, f"the job has no row {number}", code="no_such_row")
         return JSONResponse(row_body(found, one, whole=True))
@@ -155,7 +153,7 @@ def _row_routes(runtime: Runtime) -> list[Route]:
 
     return [
         Route("/v1/jobs/{id}/rows", rows),
-        Route("/v1/jobs/{id}/rows/{number:int}", row),
+        Route("/v1/jobs/{id}/rows/{number}", row),
         Route("/v1/jobs/{id}/events", events),
     ]
 
@@ -178,7 +176,7 @@ def _other_routes(runtime: Runtime) -> list[Route]:
 
     return [
         Route("/v1/recipes", recipes),
-        Route("/files/{id}/{number:int}.{format}", picture),
+        Route("/files/{id}/{number}.{format}", picture),
         Route("/healthz", health),
         Route("/metrics", metrics),
     ]
@@ -208,9 +206,11 @@ def _new_job(runtime: Runtime, body: NewJobBody, client: str, key: str | None) -
     seed = seed if own_seed is None else own_seed
     read = _rows_of_file(body, seed) if body.file is not None else _rows_of_prompts(runtime, body, seed)
     count = count_of({"num_images": body.num_images})
-    rows = [_spec(row, common, seed, number) for number, row in enumerate(copies_of(iter(read), count), 1)]
-    if len(rows) > runtime.limits.job_rows:
-        raise TooLargeError(f"{len(rows)} rows: a job may have {runtime.limits.job_rows}")
+    most = runtime.limits.job_rows
+    copies = itertools.islice(copies_of(iter(read), count), most + 1)
+    rows = [_spec(row, common, seed, number) for number, row in enumerate(copies, 1)]
+    if len(rows) > most:
+        raise TooLargeError(f"more than {most} rows: a job may have {most}")
     pipe = runtime.pipes.of(recipe).pipeline
     for number, row in enumerate(rows, 1):
         try:
@@ -337,8 +337,8 @@ async def _none() -> AsyncIterator[None]:
 
 
 async def _picture(runtime: Runtime, request: Request) -> Response:
-    job, number, kind = (request.path_params[name] for name in ("id", "number", "format"))
-    row = await run_in_threadpool(runtime.store.row, job, number) if number < 10**9 else None
+    job, kind, number = request.path_params["id"], request.path_params["format"], number_of(request)
+    row = await run_in_threadpool(runtime.store.row, job, number)
     if row is None or not row.picture or kind not in MEDIA_TYPES:
         raise ApiError(404, "there is no such picture", code="no_such_picture")
 
@@ -371,7 +371,7 @@ def _number(request: Request, name: str, usual: int) -> int:
     said = request.query_params.get(name)
     if said is None:
         return usual
-    if not said.isdigit() or len(said) > 12:
+    if not (said.isascii() and said.isdigit()) or len(said) > 12:
         raise ApiError(400, f"{name}: must be a whole number", param=name)
     return int(said)
 

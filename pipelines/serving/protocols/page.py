@@ -28,7 +28,7 @@ from ..jobs import Job, NewJob, RowResult, any_seed
 from ..reading import reading_of
 from ..replies import ApiError, event_text
 from ..runtime import Runtime
-from .bodies import body_of, client_of, converted
+from .bodies import body_of, client_of, converted, number_of
 from .results import job_body, row_body
 
 MOST_SHOWN = 200
@@ -88,7 +88,7 @@ def routes(runtime: Runtime) -> list[Route]:
         Route("/v1/read", read, methods=["POST"]),
         Route("/v1/pictures", pictures),
         Route("/v1/events", events),
-        Route("/v1/jobs/{id}/rows/{number:int}/again", again, methods=["GET", "POST"]),
+        Route("/v1/jobs/{id}/rows/{number}/again", again, methods=["GET", "POST"]),
     ]
 
 
@@ -155,9 +155,9 @@ def picture_body(job: Job, row: RowResult) -> dict[str, Any]:
 
 
 def _found(runtime: Runtime, request: Request) -> tuple[Job, RowResult]:
-    name, number = request.path_params["id"], request.path_params["number"]
+    name, number = request.path_params["id"], number_of(request)
     job = runtime.store.job(name)
-    row = runtime.store.row(name, number) if job is not None and number < 10**9 else None
+    row = runtime.store.row(name, number) if job is not None else None
     if job is None or row is None:
         raise ApiError(404, "there is no such row", code="no_such_row")
     if job.recipe not in runtime.pipes.recipes:

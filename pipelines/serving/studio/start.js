@@ -116,7 +116,7 @@ export class Start {
     const image = await base64Of(this.blob);
     switch (this.current) {
       case "edit":
-        return this.from ? { prompt: this.from.prompt, image, edit: prompt } : { prompt, image, way: "edit" };
+        return this.from ? { prompt: this.from.resolved_prompt ?? this.from.prompt, image, edit: prompt } : { prompt, image, way: "edit" };
       case "mask": {
         const region = byId("region").value.trim();
         return region ? { prompt, image, region } : { prompt, image, mask_image: await base64Of(await this.canvas.png()) };

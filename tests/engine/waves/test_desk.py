@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.engine.errors import Cancelled, CheckpointError
-from diptych.engine.values import Draft, Failure, Outcome, Picture, Plan, Request, Verdict
+from diptych.engine.values import Draft, Failure, Outcome, Picture, Plan, Request, Start, Verdict
 from diptych.engine.waves.desk import Desk, Visitor
 from diptych.engine.waves.fairness import Shares
 
@@ -236,3 +237,13 @@ def test_who_comes_back_has_saved_up_no_turns() -> None:
     shares.present(["a"])
     shares.present(["a", "b"])
     assert shares.had("b") == shares.had("a") == shares.had("anybody else") == 15
+
+
+def test_pictures_that_requests_start_from_are_not_kept_with_their_plans() -> None:
+    desk, it = Desk(), shared_world()
+    for grey in range(3):
+        start = Start(picture=torch.full((8, 8, 3), grey, dtype=torch.uint8))
+        desk.enter(Guest(dataclasses.replace(wish(height=8), width=8, start=start), it))
+    desk.enter(Guest(wish(), it))
+    finish(desk)
+    assert [plan.request.start for plan in vars(desk)["_plans"].values()] == [None]

@@ -206,6 +206,14 @@ def test_what_was_left_out_of_a_picture_is_left_out_of_the_changed_one(
     assert [str(span) for span in said.wording.left_out] == ["wearing", "hat"]
 
 
+def test_what_was_left_out_is_not_drawn_beside_a_change(pocket_pipe: TextToImage, boat: Outcome) -> None:
+    shows = "a red boat and a blue hat at sunset"
+    said = Edit.from_pipe(pocket_pipe).request("make the boat green", image=boat.image, shows=shows).start
+    assert said is not None and said.wording is not None
+    assert said.wording.prompt == "a green boat, at sunset"
+    assert [str(span) for span in said.wording.left_out] == ["blue hat"]
+
+
 def test_of_a_planners_facts_those_that_quote_the_change_are_asked(
     pocket_pipe: TextToImage, boat: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:

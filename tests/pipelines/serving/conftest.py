@@ -2,6 +2,8 @@
 
 import base64
 import io
+import itertools
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,26 @@ def make_client(make_runtime: Callable[..., Runtime]) -> Iterator[Callable[..., 
 @pytest.fixture
 def client(make_client: Callable[..., TestClient]) -> TestClient:
     return make_client()
+
+
+@pytest.fixture
+def gate(make_runtime: Callable[..., Runtime]) -> Any:
+    """A runtime whose painter waits for `gate.go`, and keeps in `gate.order` what it painted."""
+    runtime = make_runtime(of_pipe={"micro_batch": 1})
+    go, order = threading.Event(), list[str]()
+
+    def before(batch: Any) -> None:
+        go.wait(20)
+        order.extend(draft.plan.request.prompt for draft in batch)
+
+    vars(runtime.pipes.of("fake").pipeline.runner.chain.stages[2])["before"] = before
+    vars(runtime)["go"], vars(runtime)["order"] = go, order
+    ticks = itertools.count()
+    vars(runtime.shop._desk)["_clock"] = lambda: float(next(ticks))  # every micro-batch takes as long
+    runtime.start()
+    yield runtime
+    go.set()
+    runtime.stop()
 
 
 def png(width: int = 48, height: int = 32, colour: Any = "red", mode: str = "RGB") -> bytes:

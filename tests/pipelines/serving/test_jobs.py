@@ -1,8 +1,6 @@
 """Jobs: accepted once, carried out once, in the order that is wished for; paused, cancelled, tried again."""
 
 import dataclasses
-import itertools
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,26 +44,6 @@ def store(tmp_path: Path) -> Any:
     made = Store(tmp_path / "data", Limits(queued_rows=5, job_rows=4, kept_jobs=2))
     yield made
     made.close()
-
-
-@pytest.fixture
-def gate(make_runtime: Callable[..., Runtime]) -> Any:
-    """A runtime whose painter waits for `gate.go`, and keeps in `gate.order` what it painted."""
-    runtime = make_runtime(of_pipe={"micro_batch": 1})
-    go, order = threading.Event(), list[str]()
-
-    def before(batch: Any) -> None:
-        go.wait(20)
-        order.extend(draft.plan.request.prompt for draft in batch)
-
-    vars(runtime.pipes.of("fake").pipeline.runner.chain.stages[2])["before"] = before
-    vars(runtime)["go"], vars(runtime)["order"] = go, order
-    ticks = itertools.count()
-    vars(runtime.shop._desk)["_clock"] = lambda: float(next(ticks))  # every micro-batch takes as long
-    runtime.start()
-    yield runtime
-    go.set()
-    runtime.stop()
 
 
 # The store
@@ -144,7 +122,6 @@ def test_what_is_urgent_goes_before_a_long_batch(gate: Any) -> None:
     batch = gate.submit(new(*[f"a boat {i}" for i in range(9)], client="a"))
     until(lambda: gate.shop.guests() and gate.shop.guests()[0].progress.get("stage") == "refine")
     urgent = gate.submit(new("a hat", client="a", priority=10))
-    until(lambda: len(gate.shop.guests()) == 10)
     gate.go.set()
     ended(gate, urgent)
     ended(gate, batch)
@@ -154,7 +131,6 @@ def test_what_is_urgent_goes_before_a_long_batch(gate: Any) -> None:
 def test_clients_take_turns(gate: Any) -> None:
     many = gate.submit(new(*[f"a boat {i}" for i in range(9)], client="many"))
     few = gate.submit(new("a hat", "a cap", client="few"))
-    until(lambda: len(gate.shop.guests()) == 11)
     gate.go.set()
     ended(gate, few)
     ended(gate, many)
