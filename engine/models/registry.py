@@ -368,10 +368,15 @@ def _told_of(key: ModelKey[object]) -> contextlib.AbstractContextManager[None]:
     return told_of(_folder(key), key.family, LIBRARIES.get(key.family, ()))
 
 
-def known_family(name: str) -> None:
-    """Raises `InputError` where neither this package nor another one has the family."""
+def known_family(name: str, *, more: Collection[str] = ()) -> None:
+    """Raises `InputError` where neither this package nor another one has the family.
+
+    Args:
+        more: families of which nothing is loaded here, for the message.
+    """
     if name not in FAMILIES and extension(extensions.FAMILIES, name) is None:
-        _known("family", name, {**FAMILIES, **dict.fromkeys(extensions.names(extensions.FAMILIES))})
+        others = [*extensions.names(extensions.FAMILIES), *more]
+        _known("family", name, {**FAMILIES, **dict.fromkeys(others)})
 
 
 def _loader(key: ModelKey[object]) -> Callable[..., object]:
