@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.memory import format_bytes
 from ...engine.models.checkpoint.bounded import is_file
-from ...engine.models.checkpoint.folder import read_header, read_json
+from ...engine.models.checkpoint.folder import read_json
 from ...engine.models.checkpoint.vetting import files_in, vet
 from ...engine.models.diffusion.pipeline_parts import read_index
 from ...engine.models.diffusion.pipeline_sizes import made_for
 from ...engine.models.diffusion.single_files.assembly import pipeline_folder
 from ...engine.models.diffusion.single_files.known import configs_of
-from ...engine.models.diffusion.single_files.places import is_single_file, place_of
+from ...engine.models.diffusion.single_files.places import header_of, is_single_file, place_of
 from ...engine.models.diffusion.single_files.predicting import scheduler_settings
 from ...engine.models.diffusion.single_files.recognising import Found, Header, recognise, refuse_scaled, unused
 from ...engine.models.diffusion.single_files.tensors import names_of
@@ -91,9 +91,9 @@ def new_recipe(checkpoint: str, out: Path | None = None) -> New:
             return _of_folder(place, _named(place, checkpoint, out))
         place = inner
         checkpoint = str(inner)
-    if place.suffix == ".gguf" or not is_single_file(str(place)):
+    if not is_single_file(str(place)):
         raise CheckpointError(
-            f"{place}: only the headers of .safetensors files are looked into: name such a file"
+            f"{place}: only the headers of .safetensors and .gguf files are looked into: name such a file"
         )
     return _of_file(place, _named(place, checkpoint, out))
 
@@ -125,7 +125,7 @@ def _only_file(folder: Path) -> Path | None:
 
 
 def _of_file(file: Path, named: str) -> New:
-    header = read_header(file)
+    header = header_of(file)
     refuse_scaled(header, file)
     found = recognise(header)
     if found.kind != "model":
@@ -168,6 +168,8 @@ def _said_of_file(header: Header, found: Found) -> Iterator[str]:
 
 
 def _said_of_prediction(file: Path, header: Header, found: Found) -> Iterator[str]:
+    if file.suffix == ".gguf":
+        return  # it has no place for that
     said = scheduler_settings(file, header, found.family).get("prediction_type")
     if said == "v_prediction":
         yield "predicts velocities (v-prediction), as the file says"

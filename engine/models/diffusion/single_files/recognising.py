@@ -69,6 +69,11 @@ def shapes_of(header: Header, prefix: str) -> dict[str, tuple[int, ...]]:
 
 _OTHERS = (
     (
+        "language model of llama.cpp",
+        re.compile(r"^(enc\.)?blk\.\d|^token_embd\."),
+        'it may plan: [stages.plan] family = "llama-cpp" (or "causal-lm"), checkpoint = "…"',
+    ),
+    (
         "LoRA weights",
         re.compile(
             r"lora_(A|B|down|up)\b|\.lora\.(down|up)\.|\.(hada_w1_a|lokr_w\d|oft_diag|diff_b?|dora_scale)$|^lora_"
