@@ -46,7 +46,8 @@ def wearing(
     try:
         for (component, path), some in adds.items():
             layer = modules[component].get_submodule(path)
-            hooks.append(layer.register_forward_hook(_adding(some)))
+            # before what lets go of a streamed layer's weights, which were there from the beginning
+            hooks.append(layer.register_forward_hook(_adding(some), prepend=True))
         yield
     finally:
         for hook in hooks:
