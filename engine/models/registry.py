@@ -75,7 +75,7 @@ class Registry:
     def __init__(self) -> None:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
-        self._vetted: set[Path] = set()
+        self._vetted: set[tuple[Path, str]] = set()
         self._saved: dict[ModelKey[object], dict[str, dict[str, int]]] = {}
         self._pool: PinnedPool | None = None
 
@@ -145,10 +145,12 @@ class Registry:
         """
         with by_real_names():
             folder = _folder(key)
-            if folder not in self._vetted and key.family in FAMILIES:
-                vet(folder)
+            part = key.part if _in_parts(key) else ""  # a pipeline's folder holds several models
+            if key.family in FAMILIES and (folder, part) not in self._vetted:
+                if not any(each == folder for each, _ in self._vetted):
+                    vet(folder)
                 look_at_weights(safetensors_of(_files_if_whole(key)))
-            self._vetted.add(folder)
+            self._vetted.add((folder, part))
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
         """The handle as it will be loaded, with all but its weights: built on the meta device, where tensors

@@ -12,6 +12,7 @@ from ...engine.memory import format_bytes
 from ...engine.models.checkpoint.bounded import is_file
 from ...engine.models.checkpoint.folder import read_json
 from ...engine.models.checkpoint.vetting import files_in, vet
+from ...engine.models.diffusion.classes.kinds import kind_of, pipeline_class
 from ...engine.models.diffusion.pipeline_parts import read_index
 from ...engine.models.diffusion.pipeline_sizes import made_for
 from ...engine.models.diffusion.single_files.assembly import pipeline_folder
@@ -146,11 +147,12 @@ def _of_file(file: Path, named: str) -> New:
 
 def _without_configs(found: Found) -> str:
     if "inpainting" in found.what or "paints from a picture" in found.what:
-        return (
-            "it paints into pictures, and no stage does that with it: name a model that paints from text alone"
-        )
+        return "it paints over pictures: name the folder of its pipeline as checkpoint of [stages.repaint]"
     if "refiner" in found.what:
-        return "it refines what another model painted, and is no painter by itself: name the base model"
+        return (
+            "it refines what another model painted, and is for [stages.repaint] behind the base model, with the"
+            " folder of its pipeline as checkpoint"
+        )
     return "its configs do not ship: write a recipe with config = the folder of its pipeline, or of its configs"
 
 
@@ -232,9 +234,10 @@ def _of_folder(folder: Path, named: str) -> New:
         )
         raise CheckpointError(f"{folder}: holds {name or kind}, and is no pipeline that paints: {do}")
     kind = str(read_index(folder)["_class_name"])
-    if any(word in kind for word in ("Inpaint", "Img2Img", "ControlNet", "Upscale", "Video")):
+    if kind_of(pipeline_class(folder)).starts_from_picture:
         raise CheckpointError(
-            f"{folder}: is a {kind}, which does not paint from text alone: name another checkpoint"
+            f"{folder}: is a {kind}, which paints over pictures, and none of text alone: write a recipe that"
+            " has it as [stages.repaint] behind a stage that paints"
         )
     weights = sum(path.stat().st_size for path in files_in(folder) if path.suffix == ".safetensors")
     size = made_for(folder)
