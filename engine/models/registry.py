@@ -75,7 +75,7 @@ class Registry:
     def __init__(self) -> None:
         self._host_weights: dict[ModelKey[object], HostWeights[object]] = {}
         self._shared: Shared = WeakValueDictionary()
-        self._vetted: set[Path] = set()
+        self._vetted: set[tuple[Path, str]] = set()
         self._saved: dict[ModelKey[object], dict[str, dict[str, int]]] = {}
         self._pool: PinnedPool | None = None
 
@@ -145,10 +145,12 @@ class Registry:
         """
         with by_real_names():
             folder = _folder(key)
-            if folder not in self._vetted and key.family in FAMILIES:
-                vet(folder)
+            part = key.part if _in_parts(key) else ""  # a pipeline's folder holds several models
+            if key.family in FAMILIES and (folder, part) not in self._vetted:
+                if not any(each == folder for each, _ in self._vetted):
+                    vet(folder)
                 look_at_weights(safetensors_of(_files_if_whole(key)))
-            self._vetted.add(folder)
+            self._vetted.add((folder, part))
 
     def outline(self, key: ModelKey[Handle]) -> Handle | None:
         """The handle as it will be loaded, with all but its weights: built on the meta device, where tensors
@@ -368,10 +370,15 @@ def _told_of(key: ModelKey[object]) -> contextlib.AbstractContextManager[None]:
     return told_of(_folder(key), key.family, LIBRARIES.get(key.family, ()))
 
 
-def known_family(name: str) -> None:
-    """Raises `InputError` where neither this package nor another one has the family."""
+def known_family(name: str, *, more: Collection[str] = ()) -> None:
+    """Raises `InputError` where neither this package nor another one has the family.
+
+    Args:
+        more: families of which nothing is loaded here, for the message.
+    """
     if name not in FAMILIES and extension(extensions.FAMILIES, name) is None:
-        _known("family", name, {**FAMILIES, **dict.fromkeys(extensions.names(extensions.FAMILIES))})
+        others = [*extensions.names(extensions.FAMILIES), *more]
+        _known("family", name, {**FAMILIES, **dict.fromkeys(others)})
 
 
 def _loader(key: ModelKey[object]) -> Callable[..., object]:

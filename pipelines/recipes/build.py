@@ -148,7 +148,7 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
     settings; or several, where painting has phases."""
     where = f"recipe {recipe.name}: [stages.{stage.name}]"
     for key in stage.keys:
-        if (stage.name, key.family) not in OF_FAMILY:  # a family of one stage's own has no adapter to know it
+        if key.family != SERVER and (stage.name, key.family) not in OF_FAMILY:
             _refuse_family(key, where)
     if stage.name in PIPELINES and stage.model.part:
         part = shown(stage.model.part)
@@ -171,10 +171,13 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
 
 
 def _refuse_family(key: ModelKey[Any], where: str) -> None:
-    from ...engine.models.registry import known_family
+    from ...engine.models.registry import FAMILIES, known_family
 
+    able = [f"[stages.{name}]" for name, family in OF_FAMILY if family == key.family]
+    if able and key.family not in FAMILIES:
+        raise InputError(f"{where}: family {key.family!r} is for {' and '.join(able)} alone")
     try:
-        known_family(key.family)
+        known_family(key.family, more=[family for _, family in OF_FAMILY])
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

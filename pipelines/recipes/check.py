@@ -22,6 +22,7 @@ from .rehearsal import rehearse
 from .servers import asked_servers
 
 GIB = 2**30
+_WEIGHTS = (".safetensors", ".gguf", ".bin", ".ckpt", ".pt", ".pth")
 
 
 class Check(NamedTuple):
@@ -89,9 +90,10 @@ def check(
 
 
 def _is_bare(key: ModelKey) -> bool:
-    """Whether a checkpoint that is here has configs alone."""
+    """Whether a checkpoint that is here has configs alone; one of pickles has weights, and is refused for
+    them."""
     try:
-        return not any(path.suffix in (".safetensors", ".gguf") for path in files_in(folder_of(key.checkpoint)))
+        return not any(path.suffix in _WEIGHTS for path in files_in(folder_of(key.checkpoint)))
     except DiptychError:
         return False
 

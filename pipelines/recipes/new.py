@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.memory import format_bytes
 from ...engine.models.checkpoint.bounded import is_file
-from ...engine.models.checkpoint.folder import read_header, read_json
+from ...engine.models.checkpoint.folder import read_json
 from ...engine.models.checkpoint.vetting import files_in, vet
+from ...engine.models.diffusion.classes.kinds import kind_of, pipeline_class
 from ...engine.models.diffusion.pipeline_parts import read_index
 from ...engine.models.diffusion.pipeline_sizes import made_for
 from ...engine.models.diffusion.single_files.assembly import pipeline_folder
 from ...engine.models.diffusion.single_files.known import configs_of
-from ...engine.models.diffusion.single_files.places import is_single_file, place_of
+from ...engine.models.diffusion.single_files.places import header_of, is_single_file, place_of
 from ...engine.models.diffusion.single_files.predicting import scheduler_settings
 from ...engine.models.diffusion.single_files.recognising import Found, Header, recognise, refuse_scaled, unused
 from ...engine.models.diffusion.single_files.tensors import names_of
@@ -91,9 +92,9 @@ def new_recipe(checkpoint: str, out: Path | None = None) -> New:
             return _of_folder(place, _named(place, checkpoint, out))
         place = inner
         checkpoint = str(inner)
-    if place.suffix == ".gguf" or not is_single_file(str(place)):
+    if not is_single_file(str(place)):
         raise CheckpointError(
-            f"{place}: only the headers of .safetensors files are looked into: name such a file"
+            f"{place}: only the headers of .safetensors and .gguf files are looked into: name such a file"
         )
     return _of_file(place, _named(place, checkpoint, out))
 
@@ -125,7 +126,7 @@ def _only_file(folder: Path) -> Path | None:
 
 
 def _of_file(file: Path, named: str) -> New:
-    header = read_header(file)
+    header = header_of(file)
     refuse_scaled(header, file)
     found = recognise(header)
     if found.kind != "model":
@@ -146,11 +147,12 @@ def _of_file(file: Path, named: str) -> New:
 
 def _without_configs(found: Found) -> str:
     if "inpainting" in found.what or "paints from a picture" in found.what:
-        return (
-            "it paints into pictures, and no stage does that with it: name a model that paints from text alone"
-        )
+        return "it paints over pictures: name the folder of its pipeline as checkpoint of [stages.repaint]"
     if "refiner" in found.what:
-        return "it refines what another model painted, and is no painter by itself: name the base model"
+        return (
+            "it refines what another model painted, and is for [stages.repaint] behind the base model, with the"
+            " folder of its pipeline as checkpoint"
+        )
     return "its configs do not ship: write a recipe with config = the folder of its pipeline, or of its configs"
 
 
@@ -168,6 +170,8 @@ def _said_of_file(header: Header, found: Found) -> Iterator[str]:
 
 
 def _said_of_prediction(file: Path, header: Header, found: Found) -> Iterator[str]:
+    if file.suffix == ".gguf":
+        return  # it has no place for that
     said = scheduler_settings(file, header, found.family).get("prediction_type")
     if said == "v_prediction":
         yield "predicts velocities (v-prediction), as the file says"
@@ -230,9 +234,10 @@ def _of_folder(folder: Path, named: str) -> New:
         )
         raise CheckpointError(f"{folder}: holds {name or kind}, and is no pipeline that paints: {do}")
     kind = str(read_index(folder)["_class_name"])
-    if any(word in kind for word in ("Inpaint", "Img2Img", "ControlNet", "Upscale", "Video")):
+    if kind_of(pipeline_class(folder)).starts_from_picture:
         raise CheckpointError(
-            f"{folder}: is a {kind}, which does not paint from text alone: name another checkpoint"
+            f"{folder}: is a {kind}, which paints over pictures, and none of text alone: write a recipe that"
+            " has it as [stages.repaint] behind a stage that paints"
         )
     weights = sum(path.stat().st_size for path in files_in(folder) if path.suffix == ".safetensors")
     size = made_for(folder)

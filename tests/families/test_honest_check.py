@@ -12,6 +12,7 @@ import pytest
 
 from diptych.engine.errors import DiptychError
 from diptych.pipelines.recipes.check import check
+from diptych.pipelines.recipes.new import new_recipe
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.text_to_image import TextToImage
 
@@ -150,3 +151,41 @@ def test_a_good_recipe_passes_and_renders(twin: Twin, tmp_path: Path) -> None:
         (place := tmp_path / str(i)).mkdir()
         path = written(recipe(twin(make)), place)
         assert is_passed(path) == (True, "") and is_rendered(path) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [("text_encoder", "by gptq"), ("unet", "by gptq, which diffusers does not read"), ("vae", "by gptq")],
+)
+def test_each_component_of_a_pipeline_is_looked_at(part: str, said: str, twin: Twin, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "folder"))
+    change(folder / part / "config.json", {"quantization_config": {"quant_method": "gptq"}})
+    path = written(recipe(folder), tmp_path)
+    (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+    assert not passed and not rendered and checked == failed and said in checked
+
+
+def test_a_pipeline_of_pickles_alone_is_refused_for_them(twin: Twin, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "folder"))
+    for file in folder.rglob("*.safetensors"):
+        file.rename(file.with_name("pytorch_model.bin" if file.stem == "model" else f"{file.stem}.bin"))
+    path = written(recipe(folder), tmp_path)
+    for passed, said in (is_passed(path), is_rendered(path)):
+        assert not passed and "is a pickle" in said and "get them, too" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("WanPipeline", "makes video, and no pictures"),
+        ("FluxControlPipeline", "is steered by a second picture"),
+        ("StableDiffusionInpaintPipeline", r"has it as \[stages.repaint\] behind a stage that paints"),
+    ],
+)
+def test_no_recipe_is_written_for_what_its_check_would_refuse(
+    kind: str, said: str, twin: Twin, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "folder"))
+    change(folder / "model_index.json", {"_class_name": kind})
+    with pytest.raises(DiptychError, match=said):
+        new_recipe(str(folder))

@@ -92,3 +92,13 @@ def test_what_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
         stage_of(tmp_path / "nothing.gguf").workspace([])
     with pytest.raises(InputError, match=r"stages.plan\]: max_tokens = 900: must be less than context = 512"):
         stage_of(tmp_path / "nothing.gguf", max_tokens=900, context=512)
+
+
+def test_only_a_planner_is_of_this_family(tmp_path: Path) -> None:
+    model = ModelKey[Any]("llama-cpp", str(tmp_path / "model.gguf"))
+    with pytest.raises(InputError, match=r"family 'llama-cpp' is for \[stages.plan\] alone"):
+        build_stage(read_recipe("pocket"), StageRecipe(name="judge", model=model))
+    with pytest.raises(InputError, match=r"did you mean 'llama-cpp'\?"):
+        build_stage(
+            read_recipe("pocket"), StageRecipe(name="plan", model=ModelKey[Any]("lama-cpp", str(tmp_path)))
+        )

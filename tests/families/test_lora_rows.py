@@ -1,5 +1,6 @@
 """LoRA weights that rows put on by name: without loading the base again, and without a trace on other rows."""
 
+import dataclasses
 import gc
 import json
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ import torch
 from diptych import DiptychError, InputError, TextToImage
 from diptych.engine.models.diffusion.lora.rack import Rack
 from diptych.engine.models.registry import Registry
-from diptych.engine.stage import ModelKey
+from diptych.engine.stage import ModelKey, RunContext
+from diptych.engine.stages.painting.paint import paint_stages
 from diptych.engine.stages.painting.pipeline_call import keys_of
 from diptych.engine.values import Failure, Outcome
 from diptych.pipelines.cli.rerender import run_rerender
@@ -21,7 +23,7 @@ from diptych.pipelines.recipes.check import check
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history
 
 from .lora_files import as_diffusers, as_kohya, pairs_of, saved
-from .painting import SIDE, STEPS, Twin, library_pipeline
+from .painting import SIDE, STEPS, Twin, library_pipeline, plan
 from .pipeline_twins import FAMILIES
 from .test_lora_formats import same
 
@@ -111,6 +113,35 @@ def test_a_streamed_model_wears_it_too_and_is_as_it_was_afterwards(twin: Twin, f
             assert torch.equal(before, part.unet(shown, torch.tensor(5), text).sample)  # pyright: ignore[reportOptionalCall]
         assert not torch.equal(before, found[-1])
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("form", ["diff", "dora"])
+@pytest.mark.parametrize("family", ["SD 1.5", "FLUX.1"])
+def test_every_layer_of_a_streamed_model_wears_what_is_as_large_as_its_weights(
+    form: str, family: str, twin: Twin, tmp_path: Path
+) -> None:
+    source = twin(FAMILIES[family])
+    component = "unet" if family == "SD 1.5" else "transformer"
+    generator = torch.Generator().manual_seed(0)
+    tensors: dict[str, torch.Tensor] = {}
+    for path, layer in getattr(library_pipeline(source), component).named_modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d):
+            shape = layer.weight.shape
+            tensors[f"{component}.{path}.diff"] = 0.02 * torch.randn(shape, generator=generator)
+            if form == "dora":
+                tensors[f"{component}.{path}.dora_scale"] = 0.5 + torch.rand(shape[0], generator=generator)
+    saved(tmp_path / "all.safetensors", tensors)
+    encode, denoise, _ = paint_stages(model=ModelKey("diffusers", str(source), lora_folder=str(tmp_path)))
+    value = plan(family)
+    settings = dataclasses.replace(value.request.settings, loras="all")
+    value = dataclasses.replace(value, request=dataclasses.replace(value.request, settings=settings))
+    made: list[torch.Tensor] = []
+    for streamed in (False, True):
+        registry = Registry()
+        models: dict[ModelKey, Any] = {each: registry.load(each, "cpu") for each in encode.uses}
+        models |= {each: registry.load(each, "cpu", streamed=streamed) for each in denoise.uses}
+        made.append(denoise.run(encode.run([value], models, RunContext()), models, RunContext())[0].latents)
+    assert torch.equal(*made)
 
 
 @pytest.mark.parametrize("said", ["paper:0.5", "ink, paper", "full", "words"])

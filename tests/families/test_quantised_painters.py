@@ -224,9 +224,6 @@ def test_what_a_gguf_file_cannot_be_used_for_is_refused_in_a_line(twin: Twin, tm
             registry.outline(with_file(source, bad, **denoiser))
         with pytest.raises(CheckpointError, match=message):
             registry.weight_bytes(with_file(source, bad, **denoiser))
-    lora = (("ink.safetensors", 1.0),)
-    with pytest.raises(CheckpointError, match=r"ink\.safetensors: LoRA weights cannot be merged"):
-        registry.load(with_file(source, path, loras=lora, **denoiser), "cpu")
 
 
 def test_a_gguf_file_without_the_package_names_the_extra(

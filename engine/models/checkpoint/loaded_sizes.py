@@ -54,3 +54,8 @@ def _loaded(name: str, entry: Mapping[str, Any], size: int) -> int:
 def _stays_small(name: str, entry: Mapping[str, Any]) -> bool:
     """As `slots` keeps them: a layer's weights, and neither norms nor biases."""
     return entry["dtype"] in EIGHT_BIT and len(entry["shape"]) > 1 and name.rpartition(".")[2] == "weight"
+
+
+def small_weights(header: Mapping[str, Any]) -> bool:
+    """Whether there are weights of layers in eight-bit floats, which are kept so."""
+    return any(_stays_small(name, entry) for name, entry in header.items())

@@ -166,7 +166,7 @@ def _slots_for(held: _Held, read: "_Files", aliases: Aliases) -> list[Slot]:
     composed: Any = Composed(apart, held.places, held.modules)
     slots: list[Slot] = []
     for part, tensor in apart.parts.items():
-        source, master = read.find([apart.name(each, part) for each in held.names], tensor) or (
+        source, master = read.find([apart.name(each, part) for each in held.known(aliases)], tensor) or (
             None,
             tensor.cpu(),
         )

@@ -12,10 +12,10 @@ import torch
 from ...errors import CheckpointError, DiptychError, InputError
 from ...messages import first_line
 from ...stage import Lora
-from ..checkpoint.folder import outlined, read_json, weight_files, whole
+from ..checkpoint.folder import outlined, read_header, read_json, weight_files, whole
+from ..checkpoint.loaded_sizes import small_weights
 from ..checkpoint.tokenizer import require_tokenizer
 from ..quantised.gguf_component import load_gguf
-from ..quantised.methods import refuse_merging
 from ..quantised.pretrained import from_pretrained
 from .classes.kinds import pipeline_class
 from .classes.processors import TextProcessor, is_processor
@@ -26,6 +26,7 @@ from .pipeline_parts import COMPONENTS, TEXT, VAE, components_of, is_component, 
 from .schedulers import scheduler_of, scheduler_settings
 from .single_files.assembly import gguf_for, single_file_in
 from .single_files.loading import load_component
+from .single_files.tensors import names_of
 from .texts.embeddings import add_embeddings, word_of
 
 _LIBRARIES = ("diffusers", "transformers")
@@ -56,7 +57,6 @@ def load_part(
     kind = pipeline_class(folder)
     wanted = components_of(folder, part)
     modules = {name: _load(folder / name, *wanted[name], dtype, device).to(device) for name in wanted}
-    _refuse_merging(folder, modules, loras)
     with_loras = bool(loras or on_request or lora_folder) and part != VAE
     given, outlined, processors = _others(folder, part, modules, everything=with_loras)
     if "requires_safety_checker" in kind.__init__.__code__.co_varnames:
@@ -67,7 +67,7 @@ def load_part(
     if lora_folder and not Path(lora_folder).is_dir():
         raise CheckpointError(f"lora_folder {lora_folder}: no such folder: name one with LoRA weights, or none")
     if layout is not None:
-        merge_loras(layout, modules, loras)
+        merge_loras(layout, modules, loras, quantised=_quantised(folder, modules) if loras else ())
         for lora in on_request:
             fit_to(layout, lora)
     if embeddings and part == TEXT:
@@ -81,11 +81,21 @@ def load_part(
     return PipelinePart(pipeline=pipeline, layout=layout, words=tuple(map(word_of, embeddings)), **modules)
 
 
-def _refuse_merging(folder: Path, modules: Mapping[str, Any], loras: Sequence[Lora]) -> None:
-    """Raise `CheckpointError` where LoRA weights are to be merged into quantised ones."""
-    if loras:
-        small = [name for name in modules if gguf_for(folder / name) is not None]
-        refuse_merging(modules, loras[0][0], elsewhere=small)
+def _quantised(folder: Path, modules: Mapping[str, Any]) -> list[str]:
+    """Components whose files hold quantised weights: blocks, or eight-bit floats. A module may not show it: an
+    outline has plain ones, and so has what the library makes of eight-bit floats, before it is held to its
+    file."""
+    return [name for name in modules if _holds_small(folder / name)]
+
+
+def _holds_small(folder: Path) -> bool:
+    if gguf_for(folder) is not None:
+        return True
+    header = read_header(file) if (file := single_file_in(folder)) is not None else None
+    if header is None:
+        return any(small_weights(read_header(path)) for path in weight_files(folder))
+    config = read_json(folder / "config.json")
+    return small_weights({name: header[name] for name in names_of(header, folder.name, config).values()})
 
 
 def _others(

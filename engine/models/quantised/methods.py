@@ -1,7 +1,7 @@
 """Checkpoints that were saved with quantised weights: which are read, and what is said of the others."""
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,18 +108,4 @@ def _refuse_missing_scales(folder: Path, header: Mapping[str, Any]) -> None:
             raise CheckpointError(
                 f"{folder}: {name} is of scaled fp8, and lacks its scale ({layer}{dot}{SCALES[0]}): get the"
                 " file again"
-            )
-
-
-def refuse_merging(modules: Mapping[str, Any], lora: str, *, elsewhere: Iterable[str] = ()) -> None:
-    """Raise `CheckpointError` where LoRA weights are to be merged into weights that are quantised already.
-
-    Args:
-        elsewhere: the components whose weights come from files of blocks, which an outline does not show.
-    """
-    for name, module in modules.items():
-        if name in elsewhere or any(type(each).__name__ != "Parameter" for each in module.parameters()):
-            raise CheckpointError(
-                f"{lora}: LoRA weights cannot be merged into the {name}, which is quantised: {PLAIN}, which is"
-                " done after merging"
             )

@@ -1,7 +1,7 @@
 """LoRA weights merged into those of a pipeline as it is loaded: they cost nothing while it runs; the price is
 that the host keeps a copy of what was changed, which is no file's any more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,11 +13,18 @@ from .fitting import Change, Fitted, fit
 from .layout import Layout
 
 
-def merge_loras(layout: Layout, modules: Mapping[str, Any], loras: Iterable[Lora]) -> None:
+def merge_loras(
+    layout: Layout, modules: Mapping[str, Any], loras: Iterable[Lora], *, quantised: Collection[str] = ()
+) -> None:
     """Add LoRA weights to those of `modules`, which are components of a pipeline; outlines stay as they are.
 
+    Args:
+        quantised: the components whose weights are so in their files, which neither outlines show nor modules
+            that were made whole.
+
     Raises:
-        CheckpointError: a file is missing or damaged, or is not for this kind of pipeline.
+        CheckpointError: a file is missing or damaged, is not for this kind of pipeline, or is for weights that
+            are quantised.
     """
     fitted = [(fit_to(layout, lora), lora) for lora in loras]
     changes: dict[tuple[str, str], list[tuple[Change, float]]] = {}
@@ -27,7 +34,14 @@ def merge_loras(layout: Layout, modules: Mapping[str, Any], loras: Iterable[Lora
     for (component, path), some in changes.items():
         module = modules.get(component)
         if module is not None:
-            _merge(module.get_submodule(path), some, f"{fitted[0][1].checkpoint}: {component}.{path}")
+            layer = module.get_submodule(path)
+            if component in quantised or not is_plain(layer.weight):
+                raise CheckpointError(
+                    f"{_names(fitted, component)}: LoRA weights cannot be merged into the {component}, which is"
+                    " quantised: give them a name in the recipe, and ask for it in rows; or name the same model"
+                    ' with plain weights, and say quantize = "int8", which is done after merging'
+                )
+            _merge(layer, some)
 
 
 def fit_to(layout: Layout, lora: Lora) -> Fitted:
@@ -37,16 +51,15 @@ def fit_to(layout: Layout, lora: Lora) -> Fitted:
     return fit(read_lora(lora.checkpoint), layout, partial=lora.partial)
 
 
-def _merge(layer: torch.nn.Module, changes: Iterable[tuple[Change, float]], where: str) -> None:
+def _names(fitted: Iterable[tuple[Fitted, Lora]], component: str) -> str:
+    """The files that change a component."""
+    return ", ".join(lora.checkpoint for each, lora in fitted if any(place[0] == component for place in each))
+
+
+def _merge(layer: torch.nn.Module, changes: Iterable[tuple[Change, float]]) -> None:
     weight: torch.Tensor = layer.weight  # pyright: ignore[reportAssignmentType]
     if weight.is_meta:
         return
-    if not is_plain(weight):
-        raise CheckpointError(
-            f"{where}: LoRA weights cannot be merged into quantised ones: give them a name in the recipe, and"
-            f" ask"
-            " for it in rows"
-        )
     base, more = weight.detach(), weight.detach().float()
     bias = getattr(layer, "bias", None)
     for change, strength in changes:

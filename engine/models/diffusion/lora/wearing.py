@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ....errors import CheckpointError
+from ....errors import CheckpointError, InputError
 from ....stage import Lora
 from .fitting import Change, Fitted
 from .merging import is_plain
@@ -46,7 +46,8 @@ def wearing(
     try:
         for (component, path), some in adds.items():
             layer = modules[component].get_submodule(path)
-            hooks.append(layer.register_forward_hook(_adding(some)))
+            # before what lets go of a streamed layer's weights, which were there from the beginning
+            hooks.append(layer.register_forward_hook(_adding(some), prepend=True))
         yield
     finally:
         for hook in hooks:
@@ -108,7 +109,10 @@ def _dense(change: Change, strength: float, device: torch.device, where: str) ->
         if x.dtype not in ready:
             weight: torch.Tensor = layer.weight  # pyright: ignore[reportAssignmentType]
             if not is_plain(weight) and change.layer.has_lengths:
-                raise CheckpointError(f"{where}: DoRA cannot be put on quantised weights")
+                raise InputError(  # of this row: a streamed weight is not there any sooner
+                    f"{where}: DoRA looks at the weights that it changes, and these are quantised: take the"
+                    " model with plain weights"
+                )
             like = weight if is_plain(weight) else torch.empty(_sides(layer), device=x.device)
             made = change.layer.change(like, strength, change.rows)
             ready[x.dtype] = torch.zeros_like(like, dtype=x.dtype) if made is None else made.to(x.dtype)

@@ -27,7 +27,7 @@ from ...checkpoint.tokenizer import FILES
 from ..pipeline_parts import COMPONENTS, DENOISER, read_index
 from .fitting import refuse_unfit, refuse_vocabulary
 from .known import Configs, configs_of, has_vocabulary, known_families, path_of, write_vocabulary
-from .places import is_single_file, place_of
+from .places import header_of, is_single_file, place_of
 from .predicting import scheduler_settings
 from .recognising import Found, Header, recognise, refuse_scaled
 from .tensors import names_of
@@ -151,7 +151,7 @@ def _base(checkpoint: str, config: str) -> _Base:
                 f"{shown_name(checkpoint)}: is a folder, which has configs of its own: leave config out"
             )
         return _Base(index, _configs_in(place, index), folder=place)
-    header = read_header(place) if place.suffix != ".gguf" else {}
+    header = header_of(place)
     refuse_scaled(header, place)
     found = recognise(header)
     configs, folder = _named_configs(config, found) if config else (None, None)
@@ -303,6 +303,11 @@ def _find_part(
         if config is None:
             raise CheckpointError(
                 f"{place}: nothing says what {name} this is: name the folder of one, with its config.json"
+            )
+        if place.suffix == ".gguf" and COMPONENTS[name] != DENOISER:
+            raise CheckpointError(
+                f"{place}: of GGUF files those of denoisers are read: name a folder or a .safetensors file for"
+                f" {name}"
             )
         if place.suffix != ".gguf":
             header = read_header(place)

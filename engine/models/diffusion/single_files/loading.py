@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ....errors import CheckpointError
+from ...checkpoint.float8 import DTYPES, Float8Weight
 from ...checkpoint.folder import outlined, read_header, read_json, whole
 from .assembly import MARK, single_file_in
 from .recognising import refuse_scaled
@@ -57,14 +58,22 @@ def _of_diffusers(
     whole((module, {"missing_keys": own.keys() - made.keys(), "mismatched_keys": unfit}), file)
     kept = kind._keep_in_fp32_modules or []
     module.load_state_dict(
-        {name: _cast(made[name], torch.float32 if set(kept) & set(name.split(".")) else dtype) for name in own},
+        {
+            name: _cast(name, made[name], torch.float32 if set(kept) & set(name.split(".")) else dtype)
+            for name in own
+        },
         assign=True,
     )
     return module
 
 
-def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+def _cast(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """In the dtype of the work; weights of layers in eight-bit floats stay as they are."""
+    if not tensor.is_floating_point():
+        return tensor
+    if tensor.dtype in DTYPES and tensor.ndim > 1 and name.rpartition(".")[2] == "weight":
+        return torch.nn.Parameter(Float8Weight(tensor, None, dtype), requires_grad=False)
+    return tensor.to(dtype)
 
 
 def _of_transformers(
@@ -75,7 +84,24 @@ def _of_transformers(
     loaded = kind.from_pretrained(
         None, config=config, state_dict=state, dtype=dtype, output_loading_info=True, **outlined(device)
     )
-    return whole(loaded, file)
+    return _kept_small(whole(loaded, file), state)
+
+
+def _kept_small(module: torch.nn.Module, state: dict[str, Any]) -> torch.nn.Module:
+    """The module, whose weights of layers stay in eight-bit floats where the file has such, as `_cast` lets
+    them."""
+    made: dict[int, torch.Tensor] = {}
+    for name, tensor in module.named_parameters():
+        held = state.get(name, state.get(f"text_model.{name}"))
+        if held is not None and held.shape == tensor.shape:
+            small = _cast(name, held, tensor.dtype)
+            if isinstance(small, Float8Weight):
+                made[id(tensor)] = small
+    for part in module.modules():
+        for name, tensor in list(part.named_parameters(recurse=False)):
+            if id(tensor) in made:
+                setattr(part, name, made[id(tensor)])
+    return module
 
 
 @functools.lru_cache(maxsize=64)
@@ -91,7 +117,11 @@ def component_bytes(
     """
     module = load_component(folder, _class(library, class_name), getattr(torch, dtype), torch.device("meta"))
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    return {name: tensor.numel() * tensor.element_size() for name, tensor in tensors.items()}
+    return {name: tensor.numel() * _bytes_each(tensor) for name, tensor in tensors.items()}
+
+
+def _bytes_each(tensor: torch.Tensor) -> int:
+    return 1 if isinstance(tensor, Float8Weight) else tensor.element_size()
 
 
 def _class(library: str, class_name: str) -> Any:

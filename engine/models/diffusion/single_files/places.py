@@ -1,16 +1,20 @@
 """Where what a recipe names lies: a checkpoint's folder, a folder in it, or a file, on this disk or in the
-Hub's cache."""
+Hub's cache; and what a file says of its tensors."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ....errors import CheckpointError
 from ....messages import did_you_mean
 from ...checkpoint.bounded import is_file
-from ...checkpoint.folder import folder_of, shown_name
+from ...checkpoint.folder import folder_of, read_header, shown_name
 from ...checkpoint.hub import cached, how_to_get
+from ...quantised.gguf_header import ENDING as GGUF
+from ...quantised.gguf_header import read_gguf_header
 
-ENDINGS = (".safetensors", ".gguf")
+ENDINGS = (".safetensors", GGUF)
 """Of names that are those of single files."""
 
 _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
@@ -63,3 +67,18 @@ def place_of(checkpoint: str) -> Path:
     command = how_to_get(f"{organisation}/{name}") if slash and inner else ""
     hint = f"get it with {command} {inner}" if command else f"check the path{did_you_mean(path.name, near)}"
     raise CheckpointError(f"{shown_name(checkpoint)}: no such file: {hint}")
+
+
+def header_of(file: Path) -> Mapping[str, Mapping[str, Any]]:
+    """A single file's tensors, as `read_header` gives them: by name their dtype, shape and bytes. Of a GGUF
+    file the dtype is the name of the blocks' kind.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    if file.suffix != GGUF:
+        return read_header(file)
+    return {
+        name: {"dtype": each.kind, "shape": list(each.shape), "data_offsets": [0, each.bytes]}
+        for name, each in read_gguf_header(file).tensors.items()
+    }

@@ -69,9 +69,14 @@ def shapes_of(header: Header, prefix: str) -> dict[str, tuple[int, ...]]:
 
 _OTHERS = (
     (
+        "language model of llama.cpp",
+        re.compile(r"^(enc\.)?blk\.\d|^token_embd\."),
+        'it may plan: [stages.plan] family = "llama-cpp" (or "causal-lm"), checkpoint = "…"',
+    ),
+    (
         "LoRA weights",
         re.compile(
-            r"lora_(A|B|down|up)\b|\.lora\.(down|up)\.|\.(hada_w1_a|lokr_w\d|oft_diag|diff_b?|dora_scale)$|^lora_"
+            r"lora_(A|B|down|up)\b|\.lora\.(down|up)\.|\.(hada_w1_a|lokr_w\d|oft_diag|diff(_b)?|dora_scale)$|^lora_"
         ),
         'add it to a stage that paints: loras = [{ checkpoint = "…", weight = 0.8 }]',
     ),
@@ -103,7 +108,7 @@ _OTHERS = (
     (
         "textual inversion embedding",
         re.compile(r"^(emb_params|string_to_param.*|<[^>]+>|clip_[lg])$"),
-        "it goes with a text encoder, and is no model by itself",
+        'name it in a stage that paints: embeddings = ["…"]',
     ),
 )
 """What else people have in such files: its kind, what its tensors are called, and what to do with it."""
