@@ -16,10 +16,11 @@ export class Refused extends Error {
 let asking = null;
 
 /** Ask for the key once, however many requests wait for it. */
-function askForKey() {
+function askForKey(wasWrong) {
   asking ??= new Promise((done) => {
     const dialog = byId("key-dialog");
     byId("key").value = "";
+    byId("key-wrong").hidden = !wasWrong;
     dialog.addEventListener("close", () => {
       sessionStorage.setItem(KEY, byId("key").value.trim());
       asking = null;
@@ -44,7 +45,7 @@ async function answered(path, options = {}) {
       throw new Refused(0, "The server does not answer. Is it still running?");
     }
     if (response.status !== 401) return response;
-    await askForKey();
+    if (sessionStorage.getItem(KEY) === key) await askForKey(key !== null); // else another one is there by now
   }
 }
 

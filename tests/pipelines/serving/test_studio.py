@@ -330,7 +330,7 @@ def test_a_key_is_asked_for_once_and_kept_for_the_tab(browser: Any, tmp_path: Pa
         page.wait_for_selector("#key-dialog[open]")
         page.fill("#key", "a-wrong-one")
         page.keyboard.press("Enter")
-        page.wait_for_selector("#key-dialog[open]")
+        page.wait_for_selector("#key-wrong:not([hidden])")
         page.fill("#key", "a-long-secret")
         page.keyboard.press("Enter")
         page.wait_for_selector("html[data-ready]")
