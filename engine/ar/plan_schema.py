@@ -1,6 +1,7 @@
 """Constrained decoding of a whole Plan as JSON, for planners that were trained on captions."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
 
 from ..values import FactKind
@@ -9,27 +10,36 @@ from .grammar import MOST_FACTS, LarkGrammar
 if TYPE_CHECKING:
     from llguidance import LLTokenizer
 
-PLAN_SCHEMA: dict[str, object] = {
-    "type": "object",
-    "properties": {
-        "prompt": {"type": "string", "minLength": 1},
-        "facts": {
-            "type": "array",
-            "maxItems": MOST_FACTS,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "kind": {"enum": list(get_args(FactKind))},
-                    "text": {"type": "string", "minLength": 1},
+
+def plan_schema(fact: Mapping[str, object]) -> dict[str, object]:
+    """The JSON Schema of a Plan.
+
+    Args:
+        fact: the schema of each property of a fact, in the order in which they are written; all are required.
+    """
+    return {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string", "minLength": 1},
+            "facts": {
+                "type": "array",
+                "maxItems": MOST_FACTS,
+                "items": {
+                    "type": "object",
+                    "properties": dict(fact),
+                    "required": list(fact),
+                    "additionalProperties": False,
                 },
-                "required": ["kind", "text"],
-                "additionalProperties": False,
             },
         },
-    },
-    "required": ["prompt", "facts"],
-    "additionalProperties": False,
-}
+        "required": ["prompt", "facts"],
+        "additionalProperties": False,
+    }
+
+
+PLAN_SCHEMA = plan_schema(
+    {"kind": {"enum": list(get_args(FactKind))}, "text": {"type": "string", "minLength": 1}}
+)
 """The expanded prompt, then the facts that the picture must show."""
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}

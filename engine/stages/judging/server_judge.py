@@ -15,8 +15,9 @@ from ...models.vision.picture_reader import ASK, DESCRIBE
 from ...randomness import RowKey, whole_seed
 from ...remote.address import MOST_AT_ONCE, Address
 from ...remote.answers import Answer
+from ...remote.of_server import OfServer
 from ...remote.server import Asked, Server, Trouble, more_fields
-from ...stage import ModelKey, Models, RunContext
+from ...stage import Models, RunContext
 from ...values import FactAnswer, Picture, Verdict
 from ...values.setting import Setting
 
@@ -32,7 +33,7 @@ _LEAST = 0.05  # that yes and no must have together, for their ratio to say some
 _MARKS = " \t\n\r*_\"'`.,:;!()[]<>|\u2581\u0120"
 
 
-class ServerJudgeStage:
+class ServerJudgeStage(OfServer):
     """Picture to Verdict, by a model behind a server: it takes nothing of the device.
 
     The score is that of the asked fact that is shown least, as of other models that are not calibrated.
@@ -49,8 +50,6 @@ class ServerJudgeStage:
     name = "judge"
     takes = Picture
     gives = Verdict
-    uses: tuple[ModelKey[object], ...] = ()
-    rows_on_cpu = MOST_AT_ONCE  # they are not computed here
 
     def __init__(
         self,
@@ -75,18 +74,6 @@ class ServerJudgeStage:
         )
         self._max_tokens = max_tokens
         self._more = more_fields(more or {})
-
-    def workspace(self, batch: Sequence[Picture]) -> int:
-        """Nothing is computed here."""
-        return 0
-
-    def rows_apart(self, models: Models) -> bool:
-        """See `Stage`: each row is a request of its own."""
-        return True
-
-    def rehearse(self, picture: Picture, models: Models) -> None:
-        """As that of `ServerPlanStage`."""
-        self.server.address.key()
 
     def run(self, batch: Sequence[Picture], models: Models, context: RunContext) -> list[Verdict]:
         """A picture for which the server has no answer fails by itself.

@@ -62,7 +62,7 @@ class LlamaCppPlanStage(ServerPlanStage):
         sizes = sizes_of(path)
         return path.stat().st_size + self._context * sizes.bytes_a_token + sizes.reading
 
-    def rehearse(self, request: Request, models: Models) -> None:
+    def rehearse(self, request: Request, models: Models, /) -> None:
         """Make sure that the file is one, and that what reads it is there.
 
         Raises:

@@ -13,38 +13,25 @@ from typing import Annotated, Any, get_args
 import msgspec
 
 from ...ar.grammar import MOST_FACTS
+from ...ar.plan_schema import plan_schema
 from ...randomness import RowKey, whole_seed
 from ...remote.address import MOST_AT_ONCE, Address
 from ...remote.answers import Answer
+from ...remote.of_server import OfServer
 from ...remote.server import Asked, Server, Trouble, more_fields
-from ...stage import ModelKey, Models, RunContext
+from ...stage import Models, RunContext
 from ...values import FactKind, Plan, Request, Settings
 from ...values.setting import MAX_PROMPT_CHARACTERS, Setting, declared
 from . import chat_plan
 from .quoted_plan import Written, plan_of, users_own
 
-PLAN_SCHEMA: dict[str, object] = {
-    "type": "object",
-    "properties": {
-        "prompt": {"type": "string", "minLength": 1},
-        "facts": {
-            "type": "array",
-            "maxItems": MOST_FACTS,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "kind": {"type": "string", "enum": list(get_args(FactKind))},
-                    "quote": {"type": "string"},
-                    "text": {"type": "string", "minLength": 1},
-                },
-                "required": ["kind", "quote", "text"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["prompt", "facts"],
-    "additionalProperties": False,
-}
+PLAN_SCHEMA = plan_schema(
+    {
+        "kind": {"type": "string", "enum": list(get_args(FactKind))},
+        "quote": {"type": "string"},
+        "text": {"type": "string", "minLength": 1},
+    }
+)
 """As `ar.grammar.PlanGrammar` has it, but for the quotes, which no schema can hold to the prompt."""
 
 _KINDS: dict[str, FactKind] = {kind: kind for kind in get_args(FactKind)}
@@ -66,7 +53,7 @@ class _WrittenPlan(msgspec.Struct):
     facts: Annotated[list[_WrittenFact], msgspec.Meta(max_length=MOST_FACTS)]
 
 
-class ServerPlanStage:
+class ServerPlanStage(OfServer):
     """Request to Plan, by a model behind a server: it takes nothing of the device.
 
     Args:
@@ -88,8 +75,6 @@ class ServerPlanStage:
     name = "plan"
     takes = Request
     gives = Plan
-    uses: tuple[ModelKey[object], ...] = ()
-    rows_on_cpu = MOST_AT_ONCE  # they are not computed here
     asks_others = True
 
     def __init__(
@@ -120,22 +105,6 @@ class ServerPlanStage:
         self._instructions = instructions
         self._must_agree = must_agree
         self._more = more_fields(more or {})
-
-    def workspace(self, batch: Sequence[Request]) -> int:
-        """Nothing is computed here."""
-        return 0
-
-    def rows_apart(self, models: Models) -> bool:
-        """See `Stage`: each row is a request of its own."""
-        return True
-
-    def rehearse(self, request: Request, models: Models) -> None:
-        """Make sure that the key is there; asks nobody.
-
-        Raises:
-            InputError: it is not.
-        """
-        self.server.address.key()
 
     def run(self, batch: Sequence[Request], models: Models, context: RunContext) -> list[Plan]:
         """A row for which the server has no answer fails by itself.
