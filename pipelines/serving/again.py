@@ -10,7 +10,7 @@ from ...engine.values.settings import Settings
 from ..recipes.reader import Recipe
 from ..recipes.writer import recipe_table
 from ..rendering.rows.image_rows import has_image_input
-from .jobs import Job, RowResult
+from .queue.jobs import Job, RowResult
 from .replies import without_paths
 
 _FILLED_IN = re.compile(r"[{}]|__")

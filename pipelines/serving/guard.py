@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .jobs import TooLargeError
+from .queue.jobs import TooLargeError
 from .replies import ApiError, refusal
 
 ALL_BODIES = 512 * 2**20

@@ -14,7 +14,7 @@ from ..files import png_bytes, write_atomically
 from ..pictures.opening import opened
 from ..pictures.pixels import alpha_of, mask_of, upright
 from ..recipes.environment import Environment
-from .jobs import TooLargeError
+from .queue.jobs import TooLargeError
 from .replies import without_paths
 
 if TYPE_CHECKING:

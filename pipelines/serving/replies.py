@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from ...engine.errors import DiptychError, InputError
 from ...prompts.row import PromptFileError
 from ...prompts.settings import FieldError
-from .jobs import QueueFullError, TooLargeError, UnknownRecipeError
+from .queue.jobs import QueueFullError, TooLargeError, UnknownRecipeError
 
 _log = logging.getLogger(__name__)
 

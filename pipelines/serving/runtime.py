@@ -13,14 +13,14 @@ from ...engine.errors import InputError
 from ...engine.values import SETTINGS
 from ...prompts.settings import COPIES_NAMES, SIZE_NAMES, setting, size_of
 from ..text_to_image import TextToImage
-from .events import Bus, Event, Reader
-from .jobs import InputGoneError, Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
-from .making import check
+from .engine_thread.events import Bus, Event, Reader
+from .engine_thread.offered_recipes import Pipes
+from .engine_thread.requests_of_rows import check
+from .engine_thread.workshop import Workshop
 from .pictures import kept
-from .pipes import Pipes
+from .queue.jobs import InputGoneError, Job, Limits, NewJob, RowResult, RowSpec, TooLargeError, any_seed
+from .queue.store import Store
 from .replies import ApiError
-from .store import Store
-from .workshop import Workshop
 
 _SETTINGS = {name: row.name for row in SETTINGS.values() for name in row.names}
 _TRIES = 3

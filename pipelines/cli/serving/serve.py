@@ -13,7 +13,7 @@ from ....engine.errors import InputError
 from ..options import DeviceOption, MemoryOption
 
 if TYPE_CHECKING:
-    from ...serving.jobs import Limits
+    from ...serving.queue.jobs import Limits
     from ...serving.runtime import Runtime
 
 KEY = "DIPTYCH_API_KEY"
@@ -124,7 +124,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _limits(**limits: Any) -> "Limits":
-    from ...serving.jobs import Limits
+    from ...serving.queue.jobs import Limits
 
     return Limits(**limits)
 
@@ -138,7 +138,7 @@ def _runtime(
         import uvicorn  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
         raise InputError(EXTRA) from None
-    from ...serving.pipes import Pipes
+    from ...serving.engine_thread.offered_recipes import Pipes
     from ...serving.runtime import Runtime
 
     pipes = Pipes(recipes, **options)

@@ -25,9 +25,9 @@ from ...pictures.opening import opened
 from ...pictures.texts import texts_of
 from ...recipes.lora_table import rack_of
 from ...recipes.reader import Recipe
-from ..jobs import Job, NewJob, RowResult, RowSpec, TooLargeError
-from ..making import UPSCALED
+from ..engine_thread.requests_of_rows import UPSCALED
 from ..pictures import decoded, encoded, is_all_black, mask_of_light, preview
+from ..queue.jobs import Job, NewJob, RowResult, RowSpec, TooLargeError
 from ..replies import ApiError
 from ..runtime import Runtime, count_of
 from .bodies import body_of, client_of, converted, gone_of, priority_of

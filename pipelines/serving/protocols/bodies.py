@@ -7,7 +7,7 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from ..jobs import MOST_PRIORITY
+from ..queue.jobs import MOST_PRIORITY
 from ..replies import ApiError
 from ..runtime import Gone
 

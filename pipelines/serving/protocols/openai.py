@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ....engine.errors import InputError
-from ..jobs import Job, NewJob, RowResult, RowSpec
 from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
+from ..queue.jobs import Job, NewJob, RowResult, RowSpec
 from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
 from ..runtime import POLL_S, Runtime, count_of
 from .bodies import body_of, client_of, converted, gone_of, priority_of

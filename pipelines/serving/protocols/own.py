@@ -30,11 +30,11 @@ from ....prompts.settings import setting
 from ....prompts.variants import resolve
 from ...rendering.rows.image_rows import has_image_input
 from ...rendering.rows.prompt_source import copies_of
-from ..events import followed
-from ..jobs import Job, NewJob, RowSpec, TooLargeError, any_seed
-from ..making import check
+from ..engine_thread.events import followed
+from ..engine_thread.requests_of_rows import check
 from ..metrics import metrics_text
 from ..pictures import MEDIA_TYPES, decoded, encoded, preview
+from ..queue.jobs import Job, NewJob, RowSpec, TooLargeError, any_seed
 from ..replies import ApiError, event_text, without_paths
 from ..runtime import Runtime, count_of
 from .bodies import body_of, client_of, converted, number_of, priority_of

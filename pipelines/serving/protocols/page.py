@@ -23,8 +23,8 @@ from ....engine.values.setting import words
 from ...unused_settings import unread_by
 from ...vocabulary import planner_vocabulary
 from ..again import made_again
-from ..events import followed
-from ..jobs import Job, NewJob, RowResult, any_seed
+from ..engine_thread.events import followed
+from ..queue.jobs import Job, NewJob, RowResult, any_seed
 from ..reading import reading_of
 from ..replies import ApiError, event_text
 from ..runtime import Runtime

@@ -5,10 +5,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..jobs import Job, RowResult
 from ..pictures import Format
+from ..queue.jobs import Job, RowResult
+from ..queue.store import Store
 from ..replies import ApiError, without_paths
-from ..store import Store
 
 
 def picture_of(store: Store, job: str, row: RowResult) -> bytes:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.serving.app import made_app
-from diptych.pipelines.serving.pipes import Pipe, Pipes
+from diptych.pipelines.serving.engine_thread.offered_recipes import Pipe, Pipes
 from diptych.pipelines.serving.runtime import Runtime
 from diptych.pipelines.text_to_image import TextToImage
 

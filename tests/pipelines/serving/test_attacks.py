@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from diptych.pipelines.serving import guard
-from diptych.pipelines.serving.jobs import Limits, NewJob, RowSpec
 from diptych.pipelines.serving.protocols import own
+from diptych.pipelines.serving.queue.jobs import Limits, NewJob, RowSpec
+from diptych.pipelines.serving.queue.store import Store
 from diptych.pipelines.serving.replies import ApiError
 from diptych.pipelines.serving.runtime import Runtime, never
-from diptych.pipelines.serving.store import Store
 
 from .conftest import png
 from .test_jobs import JOBS, new

@@ -9,7 +9,7 @@ import pytest
 
 from diptych.engine.errors import InputError
 from diptych.pipelines.cli.serving import serve as command
-from diptych.pipelines.serving.jobs import Limits
+from diptych.pipelines.serving.queue.jobs import Limits
 
 
 def test_keys_come_from_options_and_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes
-from diptych.pipelines.serving import events
-from diptych.pipelines.serving.events import Bus, Event
-from diptych.pipelines.serving.jobs import NewJob, RowSpec
+from diptych.pipelines.serving.engine_thread import events
+from diptych.pipelines.serving.engine_thread.events import Bus, Event
+from diptych.pipelines.serving.queue.jobs import NewJob, RowSpec
 from diptych.pipelines.serving.runtime import Runtime
 from diptych.pipelines.text_to_image import TextToImage
 

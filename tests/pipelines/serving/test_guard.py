@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from diptych.pipelines.recipes.environment import Environment
 from diptych.pipelines.serving.guard import is_loopback
-from diptych.pipelines.serving.jobs import Limits
 from diptych.pipelines.serving.pictures import public
+from diptych.pipelines.serving.queue.jobs import Limits
 from diptych.pipelines.serving.replies import without_paths
 from diptych.pipelines.serving.runtime import Runtime
 

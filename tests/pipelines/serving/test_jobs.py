@@ -11,10 +11,10 @@ import pytest
 
 from diptych.engine.errors import InputError
 from diptych.pipelines.recipes.reader import Recipe
-from diptych.pipelines.serving.jobs import Job, Limits, NewJob, QueueFullError, RowSpec, TooLargeError
-from diptych.pipelines.serving.pipes import Pipe
+from diptych.pipelines.serving.engine_thread.offered_recipes import Pipe
+from diptych.pipelines.serving.queue.jobs import Job, Limits, NewJob, QueueFullError, RowSpec, TooLargeError
+from diptych.pipelines.serving.queue.store import Store
 from diptych.pipelines.serving.runtime import Runtime
-from diptych.pipelines.serving.store import Store
 from diptych.pipelines.text_to_image import TextToImage
 
 JOBS = "/v1/jobs"
@@ -190,7 +190,7 @@ def test_a_fault_of_the_engine_ends_what_was_under_way_and_nothing_else(gate: An
 
 
 def test_what_cannot_be_written_is_written_later(gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diptych.pipelines.serving import workshop
+    from diptych.pipelines.serving.engine_thread import workshop
 
     monkeypatch.setattr(workshop, "_TRY_AGAIN_S", 0.01)
     finish, faults = gate.store.finish, iter([True, True])

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from diptych.engine.values import Outcome
-from diptych.pipelines.serving.pipes import Pipes
+from diptych.pipelines.serving.engine_thread.offered_recipes import Pipes
 from diptych.pipelines.serving.reading import reading_of
 from diptych.pipelines.serving.runtime import Runtime
 from diptych.pipelines.text_to_image import TextToImage

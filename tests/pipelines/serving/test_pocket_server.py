@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from diptych.engine.errors import InputError
-from diptych.pipelines.serving.pipes import Pipes
+from diptych.pipelines.serving.engine_thread.offered_recipes import Pipes
 from diptych.pipelines.serving.runtime import Runtime
 
 from .conftest import opened

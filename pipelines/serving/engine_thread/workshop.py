@@ -16,20 +16,20 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...engine.errors import Cancelled, DiptychError
-from ...engine.messages import first_line
-from ...engine.values import Failure, Outcome
-from ...engine.watch import Quiet
-from ...engine.waves.desk import Desk
-from ..rendering.output import record as records
-from ..rendering.provenance.identity import identity
-from ..rendering.provenance.provenance import picture_bytes
+from ....engine.errors import Cancelled, DiptychError
+from ....engine.messages import first_line
+from ....engine.values import Failure, Outcome
+from ....engine.watch import Quiet
+from ....engine.waves.desk import Desk
+from ...rendering.output import record as records
+from ...rendering.provenance.identity import identity
+from ...rendering.provenance.provenance import picture_bytes
+from ..queue.jobs import Job, RowSpec
+from ..queue.store import Store
 from .events import Bus, Event
-from .guest import Guest
-from .jobs import Job, RowSpec
-from .making import enlarged, placed, request_of
-from .pipes import Pipe, Pipes
-from .store import Store
+from .offered_recipes import Pipe, Pipes
+from .requests_of_rows import enlarged, placed, request_of
+from .row_under_way import Guest
 from .totals import Totals
 
 _log = logging.getLogger(__name__)

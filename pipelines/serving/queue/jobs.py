@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ...engine.errors import DiptychError, InputError
+from ....engine.errors import DiptychError, InputError
 
 MOST_PRIORITY = 100
 INPUT = re.compile(r"[0-9a-f]{64}\.(?:png|jpg|webp)")

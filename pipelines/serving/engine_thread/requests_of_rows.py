@@ -4,14 +4,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ...engine.errors import InputError
-from ...engine.values import Outcome, Request
-from ...engine.watch import Watcher
-from ...prompts.row import Row
-from ..rendering.rows.image_rows import has_image_input
-from ..rendering.rows.request_makers import OfPipeline
-from ..text_to_image import TextToImage
-from .jobs import RowSpec
+from ....engine.errors import InputError
+from ....engine.values import Outcome, Request
+from ....engine.watch import Watcher
+from ....prompts.row import Row
+from ...rendering.rows.image_rows import has_image_input
+from ...rendering.rows.request_makers import OfPipeline
+from ...text_to_image import TextToImage
+from ..queue.jobs import RowSpec
 
 
 def request_of(pipe: TextToImage, spec: RowSpec, inputs: Path, *, number: int) -> Request:
@@ -48,7 +48,7 @@ def enlarged(pipe: TextToImage, spec: RowSpec, inputs: Path, watch: Watcher) -> 
         InputError, DiptychError: it cannot be done.
         Cancelled: the watcher said so.
     """
-    from ..upscale import Upscale
+    from ...upscale import Upscale
 
     path, scale = inputs / spec.settings["image"], spec.settings.get("scale", 2)
     prompt = None if spec.prompt == UPSCALED else spec.prompt
@@ -62,8 +62,8 @@ UPSCALED = "a picture"
 
 def _edited(pipe: TextToImage, spec: RowSpec, inputs: Path, *, number: int) -> Request:
     """By an instruction; where it is none that is understood, it is taken for what the picture shows then."""
-    from ..editing.edit import Edit
-    from ..editing.image_to_image import ImageToImage
+    from ...editing.edit import Edit
+    from ...editing.image_to_image import ImageToImage
 
     settings: dict[str, Any] = dict(spec.settings)
     path = inputs / settings.pop("image")

@@ -3,12 +3,12 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...engine.values import Draft, Picture, Plan, Request
-from ...engine.waves.desk import Visitor
+from ....engine.values import Draft, Picture, Plan, Request
+from ....engine.waves.desk import Visitor
+from ..queue.jobs import Job, RowSpec
+from ..reading import plan_body
 from .events import Event
-from .jobs import Job, RowSpec
-from .pipes import Pipe
-from .reading import plan_body
+from .offered_recipes import Pipe
 
 if TYPE_CHECKING:
     from .workshop import Workshop

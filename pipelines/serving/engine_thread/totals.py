@@ -3,7 +3,7 @@
 import dataclasses
 from collections import defaultdict
 
-from ...engine.values import Outcome
+from ....engine.values import Outcome
 
 
 @dataclasses.dataclass

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...engine.errors import InputError
-from ...engine.messages import did_you_mean
-from ..recipes.environment import Environment
-from ..recipes.reader import Recipe, read_recipe
-from ..text_to_image import TextToImage
-from .jobs import UnknownRecipeError
-from .pictures import public
+from ....engine.errors import InputError
+from ....engine.messages import did_you_mean
+from ...recipes.environment import Environment
+from ...recipes.reader import Recipe, read_recipe
+from ...text_to_image import TextToImage
+from ..pictures import public
+from ..queue.jobs import UnknownRecipeError
 
 _OF_OPENAI = re.compile(r"(dall-e|gpt-image|chatgpt-image)[\w.-]*")
 """Names that clients have built in, and that mean whatever a server paints with."""

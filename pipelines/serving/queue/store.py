@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...engine.errors import InputError
-from ..files import prepare_folder, sweep, write_atomically
-from ..rendering.output.lock import FolderLock
+from ....engine.errors import InputError
+from ...files import prepare_folder, sweep, write_atomically
+from ...rendering.output.lock import FolderLock
 from .jobs import (
     INPUT,
     InputGoneError,

@@ -1,0 +1,1 @@
+"""What clients asked for, and what came of it: on disk."""
