@@ -28,6 +28,7 @@ from ...values import Plan, Request
 
 STAGE = "plan"  # of the draws
 WORDING_TOKENS = 96  # of the longest wording, and what stands around it
+_MOST_NAMED, _NAMED_OF_MANY = 40, 12  # kinds in a message: all of few, some of many
 _SHOWN = 60  # characters of a prompt in a message
 _WORDS_COMPARED = 50  # of a prompt that names nothing
 _SLIP = 0.7  # how alike a word must be to be a hint
@@ -138,10 +139,18 @@ def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
     said = shown(prompt, most=_SHOWN)
     return (
         f"{said} names nothing that this planner knows{_near(prompt, vocabulary)}."
-        f" Things: {', '.join(vocabulary.kinds)};"
+        f" Things: {_some(list(vocabulary.kinds))};"
         f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
         f" styles: {', '.join(vocabulary.styles)}. `diptych prompts --words` lists all words"
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """All names, or of very many some that stand far apart."""
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    step = len(names) // _NAMED_OF_MANY
+    return f"{len(names)} kinds, such as {', '.join(names[::step][:_NAMED_OF_MANY])}"
 
 
 def _near(prompt: str, vocabulary: Vocabulary) -> str:
