@@ -145,8 +145,12 @@ class PipelinePart:
         arguments, _ = self._read(pipeline, arguments, weights=False)
         vars(pipeline)["scheduler"] = scheduler
         call = {**self._blank(arguments), "generator": [torch.Generator()]}
-        with contextlib.suppress(Left, NotImplementedError, RuntimeError):  # of tensors without numbers
-            pipeline(**accepted(pipeline, call))
+        try:
+            with contextlib.suppress(Left, NotImplementedError):
+                pipeline(**accepted(pipeline, call))
+        except RuntimeError as error:
+            if "meta" not in str(error):  # else it asked a tensor without numbers for some
+                raise
 
     def _read(self, pipeline: Any, arguments: Mapping[str, Any], *, weights: bool) -> Reading:
         return reading(pipeline, arguments, words=self.words, weights=weights, weighs=self.family.weighs)
