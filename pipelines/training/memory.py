@@ -1,4 +1,4 @@
-"""`diptych train memory`: a memory of pictures, and a recipe that plans, drafts and paints with it.
+"""`diptych train memory`: a memory of pictures, and a recipe that plans, drafts, paints and judges with it.
 
 Nothing is trained: the shipped models draw what they are shown. The pictures are those of the art, of a user's
 own folders, or both.
@@ -26,6 +26,7 @@ from ..pocket.art.words import SETTING_WORDS, USUAL_STYLE, style_words
 from ..pocket.world import KINDS
 from ..recipes.reader import POCKET_WEIGHTS
 from .data.art_data import ArtSource
+from .memory_judge import write_judge
 
 SIDE = 112  # pixels of a picture's longer side: what a thing of medium size has in a picture of 256
 QUALITY = 90  # of WebP, with its transparency kept exactly
@@ -34,7 +35,7 @@ RECIPE = """\
 # Pictures of {count} kinds of things that the models were never trained on: they are shown them. Made by
 # `diptych train memory`.
 summary = "The small models of the package, shown pictures from a memory: {count} kinds of things."
-use = "What the illustrated world does not know. Nobody judges the pictures."
+use = "What the illustrated world does not know."
 licence = "The models: Apache-2.0. The pictures: see {pictures}."
 
 [picture]
@@ -48,6 +49,9 @@ temperature = 0.7
 top_k = 64
 top_p = 0.95
 draft_guidance_scale = 1.0
+candidates = 1
+rounds = 1
+accept = 0.5
 
 [stages.plan]
 family = "causal-lm"
@@ -74,11 +78,20 @@ checkpoint = "pocket/sketch_reader"
 family = "diffusers"
 checkpoint = "pocket/refiner"
 dtype = "auto"
+
+# What is drawn by heart, as without the memory, the captioner judges.
+[stages.judge]
+family = "thing-finder"
+checkpoint = "./judge"
+
+[stages.judge.models.captioner]
+family = "image-text-to-text"
+checkpoint = "pocket/captioner"
 """
 
 
 def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print) -> Path:
-    """Write `out/memory`, `out/planner` and `out/recipe.toml`; returns the recipe's path.
+    """Write `out/memory`, `out/planner`, `out/judge` and `out/recipe.toml`; returns the recipe's path.
 
     Args:
         art: folders alone are remembered alone; with neither, the art is fetched into `out/art`.
@@ -114,6 +127,8 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
             (part / FILE).write_text(
                 json.dumps(meanings, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
             )
+        with replacing_folder(out / "judge") as part:
+            write_judge(part, out / "memory", say=lambda line: say(f"memory: {line}"))
         pictures = "NOTICE, and your own folders" if art.folders else "NOTICE"
         recipe = RECIPE.format(count=len(drawn.kinds), pictures=pictures)
         write_atomically(out / "recipe.toml", recipe.encode())

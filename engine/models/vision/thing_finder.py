@@ -115,6 +115,17 @@ class ThingFinder(nn.Module):
         return self.conv_in.conv.weight.device
 
     @property
+    def words(self) -> Vocabulary:
+        """What those who ask say.
+
+        Raises:
+            CheckpointError: it was never shown a memory.
+        """
+        if self.vocabulary is None or not self.known:
+            raise CheckpointError("the finder knows no things: name the judge's folder of diptych train memory")
+        return self.vocabulary
+
+    @property
     def styles(self) -> tuple[str, ...]:
         """Of the prototypes, the first one first."""
         return tuple(dict.fromkeys(style for _, style in self.known))

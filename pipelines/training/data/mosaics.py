@@ -21,10 +21,15 @@ from ...pocket.art.scene import OWN_COLOUR, SETTINGS
 
 SIDE = 128  # pixels of a picture
 GROUNDS = 40  # of each setting
-LAYOUTS = ((1, (BIG,)), (2, (MEDIUM, MEDIUM, SMALL)), (3, (SMALL,)))  # things on a side, and how large they may be
+LAYOUTS = (
+    (1, (BIG,)),
+    (2, (MEDIUM, MEDIUM, SMALL)),
+    (3, (SMALL,)),
+)  # things on a side, and how large they may be
 SHARES = (0.12, 0.48, 0.40)
 OFF_GRID = 0.3  # share of things that do not stand on whole cells
 STRETCH = 0.12  # of those, larger or smaller by as much, at most
+PLACES_OF_FOUR = ((4.0, 4.0), (12.0, 4.0), (4.0, 12.0), (12.0, 12.0))  # cells: x and y of middles
 MISSING = 0.12  # share of places that stay empty
 
 
@@ -55,7 +60,7 @@ def mosaic(art: Art, kinds: Mapping[str, Sequence[Kind]], rng: random.Random) ->
     """
     setting = rng.choice(SETTINGS)
     picture = ground(setting, rng.randrange(GROUNDS)).copy()
-    (along, sides), = rng.choices(LAYOUTS, SHARES)
+    ((along, sides),) = rng.choices(LAYOUTS, SHARES)
     step = CELLS / along
     things: list[Shown] = []
     for row in range(along):
@@ -70,17 +75,15 @@ def mosaic(art: Art, kinds: Mapping[str, Sequence[Kind]], rng: random.Random) ->
     return Crowd(pixels=np.asarray(picture), things=tuple(things), setting=setting)
 
 
-def one_each(art_pictures: Sequence[tuple[Image.Image, bool]], setting: str, variation: int) -> np.ndarray:
-    """Four pictures of things, RGBA, each in the middle of a quarter: uint8 (side, side, 3).
+def one_each(pictures: Sequence[tuple[Image.Image, bool, int]], setting: str, variation: int) -> np.ndarray:
+    """At most four pictures of things, RGBA, at `PLACES_OF_FOUR`: uint8 (side, side, 3).
 
     Args:
-        art_pictures: at most four, each with whether it has a rim.
+        pictures: each with whether it is to have a rim, and how many cells it is large.
     """
-    picture = ground(setting, variation % GROUNDS).copy()
-    rng = random.Random(variation)
-    for i, (drawn, rimmed) in enumerate(art_pictures):
-        room = Place(side=MEDIUM, xs=(4.0 + 8.0 * (i % 2),), middle=4.0 + 8.0 * (i // 2))
-        cut = cut_out(drawn, room, rng, floats=True, rimmed=rimmed, size=SIDE)
+    picture, rng = ground(setting, variation % GROUNDS).copy(), random.Random(variation)
+    for (drawn, rimmed, side), (x, y) in zip(pictures, PLACES_OF_FOUR, strict=False):
+        cut = cut_out(drawn, Place(side=side, xs=(x,), middle=y), rng, floats=True, rimmed=rimmed, size=SIDE)
         picture.paste(cut.image, (cut.left, cut.top), cut.image)
     return np.asarray(picture)
 

@@ -81,8 +81,7 @@ class ThingFinderTask:
         self._kinds = kinds_by_style(self._art)
         self._painted = read_painted(data.art)
         self._classes = {
-            each: n
-            for n, each in enumerate((k.name, style) for style, own in self._kinds.items() for k in own)
+            each: n for n, each in enumerate((k.name, style) for style, own in self._kinds.items() for k in own)
         }
         self._world = WorldData()
         torch.manual_seed(seed)
@@ -197,7 +196,10 @@ def targets_of(
     b, cells = len(rows), SIDE // CELL
     colours = {name: n for n, name in enumerate((COLOURLESS, *COLOURS))}
     middle, box = torch.zeros(b, cells, cells), torch.zeros(b, cells, cells, 4)
-    colour, kind = torch.zeros(b, cells, cells, dtype=torch.long), torch.zeros(b, cells, cells, dtype=torch.long)
+    colour, kind = (
+        torch.zeros(b, cells, cells, dtype=torch.long),
+        torch.zeros(b, cells, cells, dtype=torch.long),
+    )
     ys, xs = torch.meshgrid(torch.arange(cells) + 0.5, torch.arange(cells) + 0.5, indexing="ij")
     for i, things in enumerate(rows):
         for thing in things:
