@@ -1,7 +1,8 @@
 """Puts a trained finder of things where it ships, calibrated on the memory of all drawn art.
 
-Run as `python -m diptych.pipelines.training.finder_shipping OUT ART RECIPE [SCENES]`: OUT is the folder that `diptych
-train thing_finder` trained in, ART the one of `diptych train art`, RECIPE one of `diptych train memory` on all of it.
+Run as `python -m diptych.pipelines.training.finder_shipping OUT ART RECIPE [SCENES]`: OUT is the folder that
+`diptych train thing_finder` trained in, ART the one of `diptych train art`, RECIPE one of `diptych train
+memory` on all of it.
 """
 
 import shutil

@@ -1,7 +1,8 @@
-"""The judge of a memory: the shipped finder of things, shown the memory's pictures, so that it knows them again.
+"""The judge of a memory: the shipped finder of things, shown the memory's pictures, so that it knows them
+again.
 
-Nothing is trained. Of each kind in each style it sees a few pictures, on several grounds and in two sizes; what these
-look like to it, on average, is what it compares with.
+Nothing is trained. Of each kind in each style it sees a few pictures, on several grounds and in two sizes; what
+these look like to it, on average, is what it compares with.
 """
 
 import shutil
@@ -97,7 +98,7 @@ def _views(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _values(memory: PictureMemory, views: Sequence[tuple[Thing, int, int]], seed: int) -> torch.Tensor:
     pictures = [(memory.picture(number), style in memory.rimmed, side) for (_, style), number, side in views]
-    return values_of(torch.from_numpy(one_each(pictures, SETTINGS[seed % len(SETTINGS)], seed)))
+    return values_of(torch.from_numpy(one_each(pictures, SETTINGS[seed % len(SETTINGS)], seed).copy()))
 
 
 def _surest(middle: torch.Tensor, place: tuple[float, float]) -> tuple[int, int]:

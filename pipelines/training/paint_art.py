@@ -1,7 +1,7 @@
 """Has a recipe paint scenes of drawn art, for the finder of things to learn from: see `data.painted`.
 
-Run as `python -m diptych.pipelines.training.paint_art RECIPE ART [COUNT]`: ART is the folder that `diptych train art`
-made, RECIPE one of `diptych train memory`. It goes on where it was.
+Run as `python -m diptych.pipelines.training.paint_art RECIPE ART [COUNT]`: ART is the folder that `diptych
+train art` made, RECIPE one of `diptych train memory`. It goes on where it was.
 """
 
 import random

@@ -1,10 +1,11 @@
-"""Finds the things of a picture, and says what each is like: the network of a judge that knows a memory of things.
+"""Finds the things of a picture, and says what each is like: the network of a judge that knows a memory of
+things.
 
-Objects as points (Zhou et al. 2019, "Objects as Points"): each cell of a coarse grid says how likely it is that the
-middle of a thing lies in it, how large that thing is, of which colour, and what it looks like: a vector. What the
-thing is, the nearest of the prototypes says, one for each kind and style (Snell et al. 2017, "Prototypical Networks
-for Few-shot Learning"), made of pictures of it. So a finder knows things that it was never trained on, once it has
-been shown them. Knows nothing of plans and facts.
+Objects as points (Zhou et al. 2019, "Objects as Points"): each cell of a coarse grid says how likely it is that
+the middle of a thing lies in it, how large that thing is, of which colour, and what it looks like: a vector.
+What the thing is, the nearest of the prototypes says, one for each kind and style (Snell et al. 2017,
+"Prototypical Networks for Few-shot Learning"), made of pictures of it. So a finder knows things that it was
+never trained on, once it has been shown them. Knows nothing of plans and facts.
 """
 
 import dataclasses
@@ -39,8 +40,8 @@ class Maps:
 
     Args:
         middle: logits (b, y, x), that the middle of a thing lies in the cell, or at its edge.
-        box: (b, y, x, 4): from the cell's middle to the thing's, right and down, in cells; and the logarithms of
-            its width and height, in cells.
+        box: (b, y, x, 4): from the cell's middle to the thing's, right and down, in cells; and the logarithms
+            of its width and height, in cells.
         colour: logits (b, y, x, colours).
         looks: (b, y, x, d), of length 1: what the thing there looks like.
         setting, manner: logits (b, number of them), of the whole picture.
@@ -58,7 +59,8 @@ class ThingFinder(nn.Module):
     """Pictures as `values_of` has them to `Maps`.
 
     Args:
-        widths: features of the stages, each at half the resolution of the one before; the fourth lies on the grid.
+        widths: features of the stages, each at half the resolution of the one before; the fourth lies on the
+        grid.
         neck: features of what the cells' answers are read from.
         looks: numbers that say what a thing looks like.
         colours, settings: what it tells apart, by their usual phrases; `COLOURLESS` is a colour.
@@ -226,8 +228,8 @@ class _Residual(nn.Module):
 
 
 def values_of(picture: torch.Tensor) -> torch.Tensor:
-    """A picture uint8 (h, w, 3) of any size as a finder looks at it: float32 (1, 3, y, x) in [-1, 1], the shorter
-    side `SIDE` pixels, the other a whole number of cells."""
+    """A picture uint8 (h, w, 3) of any size as a finder looks at it: float32 (1, 3, y, x) in [-1, 1], the
+    shorter side `SIDE` pixels, the other a whole number of cells."""
     height, width = int(picture.shape[0]), int(picture.shape[1])
     by = SIDE / min(height, width)
     size = [min(LONGEST * SIDE, max(SIDE, round(side * by / CELL) * CELL)) for side in (height, width)]

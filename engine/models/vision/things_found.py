@@ -1,5 +1,5 @@
-"""What a finder of things sees in a picture: its things, the surest first, each with the probabilities of what it may
-be; setting and style."""
+"""What a finder of things sees in a picture: its things, the surest first, each with the probabilities of what
+it may be; setting and style."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -69,8 +69,8 @@ class View:
 
 @torch.inference_mode()
 def look(finder: ThingFinder, pictures: Sequence[torch.Tensor]) -> list[View]:
-    """What pictures show, uint8 (h, w, 3) of any sizes, each looked at by itself: what is seen is the same in any
-    batch."""
+    """What pictures show, uint8 (h, w, 3) of any sizes, each looked at by itself: what is seen is the same in
+    any batch."""
     return [view_of(finder, finder(values_of(picture).to(finder.device))) for picture in pictures]
 
 
@@ -115,7 +115,8 @@ def _peaks(middle: torch.Tensor) -> list[tuple[int, int]]:
 
 
 def _likeness(finder: ThingFinder, looks: torch.Tensor) -> tuple[dict[str, float], dict[str, float]]:
-    """Probabilities of kinds, and of styles, by the prototypes; they sum to less than 1 where it is like none."""
+    """Probabilities of kinds, and of styles, by the prototypes; they sum to less than 1 where it is like
+    none."""
     near = F.pad(finder.prototypes @ looks, (0, 1), value=STRANGE)
     odds = (near * SHARPNESS).softmax(0)[:-1].tolist()
     kinds: dict[str, float] = {}

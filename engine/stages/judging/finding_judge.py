@@ -1,8 +1,8 @@
 """judge: finds the things of a picture, says what it sees, and answers the facts of the Plan by what it found.
 
-It looks at a picture before it knows of any plan. Made for recipes that show their drafter pictures of a memory: it
-knows the things of that memory by pictures of them. What the drafter draws without the memory, by heart, a captioner
-may judge that knows the same.
+It looks at a picture before it knows of any plan. Made for recipes that show their drafter pictures of a
+memory: it knows the things of that memory by pictures of them. What the drafter draws without the memory, by
+heart, a captioner may judge that knows the same.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from ...models.vision.thing_finder import LONGEST, SIDE, ThingFinder
 from ...models.vision.things_found import View, look
 from ...stage import ModelKey, Models, RunContext
 from ...values import FactAnswer, Picture, Verdict
-
 from .found_caption import caption_of
 from .found_facts import FactReader, log_odds
 from .judge import JudgeStage, facts_of
@@ -29,8 +28,8 @@ class FindingJudgeStage:
 
     Args:
         model: a `thing-finder` that was shown a memory.
-        captioner: an `image-text-to-text` model for pictures of plans that are drawn by heart; without one, all are
-            judged by the finder.
+        captioner: an `image-text-to-text` model for pictures of plans that are drawn by heart; without one, all
+            are judged by the finder.
         likelihood: accepted as of other judges; the captioner alone is asked for it.
     """
 

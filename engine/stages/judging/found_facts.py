@@ -1,8 +1,8 @@
 """How likely facts are, by what was found in a picture, whoever asked for them: texts are read with the closed
 vocabulary, as prompts are.
 
-Things are counted as independent chances. How two of them stand to each other is told by their boxes. Nothing here is
-calibrated: see `Calibration`.
+Things are counted as independent chances. How two of them stand to each other is told by their boxes. Nothing
+here is calibrated: see `Calibration`.
 """
 
 import itertools

@@ -16,7 +16,6 @@ from ...messages import shown
 from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Sketch
-
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
 

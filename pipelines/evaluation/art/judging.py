@@ -1,12 +1,13 @@
 """What is measured of the judge of a memory: whether it sees what is shown, and no more.
 
-Run as `python -m diptych.pipelines.evaluation.art.judging JUDGE ART [COUNT [RECIPE]]`: JUDGE is the folder of that
-name which `diptych train memory` wrote, ART the one of `diptych train art`; of held-out scenes so many.
+Run as `python -m diptych.pipelines.evaluation.art.judging JUDGE ART [COUNT [RECIPE]]`: JUDGE is the folder of
+that name which `diptych train memory` wrote, ART the one of `diptych train art`; of held-out scenes so many.
 
-*Kinds*: of each thing in a held-out scene, whether the likeliest kind where it stands is its own, of all kinds of the
-memory. *Facts*: true and false ones, told apart at one half. *Requests*: some facts together, half of them with a
-false one. Of a RECIPE's own pictures, painted of sketches of such scenes: how many are accepted for what they were
-painted of; for the same with another kind in the place of one; and for what another picture was painted of.
+*Kinds*: of each thing in a held-out scene, whether the likeliest kind where it stands is its own, of all kinds
+of the memory. *Facts*: true and false ones, told apart at one half. *Requests*: some facts together, half of
+them with a false one. Of a RECIPE's own pictures, painted of sketches of such scenes: how many are accepted for
+what they were painted of; for the same with another kind in the place of one; and for what another picture was
+painted of.
 """
 
 import json
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from ....engine.models.vision.thing_finder import ThingFinder
+from ....engine.models.vision.thing_finder import ThingFinder, load_thing_finder
 from ....engine.models.vision.things_found import FoundThing, View
 from ....engine.stages.judging.found_facts import FactReader
 from ...pocket.art import Art, ArtScene, prepare
@@ -155,7 +157,9 @@ def held_out(art: Art, count: int, first: int = FIRST) -> list[ArtScene]:
 def main(judge: Path, cache: Path, count: int = 400, recipe: str = "") -> dict[str, Any]:
     """Measure, and print what comes out, as JSON."""
     art = prepare(cache)
-    measure = JudgeMeasure(ThingFinder.from_pretrained(judge), art, held_out(art, count))
+    measure = JudgeMeasure(
+        load_thing_finder(judge, torch.float32, torch.device("cpu")), art, held_out(art, count)
+    )
     shown: dict[str, list[View | None]] = {"renders": list(measure.renders())}
     if recipe:
         shown["painted"] = measure.paint(recipe)

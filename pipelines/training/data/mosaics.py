@@ -1,8 +1,8 @@
-"""Pictures crowded with drawn things, to learn from what each thing looks like: more of them in a picture than a
-scene has, at the places and in the sizes in which things of scenes stand.
+"""Pictures crowded with drawn things, to learn from what each thing looks like: more of them in a picture than
+a scene has, at the places and in the sizes in which things of scenes stand.
 
-What a picture holds is kept as rows: kind, style, colour, and box. Scenes of the art, and what models paint of them,
-are told in the same form.
+What a picture holds is kept as rows: kind, style, colour, and box. Scenes of the art, and what models paint of
+them, are told in the same form.
 """
 
 import dataclasses

@@ -1,6 +1,5 @@
-"""What a recipe's models paint of scenes of drawn things, kept beside the drawings to learn from: painted things are
-not quite what they were shown.
-"""
+"""What a recipe's models paint of scenes of drawn things, kept beside the drawings to learn from: painted
+things are not quite what they were shown."""
 
 import dataclasses
 import json
@@ -25,8 +24,8 @@ FILE = "painted.safetensors"
 
 
 def painted(pipe: TextToImage, art: Art, scenes: Sequence[ArtScene], *, seed: int) -> list[Picture | None]:
-    """What the recipe's drafter and refiner make of sketches of scenes, as `drawing.sketch` lays them out; `None`
-    where one fails."""
+    """What the recipe's drafter and refiner make of sketches of scenes, as `drawing.sketch` lays them out;
+    `None` where one fails."""
     values: list[Any] = [_plan(scene, art, pipe, seed + i) for i, scene in enumerate(scenes)]
     for stage in pipe.runner.chain.between(Plan, Picture):
         there = [i for i, value in enumerate(values) if value is not None]

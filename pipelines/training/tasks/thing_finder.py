@@ -1,10 +1,10 @@
 """Trains what finds things in pictures and says what they look like: `engine.models.vision.thing_finder`.
 
 On drawn art: mosaics of many things, scenes, what models painted of scenes, and what a codebook keeps of all of
-these; pictures of the illustrated world teach settings and styles. What a thing looks like is learnt by telling all
-drawings that are trained on apart, whatever their colour, by a cosine with a margin (Wang et al. 2018, "CosFace"). A
-tenth of the kinds is never trained on (`sketch_reader.is_new`): a finder must tell those apart, too, once it has seen
-pictures of them.
+these; pictures of the illustrated world teach settings and styles. What a thing looks like is learnt by telling
+all drawings that are trained on apart, whatever their colour, by a cosine with a margin (Wang et al. 2018,
+"CosFace"). A tenth of the kinds is never trained on (`sketch_reader.is_new`): a finder must tell those apart,
+too, once it has seen pictures of them.
 """
 
 import random
@@ -178,7 +178,7 @@ def kinds_by_style(art: Art) -> dict[str, list[Kind]]:
     return {style: [art.kinds[k] for k in hand.kinds if k in art.kinds] for style, hand in art.hands.items()}
 
 
-def scene_by_lot(art: Art, rng: random.Random, *, held_out: bool = False):  # noqa: ANN201
+def scene_by_lot(art: Art, rng: random.Random, *, held_out: bool = False):
     """A scene; where the kinds are too few for what was drawn first, one thing alone."""
     for attempt in range(TRIES):
         try:
