@@ -35,7 +35,7 @@ PLACES = {LEFT: (-99.0, 6.5), MIDDLE: (6.5, 9.5), RIGHT: (9.5, 99.0)}  # cells, 
 SOFT = 0.4  # cells: how gradual a bound is
 BESIDE, OVER = 1.5, 2.0  # cells that things beside, and above, each other are apart, at least
 LOWER = 0.9  # cells by which what stands in front ends lower
-TOUCH = 1.6  # cells between what stands on a thing and that, at most
+TOUCH = 0.7  # cells between what stands on a thing and that, at most
 LEAST = 1e-4  # of any probability: nothing is certain
 
 
@@ -85,12 +85,22 @@ def _is(found: FoundThing, thing: Thing, vocabulary: Vocabulary) -> float:
     """That something found is a thing of that kind, and of the colour, size and place that are said."""
     p = found.sure * found.kinds.get(thing.kind.value, 0.0)
     if thing.colour:
-        p *= found.colours.get(thing.colour.value, 0.0)
+        p *= _coloured(found, thing.kind.value, thing.colour.value, vocabulary)
     if thing.size and thing.size.value in LONGER:
         p *= _between(found.longer, *LONGER[thing.size.value])
     if thing.place and thing.place.value in PLACES:
         p *= _between(found.x, *PLACES[thing.place.value])
     return p
+
+
+def _coloured(found: FoundThing, kind: str, colour: str, vocabulary: Vocabulary) -> float:
+    """That a thing, if it is of this kind, is of this colour: of those that such things have."""
+    known = vocabulary.kinds[kind]
+    p = found.colours.get(colour, 0.0)
+    can_be = {*known.colours, *known.can_be}
+    if colour not in can_be:
+        return p
+    return p / max(sum(found.colours.get(each, 0.0) for each in can_be), LEAST)
 
 
 def _of_relation(relation: Relation, things: Sequence[Thing], view: View, vocabulary: Vocabulary) -> float:
@@ -146,10 +156,11 @@ def in_front_of(front: FoundThing, behind: FoundThing) -> float:
 
 
 def stands_on(upper: FoundThing, lower: FoundThing) -> float:
-    """It ends where the other begins, above it."""
+    """It ends where the other begins, above it, and is not behind it."""
     aside = (upper.wide + lower.wide) / 2 - abs(upper.x - lower.x)
-    touches = _at_least(TOUCH - (lower.top - upper.bottom), 0.0)
-    return touches * _at_least(lower.y - upper.y, OVER) * _at_least(aside, 0.5)
+    touches = _at_least(TOUCH, lower.top - upper.bottom)
+    above = _at_least(lower.y - upper.y, OVER) * _at_least(lower.bottom - upper.bottom, LOWER)
+    return touches * above * _at_least(aside, 0.5) * (1 - in_front_of(lower, upper))
 
 
 def _exactly(chances: Sequence[float], count: int) -> float:

@@ -30,6 +30,7 @@ SHARES = (0.12, 0.48, 0.40)
 OFF_GRID = 0.3  # share of things that do not stand on whole cells
 STRETCH = 0.12  # of those, larger or smaller by as much, at most
 PLACES_OF_FOUR = ((4.0, 4.0), (12.0, 4.0), (4.0, 12.0), (12.0, 12.0))  # cells: x and y of middles
+TOUCHING = 0.3  # share of pictures in which two things cover some of each other
 MISSING = 0.12  # share of places that stay empty
 
 
@@ -60,6 +61,10 @@ def mosaic(art: Art, kinds: Mapping[str, Sequence[Kind]], rng: random.Random) ->
     """
     setting = rng.choice(SETTINGS)
     picture = ground(setting, rng.randrange(GROUNDS)).copy()
+    if rng.random() < TOUCHING:
+        rooms = _touching(rng)
+        things = [_laid(picture, art, *_drawing(kinds, rng), room, rng) for room in rooms]
+        return Crowd(pixels=np.asarray(picture), things=tuple(things), setting=setting)
     ((along, sides),) = rng.choices(LAYOUTS, SHARES)
     step = CELLS / along
     things: list[Shown] = []
@@ -67,12 +72,26 @@ def mosaic(art: Art, kinds: Mapping[str, Sequence[Kind]], rng: random.Random) ->
         for column in range(along):
             if along > 1 and rng.random() < MISSING:
                 continue
-            style = rng.choice(sorted(kinds))
-            kind = rng.choice(kinds[style])
-            colour = kind.looks[0] if rng.random() < OWN_COLOUR else rng.choice(kind.looks)
             room = Place(side=rng.choice(sides), xs=((column + 0.5) * step,), middle=(row + 0.5) * step)
-            things.append(_laid(picture, art, kind, style, colour, room, rng))
+            things.append(_laid(picture, art, *_drawing(kinds, rng), room, rng))
     return Crowd(pixels=np.asarray(picture), things=tuple(things), setting=setting)
+
+
+def _touching(rng: random.Random) -> list[Place]:
+    """Of two things of which the second covers some of the first, or stands on it."""
+    x = rng.uniform(5, 11)
+    if rng.random() < 0.5:
+        behind = Place(side=BIG, xs=(x,), middle=rng.uniform(6, 9))
+        return [behind, Place(side=SMALL, xs=(x + rng.uniform(-4, 4),), middle=rng.uniform(9, 13))]
+    under = Place(side=MEDIUM, xs=(x,), middle=rng.uniform(9, 12))
+    return [under, Place(side=SMALL, xs=(x + rng.uniform(-1, 1),), middle=under.middle - rng.uniform(4, 6))]
+
+
+def _drawing(kinds: Mapping[str, Sequence[Kind]], rng: random.Random) -> tuple[Kind, str, str]:
+    """A kind, a style and a colour."""
+    style = rng.choice(sorted(kinds))
+    kind = rng.choice(kinds[style])
+    return kind, style, kind.looks[0] if rng.random() < OWN_COLOUR else rng.choice(kind.looks)
 
 
 def one_each(pictures: Sequence[tuple[Image.Image, bool, int]], setting: str, variation: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from torch import nn
 from ....engine.errors import InputError
 from ....engine.models.vision.patch_codebook import PatchCodebook
 from ....engine.models.vision.thing_finder import CELL, COLOURLESS, SIDE, Maps, ThingFinder
-from ...pocket.art import Art, Kind
+from ...pocket.art import Art, ArtScene, Kind
 from ...pocket.art.words import SETTING_WORDS
 from ...pocket.world import COLOURS, STYLES, SceneError
 from ...pocket.world import render as render_world
@@ -36,6 +36,7 @@ from .sketch_reader import is_new
 NEAR = 0.55  # cells: so near its middle, a cell is asked about a thing
 BELL = 0.7  # cells: standard deviation of the bell around a middle that is no full error
 SHARPNESS, MARGIN = 20.0, 0.15  # of the cosines
+TOUCHING = 0.4  # share of scenes
 TRIES = 20
 
 
@@ -178,11 +179,13 @@ def kinds_by_style(art: Art) -> dict[str, list[Kind]]:
     return {style: [art.kinds[k] for k in hand.kinds if k in art.kinds] for style, hand in art.hands.items()}
 
 
-def scene_by_lot(art: Art, rng: random.Random, *, held_out: bool = False):
-    """A scene; where the kinds are too few for what was drawn first, one thing alone."""
+def scene_by_lot(art: Art, rng: random.Random) -> ArtScene:
+    """A scene, in many of which things touch; where the kinds are too few for what was drawn first, one thing
+    alone."""
+    touching = rng.choice(("on", "in front")) if rng.random() < TOUCHING else None
     for attempt in range(TRIES):
         try:
-            return art.sample(rng, "alone" if attempt > TRIES // 2 else None, held_out=held_out)
+            return art.sample(rng, "alone" if attempt > TRIES // 2 else touching)
         except (SceneError, IndexError):
             continue
     raise InputError(f"--data art: {len(art.kinds)} kinds are too few to draw scenes of: name more")

@@ -43,6 +43,7 @@ def test_the_table_says_what_goes_with_what() -> None:
         "inspector",
         "preference",
         "sketch_reader",
+        "thing_finder",
         "ship",
         "art",
         "memory",
