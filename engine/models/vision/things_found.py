@@ -9,11 +9,12 @@ import torch.nn.functional as F
 
 from .thing_finder import Maps, ThingFinder, values_of
 
+SHARPER, SURER = 2.0, 1.0  # log-odds of middles: focal loss leaves them too near to even
 SURE = 0.15  # probability of a middle from which a thing is taken into account
 APART = 1.6  # cells: nearer to a surer one, a middle is of the same thing
 MOST = 12  # things of a picture
 SHARPNESS = 24.0  # of cosines with prototypes, as nats
-STRANGE = 0.45  # the cosine at which a thing is as likely none that is known
+STRANGE = 0.5  # the cosine at which a thing is as likely none that is known
 KIND_LEAST = 1e-3  # probabilities below are left out
 
 
@@ -76,7 +77,7 @@ def look(finder: ThingFinder, pictures: Sequence[torch.Tensor]) -> list[View]:
 
 def view_of(finder: ThingFinder, maps: Maps) -> View:
     """From maps of a batch of one."""
-    middle = maps.middle[0].sigmoid()
+    middle = (SHARPER * maps.middle[0] + SURER).sigmoid()
     cells = _peaks(middle.cpu())
     things: list[FoundThing] = []
     rows, columns = middle.shape

@@ -28,13 +28,13 @@ def caption_of(view: View, vocabulary: Vocabulary) -> str:
     if len(kinds) > 1 and (len(things) > MOST or len(kinds) < len(things)):
         listed = [number_of(min(n, 4), kind, vocabulary) for kind, n in kinds.items()]
         return f"{' and '.join(listed)}, {setting}{said_style}"
-    composition = _composition(things, setting, style)
+    composition = _composition(things, setting, style, vocabulary)
     return only_wording(composition, vocabulary)
 
 
-def _composition(things: Sequence[FoundThing], setting: str, style: str) -> Composition:
+def _composition(things: Sequence[FoundThing], setting: str, style: str, vocabulary: Vocabulary) -> Composition:
     arrangement, ordered = _arranged(things)
-    told = [_thing(each, arrangement) for each in ordered]
+    told = [_thing(each, arrangement, vocabulary) for each in ordered]
     return Composition(
         arrangement=arrangement,
         things=tuple(told[:1] if arrangement == "group" else told),
@@ -64,7 +64,11 @@ def _arranged(things: Sequence[FoundThing]) -> tuple[Arrangement, list[FoundThin
     return "side by side", across
 
 
-def _thing(found: FoundThing, arrangement: Arrangement) -> Thing:
+def _thing(found: FoundThing, arrangement: Arrangement, vocabulary: Vocabulary) -> Thing:
+    """With the likeliest of the colours that its kind can have."""
+    known = vocabulary.kinds[found.kind]
+    can_be = {*known.colours, *known.can_be}
+    colour = next((each for each in found.colours if each in can_be), known.colours[0])
     size = next(name for name, (low, high) in LONGER.items() if low <= found.longer < high)
     place = next((name for name, (low, high) in PLACES.items() if low <= found.x < high), MIDDLE)
     if arrangement == "side by side":
@@ -73,7 +77,7 @@ def _thing(found: FoundThing, arrangement: Arrangement) -> Thing:
         size = "medium"
     return Thing(
         kind=Said(found.kind, None),
-        colour=Said(found.colour, None),
+        colour=Said(colour, None),
         size=Said(size, None),
         place=Said(place, None) if place in (LEFT, MIDDLE, RIGHT) and arrangement == "alone" else None,
     )

@@ -33,7 +33,7 @@ SEVERAL = range(2, 5)
 LONGER = {"small": (0.0, 6.0), "medium": (6.0, 8.5), "big": (8.5, 99.0)}  # cells of a thing's longer side
 PLACES = {LEFT: (-99.0, 6.5), MIDDLE: (6.5, 9.5), RIGHT: (9.5, 99.0)}  # cells, of sixteen, of its middle
 SOFT = 0.4  # cells: how gradual a bound is
-BESIDE, OVER = 1.5, 2.0  # cells that things beside, and above, each other are apart, at least
+BESIDE, OVER = 3.0, 2.0  # cells that things beside, and above, each other are apart, at least
 LOWER = 0.9  # cells by which what stands in front ends lower
 TOUCH = 0.7  # cells between what stands on a thing and that, at most
 LEAST = 1e-4  # of any probability: nothing is certain
@@ -47,10 +47,13 @@ class FactReader:
     _read: dict[str, Wish] = field(default_factory=dict, compare=False)
 
     def probability(self, text: str, view: View) -> float:
-        """That what was found shows what a text says; near 0 where it says nothing that the vocabulary has."""
+        """That what was found shows what a text says; near 0 where it says nothing, or something that the vocabulary has
+        not."""
         if text in TOTALS:
             return _bounded(_exactly([thing.sure for thing in view.things], TOTALS[text]))
         wish = self._wish(text)
+        if wish.left_out:  # it says what cannot be seen
+            return LEAST
         parts = [_of_thing(thing, view, self.vocabulary) for thing in wish.things]
         parts += [_of_relation(each, wish.things, view, self.vocabulary) for each in wish.relations]
         parts += [view.settings.get(wish.setting.value, 0.0)] if wish.setting else []
@@ -76,7 +79,7 @@ def _of_thing(thing: Thing, view: View, vocabulary: Vocabulary) -> float:
     number = thing.number.value if thing.number else ""
     if number == "several":
         return sum(_exactly(chances, count) for count in SEVERAL)
-    if number and (number != "1"):
+    if number:
         return _exactly(chances, int(number))
     return 1 - math.prod(1 - p for p in chances)
 
@@ -128,9 +131,9 @@ def _stand(relation: str, things: Sequence[FoundThing]) -> float:
         case _ if relation == RIGHT_OF:
             return _at_least(first.x - second.x, BESIDE)
         case _ if relation == ABOVE:
-            return _at_least(second.y - first.y, OVER)
+            return _above(first, second)
         case _ if relation == BELOW:
-            return _at_least(first.y - second.y, OVER)
+            return _above(second, first)
         case _ if relation == IN_FRONT:
             return in_front_of(first, second)
         case _ if relation == BEHIND:
@@ -141,6 +144,12 @@ def _stand(relation: str, things: Sequence[FoundThing]) -> float:
             return stands_on(second, first)
         case _:
             return 0.0
+
+
+def _above(upper: FoundThing, lower: FoundThing) -> float:
+    """Higher by more than it is aside."""
+    down = lower.y - upper.y
+    return _at_least(down, OVER) * _at_least(down - abs(lower.x - upper.x), 0.0)
 
 
 def in_front_of(front: FoundThing, behind: FoundThing) -> float:

@@ -178,4 +178,4 @@ def main(judge: Path, cache: Path, count: int = 400, recipe: str = "") -> dict[s
 
 if __name__ == "__main__":
     folder, art_folder, *more = sys.argv[1:]
-    main(Path(folder), Path(art_folder), *map(int, more[:1]), *more[1:2])
+    main(Path(folder), Path(art_folder), int(more[0]) if more else 400, *more[1:2])

@@ -91,6 +91,10 @@ SEEN = [
     (view(), "a cat", False),
     (PAIR, "", False),
     (PAIR, "a wardrobe", False),
+    (PAIR, "a dog and a wardrobe", False),
+    (view(thing("cat", 4, 10), thing("cat", 12, 10)), "one cat", False),
+    (view(thing("dog", 4, 8), thing("cat", 12, 11)), "a dog above a cat", False),
+    (view(thing("dog", 7, 3.5), thing("cat", 9, 11.5)), "a dog to the left of a cat", False),
 ]
 
 
