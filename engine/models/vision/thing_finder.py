@@ -195,7 +195,9 @@ class ThingFinder(nn.Module):
             weights = load_file(folder / "model.safetensors")
             check_numbers(weights, folder / "model.safetensors")
             finder.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
-        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        except KeyError as error:
+            raise CheckpointError(f"{folder}/config.json: has no {error}: copy the folder again") from None
+        except (SafetensorError, TypeError, ValueError, RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[-1].strip() if str(error) else type(error).__name__
             raise CheckpointError(f"{folder}: {reason}: copy the folder again") from None
         return finder.eval().requires_grad_(False)

@@ -47,8 +47,8 @@ class FactReader:
     _read: dict[str, Wish] = field(default_factory=dict, compare=False)
 
     def probability(self, text: str, view: View) -> float:
-        """That what was found shows what a text says; near 0 where it says nothing, or something that the vocabulary has
-        not."""
+        """That what was found shows what a text says; near 0 where it says nothing, or something that the
+        vocabulary has not."""
         if text in TOTALS:
             return _bounded(_exactly([thing.sure for thing in view.things], TOTALS[text]))
         wish = self._wish(text)

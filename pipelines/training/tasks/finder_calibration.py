@@ -1,8 +1,8 @@
 """Calibrates the judge of a memory: from what it finds to the probability of a fact, or of all that is asked.
 
-Logistic regression (Platt 1999) on renders of held-out scenes of the art: first facts, kind by
-kind, true ones and false ones; then some facts of a scene together, all true in half of the
-pictures, and with a false one among them in the others.
+Logistic regression (Platt 1999) on held-out scenes of the art, rendered, or painted by a recipe: first facts,
+kind by kind, true ones and false ones; then some facts of a scene together, all true in half of the pictures,
+and with a false one among them in the others.
 """
 
 import dataclasses
@@ -31,15 +31,23 @@ Statement = tuple[Fact, bool]
 
 
 def calibrate_finder(
-    finder: ThingFinder, art: Art, scenes: Sequence[ArtScene], *, say: Callable[[str], None] = print
+    finder: ThingFinder,
+    art: Art,
+    scenes: Sequence[ArtScene],
+    *,
+    painted: Sequence[tuple[ArtScene, np.ndarray]] = (),
+    say: Callable[[str], None] = print,
 ) -> Calibration:
     """The calibration that makes the truth about these scenes likeliest.
 
     Args:
         finder: that knows their things.
+        painted: further scenes, each with what a recipe painted of it, uint8 (h, w, 3).
     """
     reader = FactReader(finder.words)
     views = views_of(finder, [np.asarray(art.render(scene).image) for scene in scenes])
+    views += views_of(finder, [pixels for _, pixels in painted]) if painted else []
+    scenes = [*scenes, *(scene for scene, _ in painted)]
     facts = fit_facts(reader, art, scenes, views)
     known = dataclasses.replace(Calibration(), facts=facts)
     rows, truths = [], []

@@ -111,6 +111,7 @@ def test_a_folder_gives_the_same_finder_again(tmp_path: Path) -> None:
     ("change", "reason"),
     [
         ({"model_type": "blip"}, "holds no thing-finder"),
+        ({"widths": None}, "config.json: has no 'widths': copy the folder again"),
         ({"widths": [4, 4]}, "its sizes are none that a finder has"),
         ({"widths": [4, 4, 6, 6, 10**9]}, "its sizes are none that a finder has"),
         ({"looks": 5}, "copy the folder again"),
@@ -120,7 +121,8 @@ def test_a_folder_gives_the_same_finder_again(tmp_path: Path) -> None:
 def test_a_damaged_folder_is_one_clear_line(tmp_path: Path, change: dict[str, object], reason: str) -> None:
     finder().save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
+    changed = {name: value for name, value in {**config, **change}.items() if value is not None}
+    (tmp_path / "config.json").write_text(json.dumps(changed))
     with pytest.raises(CheckpointError, match=reason) as raised:
         load_thing_finder(tmp_path, torch.float32, torch.device("cpu"))
     assert "\n" not in str(raised.value)
