@@ -59,9 +59,9 @@ class ThingFinder(nn.Module):
     """Pictures as `values_of` has them to `Maps`.
 
     Args:
-        widths: features of the stages, each at half the resolution of the one before; the fourth lies on the
-        grid.
-        neck: features of what the cells' answers are read from.
+        widths: features of five stages, at a half, a quarter, an eighth (the grid of cells) and a sixteenth of
+            the resolution, and again on the grid, of what the cells' answers are read from.
+        neck: features in which what the grid and the coarser stage say is added.
         looks: numbers that say what a thing looks like.
         colours, settings: what it tells apart, by their usual phrases; `COLOURLESS` is a colour.
         manners: styles of whole pictures; the first, '', is that of things that prototypes know.
