@@ -9,7 +9,9 @@ from typing import Annotated
 from ..errors import InputError
 from ..messages import shown
 from .contents import short
+from .control import Control
 from .fact import Fact
+from .reference import Reference
 from .setting import MAX_PROMPT_CHARACTERS, Setting, declared, meant, whole_number
 from .settings import NO_SETTINGS, Settings
 from .start import Start
@@ -33,6 +35,8 @@ class Request:
         candidate: which attempt at the same wish this is, from 0.
         missed: facts that earlier attempts missed, for the planner to stress.
         start: what it begins with beside the prompt: a picture, tokens, a plan; `None` for the prompt alone.
+        references: pictures of how things are to look.
+        controls: pictures of where things are to be.
 
     Raises:
         InputError: an empty or overlong prompt, or one with control characters (but line ends and tabs) or half
@@ -57,6 +61,8 @@ class Request:
     candidate: int = 0
     missed: tuple[Fact, ...] = ()
     start: Start | None = None
+    references: tuple[Reference, ...] = ()
+    controls: tuple[Control, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt)
@@ -76,6 +82,7 @@ class Request:
         if self.negative_prompt:
             parts.append(f"negative_prompt={short(self.negative_prompt)}")
         parts += [repr(each) for each in (self.settings, self.start) if each not in (NO_SETTINGS, None)]
+        parts += map(repr, (*self.references, *self.controls))
         return f"Request({', '.join(parts)})"
 
 
