@@ -46,6 +46,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
+    "edge-reader": ("vision.edge_reader", "load_edge_reader"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -62,7 +63,7 @@ WITH_CODE = ("causal-lm",)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     "diffusers": ("transformers", "diffusers"),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader"), ()),
 }
 """Family: the libraries that load it."""
 

@@ -42,6 +42,13 @@ WITHOUT_KEPT_PICTURES = (
     "memory",
 )
 
+_ON_A_DRAFTER = {
+    "preference": "tunes",
+    "sketch_reader": "shows sketches to",
+    "edge_reader": "shows lines to",
+}
+"""What is trained on a drafter that there is, and what it does to it."""
+
 
 def run_training(
     what: str,
@@ -201,14 +208,16 @@ def _check(
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
-    if what in ("preference", "sketch_reader") and beginning is None:
-        does = "tunes" if what == "preference" else "shows sketches to"
+    if what in _ON_A_DRAFTER and beginning is None:
+        does = _ON_A_DRAFTER[what]
         raise InputError(
             f"train {what}: {does} a drafter that there is: name its weights with --start-from: pocket, or a"
             " folder of shipped ones"
         )
     if what == "sketch_reader" and data != "art":
         raise InputError("train sketch_reader: sketches are of the art alone: say --data art")
+    if what == "edge_reader" and data != "world":
+        raise InputError("train edge_reader: lines are of the illustrated world alone: leave --data out")
     if what != "lora" and (base is not None or rank is not None):
         raise InputError(f"train {what}: --base and --rank go with lora alone")
     if what == "lora" and beginning is not None:
