@@ -37,6 +37,7 @@ STAGES = {
     "upscale": ("painting.upscale", "UpscaleStage"),
     "judge": ("judging.judge", "JudgeStage"),
     "recall": ("recalling.recall", "RecallStage"),
+    "retrieve": ("recalling.retrieve", "RetrieveStage"),
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
@@ -48,6 +49,7 @@ REPAINTERS = ("refine", "repaint")
 
 OF_FAMILY = {
     ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
+    ("retrieve", "none"): ("recalling.retrieve", "RetrieveStage"),
     ("plan", SERVER): ("planning.server_plan", "ServerPlanStage"),
     ("plan", "llama-cpp"): ("planning.llama_cpp_plan", "LlamaCppPlanStage"),
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
@@ -139,7 +141,7 @@ def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
     draft = recipe.stages.get("draft")
     if draft is None or draft.model.family != "image-token-lm":
         return AimStage()
-    read = {role: key for role, key in draft.models.items() if role != "reader"}  # what is said, not shown
+    read = {role: key for role, key in draft.models.items() if role not in ("reader", "edges")}  # what is said
     return AimStage(locate=LocateStage(model=draft.model, **read))
 
 

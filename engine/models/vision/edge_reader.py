@@ -1,9 +1,10 @@
-"""What makes a drafter follow lines: of each place of its grid, a vector that is added to what it reads.
+"""What makes a drafter follow lines: for each place of its grid, how much likelier each token is than without
+them.
 
-A drafter writes its tokens in raster order, and the words say roughly where things stand. With this reader it
-sees the lines around the next place, those below it, too, and puts what the words name where they are. As with
-`SketchReader`, and as in ControlNet (Zhang et al. 2023, "Adding conditional control to text-to-image diffusion
-models"), the drafter stays as it is: without lines it drafts the same as without a reader.
+A drafter knows p(token | words, tokens before). By Bayes' rule, lines that depend on the picture alone multiply
+that by p(token | lines) / p(token), which this reader has learnt by itself, as a discriminator steers another
+model's text (FUDGE, Yang & Klein 2021, eq. 2). So the drafter stays as it is: without lines it drafts the same
+as without a reader.
 """
 
 import json
@@ -23,14 +24,16 @@ REACH = (1, 2, 4)  # places from one to the next that a layer looks at: together
 
 
 class EdgeReader(nn.Module):
-    """Lines to what the drafter is shown.
+    """Lines to log-weights of tokens.
 
     Args:
-        size: of the drafter's entries.
+        size: entries of the codebook.
         inner: features of what looks at neighbouring places.
         grid: rows and columns.
         codebook: the name of the one that the drafter's tokens belong to.
     """
+
+    prior: torch.Tensor
 
     def __init__(self, *, size: int, inner: int, grid: tuple[int, int], codebook: str) -> None:
         super().__init__()
@@ -39,33 +42,37 @@ class EdgeReader(nn.Module):
         self.around = nn.ModuleList(
             nn.Conv2d(inner, inner, 3, padding=reach, dilation=reach) for reach in REACH
         )
-        self.up = nn.Linear(inner, size)
+        self.classifier = nn.Linear(inner, size)
+        self.register_buffer("prior", torch.zeros(size))
 
     @property
     def device(self) -> torch.device:
-        return self.up.weight.device
+        return self.classifier.weight.device
 
-    def begin(self) -> None:
-        """Weights to train from: nothing is shown yet."""
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
+    def begin(self, prior: torch.Tensor) -> None:
+        """Weights to train from, which know how frequent tokens are: `prior`, log-probabilities (v,)."""
+        self.prior.copy_(prior)
+        nn.init.zeros_(self.classifier.weight)
+        self.classifier.bias.data.copy_(prior)
 
     def forward(self, lines: torch.Tensor) -> torch.Tensor:
-        """(b, s, d), of lines float (b, rows of places * `FINE`, columns * `FINE`), 0 to 1."""
+        """Logits (b, s, v), of lines float (b, rows of places * `FINE`, columns * `FINE`), 0 to 1."""
         x = self.here(lines[:, None])  # (b, c, h, w)
         for layer in self.around:
             x = x + layer(F.gelu(x))
-        return self.up(F.gelu(x).flatten(2).transpose(1, 2))
+        return self.classifier(F.gelu(x).flatten(2).transpose(1, 2))
 
     def points(self, lines: torch.Tensor) -> torch.Tensor:
         """Lines bool (b, h, w) of any size as `forward` takes them."""
         rows, columns = self.grid
-        return F.adaptive_max_pool2d(lines.float(), (rows * FINE, columns * FINE)).to(self.up.weight)
+        fine = F.adaptive_max_pool2d(lines.float()[:, None], (rows * FINE, columns * FINE))[:, 0]
+        return fine.to(self.classifier.weight)
 
     @torch.inference_mode()
     def read(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What a drafter is shown of a control picture uint8 (h, w, 3): (s, d)."""
-        return self(self.points(lines_of(pixels)[None].to(self.device)))[0]
+        """Log-weights (s, v) of a control picture uint8 (h, w, 3), float32."""
+        logits = self(self.points(lines_of(pixels)[None].to(self.device)))[0]
+        return logits.float().log_softmax(-1) - self.prior.float()
 
     def save_pretrained(self, folder: Path) -> None:
         """Write `config.json` and `model.safetensors`, as float16."""

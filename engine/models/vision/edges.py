@@ -98,8 +98,8 @@ def _wider(edges: torch.Tensor, by: int = 1) -> torch.Tensor:
 
 
 def agreement(drawn: torch.Tensor, wanted: torch.Tensor, *, within: int = 4) -> float:
-    """F1 of edges, bool (h, w) each: the harmonic mean of how many of those drawn are wanted, and of how many of
-    those wanted are drawn, give or take so many pixels; 0 where either has none."""
+    """F1 of edges, bool (h, w) each: the harmonic mean of how many of those drawn are wanted, and of how many
+    of those wanted are drawn, give or take so many pixels; 0 where either has none."""
     near_drawn, near_wanted = (_wider(each[None], within)[0] for each in (drawn, wanted))
     if not bool(drawn.any() & wanted.any()):
         return 0.0

@@ -1,12 +1,10 @@
-"""Trains what makes a drafter follow lines; the drafter stays as it is.
+"""Trains what makes a drafter follow lines: a small network that tells tokens by the lines around them.
 
-Cross-entropy on the image tokens of scenes of the illustrated world, as for the drafter, given the words and
-the lines of the scene's own picture. Where the lines are they say, not the words: of half of the scenes whose
-thing stands alone the words name another place and another size. Lines are made as users have them: found
-with more blur or less, of the things alone, thick or thin, and with gaps.
+Cross-entropy on the image tokens of scenes of the illustrated world, given the lines of the scene's own
+picture. Lines are made as users have them: found with more blur or less, of the things alone, thick or thin,
+and with gaps. The drafter has no part in it.
 """
 
-import dataclasses
 import random
 from pathlib import Path
 
@@ -15,28 +13,19 @@ import torch
 import torch.nn.functional as F
 
 from ....engine.errors import InputError
-from ....engine.models.language.causal_lm import load_image_token_model, text_ids
 from ....engine.models.vision.edge_reader import EdgeReader
 from ....engine.models.vision.edges import BLUR, HIGH, edges_of
 from ....engine.models.vision.patch_codebook import PatchCodebook
-from ...pocket.world import PLACES, SIZES, Scene
-from ..data.source import DRAFT_SIDE, PICTURE_SIDE, Batch, TrainingData, WorldData, indices_of, shows_thing
+from ...pocket.world import Scene, render
+from ..data.source import DRAFT_SIDE, TrainingData, WorldData, batch_of, indices_of, shows_thing
 from ..loop.placement import copy_on, in_float32
-from .drafter import wording_of
 
-ELSEWHERE = 0.5  # share of things alone of which the words say another place and size
 OUTLINES = 0.3  # share of pictures of which the things' outlines are seen, and nothing else
+MIRRORED = 0.5  # share of pictures
 GAPS = 3  # in the lines of a picture, at most
-WIDEST_GAP = 40  # pixels of a picture of 256
-
-
-def said_elsewhere(scene: Scene, rng: random.Random) -> Scene:
-    """The scene as words may have it: a thing alone stands anywhere, and is of any size."""
-    if scene.arrangement != "alone" or rng.random() >= ELSEWHERE:
-        return scene
-    (thing,) = scene.things
-    moved = dataclasses.replace(thing, place=rng.choice(PLACES), size=rng.choice(SIZES))
-    return dataclasses.replace(scene, things=(moved,))
+SIDE = 128  # pixels of the pictures in which lines are looked for
+WIDEST_GAP = 20
+COUNTED = 128  # pictures whose tokens are counted before the first step
 
 
 def lines_in(pixels: torch.Tensor, mask: torch.Tensor, rng: random.Random) -> torch.Tensor:
@@ -46,29 +35,28 @@ def lines_in(pixels: torch.Tensor, mask: torch.Tensor, rng: random.Random) -> to
         level = mask.float()[None, None]
         lines = (F.max_pool2d(level, 3, 1, 1) != -F.max_pool2d(-level, 3, 1, 1))[0, 0]
     else:
-        blur, high = BLUR * rng.uniform(0.6, 1.6), HIGH * rng.uniform(0.6, 1.8)
+        blur, high = BLUR / 2 * rng.uniform(0.6, 1.6), HIGH * rng.uniform(0.6, 1.8)
         lines = edges_of(pixels[None], blur=blur, high=high)[0]
-    width = rng.choice((1, 1, 3, 5))
+    width = rng.choice((1, 1, 3))
     lines = F.max_pool2d(lines[None, None].float(), width, 1, width // 2)[0, 0] > 0
     for _ in range(rng.randint(0, GAPS)):
         side = rng.randint(4, WIDEST_GAP)
-        top, left = (rng.randrange(PICTURE_SIDE - side) for _ in range(2))
+        top, left = (rng.randrange(SIDE - side) for _ in range(2))
         lines[top : top + side, left : left + side] = False
     return lines
 
 
 class EdgeReaderTask:
-    """An `EdgeReader` for the drafter of a folder of shipped weights.
+    """An `EdgeReader` for the codebook of a folder of shipped weights.
 
     Args:
         data: the illustrated world.
-        weights: the folder, with the drafter and its codebook.
+        weights: the folder.
         inner: features of what looks at neighbouring places.
         thing_weight: by how much more a token weighs that shows a thing.
-        drop: share of rows without words.
 
     Raises:
-        InputError: the data is not the world, or the folder holds no drafter.
+        InputError: the data is not the world, or the folder holds no codebook.
     """
 
     name = "edge_reader"
@@ -78,66 +66,57 @@ class EdgeReaderTask:
         data: TrainingData,
         weights: Path,
         *,
-        inner: int = 128,
+        inner: int = 96,
         thing_weight: float = 2.0,
-        drop: float = 0.1,
         seed: int = 0,
     ) -> None:
         if not isinstance(data, WorldData):
             raise InputError("train edge_reader: lines are of the illustrated world alone: leave --data out")
-        for part in ("drafter", "tokenizer"):
-            if not (weights / part).is_dir():
-                raise InputError(f"{weights}: holds no {part}: --start-from takes a folder of shipped weights")
-        self._data, self.seed, self.thing_weight, self.drop = data, seed, thing_weight, drop
+        if not (weights / "tokenizer").is_dir():
+            raise InputError(f"{weights}: holds no tokenizer: --start-from takes a folder of shipped weights")
+        self._data, self.seed, self.thing_weight = data, seed, thing_weight
         self.codebook = PatchCodebook.from_pretrained(weights / "tokenizer")
-        self._drafter = load_image_token_model(weights / "drafter", torch.float32, torch.device("cpu"))
         torch.manual_seed(seed)
-        self.model = EdgeReader(
-            size=self._drafter.model.config.hidden_size,
-            inner=inner,
-            grid=self._drafter.grid,
-            codebook=self.codebook.codebook.name,
-        )
-        self.model.begin()
+        book = self.codebook.codebook
+        self.model = EdgeReader(size=book.size, inner=inner, grid=self.codebook.grid, codebook=book.name)
+        self.model.begin(self._prior())
+
+    def _prior(self) -> torch.Tensor:
+        """How frequent tokens are, as log-probabilities (v,); none is impossible."""
+        pictures = self._data.take(range(COUNTED), DRAFT_SIDE).pixels
+        counts = torch.bincount(self.codebook.encode(pictures).flatten(), minlength=self.model.size) + 1.0
+        return (counts / counts.sum()).log()
 
     def batch(self, step: int, size: int) -> dict[str, torch.Tensor]:
         """Pictures as the tokens are to show them, uint8 (b, h, w, 3), lines as points, float32 (b, height,
-        width), text ids (b, t) that end where the picture begins, and a weight for each token (b, s)."""
+        width), and a weight for each token (b, s)."""
         indices = indices_of(step, size, count=self._data.count, seed=self.seed, what=self.name)
-        rngs = [random.Random(f"{self.seed}/{step}/{i}") for i in range(size)]
-        return self.rows(self._data.take(indices, PICTURE_SIDE), rngs)
+        return self.rows(
+            self._data.scenes(indices), [random.Random(f"{self.seed}/{step}/{i}") for i in indices]
+        )
 
-    def rows(self, batch: Batch, rngs: list[random.Random]) -> dict[str, torch.Tensor]:
-        """What is learnt of these pictures."""
-        drafter = self._drafter
-        lines = [lines_in(*each) for each in zip(batch.pixels, batch.masks, rngs, strict=True)]
-        said = [
-            wording_of(self._data, said_elsewhere(scene, rng), rng, drop=self.drop)
-            for scene, rng in zip(batch.scenes, rngs, strict=True)
+    def rows(self, scenes: list[Scene], rngs: list[random.Random]) -> dict[str, torch.Tensor]:
+        """What is learnt of these scenes, some of them seen in a mirror."""
+        drawn = [render(scene, SIDE) for scene in scenes]
+        pictures = [(np.asarray(each.image), np.asarray(each.mask)) for each in drawn]
+        turned = [
+            tuple(np.ascontiguousarray(part[:, ::-1]) for part in each) if rng.random() < MIRRORED else each
+            for each, rng in zip(pictures, rngs, strict=True)
         ]
-        ids = [[*text_ids(drafter.tokenizer, text, drafter.text_length), drafter.start] for text in said]
+        batch = batch_of(turned, scenes, SIDE)
+        lines = [lines_in(*each) for each in zip(batch.pixels, batch.masks, rngs, strict=True)]
         return {
             "pixels": batch.smaller(DRAFT_SIDE).pixels,
             "lines": self.model.points(torch.stack(lines)).cpu(),
-            "text": torch.from_numpy(np.array(ids)),
-            "weights": 1 + self.thing_weight * shows_thing(batch.masks, drafter.grid[0]).flatten(1),
+            "weights": 1 + self.thing_weight * shows_thing(batch.masks, self.model.grid[0]).flatten(1),
         }
 
     def loss(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         with in_float32(batch["pixels"].device):
             tokens = copy_on(batch["pixels"].device, self.codebook).encode(batch["pixels"]).flatten(1)
-        nats = self.nats(batch["text"], tokens, batch["lines"])
+        logits = self.model(batch["lines"]).float().transpose(1, 2)
+        nats = F.cross_entropy(logits, tokens, reduction="none")
         return {"loss": (nats * batch["weights"]).sum() / batch["weights"].sum(), "nats": nats.mean()}
-
-    def nats(self, text: torch.Tensor, tokens: torch.Tensor, lines: torch.Tensor | None) -> torch.Tensor:
-        """What each token costs (b, s), given the text and the points of lines, if there are any."""
-        model = copy_on(tokens.device, self._drafter.model)
-        legal = self._drafter.legal
-        entries = model.get_input_embeddings()(torch.cat([text, tokens[:, :-1] + legal.start], 1))
-        if lines is not None:
-            entries = F.pad(self.model(lines), (0, 0, text.shape[1] - 1, 0)) + entries
-        logits = model(inputs_embeds=entries, use_cache=False, logits_to_keep=tokens.shape[1]).logits
-        return F.cross_entropy(logits[..., legal].float().transpose(1, 2), tokens, reduction="none")
 
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
