@@ -1,4 +1,5 @@
-"""A folder of pictures with captions, and which of them a prompt speaks of: by BM25 (Robertson & Zaragoza 2009).
+"""A folder of pictures with captions, and which of them a prompt speaks of, by BM25 (Robertson & Zaragoza
+2009).
 
 The caption of a picture is the text file beside it, its line in `metadata.jsonl` (`file_name`, `text`), or else
 its file's name. Pictures are opened when they are asked for, not before.
@@ -24,7 +25,10 @@ MOST_CAPTION = 2_000  # characters
 MOST_BYTES = 50_000_000  # of a picture's file, and of metadata.jsonl
 MOST_SIDE = 8_192  # pixels of a picture
 KEPT_SIDE = 1_024
-UNTOLD = frozenset("a an the of in on at by with and or is are to from his her its".split())
+UNTOLD = frozenset(
+    ("a", "an", "the", "of", "in", "on", "at", "by", "with", "and", "or", "is", "are", "to", "from")
+)
+"""Words of grammar, which tell no caption from another."""
 
 
 @dataclass(frozen=True)

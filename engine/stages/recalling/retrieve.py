@@ -38,7 +38,8 @@ class RetrieveStage:
     def __init__(self, *, folder: str, limit: int = 3, threshold: float = 0.5, weight: float = 1.0) -> None:
         if limit < 1 or not 0 <= threshold <= 1 or not 0 <= weight <= 2:
             raise InputError(
-                f"limit = {limit}, threshold = {threshold}, weight = {weight}: must be 1 or more, 0 to 1, 0 to 2"
+                f"limit = {limit}, threshold = {threshold}, weight = {weight}: must be 1 or more, 0 to 1, and"
+                " 0 to 2"
             )
         self._path, self._limit, self._threshold, self._weight = Path(folder), limit, threshold, weight
 
