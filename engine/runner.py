@@ -187,6 +187,7 @@ def shape_of(value: Any) -> Hashable:
                 settings.draft_guidance_scale,
                 settings.loras,
                 value.start and value.start.likeness,
+                *(each.likeness for each in value.controls),
             )
         case _:  # between two stages of a recipe's own
             plan = getattr(value, "plan", None)

@@ -10,6 +10,7 @@ Axis glossary, for the whole project:
     d  features of a model      n  steps
 """
 
+from .control import Control
 from .draft import Codebook, Draft
 from .fact import Fact, FactKind, Span
 from .outcome import Candidate, Failure, Outcome
@@ -30,6 +31,7 @@ __all__ = [
     "SETTINGS",
     "Candidate",
     "Codebook",
+    "Control",
     "Draft",
     "Fact",
     "FactAnswer",

@@ -38,6 +38,7 @@ from .classes.kinds import Kind, kind_of
 from .classes.outlines import Left
 from .classes.outlines import Outline as Outline
 from .classes.outlines import TextOutline as TextOutline
+from .control.steering import Steering
 from .lora.layout import Layout
 from .lora.merging import fit_to
 from .lora.wearing import wearing
@@ -166,6 +167,7 @@ class PipelinePart:
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None" = None,
         masks: "Sequence[PIL.Image.Image] | None" = None,
+        steering: Steering | None = None,
     ) -> torch.Tensor:
         """Latents (b, …) on the CPU, of whatever layout the pipeline has.
 
@@ -175,9 +177,10 @@ class PipelinePart:
             scheduler: of this call's own; see `new_scheduler`.
             start: the autoencoder, a picture for each row, and its strength, 0 to 1.
             masks: white where each may change, for a pipeline that reads such.
+            steering: what the rows' structure follows.
         """
         if len(encoded) > 1 and (self.kind.one_text or not rows_alike(encoded)):
-            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks)
+            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks, steering)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
         if start is not None:
@@ -185,6 +188,9 @@ class PipelinePart:
             pipeline = self._image_to_image(autoencoder)
             call |= {"image": list(pictures), "strength": strength}
             call |= {"mask_image": list(masks)} if masks else {}
+        if steering is not None:
+            pipeline, more = steering.over(pipeline, self._dtype, from_picture=start is not None)
+            call |= more
         vars(pipeline)["scheduler"] = scheduler
         pipeline.encode_prompt = playing_back(encoded, self._device)
         call |= {"generator": list(generators), "output_type": "latent"}
@@ -203,6 +209,7 @@ class PipelinePart:
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None",
         masks: "Sequence[PIL.Image.Image] | None",
+        steering: Steering | None,
     ) -> torch.Tensor:
         """As `denoise`, for rows that this pipeline cannot take together."""
         count = len(encoded)
@@ -217,6 +224,7 @@ class PipelinePart:
                     on_step=lambda step, of, i=i: on_step(i * of + step, count * of),
                     start=start and (start[0], start[1][i : i + 1], start[2]),
                     masks=masks and masks[i : i + 1],
+                    steering=steering and steering.of_row(i),
                 )
             )
         return torch.cat(rows)
@@ -291,6 +299,10 @@ class PipelinePart:
     @property
     def _device(self) -> torch.device:
         return self.pipeline.device
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return (self.unet or self.transformer).dtype  # pyright: ignore
 
     def _blank(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """With a picture and a mask for a pipeline that cannot do without, where they do not matter."""
