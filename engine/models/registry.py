@@ -46,12 +46,18 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
+    "control": ("diffusion.control.loading", "load_control"),
+    "depth-estimator": ("vision.depth_estimator", "load_depth_estimator"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
-STREAMED: dict[str, str] = {"diffusers": "unet"}
-"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
+STREAMED: dict[str, str] = {"diffusers": "unet", "control": "control"}
+"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it
+(of `WHOLE` families, the folder itself).
 Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
+
+WHOLE = ("control",)
+"""Families whose checkpoint is one module, which lies in the folder itself."""
 
 PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
 """Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
@@ -62,6 +68,7 @@ WITH_CODE = ("causal-lm",)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     "diffusers": ("transformers", "diffusers"),
+    "control": ("transformers", "diffusers"),
     **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
 }
 """Family: the libraries that load it."""
@@ -98,7 +105,7 @@ class Registry:
     def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
-        part = _folder(key) / name if name else None
+        part = _folder(key) / ("" if key.family in WHOLE else name) if name else None
         form = key.dtype
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"

@@ -16,12 +16,14 @@ class Conditioned:
         encoded: see `pipeline.Encoded`.
         draft: whose tokens or preview are painted from; `None` where the text is all.
         picture: that is painted over; `None` where there is none yet.
+        maps: the control picture of each of the request's controls, uint8 (h, w, 3).
     """
 
     plan: Plan
     encoded: tuple[object, ...]
     draft: Draft | None = None
     picture: Picture | None = None
+    maps: tuple[torch.Tensor, ...] = ()
 
     @property
     def alike(self) -> Hashable:

@@ -5,6 +5,8 @@ the denoiser before the autoencoder:
 
     encode (Plan or Draft to Conditioned)    paint (Conditioned to Latents)    decode (Latents to Picture)
 
+Where it has controls, `control` stands behind `encode` (see `controls`).
+
     paint           from the plan's text alone
     repaint         from the draft's preview, or the picture that the request starts from, at a strength
     paint_tokens    from the draft's tokens, for pipelines that were trained on such
@@ -16,15 +18,17 @@ from typing import TYPE_CHECKING, Unpack
 
 import torch
 
-from ...errors import InputError
+from ...errors import InputError, RowError
 from ...guards.finite import finite_rows
+from ...models.diffusion.control.key import ControlKey
 from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_bytes, size_fault, text_bytes
 from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
-from ...values import Draft, Picture, Plan
+from ...values import Draft, Picture, Plan, Request
 from .call_check import refuse_call
 from .conditioned import Conditioned, Latents
+from .controls import Controls, ControlStage
 from .paint_at_once import PaintAtOnceStage
 from .pipeline_call import (
     PIPELINE_SETTINGS,
@@ -45,22 +49,35 @@ if TYPE_CHECKING:
 
 
 def paint_stages(
-    *, model: "ModelKey[PipelinePart]", phases: bool = True, **settings: Unpack[CallSettings]
+    *,
+    model: "ModelKey[PipelinePart]",
+    controls: tuple[ControlKey, ...] = (),
+    phases: bool = True,
+    **settings: Unpack[CallSettings],
 ) -> tuple[AnyStage, ...]:
     """Plan to Picture.
 
     Args:
         model: a pipeline, family `diffusers`.
+        controls: what rows may be steered by.
         phases: whether it is carried out phase by phase; a few pipelines cannot be (see `paint_at_once`).
         settings: see `PipelineCall`.
     """
     call = PipelineCall(name="paint", **settings)
-    return _stages(model, call, Plan) if phases else (PaintAtOnceStage(*keys_of(model), call),)
+    if phases:
+        return painting_stages(model, call, Plan, controls)
+    if controls:
+        raise InputError("controls: are for pipelines that paint phase by phase: leave out phases = false")
+    return (PaintAtOnceStage(*keys_of(model), call),)
 
 
 def repaint_stages(
-    *, model: "ModelKey[PipelinePart]", strength: float = 0.6, **settings: Unpack[CallSettings]
-) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+    *,
+    model: "ModelKey[PipelinePart]",
+    controls: tuple[ControlKey, ...] = (),
+    strength: float = 0.6,
+    **settings: Unpack[CallSettings],
+) -> tuple[AnyStage, ...]:
     """Draft to Picture, see `paint_stages`.
 
     Args:
@@ -69,21 +86,38 @@ def repaint_stages(
     """
     if not 0 < strength <= 1:
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
-    return _stages(model, PipelineCall(name="repaint", strength=strength, **settings), Draft)
+    call = PipelineCall(name="repaint", strength=strength, **settings)
+    return painting_stages(model, call, Draft, controls)
 
 
 def token_stages(
     *, model: "ModelKey[PipelinePart]", **settings: Unpack[CallSettings]
-) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+) -> tuple[AnyStage, ...]:
     """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
-    return _stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
+    return painting_stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
 
 
-def _stages(
-    model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type
-) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
+def painting_stages(
+    model: "ModelKey[PipelinePart]",
+    call: PipelineCall,
+    takes: type,
+    offered: tuple[ControlKey, ...] = (),
+    *,
+    prefix: str = "",
+) -> tuple[AnyStage, ...]:
+    """The phases of painting by a pipeline.
+
+    Args:
+        takes: the kind of value that the first of them takes.
+        offered: the controls that rows may ask for.
+        prefix: of the names of the phases around the one that paints.
+    """
     text, denoiser, vae = keys_of(model)
-    return EncodeStage(text, call, takes), DenoiseStage(denoiser, vae, call), DecodeStage(vae, call)
+    controls = Controls(keys=offered, model=denoiser, from_picture=call.strength is not None)
+    encode, decode = EncodeStage(text, call, takes, controls), DecodeStage(vae, call)
+    encode.name, decode.name = f"{prefix}encode", f"{prefix}decode"
+    prepare = (ControlStage(controls, name=f"{prefix}control"),) if offered else ()
+    return encode, *prepare, DenoiseStage(denoiser, vae, call, controls), decode
 
 
 class EncodeStage:
@@ -93,7 +127,10 @@ class EncodeStage:
     reads = PIPELINE_SETTINGS
     gives = Conditioned
 
-    def __init__(self, model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type) -> None:
+    def __init__(
+        self, model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type, controls: Controls
+    ) -> None:
+        self._controls = controls
         self._encoders = model
         self.uses = (model,)
         self.takes = takes
@@ -111,6 +148,16 @@ class EncodeStage:
     def refuse(self) -> None:
         """Raise, from the checkpoint's small files, what keeps it from being called as the recipe says."""
         refuse_call(self._encoders, self._call)
+        self._controls.refuse()
+
+    def control_fault(self, request: Request) -> str:
+        """Why the pipeline cannot follow the controls of a request; empty where it can."""
+        return self._controls.fault(request) if self._controls.keys else ""
+
+    @property
+    def control_keys(self) -> tuple[ControlKey, ...]:
+        """The controls that requests may ask for."""
+        return self._controls.keys
 
     def rehearse(self, value: Plan | Draft | Picture, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
@@ -128,6 +175,8 @@ class EncodeStage:
         rows = [_unconditioned(value) for value in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
+            if fault := self.control_fault(row.plan.request):
+                raise RowError(i, fault)
         known: dict[tuple[str | None, ...], tuple[object, ...]] = {}
         for i, row in enumerate(rows):
             said = (row.plan.prompt, row.plan.request.negative_prompt, row.plan.request.settings.loras)
@@ -158,20 +207,27 @@ class DenoiseStage:
     gives = Latents
 
     def __init__(
-        self, model: "ModelKey[PipelinePart]", vae: "ModelKey[PipelinePart]", call: PipelineCall
+        self,
+        model: "ModelKey[PipelinePart]",
+        vae: "ModelKey[PipelinePart]",
+        call: PipelineCall,
+        controls: Controls,
     ) -> None:
         self.name = call.name
         self._denoiser, self._vae = model, vae
-        self.uses = (model,) if call.strength is None else (model, vae)
-        self._call = call
+        self._reads_pictures = call.strength is not None or controls.encodes
+        self.uses = (model, *((vae,) if self._reads_pictures else ()), *controls.models)
+        self._call, self._controls = call, controls
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
-        """The denoiser's activations or, if larger, those of encoding the init images."""
+        """The denoiser's activations, with half as much for each control; or, if larger, those of encoding the
+        init images and control pictures."""
         request, model = batch[0].plan.request, self._denoiser
         folder, size = pipeline_folder(model), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
+        work += work * len(request.controls if self._controls.keys else ()) // 2
         work += lora_bytes(model, [row.plan for row in batch])
-        if self._call.strength is None:
+        if not self._reads_pictures:
             return work
         each = BYTES[self._vae.dtype]
         return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))
@@ -196,10 +252,14 @@ class DenoiseStage:
                 scheduler=call.new_scheduler(part, batch[0].plan),
                 on_step=context.step,
                 start=start,
+                steering=self._controls.steering(batch, models, self._autoencoder(models)),
                 masks=[mask_image(row) for row in batch] if start is not None and part.kind.masks else None,
             )
         context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
+
+    def _autoencoder(self, models: Models) -> object:
+        return models[self._vae].vae if self._reads_pictures else None
 
 
 class DecodeStage:
