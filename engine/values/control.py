@@ -53,9 +53,7 @@ class Control(Contents):
         object.__setattr__(self, "start", check_share("control_start", self.start))
         object.__setattr__(self, "stop", check_share("control_stop", self.stop))
         if self.start >= self.stop:
-            raise InputError(
-                f"control_start = {self.start}: must lie below control_stop, which is {self.stop}"
-            )
+            raise InputError(f"control_start = {self.start}: must lie below control_stop, which is {self.stop}")
 
     def __repr__(self) -> str:
         when = f", {self.start}-{self.stop}" if (self.start, self.stop) != (0, 1) else ""

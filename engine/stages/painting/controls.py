@@ -150,4 +150,3 @@ class ControlStage:
                 assert key.preprocess == DEPTH and key.estimator is not None, "recipes are held to this"
                 known[found] = models[key.estimator].depth_of(control.picture)
         return known[found]
-

@@ -90,9 +90,7 @@ def repaint_stages(
     return painting_stages(model, call, Draft, controls)
 
 
-def token_stages(
-    *, model: "ModelKey[PipelinePart]", **settings: Unpack[CallSettings]
-) -> tuple[AnyStage, ...]:
+def token_stages(*, model: "ModelKey[PipelinePart]", **settings: Unpack[CallSettings]) -> tuple[AnyStage, ...]:
     """Draft to Picture, see `paint_stages`; of the draft's tokens, for the likes of GLM-Image."""
     return painting_stages(model, PipelineCall(name="paint_tokens", tokens=True, **settings), Draft)
 

@@ -89,7 +89,9 @@ def _control(
     for each in table:
         if each not in _KNOWN:
             known = ", ".join(_KNOWN)
-            raise InputError(f"{where}: {shown(each)} is not known{did_you_mean(each, _KNOWN)}; known are {known}")
+            raise InputError(
+                f"{where}: {shown(each)} is not known{did_you_mean(each, _KNOWN)}; known are {known}"
+            )
     dtype = _text(table, "dtype", where) or model.dtype
     if dtype not in _DTYPES:
         raise InputError(f"{where}: dtype = {shown(dtype)}: must be one of {', '.join(_DTYPES)}")
@@ -114,7 +116,9 @@ def _checkpoint(table: Mapping[str, Any], where: str, resolve: Callable[[str, st
     if not said:
         raise InputError(f"{where}: checkpoint is missing: name a ControlNet or a T2I-Adapter")
     if said.endswith((".safetensors", ".gguf", ".pth", ".bin")):
-        raise InputError(f"{where}: checkpoint = {shown(said)}: name the folder of diffusers, not a single file")
+        raise InputError(
+            f"{where}: checkpoint = {shown(said)}: name the folder of diffusers, not a single file"
+        )
     checkpoint, revision = resolve(said, where), _text(table, "revision", where)
     if revision and Path(checkpoint).is_absolute():
         raise InputError(f"{where}: revision = {shown(revision)}: is for a Hub id, not for a folder")
@@ -130,7 +134,9 @@ def _preprocess(name: str, table: Mapping[str, Any], where: str, *, has_estimato
         rather = _READY.get(found, f"such pictures: must be one of {', '.join(PREPARED)}")
         raise InputError(f"{where}: preprocess = {shown(found)}: nothing here makes {rather}")
     if found == DEPTH and not has_estimator:
-        raise InputError(f"{where}: preprocess = 'depth': name the model that finds it: estimator = \"./depth\"")
+        raise InputError(
+            f"{where}: preprocess = 'depth': name the model that finds it: estimator = \"./depth\""
+        )
     if has_estimator and found != DEPTH:
         raise InputError(f"{where}: estimator: is for preprocess = 'depth' alone: leave it out")
     return found

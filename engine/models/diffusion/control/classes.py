@@ -1,9 +1,9 @@
 """Which class of diffusers steers a pipeline by a control: found by the library's own naming.
 
-    StableDiffusionXLPipeline   and a ControlNetModel        StableDiffusionXLControlNetPipeline
-                                    ControlNetUnionModel     StableDiffusionXLControlNetUnionPipeline
-                                    T2IAdapter               StableDiffusionXLAdapterPipeline
-    … that starts from a picture                             StableDiffusionXLControlNetImg2ImgPipeline
+StableDiffusionXLPipeline   and a ControlNetModel        StableDiffusionXLControlNetPipeline
+                                ControlNetUnionModel     StableDiffusionXLControlNetUnionPipeline
+                                T2IAdapter               StableDiffusionXLAdapterPipeline
+… that starts from a picture                             StableDiffusionXLControlNetImg2ImgPipeline
 """
 
 import inspect

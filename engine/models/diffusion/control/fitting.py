@@ -35,7 +35,9 @@ def control_class(folder: Path) -> str:
     name = str(read_json(folder / "config.json").get("_class_name") or "")
     if not word_of(name):
         said = f"of class {shown(name)}" if name else "without a class"
-        raise CheckpointError(f"{folder}: holds a model {said}: name a ControlNet or a T2I-Adapter of diffusers")
+        raise CheckpointError(
+            f"{folder}: holds a model {said}: name a ControlNet or a T2I-Adapter of diffusers"
+        )
     return name
 
 
