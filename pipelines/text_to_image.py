@@ -32,6 +32,7 @@ from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.lora_table import rack_of
 from .recipes.reader import DTYPES, Recipe
+from .reference_check import refuse_references
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
 from .unused_settings import UnusedWarnings, unread_by
@@ -167,6 +168,8 @@ class TextToImage:
         prompt, resolved = self._with_loras(prompt, resolved)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
+        if references := frame.get("references"):
+            refuse_references(self.recipe.name, self.runner.chain, references)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
     def run(

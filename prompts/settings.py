@@ -35,7 +35,19 @@ START_COLUMNS: dict[str, Setting] = {
 }
 """What a row may start from beside its prompt; `pipelines.rendering.rows.image_rows` carries it out."""
 
-COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS}
+REFERENCE_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("A picture to take after; or several.", name="reference", aliases=("reference_image",)),
+        Setting(
+            "How closely; of several, one for each.", name="reference_weight", kind=float, low=0, high=2
+        ),
+    )
+}
+"""What a row may take after beside its prompt: one value, or a list of them;
+`pipelines.rendering.rows.reference_rows` carries it out."""
+
+COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS, **REFERENCE_COLUMNS}
 """All columns that mean something beside the prompt; how names are written (case, blanks, `-`, `_`) makes no
 difference."""
 
@@ -164,8 +176,11 @@ def prompt_of(fields: Mapping[str, object]) -> str:
         return ""
 
 
-def setting(name: str, value: object, *, called: str | None = None) -> int | float | str | bool | None:
-    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any.
+def setting(
+    name: str, value: object, *, called: str | None = None
+) -> int | float | str | bool | tuple[str, ...] | None:
+    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any. What
+    may be several is text, or a tuple of texts.
 
     Args:
         called: its name in the file, for messages.
@@ -175,6 +190,8 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
         RangeError: it is out of range.
     """
     row, called = COLUMNS[name], called or name
+    if name in REFERENCE_COLUMNS:
+        return _one_or_several(called, value)
     if row.kind is str:
         return check_text(called, value).strip()
     if row.kind is bool:
@@ -248,6 +265,14 @@ def refuse_misspelt(names: Iterable[str]) -> None:
     for name in itertools.islice(names, _MOST_NAMES):
         if near := _slip_for(plain_name(name)[:64]):
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
+
+
+def _one_or_several(name: str, value: object) -> str | tuple[str, ...]:
+    """Text, or a tuple of a list's texts; numbers as text, too."""
+    if isinstance(value, list | tuple):
+        return tuple(str(_one_or_several(name, each)) for each in value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}" if number else check_text(name, value).strip()
 
 
 def _equals(name: str, value: object) -> str:

@@ -19,7 +19,8 @@ from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import vet
 from .diffusion.pipeline_parts import DENOISER, components_of
-from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.pipeline_sizes import BYTES, vae_dtype
+from .diffusion.references.adapter_folder import adapter_folder
 from .diffusion.single_files.assembly import (
     by_real_names,
     gguf_for,
@@ -46,6 +47,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
+    "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
+    "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -61,12 +64,10 @@ WITH_CODE = ("causal-lm",)
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
-    "diffusers": ("transformers", "diffusers"),
+    **dict.fromkeys(("diffusers", "ip-adapter"), ("transformers", "diffusers")),
     **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
 }
 """Family: the libraries that load it."""
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Registry:
@@ -223,6 +224,8 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if key.beside:
+        return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
             where = f"{key.checkpoint}: a model of family {key.family}"

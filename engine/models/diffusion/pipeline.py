@@ -43,6 +43,7 @@ from .lora.merging import fit_to
 from .lora.wearing import wearing
 from .pipeline_families import Family, family_of
 from .pipeline_parts import COMPONENTS
+from .references.seeing import Seeing, Taking
 from .texts.reading import Reading, reading
 
 if TYPE_CHECKING:
@@ -105,12 +106,15 @@ class PipelinePart:
         return reach * denoiser.config["patch_size"] * self.pipeline.vae_scale_factor
 
     @torch.inference_mode()
-    def encode(self, arguments: Mapping[str, object], *, weights: bool = True) -> Encoded:
-        """What the text encoders make of one row.
+    def encode(
+        self, arguments: Mapping[str, object], *, weights: bool = True, seeing: Seeing | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """What the text encoders make of one row, and what its references are for an adapter.
 
         Args:
             arguments: of the library's call, as far as it takes them.
             weights: whether marks in the prompts say how strongly words count.
+            seeing: the row's references, and what sees them.
         """
         pipeline = copy.copy(self.pipeline)
         encode_prompt = pipeline.encode_prompt
@@ -126,15 +130,20 @@ class PipelinePart:
 
             def leave(*args: object, **kwargs: object) -> object:
                 refuse_other_size(prepare_latents, args, kwargs, arguments)
-                if not kept:  # a few draw their noise before they read
+                if not kept or seeing is not None:  # a few draw their noise before they read, or see
                     return prepare_latents(*args, **kwargs)
                 raise Left
 
             pipeline.prepare_latents = leave
         vars(pipeline)["scheduler"] = copy.copy(pipeline.scheduler)
+        call = {**self._blank(arguments), "generator": [torch.Generator()]}
+        seen: list[object] = []
+        if seeing is not None:
+            seen = seeing.recorded(pipeline)
+            call["ip_adapter_image"] = list(seeing.pictures)
         with contextlib.suppress(Left):
-            pipeline(**accepted(pipeline, {**self._blank(arguments), "generator": [torch.Generator()]}))
-        return tuple(on_cpu(each) for each in kept)
+            pipeline(**accepted(pipeline, call))
+        return tuple(on_cpu(each) for each in kept), tuple(on_cpu(each) for each in seen)
 
     @torch.inference_mode()
     def rehearse(self, arguments: Mapping[str, object], scheduler: Any) -> None:
@@ -166,6 +175,7 @@ class PipelinePart:
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None" = None,
         masks: "Sequence[PIL.Image.Image] | None" = None,
+        taking: Taking | None = None,
     ) -> torch.Tensor:
         """Latents (b, …) on the CPU, of whatever layout the pipeline has.
 
@@ -175,9 +185,10 @@ class PipelinePart:
             scheduler: of this call's own; see `new_scheduler`.
             start: the autoencoder, a picture for each row, and its strength, 0 to 1.
             masks: white where each may change, for a pipeline that reads such.
+            taking: what each row's references are for an adapter, which the denoiser wears meanwhile.
         """
         if len(encoded) > 1 and (self.kind.one_text or not rows_alike(encoded)):
-            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks)
+            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks, taking)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
         if start is not None:
@@ -189,7 +200,11 @@ class PipelinePart:
         pipeline.encode_prompt = playing_back(encoded, self._device)
         call |= {"generator": list(generators), "output_type": "latent"}
         steps = Steps(scheduler, on_step)
-        pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
+        with contextlib.ExitStack() as worn:
+            if taking is not None:
+                worn.enter_context(taking.worn_by(self.unet or self.transformer))
+                call |= taking.played_back(pipeline, self._device)
+            pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
         if steps.latents is None:
             raise InputError("so small a strength of so few steps leaves none to paint: raise one of them")
         return steps.latents.cpu()
@@ -203,6 +218,7 @@ class PipelinePart:
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None",
         masks: "Sequence[PIL.Image.Image] | None",
+        taking: Taking | None,
     ) -> torch.Tensor:
         """As `denoise`, for rows that this pipeline cannot take together."""
         count = len(encoded)
@@ -217,6 +233,7 @@ class PipelinePart:
                     on_step=lambda step, of, i=i: on_step(i * of + step, count * of),
                     start=start and (start[0], start[1][i : i + 1], start[2]),
                     masks=masks and masks[i : i + 1],
+                    taking=taking and taking.of_row(i),
                 )
             )
         return torch.cat(rows)

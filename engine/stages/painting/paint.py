@@ -11,8 +11,8 @@ the denoiser before the autoencoder:
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 
@@ -22,7 +22,7 @@ from ...models.diffusion.pipeline_sizes import BYTES, decoding_bytes, denoising_
 from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...randomness import RowKey, generators
 from ...stage import AnyStage, ModelKey, Models, RunContext
-from ...values import Draft, Picture, Plan
+from ...values import Draft, Picture, Plan, Reference, Request
 from .call_check import refuse_call
 from .conditioned import Conditioned, Latents
 from .paint_at_once import PaintAtOnceStage
@@ -40,26 +40,47 @@ from .pipeline_call import (
     within_mask,
 )
 
+from .referring import READS, Referring, any_references
+
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
+    from ...models.diffusion.references.adapter import ReferenceAdapter
+    from ...models.diffusion.references.image_encoder import ImageEncoder
 
 
 def paint_stages(
-    *, model: "ModelKey[PipelinePart]", phases: bool = True, **settings: Unpack[CallSettings]
+    *,
+    model: "ModelKey[PipelinePart]",
+    references: "ModelKey[ReferenceAdapter] | None" = None,
+    image_encoder: "ModelKey[ImageEncoder] | None" = None,
+    phases: bool = True,
+    **settings: Unpack[CallSettings],
 ) -> tuple[AnyStage, ...]:
     """Plan to Picture.
 
     Args:
         model: a pipeline, family `diffusers`.
+        references: an IP-Adapter for it, family `ip-adapter`.
+        image_encoder: what sees reference pictures for that, family `image-encoder`.
         phases: whether it is carried out phase by phase; a few pipelines cannot be (see `paint_at_once`).
         settings: see `PipelineCall`.
     """
     call = PipelineCall(name="paint", **settings)
-    return _stages(model, call, Plan) if phases else (PaintAtOnceStage(*keys_of(model), call),)
+    referring = Referring.of(model, references, image_encoder)
+    if phases:
+        return _stages(model, call, Plan, referring)
+    if referring is not None:
+        raise InputError("phases = false: without phases no references are taken after: leave out one of them")
+    return (PaintAtOnceStage(*keys_of(model), call),)
 
 
 def repaint_stages(
-    *, model: "ModelKey[PipelinePart]", strength: float = 0.6, **settings: Unpack[CallSettings]
+    *,
+    model: "ModelKey[PipelinePart]",
+    references: "ModelKey[ReferenceAdapter] | None" = None,
+    image_encoder: "ModelKey[ImageEncoder] | None" = None,
+    strength: float = 0.6,
+    **settings: Unpack[CallSettings],
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     """Draft to Picture, see `paint_stages`.
 
@@ -69,7 +90,8 @@ def repaint_stages(
     """
     if not 0 < strength <= 1:
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
-    return _stages(model, PipelineCall(name="repaint", strength=strength, **settings), Draft)
+    call = PipelineCall(name="repaint", strength=strength, **settings)
+    return _stages(model, call, Draft, Referring.of(model, references, image_encoder))
 
 
 def token_stages(
@@ -80,10 +102,14 @@ def token_stages(
 
 
 def _stages(
-    model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type
+    model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type, referring: Referring | None = None
 ) -> "tuple[EncodeStage, DenoiseStage, DecodeStage]":
     text, denoiser, vae = keys_of(model)
-    return EncodeStage(text, call, takes), DenoiseStage(denoiser, vae, call), DecodeStage(vae, call)
+    return (
+        EncodeStage(text, call, takes, referring),
+        DenoiseStage(denoiser, vae, call, referring),
+        DecodeStage(vae, call),
+    )
 
 
 class EncodeStage:
@@ -93,16 +119,35 @@ class EncodeStage:
     reads = PIPELINE_SETTINGS
     gives = Conditioned
 
-    def __init__(self, model: "ModelKey[PipelinePart]", call: PipelineCall, takes: type) -> None:
+    def __init__(
+        self,
+        model: "ModelKey[PipelinePart]",
+        call: PipelineCall,
+        takes: type,
+        referring: Referring | None = None,
+    ) -> None:
         self._encoders = model
-        self.uses = (model,)
+        self.uses: tuple[ModelKey[Any], ...] = (model,) if referring is None else (model, referring.encoder)
         self.takes = takes
         self._call = call
+        self._referring = referring
+        if referring is not None:
+            self.reads = (*PIPELINE_SETTINGS, READS)
+
+    def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
+        """What sees references, only where there are some."""
+        return self.uses if any_references(requests) else self.uses[:1]
+
+    def reference_fault(self, references: Sequence[Reference]) -> str:
+        """Why these reference pictures are not taken after; empty where they are."""
+        return "" if self._referring is None else self._referring.fault(references)
 
     def workspace(self, batch: Sequence[Plan | Draft | Picture]) -> int:
-        model = self._encoders
+        model, plans = self._encoders, [_unconditioned(value).plan for value in batch]
         work = text_bytes(pipeline_folder(model), bytes_each=BYTES[model.dtype])
-        return work + lora_bytes(model, [_unconditioned(value).plan for value in batch])
+        if self._referring is not None:
+            work = max(work, self._referring.seeing_bytes(plan.request for plan in plans))
+        return work + lora_bytes(model, plans)
 
     def size_fault(self, height: int, width: int) -> str:
         """Why the pipeline does not paint this size; empty where nothing is known against it."""
@@ -111,6 +156,8 @@ class EncodeStage:
     def refuse(self) -> None:
         """Raise, from the checkpoint's small files, what keeps it from being called as the recipe says."""
         refuse_call(self._encoders, self._call)
+        if self._referring is not None:
+            self._referring.refuse()
 
     def rehearse(self, value: Plan | Draft | Picture, models: Models) -> None:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
@@ -128,16 +175,19 @@ class EncodeStage:
         rows = [_unconditioned(value) for value in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
-        known: dict[tuple[str | None, ...], tuple[object, ...]] = {}
+        known: dict[Hashable, tuple[tuple[object, ...], tuple[object, ...]]] = {}
         for i, row in enumerate(rows):
-            said = (row.plan.prompt, row.plan.request.negative_prompt, row.plan.request.settings.loras)
+            request = row.plan.request
+            said = (row.plan.prompt, request.negative_prompt, request.settings.loras, request.references)
             if said not in known:
+                seeing = None if self._referring is None else self._referring.seeing(row.plan, models)
                 with wearing(part, self._encoders, row.plan):
                     known[said] = part.encode(
-                        self._call.call(part.family, [row]), weights=self._call.prompt_weights
+                        self._call.call(part.family, [row]), weights=self._call.prompt_weights, seeing=seeing
                     )
             context.step(i + 1, len(rows))
-            rows[i] = dataclasses.replace(row, encoded=known[said])
+            encoded, seen = known[said]
+            rows[i] = dataclasses.replace(row, encoded=encoded, seen=seen)
         context.check("text encodings", [row.is_sound for row in rows])
         return rows
 
@@ -158,12 +208,22 @@ class DenoiseStage:
     gives = Latents
 
     def __init__(
-        self, model: "ModelKey[PipelinePart]", vae: "ModelKey[PipelinePart]", call: PipelineCall
+        self,
+        model: "ModelKey[PipelinePart]",
+        vae: "ModelKey[PipelinePart]",
+        call: PipelineCall,
+        referring: Referring | None = None,
     ) -> None:
         self.name = call.name
         self._denoiser, self._vae = model, vae
-        self.uses = (model,) if call.strength is None else (model, vae)
+        self._without: tuple[ModelKey[Any], ...] = (model,) if call.strength is None else (model, vae)
+        self.uses = self._without if referring is None else (*self._without, referring.adapter)
         self._call = call
+        self._referring = referring
+
+    def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
+        """The adapter, only where there are references."""
+        return self.uses if any_references(requests) else self._without
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         """The denoiser's activations or, if larger, those of encoding the init images."""
@@ -188,6 +248,7 @@ class DenoiseStage:
                 return [Latents(conditioned=row, latents=torch.zeros(1)) for row in batch]
             start = (models[self._vae], [init_image(row) for row in batch], strength)
         keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
+        taking = None if self._referring is None else self._referring.taking(batch, models)
         with wearing(part, self._denoiser, batch[0].plan):
             latents = part.denoise(
                 [row.encoded for row in batch],
@@ -197,6 +258,7 @@ class DenoiseStage:
                 on_step=context.step,
                 start=start,
                 masks=[mask_image(row) for row in batch] if start is not None and part.kind.masks else None,
+                taking=taking,
             )
         context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
