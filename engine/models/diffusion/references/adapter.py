@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 
 from ....errors import CheckpointError, InputError
-from ....messages import first_line
+from ....messages import first_line, shown
 from ....stage import ModelKey
 from ...checkpoint.folder import read_header, read_json
 from .adapter_folder import DENOISER_CONFIG, WEIGHTS, adapter_folder
@@ -30,9 +30,6 @@ _FLUX = (
     ("ip_adapter_double_stream_v_proj", "to_v_ip"),
     ("processor.", ""),
 )
-_FACES = ("norm.weight", "perceiver_resampler.proj_in.weight")
-"""In the projections of adapters that read the embeddings of faces."""
-
 States = dict[str, dict[str, torch.Tensor]]
 
 
@@ -90,7 +87,7 @@ def load_adapter(folder: Path, dtype: torch.dtype, device: torch.device) -> Refe
                 made_for, states["image_proj"], low_cpu_mem_usage=False
             )
     except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, UnboundLocalError) as error:
-        reason = first_line(error).rstrip(":")
+        reason = shown(first_line(error).rstrip(":"), quoted=False, most=160)
         raise CheckpointError(
             f"{file}: does not fit {class_name} of this pipeline ({reason}): name an IP-Adapter that was made for"
             " it"
@@ -210,9 +207,15 @@ def _states(file: Path, dtype: torch.dtype, device: torch.device) -> States:
         raise CheckpointError(
             f"{file}: holds no IP-Adapter (image_proj and ip_adapter): name the .safetensors file of one"
         )
-    if any(name in found["image_proj"] for name in _FACES):
+    if _of_faces(found["image_proj"]):
         raise CheckpointError(f"{file}: reads the embeddings of faces, which are not made here: take another adapter")
     return found
+
+
+def _of_faces(projection: Mapping[str, object]) -> bool:
+    """Whether the embeddings of faces are projected: by layers that are numbered, with a norm behind them."""
+    pooled = "proj.weight" in projection or "proj.3.weight" in projection
+    return "perceiver_resampler.proj_in.weight" in projection or ("norm.weight" in projection and not pooled)
 
 
 def _plain(name: str) -> str:
