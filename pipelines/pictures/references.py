@@ -1,6 +1,6 @@
 """Reference pictures as callers hand them over: one or several, with one weight for all or one for each."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KEYWORDS = ("reference", "reference_weight")
 """What calls, columns and options say of references."""
+LARGEST = 1536  # pixels a side; models look at no more, and each picture that is made carries its references
 
 
 def references_of(pictures: Any, weights: Any = None) -> tuple[Reference, ...]:
@@ -69,14 +70,16 @@ def _reference(picture: Any, weight: float | None) -> Reference:
 
 
 def _pixels(picture: Any) -> "torch.Tensor":
-    """uint8 (h, w, 3); (h, w, 4) of one that is transparent anywhere."""
+    """uint8 (h, w, 3); (h, w, 4) of one that is transparent anywhere; reduced to `LARGEST`."""
     import numpy as np
+    import PIL.Image
     import torch
 
     if isinstance(picture, Outcome):
         return picture.picture.pixels
-    if isinstance(picture, Iterable) and type(picture).__module__ == "builtins" and not isinstance(picture, str | bytes):
+    if isinstance(picture, Mapping | set | frozenset | list | tuple):
         raise InputError(f"reference = {shown(picture)}: give a picture, or a list of them")
     image = upright(picture)
     kept = image.convert("RGB" if alpha_of(image) is None else "RGBA")
+    kept.thumbnail((LARGEST, LARGEST), PIL.Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(kept))

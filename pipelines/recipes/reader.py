@@ -12,6 +12,7 @@
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
+    references = { checkpoint = "./ip-adapter.safetensors", image_encoder = "./clip" }    # see `references`
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
 A stage that does without a model has `family = "none"`, and no checkpoint; nor has one that asks a server.
@@ -37,6 +38,8 @@ from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
 from .lora_table import KEYS, offered
 from .tables.elsewhere import elsewhere, is_file_beside
+from .tables.references import KEY as REFERENCES
+from .tables.references import reference_models
 from .tables.toml_file import MOST_DEPTH, path_of, read_toml
 from .tables.tuning import CHOICES, tuning_of
 
@@ -255,15 +258,21 @@ def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
     if not name.isprintable() or len(name) > 100:
         raise InputError(f"recipe {path}: [stages]: {shown(name)} is no name of a stage")
     where = f"recipe {path}: [stages.{name}]"
-    _only(table, (*_OF_A_MODEL, "settings", "models"), where)
+    _only(table, (*_OF_A_MODEL, "settings", "models", REFERENCES), where)
     models = _table(table, "models", where)
     for role in models:
         if not role.isidentifier() or len(role) > 100:
             raise InputError(f"{where}: models: {shown(role)} is no name of a role")
+    own = {key: value for key, value in table.items() if key not in ("settings", "models", REFERENCES)}
+    model = _model(own, path, where)
+    references = reference_models(
+        table, name, where, lambda said, at: _model(said, path, at), dtype=model.dtype
+    )
     return StageRecipe(
         name=name,
-        model=_model({k: v for k, v in table.items() if k not in ("settings", "models")}, path, where),
-        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models},
+        model=model,
+        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models}
+        | references,
         settings=_stage_settings(_table(table, "settings", where), path.parent, where),
     )
 
