@@ -40,7 +40,7 @@ from .pipeline_call import (
     within_mask,
 )
 
-from .referring import READS, Referring, any_references
+from .referring import EDITED_SIDE, READS, Referring, any_references, editing_fault, most_edited
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -131,7 +131,8 @@ class EncodeStage:
         self.takes = takes
         self._call = call
         self._referring = referring
-        if referring is not None:
+        self._edits = most_edited(model)
+        if referring is not None or self._edits:
             self.reads = (*PIPELINE_SETTINGS, READS)
 
     def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
@@ -140,7 +141,9 @@ class EncodeStage:
 
     def reference_fault(self, references: Sequence[Reference]) -> str:
         """Why these reference pictures are not taken after; empty where they are."""
-        return "" if self._referring is None else self._referring.fault(references)
+        if self._referring is not None:
+            return self._referring.fault(references)
+        return editing_fault(references, self._edits) if self._edits else ""
 
     def workspace(self, batch: Sequence[Plan | Draft | Picture]) -> int:
         model, plans = self._encoders, [_unconditioned(value).plan for value in batch]
@@ -217,12 +220,14 @@ class DenoiseStage:
         self.name = call.name
         self._denoiser, self._vae = model, vae
         self._without: tuple[ModelKey[Any], ...] = (model,) if call.strength is None else (model, vae)
-        self.uses = self._without if referring is None else (*self._without, referring.adapter)
+        self._edits = call.strength is None and most_edited(model) > 0
+        with_vae = (*self._without, vae) if self._edits else self._without
+        self.uses = with_vae if referring is None else (*self._without, referring.adapter)
         self._call = call
         self._referring = referring
 
     def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
-        """The adapter, only where there are references."""
+        """The adapter, or what encodes the pictures that are edited, only where there are references."""
         return self.uses if any_references(requests) else self._without
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
@@ -231,8 +236,12 @@ class DenoiseStage:
         folder, size = pipeline_folder(model), {"height": request.height, "width": request.width}
         work = denoising_bytes(folder, **size, rows=len(batch), bytes_each=BYTES[model.dtype])
         work += lora_bytes(model, [row.plan for row in batch])
-        if self._call.strength is None:
+        editing = self._edits and bool(request.references)
+        if self._call.strength is None and not editing:
             return work
+        if editing:
+            work *= 1 + len(request.references)  # they are read beside what is painted
+            size = {name: max(side, EDITED_SIDE) for name, side in size.items()}
         each = BYTES[self._vae.dtype]
         return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))
 
@@ -249,6 +258,7 @@ class DenoiseStage:
             start = (models[self._vae], [init_image(row) for row in batch], strength)
         keys = [RowKey(row.plan.request.seed, row.plan.request.candidate) for row in batch]
         taking = None if self._referring is None else self._referring.taking(batch, models)
+        editing = self._edits and bool(batch[0].plan.request.references)
         with wearing(part, self._denoiser, batch[0].plan):
             latents = part.denoise(
                 [row.encoded for row in batch],
@@ -259,6 +269,7 @@ class DenoiseStage:
                 start=start,
                 masks=[mask_image(row) for row in batch] if start is not None and part.kind.masks else None,
                 taking=taking,
+                reads=models[self._vae] if editing else None,
             )
         context.check("latents", finite_rows(latents).tolist())
         return [Latents(conditioned=row, latents=latents[i : i + 1]) for i, row in enumerate(batch)]
@@ -302,6 +313,7 @@ class DecodeStage:
             assert start is not None and start.picture is not None, "a recipe's own strength is above 0"
             return start.picture
         arguments = self._call.call(part.family, [row.conditioned])
+        arguments.pop("image", None)  # it is in the latents
         shades = part.decode(row.latents, row.conditioned.encoded, arguments, tiled=self._tiled(row.plan))
         context.check("pixels", finite_rows(shades[None]).tolist())
         pixels = in_bytes(shades)

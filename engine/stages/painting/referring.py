@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, InputError
+from ...models.diffusion.pipeline_families import family_of
 from ...models.diffusion.pipeline_parts import read_index
 from ...models.diffusion.pipeline_sizes import BYTES
 from ...models.diffusion.references import adapter_folder as adapters
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .conditioned import Conditioned
 
 READS = "references"
+
+EDITED_SIDE = 1024
+"""Pixels a side, about, to which editors scale the pictures that they are given."""
 
 ONE_PICTURE = ("StableDiffusion3", "SD3")
 """Pipelines, by the beginning of their names, whose adapters take after one picture."""
@@ -125,6 +129,24 @@ def pictures_of(request: Request) -> "list[PIL.Image.Image]":
     import PIL.Image
 
     return [PIL.Image.fromarray(each.pixels.numpy()) for each in request.references]
+
+
+def most_edited(model: ModelKey[Any]) -> int:
+    """How many pictures a pipeline edits by instruction, at most; 0 where it edits none, or is not here."""
+    try:
+        return family_of(str(read_index(pipeline_folder(model))["_class_name"])).edits
+    except CheckpointError:
+        return 0
+
+
+def editing_fault(references: Sequence[Reference], most: int) -> str:
+    """Why so many pictures are not edited; empty where they are."""
+    if len(references) > most:
+        takes = "one" if most == 1 else str(most)
+        return f"{len(references)} reference pictures: its editor takes {takes}: give no more"
+    if any(each.weight != 1 for each in references):
+        return "reference_weight: an editor takes pictures as they are: leave it out"
+    return ""
 
 
 def any_references(requests: Iterable[Request]) -> bool:
