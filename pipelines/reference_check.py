@@ -17,6 +17,11 @@ def reads_references(chain: Chain) -> bool:
     return any(names is None or READS in names for names in read)
 
 
+def edits_by_instruction(chain: Chain) -> bool:
+    """Whether its painter changes the pictures that it is given as the prompt says."""
+    return any(getattr(stage, "edits", 0) for stage in chain.stages)
+
+
 def refuse_references(recipe: str, chain: Chain, references: Sequence[Reference]) -> None:
     """Raise InputError where no stage takes these references, or one says why it does not.
 

@@ -131,8 +131,8 @@ class EncodeStage:
         self.takes = takes
         self._call = call
         self._referring = referring
-        self._edits = most_edited(model)
-        if referring is not None or self._edits:
+        self.edits = most_edited(model)
+        if referring is not None or self.edits:
             self.reads = (*PIPELINE_SETTINGS, READS)
 
     def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
@@ -143,7 +143,7 @@ class EncodeStage:
         """Why these reference pictures are not taken after; empty where they are."""
         if self._referring is not None:
             return self._referring.fault(references)
-        return editing_fault(references, self._edits) if self._edits else ""
+        return editing_fault(references, self.edits) if self.edits else ""
 
     def workspace(self, batch: Sequence[Plan | Draft | Picture]) -> int:
         model, plans = self._encoders, [_unconditioned(value).plan for value in batch]

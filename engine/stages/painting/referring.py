@@ -72,7 +72,7 @@ class Referring:
         disk nothing is known.
 
         Raises:
-            CheckpointError: it is none, or one for another kind of pipeline.
+            CheckpointError: it is none, or one for another kind of pipeline; or the encoder is none.
         """
         from ...models.diffusion.references.adapter import adapter_outline
 
@@ -81,6 +81,7 @@ class Referring:
         except CheckpointError:
             return  # whoever loads it says so
         adapter_outline(self.adapter)
+        encoders.refuse_encoder(self.encoder.checkpoint)
 
     def fault(self, references: Sequence[Reference]) -> str:
         """Why so many pictures are not taken after; empty where they are."""

@@ -30,6 +30,11 @@ def names_pictures(names: Iterable[str]) -> bool:
     return has_image_input(said) or has_references(said)
 
 
+def without_references(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a row but for its references."""
+    return {name: value for name, value in settings.items() if name not in REFERENCE_COLUMNS}
+
+
 def references_in(settings: Mapping[str, Any], folder: Path) -> tuple[Reference, ...]:
     """The references of a row.
 

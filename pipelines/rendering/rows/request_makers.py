@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from ....engine.values import Request, Settings
 from ....engine.values.request import check_names
 from ....prompts.row import Row
-from ....prompts.settings import REFERENCE_COLUMNS, START_COLUMNS
+from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
 from .image_rows import check_fields, has_image_input, image_request
-from .reference_rows import check_references, has_references, references_in
+from .reference_rows import check_references, has_references, references_in, without_references
 
 _FRAME = frozenset(field.name for field in dataclasses.fields(Request)) - {"settings"}
 
@@ -40,7 +40,7 @@ class OfPipeline:
 
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
         if has_references(settings):
-            settings = {**_without_references(settings), "references": references_in(settings, _folder(row))}
+            settings = {**without_references(settings), "references": references_in(settings, _folder(row))}
         if has_image_input(settings):
             return image_request(self._pipe, row.prompt, settings, _folder(row), seed=seed, row=number)
         return self._pipe.request(row.prompt, seed=seed, row=number, **settings)
@@ -56,16 +56,12 @@ class WithoutPipeline:
             check_references(settings, _folder(row))
         plain = {
             name: value
-            for name, value in _without_references(settings).items()
+            for name, value in without_references(settings).items()
             if name not in START_COLUMNS
         }
         check_names(plain)
         frame = {name: plain.pop(name) for name in list(plain) if name in _FRAME}
         return Request(prompt=row.prompt, seed=seed, row=number, settings=Settings(**plain), **frame)
-
-
-def _without_references(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in REFERENCE_COLUMNS}
 
 
 def _folder(row: Row) -> Path:

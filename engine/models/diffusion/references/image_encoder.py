@@ -41,18 +41,31 @@ def load_image_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -
     """
     import transformers
 
-    config = read_json(folder / "config.json")
-    said = config.get("model_type")
-    if said not in _KINDS:
-        known = " or ".join(dict.fromkeys(model for model, _ in _KINDS.values()))
-        raise CheckpointError(f"{folder}: model_type = {shown(said)}: an image encoder is a {known}")
-    model, processor = _KINDS[str(said)]
+    model, processor = _kind(folder)
     kind: Any = getattr(transformers, model)
     loaded = from_pretrained(
         kind, folder, device, local_files_only=True, use_safetensors=True, dtype=dtype
     )
     encoder = whole(loaded, folder).eval().requires_grad_(False)
     return ImageEncoder(model=encoder.to(device), processor=_processor(folder, processor, encoder.config))
+
+
+def refuse_encoder(checkpoint: str) -> None:
+    """Raise `CheckpointError` where what lies there is no image encoder; of what is not on this disk nothing is
+    known."""
+    try:
+        folder = folder_of(checkpoint)
+    except CheckpointError:
+        return  # whoever loads it says so
+    _kind(folder)
+
+
+def _kind(folder: Path) -> tuple[str, str]:
+    said = read_json(folder / "config.json").get("model_type")
+    if said not in _KINDS:
+        known = " or ".join(dict.fromkeys(model for model, _ in _KINDS.values()))
+        raise CheckpointError(f"{folder}: model_type = {shown(said)}: an image encoder is a {known}")
+    return _KINDS[str(said)]
 
 
 def _processor(folder: Path, name: str, config: Any) -> Any:
