@@ -206,7 +206,7 @@ class Stage(Protocol[In, Out]):
         cpu_workspace()     bytes that it needs beside on a CPU, and nowhere else, for any number of rows
         rows_apart(models)  whether its rows never depend on each other, with these models
         uses_for(requests)  those of its models that these requests need (`uses_of`); all, if not said
-        edits               how many reference pictures it edits by what the prompt says, at most; 0, if not said
+        edits               how many reference pictures it edits as the prompt says, at most; 0, if not said
         reference_fault(references)    why it does not take these reference pictures; empty where it does. One
                             that looks at reference pictures says so in `reads`: `references`
     """
@@ -250,7 +250,7 @@ def uses_of(stage: AnyStage, values: Iterable[Any]) -> tuple[ModelKey[object], .
 
 
 def request_of(value: Any) -> Any:
-    """The request that a value descends from, or the value itself where it is one; `None` where none is known."""
+    """The request that a value descends from, or the value itself if it is one; `None` where none is known."""
     plan = getattr(value, "plan", value)
     return getattr(plan, "request", plan if hasattr(plan, "references") else None)
 

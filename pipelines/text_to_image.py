@@ -26,13 +26,13 @@ from .calls.building import Building, PipeOptions, device_of, with_dtype
 from .calls.call import Call, prompts_of
 from .calls.described import described
 from .calls.keywords import CallOptions, RequestOptions, settings_of
+from .calls.reference_check import refuse_references
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
 from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.lora_table import rack_of
 from .recipes.reader import DTYPES, Recipe
-from .reference_check import refuse_references
 from .render_result import RenderResult as RenderResult
 from .render_result import gathered
 from .unused_settings import UnusedWarnings, unread_by

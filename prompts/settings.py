@@ -39,9 +39,7 @@ REFERENCE_COLUMNS: dict[str, Setting] = {
     row.name: row
     for row in (
         Setting("A picture to take after; or several.", name="reference", aliases=("reference_image",)),
-        Setting(
-            "How closely; of several, one for each.", name="reference_weight", kind=float, low=0, high=2
-        ),
+        Setting("How closely; of several, one for each.", name="reference_weight", kind=float, low=0, high=2),
     )
 }
 """What a row may take after beside its prompt: one value, or a list of them;

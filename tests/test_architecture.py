@@ -41,7 +41,7 @@ FLOORS = [
     "pipelines.grid pipelines.pocket.world.drawing pipelines.explaining pipelines.rendering.output",
     "pipelines.pocket.art pipelines.rendering.gallery",
     "pipelines.recipes",
-    "pipelines.calls pipelines.reference_check pipelines.unused_settings pipelines.vocabulary",
+    "pipelines.calls pipelines.unused_settings pipelines.vocabulary",
     "pipelines.text_to_image pipelines.picture_judge",
     "pipelines.workflow pipelines.rendering.provenance pipelines.rendering.renderer",
     "pipelines.editing pipelines.interpolate pipelines.storyboard pipelines.style_sheet pipelines.upscale",

@@ -89,8 +89,8 @@ def settings_of(said: Mapping[str, Any], *, known: Iterable[str] = ()) -> dict[s
         known: names that the call has beside settings, for hints.
 
     Raises:
-        InputError: a name is that of no setting, or a setting is said twice; a size is none; a picture cannot be
-            read.
+        InputError: a name is that of no setting, or a setting is said twice; a size is none; a picture cannot
+            be read.
     """
     said, references = _without_references(said)
     found: dict[str, tuple[str, Any]] = {}  # by our names: as it was called, its value

@@ -22,9 +22,9 @@ from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
 from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
-from ..rendering.rows.reference_rows import names_pictures
 from ..rendering.rows.picture_files import prompt_in
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
+from ..rendering.rows.reference_rows import names_pictures
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.settled import Found, Shortcut, Statement, nothing_to_do, statement_of

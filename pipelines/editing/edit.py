@@ -22,9 +22,9 @@ from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
 from ..calls.keywords import CallOptions, RequestOptions, settings_of
+from ..calls.reference_check import edits_by_instruction
 from ..calls.signature import spelled_out
 from ..pictures.references import references_of
-from ..reference_check import edits_by_instruction
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
@@ -54,8 +54,8 @@ class Edit(ImageInputPipeline):
     that stands on the other side. Where the setting changes, or things must make room, the tokens are kept that
     are as likely as they were. Where the style does, all are drawn anew, after the same plan.
 
-    Where the recipe's painter edits by instruction, it is given the instruction as it was typed, and the picture;
-    the judge checks what is to change and, of what is known of the picture, what is to stay."""
+    Where the recipe's painter edits by instruction, it is given the instruction as it was typed, and the
+    picture; the judge checks what is to change and, of what is known of the picture, what is to stay."""
 
     def __init__(self, pipe: TextToImage) -> None:
         self.has_editor = edits_by_instruction(pipe.runner.chain)

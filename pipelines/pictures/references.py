@@ -65,7 +65,9 @@ def _weights(weights: Any, count: int) -> list[float | None]:
 
 def _reference(picture: Any, weight: float | None) -> Reference:
     if isinstance(picture, Reference):
-        return picture if weight is None else Reference(picture=picture.picture, weight=weight, name=picture.name)
+        return (
+            picture if weight is None else Reference(picture=picture.picture, weight=weight, name=picture.name)
+        )
     return Reference(picture=_pixels(picture), weight=1.0 if weight is None else weight)
 
 

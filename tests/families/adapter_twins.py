@@ -102,7 +102,9 @@ def flux_adapter(pipeline: Path, file: Path) -> None:
     torch.manual_seed(8)
     config = json.loads((pipeline / "transformer" / "config.json").read_text())
     width, hidden = config["joint_attention_dim"], config["num_attention_heads"] * config["attention_head_dim"]
-    tensors = {name.replace("image_proj.", "ip_adapter_proj_model."): each for name, each in _pooled(width).items()}
+    tensors = {
+        name.replace("image_proj.", "ip_adapter_proj_model."): each for name, each in _pooled(width).items()
+    }
     for i in range(config["num_layers"]):
         for each in "kv":
             name = f"double_blocks.{i}.processor.ip_adapter_double_stream_{each}_proj"

@@ -1,6 +1,7 @@
-"""Reference pictures by IP-Adapters: pictures are the library's own, alone and beside others; memory is accounted."""
+"""Reference pictures by IP-Adapters: pictures are the library's own, alone and beside others."""
 
 import importlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,31 @@ transformers: Any = importlib.import_module("transformers")
 Make = Callable[[Path, Path], None]
 
 FAMILIES: dict[str, tuple[str, Callable[[Path], None], Make, Callable[[Path], None]]] = {
-    "SD 1.5": ("SD 1.5", pipeline_twins.stable_diffusion, adapter_twins.unet_adapter, adapter_twins.clip_encoder),
+    "SD 1.5": (
+        "SD 1.5",
+        pipeline_twins.stable_diffusion,
+        adapter_twins.unet_adapter,
+        adapter_twins.clip_encoder,
+    ),
     "SD 1.5 plus": (
         "SD 1.5",
         pipeline_twins.stable_diffusion,
         lambda folder, file: adapter_twins.unet_adapter(folder, file, plus=True),
         adapter_twins.clip_encoder,
     ),
-    "SDXL": ("SDXL", pipeline_twins.stable_diffusion_xl, adapter_twins.unet_adapter, adapter_twins.clip_encoder),
+    "SDXL": (
+        "SDXL",
+        pipeline_twins.stable_diffusion_xl,
+        adapter_twins.unet_adapter,
+        adapter_twins.clip_encoder,
+    ),
     "FLUX.1": ("FLUX.1", pipeline_twins.flux, adapter_twins.flux_adapter, adapter_twins.clip_encoder),
-    "SD 3.5": ("SD 3", pipeline_twins.stable_diffusion_3, adapter_twins.sd3_adapter, adapter_twins.siglip_encoder),
+    "SD 3.5": (
+        "SD 3",
+        pipeline_twins.stable_diffusion_3,
+        adapter_twins.sd3_adapter,
+        adapter_twins.siglip_encoder,
+    ),
 }
 
 
@@ -124,7 +140,7 @@ def test_rows_with_and_without_references_are_the_librarys_own_alone_and_togethe
         expected = setup.by_library(row)
         assert (alone - expected).abs().max() == 0
         assert (beside - expected).abs().max() <= 1
-    for one, other in zip(together, together[1:], strict=False):
+    for one, other in itertools.pairwise(together):
         assert (one - other).abs().max() > 1
 
 

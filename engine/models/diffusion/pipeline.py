@@ -321,7 +321,10 @@ class PipelinePart:
 
     def _blank(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """With a picture and a mask for a pipeline that cannot do without, where they do not matter."""
-        return {**(blank(arguments) if self.kind.starts_from_picture or self.family.must_edit else {}), **arguments}
+        return {
+            **(blank(arguments) if self.kind.starts_from_picture or self.family.must_edit else {}),
+            **arguments,
+        }
 
     def _image_to_image(self, autoencoder: "PipelinePart") -> Any:
         """The pipeline that starts from a picture, of the same components."""

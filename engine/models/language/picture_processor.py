@@ -1,5 +1,5 @@
-"""Processors of transformers that read texts and pictures, without their part for videos: that needs torchvision,
-and pictures do not."""
+"""Processors of transformers that read texts and pictures, without their part for videos: that needs
+torchvision, and pictures do not."""
 
 import functools
 from typing import Any

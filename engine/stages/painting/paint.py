@@ -39,7 +39,6 @@ from .pipeline_call import (
     wearing,
     within_mask,
 )
-
 from .referring import EDITED_SIDE, READS, Referring, any_references, editing_fault, most_edited
 
 if TYPE_CHECKING:

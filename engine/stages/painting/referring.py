@@ -8,8 +8,8 @@ from ...errors import CheckpointError, InputError
 from ...models.diffusion.pipeline_families import family_of
 from ...models.diffusion.pipeline_parts import read_index
 from ...models.diffusion.pipeline_sizes import BYTES
-from ...models.diffusion.references import adapter_folder as adapters
-from ...models.diffusion.references import image_encoder as encoders
+from ...models.diffusion.references.families import ADAPTER, IMAGE_ENCODER
+from ...models.diffusion.references.image_encoder import refuse_encoder, vision_bytes
 from ...models.diffusion.single_files.assembly import pipeline_folder
 from ...stage import ModelKey, Models
 from ...values import Plan, Reference, Request
@@ -59,7 +59,7 @@ class Referring:
             return None
         if references is None or image_encoder is None:
             raise InputError("references: name both checkpoint, of the adapter, and image_encoder")
-        for key, family in ((references, adapters.FAMILY), (image_encoder, encoders.FAMILY)):
+        for key, family in ((references, ADAPTER), (image_encoder, IMAGE_ENCODER)):
             if key.family != family:
                 raise InputError(f"references: family {key.family!r}: must be {family!r}")
         if dict(model.tuning).get("compile"):
@@ -68,8 +68,8 @@ class Referring:
         return cls(adapter=dataclasses.replace(references, beside=(bare,)), encoder=image_encoder)
 
     def refuse(self) -> None:
-        """Raise, from headers and configs, what keeps the adapter from being worn; of files that are not on this
-        disk nothing is known.
+        """Raise, from headers and configs, what keeps the adapter from being worn; of files that are not on
+        this disk nothing is known.
 
         Raises:
             CheckpointError: it is none, or one for another kind of pipeline; or the encoder is none.
@@ -81,7 +81,7 @@ class Referring:
         except CheckpointError:
             return  # whoever loads it says so
         adapter_outline(self.adapter)
-        encoders.refuse_encoder(self.encoder.checkpoint)
+        refuse_encoder(self.encoder.checkpoint)
 
     def fault(self, references: Sequence[Reference]) -> str:
         """Why so many pictures are not taken after; empty where they are."""
@@ -96,7 +96,7 @@ class Referring:
     def seeing_bytes(self, requests: Iterable[Request]) -> int:
         """Working memory to see the references of one request."""
         count = max((len(request.references) for request in requests), default=0)
-        return 2 * count * encoders.vision_bytes(self.encoder, bytes_each=BYTES[self.encoder.dtype])
+        return 2 * count * vision_bytes(self.encoder, bytes_each=BYTES[self.encoder.dtype])
 
     def seeing(self, plan: Plan, models: Models) -> "Seeing | None":
         """What sees a row's references; `None` where it has none."""

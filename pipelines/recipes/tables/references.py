@@ -1,9 +1,9 @@
 """What a painter's table says of reference pictures: the adapter that takes after them, and what sees for it.
 
-    [stages.paint.references]
-    checkpoint = "./ip-adapter_sd15.safetensors"
-    image_encoder = "./image_encoder"        # a folder, or a Hub id
-    dtype = "float16"                        # of both; the painter's, if not said
+[stages.paint.references]
+checkpoint = "./ip-adapter_sd15.safetensors"
+image_encoder = "./image_encoder"        # a folder, or a Hub id
+dtype = "float16"                        # of both; the painter's, if not said
 """
 
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from typing import Any
 
 from ....engine.errors import InputError
 from ....engine.messages import did_you_mean, shown
-from ....engine.models.diffusion.references.adapter_folder import FAMILY as ADAPTER
+from ....engine.models.diffusion.references.families import ADAPTER, IMAGE_ENCODER
 from ....engine.stage import ModelKey
 
 KEY = "references"
 PAINTERS = ("paint", "repaint")
 """Stages whose pipelines can wear an adapter."""
-_ENCODER, _ENCODER_FAMILY = "image_encoder", "image-encoder"
+_ENCODER = "image_encoder"
 _KNOWN = ("checkpoint", _ENCODER, "dtype")
 
 ReadModel = Callable[[Mapping[str, Any], str], ModelKey[Any]]
@@ -52,10 +52,12 @@ def reference_models(
             raise InputError(f"{where}: {shown(name)} is not known{hint}; known are {', '.join(_KNOWN)}")
     for name in ("checkpoint", _ENCODER):
         if name not in said:
-            what = "the adapter's .safetensors file" if name == "checkpoint" else "the folder of what sees for it"
+            what = (
+                "the adapter's .safetensors file" if name == "checkpoint" else "the folder of what sees for it"
+            )
             raise InputError(f"{where}: {name} is missing: name {what}")
     shared = {"dtype": said.get("dtype", dtype)}
     return {
         KEY: read({"family": ADAPTER, "checkpoint": said["checkpoint"], **shared}, where),
-        _ENCODER: read({"family": _ENCODER_FAMILY, "checkpoint": said[_ENCODER], **shared}, where),
+        _ENCODER: read({"family": IMAGE_ENCODER, "checkpoint": said[_ENCODER], **shared}, where),
     }

@@ -92,8 +92,8 @@ class RequestText(TypedDict):
         settings: what it was carried out with beside, as a row of a prompt file would say it.
         start: what there is to say of the picture, tokens or plan that it started from; absent without one. The
             chunk `diptych-start` holds them themselves.
-        references: of each picture that it was to take after: the SHA-256 of its pixels, its weight, its name if it
-            has one; absent without any. The chunk `diptych-references` holds them themselves.
+        references: of each picture that it was to take after: the SHA-256 of its pixels, its weight, its
+            name if it has one; absent without any. The chunk `diptych-references` holds them themselves.
         lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 

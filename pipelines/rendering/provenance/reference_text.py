@@ -60,9 +60,7 @@ def _said(reference: Reference) -> ReferenceText:
 
 
 def _reference(said: ReferenceText) -> Reference:
-    return Reference(
-        picture=_pixels(said["picture"]), weight=said["weight"], name=said.get("name", "")
-    )
+    return Reference(picture=_pixels(said["picture"]), weight=said["weight"], name=said.get("name", ""))
 
 
 def _pixels(text: str) -> "torch.Tensor":

@@ -78,4 +78,6 @@ def _number(said: Any) -> Any:
     try:
         return float(said)
     except ValueError:
-        raise InputError(f"reference_weight = {shown(said)}: must be a number, or several as in 0.8, 0.5") from None
+        raise InputError(
+            f"reference_weight = {shown(said)}: must be a number, or several as in 0.8, 0.5"
+        ) from None

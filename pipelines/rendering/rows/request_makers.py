@@ -55,9 +55,7 @@ class WithoutPipeline:
         if has_references(settings):
             check_references(settings, _folder(row))
         plain = {
-            name: value
-            for name, value in without_references(settings).items()
-            if name not in START_COLUMNS
+            name: value for name, value in without_references(settings).items() if name not in START_COLUMNS
         }
         check_names(plain)
         frame = {name: plain.pop(name) for name in list(plain) if name in _FRAME}

@@ -8,7 +8,7 @@ from ....engine.errors import InputError
 from ....engine.values import Outcome, Request
 from ....engine.watch import Watcher
 from ....prompts.row import Row
-from ...reference_check import reads_references
+from ...calls.reference_check import reads_references
 from ...rendering.rows.reference_rows import has_references, names_pictures, references_in, without_references
 from ...rendering.rows.request_makers import OfPipeline
 from ...text_to_image import TextToImage

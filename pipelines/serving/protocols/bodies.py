@@ -1,12 +1,16 @@
 """Bodies of requests, read: JSON or forms, as plain values; and who sends them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from ....engine.errors import InputError
+from ....engine.values.reference import check_count
+from ....prompts.settings import setting
+from ..pictures import decoded
 from ..queue.jobs import MOST_PRIORITY
 from ..replies import ApiError
 from ..runtime import Gone

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from ....engine.errors import InputError
 from ....engine.values.reference import check_count
-from ...reference_check import edits_by_instruction
+from ...calls.reference_check import edits_by_instruction
 from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
 from ..queue.jobs import Job, NewJob, RowResult, RowSpec
 from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
@@ -121,7 +121,6 @@ class Wish:
             return msgspec.structs.replace(spec, settings=settings, way="edit")
         settings["mask_image"] = self.runtime.keep(mask, called="mask")
         return msgspec.structs.replace(spec, settings=settings)
-
 
     def _by_editor(self, spec: RowSpec, images: list[bytes]) -> RowSpec:
         """By a painter that reads the instruction itself; pictures beyond the first are references, too."""

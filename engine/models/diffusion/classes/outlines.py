@@ -1,5 +1,5 @@
-"""What stands for a component of a pipeline whose weights are not here, or which others share; and what ends a call
-half-way."""
+"""What stands for a component of a pipeline whose weights are not here, or which others share; and what ends a
+call half-way."""
 
 import functools
 from pathlib import Path

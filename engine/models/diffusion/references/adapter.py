@@ -1,5 +1,5 @@
-"""IP-Adapters: a projection of what an image encoder saw, and attention to it beside that to the text (Ye et al.
-2023, "IP-Adapter: text compatible image prompt adapter for text-to-image diffusion models").
+"""IP-Adapters: a projection of what an image encoder saw, and attention to it beside that to the text (Ye et
+al. 2023, "IP-Adapter: text compatible image prompt adapter for text-to-image diffusion models").
 
 The library turns a file into modules, for the denoiser that they are for; here they are kept apart from it, so
 that it may wear them for some rows, and no others.
@@ -89,18 +89,18 @@ def load_adapter(folder: Path, dtype: torch.dtype, device: torch.device) -> Refe
     except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, UnboundLocalError) as error:
         reason = shown(first_line(error).rstrip(":"), quoted=False, most=160)
         raise CheckpointError(
-            f"{file}: does not fit {class_name} of this pipeline ({reason}): name an IP-Adapter that was made for"
-            " it"
+            f"{file}: does not fit {class_name} of this pipeline ({reason}): name an IP-Adapter that was"
+            " made for it"
         ) from error
     found = {name: each for name, each in processors.items() if isinstance(each, torch.nn.Module)}
     if not found or projection is None:
-        raise CheckpointError(f"{file}: is no IP-Adapter that {class_name} can wear: name one that was made for it")
+        raise CheckpointError(
+            f"{file}: is no IP-Adapter that {class_name} can wear: name one that was made for it"
+        )
     attention = torch.nn.ModuleList(found.values())
     for module in (attention, projection):
         module.to(device=device, dtype=dtype).eval().requires_grad_(False)
-    return ReferenceAdapter(
-        projection=projection, attention=attention, names=tuple(found), several=several
-    )
+    return ReferenceAdapter(projection=projection, attention=attention, names=tuple(found), several=several)
 
 
 def adapter_outline(key: ModelKey[ReferenceAdapter]) -> ReferenceAdapter:
@@ -208,7 +208,9 @@ def _states(file: Path, dtype: torch.dtype, device: torch.device) -> States:
             f"{file}: holds no IP-Adapter (image_proj and ip_adapter): name the .safetensors file of one"
         )
     if _of_faces(found["image_proj"]):
-        raise CheckpointError(f"{file}: reads the embeddings of faces, which are not made here: take another adapter")
+        raise CheckpointError(
+            f"{file}: reads the embeddings of faces, which are not made here: take another adapter"
+        )
     return found
 
 

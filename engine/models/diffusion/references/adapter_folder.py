@@ -1,4 +1,5 @@
-"""The folder of an IP-Adapter beside the denoiser that it is for: a link to its file, and the denoiser's config.
+"""The folder of an IP-Adapter beside the denoiser that it is for: a link to its file, and the denoiser's
+config.
 
 It lies in a temporary folder of this process, so that everything else reads it as it reads any model's folder.
 """
@@ -19,7 +20,6 @@ from ...checkpoint.folder import folder_of, read_json, shown_name
 from ..pipeline_parts import DENOISER, components_of
 from ..single_files.assembly import REAL, pipeline_folder
 
-FAMILY = "ip-adapter"
 WEIGHTS = "model.safetensors"
 DENOISER_CONFIG = "denoiser.json"
 _ENDING = ".safetensors"
@@ -55,13 +55,15 @@ def adapter_file(checkpoint: str) -> Path:
             " file of the same adapter"
         )
     if path.suffix == _ENDING:
-        raise CheckpointError(f"{shown_name(checkpoint)}: no such file: name the .safetensors file of an adapter")
+        raise CheckpointError(
+            f"{shown_name(checkpoint)}: no such file: name the .safetensors file of an adapter"
+        )
     found = sorted(folder_of(checkpoint).glob(f"*{_ENDING}"))
     if len(found) != 1:
         names = ", ".join(each.name for each in found[:6]) or "none"
         raise CheckpointError(
-            f"{shown_name(checkpoint)}: {len(found)} .safetensors files ({shown(names, quoted=False)}): name the"
-            " file of the adapter"
+            f"{shown_name(checkpoint)}: {len(found)} .safetensors files ({shown(names, quoted=False)}): name"
+            " the file of the adapter"
         )
     return found[0].resolve()
 

@@ -9,10 +9,9 @@ import torch
 from ....errors import CheckpointError
 from ....messages import shown
 from ....stage import ModelKey
-from ...checkpoint.folder import folder_of, outlined, read_json, whole
+from ...checkpoint.folder import folder_of, read_json, whole
 from ...quantised.pretrained import from_pretrained
 
-FAMILY = "image-encoder"
 _KINDS = {
     "clip_vision_model": ("CLIPVisionModelWithProjection", "CLIPImageProcessor"),
     "clip": ("CLIPVisionModelWithProjection", "CLIPImageProcessor"),
@@ -43,9 +42,7 @@ def load_image_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -
 
     model, processor = _kind(folder)
     kind: Any = getattr(transformers, model)
-    loaded = from_pretrained(
-        kind, folder, device, local_files_only=True, use_safetensors=True, dtype=dtype
-    )
+    loaded = from_pretrained(kind, folder, device, local_files_only=True, use_safetensors=True, dtype=dtype)
     encoder = whole(loaded, folder).eval().requires_grad_(False)
     return ImageEncoder(model=encoder.to(device), processor=_processor(folder, processor, encoder.config))
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from ..engine.chain import Chain
-from ..engine.errors import InputError
-from ..engine.stage import settings_read_by
-from ..engine.values import Reference
+from ...engine.chain import Chain
+from ...engine.errors import InputError
+from ...engine.stage import settings_read_by
+from ...engine.values import Reference
 
 READS = "references"
 """What a stage that looks at them names in `reads`."""
@@ -30,8 +30,8 @@ def refuse_references(recipe: str, chain: Chain, references: Sequence[Reference]
     """
     if not reads_references(chain):
         raise InputError(
-            f"recipe {recipe} takes no reference pictures: leave reference out, or choose a recipe whose painter"
-            " has [stages.paint.references], or edits by instruction"
+            f"recipe {recipe} takes no reference pictures: leave reference out, or choose a recipe whose"
+            " painter has [stages.paint.references], or edits by instruction"
         )
     for stage in chain.stages:
         fault_of = getattr(stage, "reference_fault", None)
