@@ -71,9 +71,9 @@ class Reference(Contents):
         return whole.hexdigest()
 
     @property
-    def identity(self) -> dict[str, Hashable]:
+    def identity(self) -> dict[str, str | float]:
         """All that it says, with the picture by its digest."""
-        said = {"picture": self.digest, "weight": self.weight}
+        said: dict[str, str | float] = {"picture": self.digest, "weight": self.weight}
         return said | ({"name": self.name} if self.name else {})
 
     def __eq__(self, other: object) -> bool:

@@ -339,7 +339,7 @@ def _in_panel(hint: Any, panel: str | None) -> Any:
 
 def _start_kind(row: Setting) -> Any:
     kind = Path if row.name in _FILES else row.kind
-    return list[kind] if row.name in REFERENCE_COLUMNS else kind  # pyright: ignore[reportInvalidTypeForm]
+    return list[kind] if row.name in REFERENCE_COLUMNS else kind
 
 
 def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:

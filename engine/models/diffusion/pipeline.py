@@ -192,7 +192,7 @@ class PipelinePart:
         """
         together = rows_alike(encoded) and not self.kind.one_text and reads is None
         if len(encoded) > 1 and not together:
-            more = {"start": start, "masks": masks, "taking": taking, "reads": reads}
+            more: dict[str, Any] = {"start": start, "masks": masks, "taking": taking, "reads": reads}
             return self._one_by_one(encoded, arguments, generators, scheduler, on_step, **more)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
