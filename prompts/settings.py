@@ -176,9 +176,9 @@ def prompt_of(fields: Mapping[str, object]) -> str:
 
 def setting(
     name: str, value: object, *, called: str | None = None
-) -> int | float | str | bool | tuple[str, ...] | None:
+) -> int | float | str | bool | tuple[str | float, ...] | None:
     """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any. What
-    may be several is text, or a tuple of texts.
+    may be several is one value, or a tuple of them.
 
     Args:
         called: its name in the file, for messages.
@@ -189,7 +189,7 @@ def setting(
     """
     row, called = COLUMNS[name], called or name
     if name in REFERENCE_COLUMNS:
-        return _one_or_several(called, value)
+        return _one_or_several(row, called, value)
     if row.kind is str:
         return check_text(called, value).strip()
     if row.kind is bool:
@@ -265,12 +265,22 @@ def refuse_misspelt(names: Iterable[str]) -> None:
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
 
 
-def _one_or_several(name: str, value: object) -> str | tuple[str, ...]:
-    """Text, or a tuple of a list's texts; numbers as text, too."""
+def _one_or_several(row: Setting, name: str, value: object) -> "str | float | tuple[str | float, ...]":
+    """A text or a number, or a tuple of them: of a list; numbers also of text with commas."""
     if isinstance(value, list | tuple):
-        return tuple(str(_one_or_several(name, each)) for each in value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:g}" if number else check_text(name, value).strip()
+        return tuple(_one(row, name, each) for each in value)
+    if row.kind is float and isinstance(value, str) and "," in value:
+        return tuple(_one(row, name, each) for each in value.split(","))
+    return _one(row, name, value)
+
+
+def _one(row: Setting, name: str, value: object) -> str | float:
+    if row.kind is str:
+        return check_text(name, value).strip()
+    number = _number(name, value)
+    if not row.low <= number <= row.high:
+        raise RangeError(f"{_equals(name, value)}: {row.must}")
+    return float(number)
 
 
 def _equals(name: str, value: object) -> str:

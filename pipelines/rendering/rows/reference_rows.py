@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ....engine.errors import InputError
-from ....engine.messages import shown
 from ....engine.values import Reference
 from ....engine.values.reference import check_count
 from ....prompts.settings import REFERENCE_COLUMNS
@@ -45,14 +43,14 @@ def references_in(settings: Mapping[str, Any], folder: Path) -> tuple[Reference,
     Raises:
         InputError: a file is not there, or no picture; weights that are none, or of another number.
     """
-    return references_of(check_references(settings, folder), _weights(settings.get("reference_weight")))
+    return references_of(check_references(settings, folder), settings.get("reference_weight"))
 
 
 def check_references(settings: Mapping[str, Any], folder: Path) -> list[Path]:
     """The files that a row names, unopened; errors as `references_in`, but for what is in the files."""
     paths = [beside(each, folder) for each in _files(settings.get("reference"), folder)]
     check_count(len(paths))
-    check_weights(_weights(settings.get("reference_weight")), len(paths))
+    check_weights(settings.get("reference_weight"), len(paths))
     return paths
 
 
@@ -64,20 +62,3 @@ def _files(said: Any, folder: Path) -> list[str | Path]:
     if isinstance(said, Path) or "," not in said or (folder / said).is_file():
         return [said]
     return [each.strip() for each in said.split(",") if each.strip()]
-
-
-def _weights(said: Any) -> Any:
-    """Numbers of texts."""
-    if isinstance(said, str):
-        parts = [_number(each) for each in said.split(",")]
-        return parts if len(parts) > 1 else parts[0]
-    return [_number(each) for each in said] if isinstance(said, list | tuple) else said
-
-
-def _number(said: Any) -> Any:
-    try:
-        return float(said)
-    except ValueError:
-        raise InputError(
-            f"reference_weight = {shown(said)}: must be a number, or several as in 0.8, 0.5"
-        ) from None
