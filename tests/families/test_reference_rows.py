@@ -175,6 +175,11 @@ def test_what_a_recipe_cannot_say_of_references_is_one_line(
     assert "\n" not in str(caught.value) and type(caught.value).__module__.startswith("diptych")
 
 
+def test_a_recipe_of_an_editor_that_needs_a_picture_is_checked_with_one(twin: Twin) -> None:
+    found = check(read_recipe(editing_recipe(twin, "Qwen-Image-Edit")), device="cpu")
+    assert found.checkup.troubles == ()
+
+
 def test_edit_gives_an_editor_the_instruction_as_it_was_typed(twin: Twin, folder: Path) -> None:
     pipe = TextToImage.from_recipe(editing_recipe(twin), device="cpu")
     words = "Give it a Hat, please!"

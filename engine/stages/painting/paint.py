@@ -39,7 +39,7 @@ from .pipeline_call import (
     wearing,
     within_mask,
 )
-from .referring import EDITED_SIDE, READS, Referring, any_references, editing_fault, most_edited
+from .referring import EDITED_SIDE, READS, Referring, any_references, editing_fault, most_edited, with_a_picture
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -149,6 +149,8 @@ class EncodeStage:
         work = text_bytes(pipeline_folder(model), bytes_each=BYTES[model.dtype])
         if self._referring is not None:
             work = max(work, self._referring.seeing_bytes(plan.request for plan in plans))
+        if self.edits:  # a text encoder may read the pictures, too
+            work *= 1 + 2 * max(len(plan.request.references) for plan in plans)
         return work + lora_bytes(model, plans)
 
     def size_fault(self, height: int, width: int) -> str:
@@ -165,6 +167,8 @@ class EncodeStage:
         """Raise, of a pipeline without its weights, what would keep it from painting this."""
         part = models[self._encoders]
         row = _unconditioned(value)
+        if part.family.must_edit:
+            row = dataclasses.replace(row, plan=with_a_picture(row.plan))
         check_row(0, row, part, self._call)
         if not self._call.tokens:
             part.rehearse(self._call.call(part.family, [row]), self._call.new_scheduler(part, row.plan))
@@ -239,7 +243,9 @@ class DenoiseStage:
         if self._call.strength is None and not editing:
             return work
         if editing:
-            work *= 1 + len(request.references)  # they are read beside what is painted
+            edited = {"height": EDITED_SIDE, "width": EDITED_SIDE}
+            more = denoising_bytes(folder, **edited, rows=1, bytes_each=BYTES[model.dtype])
+            work += more * len(request.references)  # they are read beside what is painted
             size = {name: max(side, EDITED_SIDE) for name, side in size.items()}
         each = BYTES[self._vae.dtype]
         return max(work, decoding_bytes(folder, **size, tiled=False, bytes_each=each) * len(batch))

@@ -150,5 +150,14 @@ def editing_fault(references: Sequence[Reference], most: int) -> str:
     return ""
 
 
+def with_a_picture(plan: Plan) -> Plan:
+    """A plan with a grey picture to edit, where none matters."""
+    import torch
+
+    grey = torch.full((EDITED_SIDE // 8, EDITED_SIDE // 8, 3), 128, dtype=torch.uint8)
+    request = dataclasses.replace(plan.request, references=(Reference(picture=grey),))
+    return dataclasses.replace(plan, request=request)
+
+
 def any_references(requests: Iterable[Request]) -> bool:
     return any(request.references for request in requests)

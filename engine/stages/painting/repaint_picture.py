@@ -8,15 +8,23 @@ from ...stage import ModelKey
 from ...values import Picture
 from .paint import DecodeStage, DenoiseStage, EncodeStage
 from .pipeline_call import CallSettings, PipelineCall, keys_of
+from .referring import Referring
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
+    from ...models.diffusion.references.adapter import ReferenceAdapter
+    from ...models.diffusion.references.image_encoder import ImageEncoder
 
 NAME = "repaint"
 
 
 def repaint_picture_stages(
-    *, model: "ModelKey[PipelinePart]", strength: float = 0.3, **settings: Unpack[CallSettings]
+    *,
+    model: "ModelKey[PipelinePart]",
+    references: "ModelKey[ReferenceAdapter] | None" = None,
+    image_encoder: "ModelKey[ImageEncoder] | None" = None,
+    strength: float = 0.3,
+    **settings: Unpack[CallSettings],
 ) -> tuple[EncodeStage, DenoiseStage, DecodeStage]:
     """Picture to Picture, see `paint.paint_stages`.
 
@@ -27,6 +35,7 @@ def repaint_picture_stages(
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
     call = PipelineCall(name=NAME, strength=strength, **settings)
     text, denoiser, vae = keys_of(model)
-    encode, decode = EncodeStage(text, call, Picture), DecodeStage(vae, call)
+    referring = Referring.of(model, references, image_encoder)
+    encode, decode = EncodeStage(text, call, Picture, referring), DecodeStage(vae, call)
     encode.name, decode.name = f"{NAME}_encode", f"{NAME}_decode"  # the painter's own go by the short names
-    return encode, DenoiseStage(denoiser, vae, call), decode
+    return encode, DenoiseStage(denoiser, vae, call, referring), decode
