@@ -26,6 +26,7 @@ from .calls.building import Building, PipeOptions, device_of, with_dtype
 from .calls.call import Call, prompts_of
 from .calls.described import described
 from .calls.keywords import CallOptions, RequestOptions, settings_of
+from .calls.reference_check import refuse_references
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
 from .recipes.build import refuse_choice, told_of_configs
@@ -167,6 +168,8 @@ class TextToImage:
         prompt, resolved = self._with_loras(prompt, resolved)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
+        if references := frame.get("references"):
+            refuse_references(self.recipe.name, self.runner.chain, references)
         return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
 
     def run(

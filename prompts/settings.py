@@ -35,7 +35,17 @@ START_COLUMNS: dict[str, Setting] = {
 }
 """What a row may start from beside its prompt; `pipelines.rendering.rows.image_rows` carries it out."""
 
-COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS}
+REFERENCE_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("A picture to take after; or several.", name="reference", aliases=("reference_image",)),
+        Setting("How closely; of several, one for each.", name="reference_weight", kind=float, low=0, high=2),
+    )
+}
+"""What a row may take after beside its prompt: one value, or a list of them;
+`pipelines.rendering.rows.reference_rows` carries it out."""
+
+COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS, **REFERENCE_COLUMNS}
 """All columns that mean something beside the prompt; how names are written (case, blanks, `-`, `_`) makes no
 difference."""
 
@@ -164,8 +174,11 @@ def prompt_of(fields: Mapping[str, object]) -> str:
         return ""
 
 
-def setting(name: str, value: object, *, called: str | None = None) -> int | float | str | bool | None:
-    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any.
+def setting(
+    name: str, value: object, *, called: str | None = None
+) -> int | float | str | bool | tuple[str | float, ...] | None:
+    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any. What
+    may be several is one value, or a tuple of them.
 
     Args:
         called: its name in the file, for messages.
@@ -175,6 +188,8 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
         RangeError: it is out of range.
     """
     row, called = COLUMNS[name], called or name
+    if name in REFERENCE_COLUMNS:
+        return _one_or_several(row, called, value)
     if row.kind is str:
         return check_text(called, value).strip()
     if row.kind is bool:
@@ -248,6 +263,24 @@ def refuse_misspelt(names: Iterable[str]) -> None:
     for name in itertools.islice(names, _MOST_NAMES):
         if near := _slip_for(plain_name(name)[:64]):
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
+
+
+def _one_or_several(row: Setting, name: str, value: object) -> "str | float | tuple[str | float, ...]":
+    """A text or a number, or a tuple of them: of a list; numbers also of text with commas."""
+    if isinstance(value, list | tuple):
+        return tuple(_one(row, name, each) for each in value)
+    if row.kind is float and isinstance(value, str) and "," in value:
+        return tuple(_one(row, name, each) for each in value.split(","))
+    return _one(row, name, value)
+
+
+def _one(row: Setting, name: str, value: object) -> str | float:
+    if row.kind is str:
+        return check_text(name, value).strip()
+    number = _number(name, value)
+    if not row.low <= number <= row.high:
+        raise RangeError(f"{_equals(name, value)}: {row.must}")
+    return float(number)
 
 
 def _equals(name: str, value: object) -> str:

@@ -19,7 +19,8 @@ from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import vet
 from .diffusion.pipeline_parts import DENOISER, components_of
-from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.pipeline_sizes import BYTES, vae_dtype
+from .diffusion.references.adapter_folder import adapter_folder
 from .diffusion.single_files.assembly import (
     by_real_names,
     gguf_for,
@@ -48,6 +49,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
     "control": ("diffusion.control.loading", "load_control"),
     "depth-estimator": ("vision.depth_estimator", "load_depth_estimator"),
+    "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
+    "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -67,13 +70,10 @@ WITH_CODE = ("causal-lm",)
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
-    "diffusers": ("transformers", "diffusers"),
-    "control": ("transformers", "diffusers"),
+    **dict.fromkeys(("diffusers", "ip-adapter", "control"), ("transformers", "diffusers")),
     **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
 }
 """Family: the libraries that load it."""
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Registry:
@@ -230,6 +230,8 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if key.beside:
+        return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
             where = f"{key.checkpoint}: a model of family {key.family}"

@@ -16,6 +16,7 @@ from .fact import Fact, FactKind, Span
 from .outcome import Candidate, Failure, Outcome
 from .picture import Picture
 from .plan import Plan
+from .reference import Reference
 from .request import MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, SETTINGS, Request
 from .setting import Setting
 from .settings import NO_SETTINGS, Settings, Wishes
@@ -40,6 +41,7 @@ __all__ = [
     "Outcome",
     "Picture",
     "Plan",
+    "Reference",
     "Request",
     "Setting",
     "Settings",

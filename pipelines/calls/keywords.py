@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...engine.errors import InputError
 from ...engine.messages import shown
-from ...engine.values import SETTINGS, Wishes
+from ...engine.values import SETTINGS, Reference, Wishes
 from ...engine.values.loras import loras_text, parse_loras
 from ...engine.values.setting import whole_number
 from ...engine.watch import Watcher
 from ...prompts.settings import COPIES_NAMES, MAX_COPIES, SIZE_NAMES, FieldError, sort_fields
+from ..pictures.references import KEYWORDS as REFERENCES
+from ..pictures.references import references_of
 from .unknown import refuse_keyword
 
 if TYPE_CHECKING:
@@ -28,7 +30,13 @@ OnStepEnd = Callable[[Any, int, float, dict[str, Any]], Any]
 
 
 class RequestOptions(Wishes, total=False):
-    """What may be asked for beside the prompt: settings, and short names that people have for some of them."""
+    """What may be asked for beside the prompt: settings, and short names that people have for some of them.
+
+    Args:
+        reference: pictures to take after: a PIL picture, a file, an outcome; or a list of them.
+        reference_weight: how closely, 0 to 2: one for all, or a list with one for each.
+        references: the same as values, in place of both.
+    """
 
     steps: int | None
     guidance: float | None
@@ -37,6 +45,9 @@ class RequestOptions(Wishes, total=False):
     negative: str
     lora: str | None
     size: "str | tuple[int, int] | None"
+    reference: Any
+    reference_weight: "float | Sequence[float] | None"
+    references: "tuple[Reference, ...]"
 
 
 class FrameOptions(RequestOptions, total=False):
@@ -72,27 +83,45 @@ _ALIASES = {name: row.name for row in SETTINGS.values() for name in row.names}
 
 def settings_of(said: Mapping[str, Any], *, known: Iterable[str] = ()) -> dict[str, Any]:
     """What is said, by the settings' own names; what is `None` is left out, as the recipe decides it then.
+    Pictures to take after become `references`.
 
     Args:
         known: names that the call has beside settings, for hints.
 
     Raises:
-        InputError: a name is that of no setting, or a setting is said twice; a size is none.
+        InputError: a name is that of no setting, or a setting is said twice; a size is none; a picture cannot
+            be read.
     """
+    said, references = _without_references(said)
     found: dict[str, tuple[str, Any]] = {}  # by our names: as it was called, its value
     for called, value in said.items():
         name = _ALIASES.get(called)
         if called in SIZE_NAMES:
             sides = {} if value is None else _size(called, value)
         elif name is None:
-            refuse_keyword(called, known=[*known, "size"])
+            refuse_keyword(called, known=[*known, "size", *REFERENCES])
         else:
             sides = {name: value}
         for each, side in sides.items():
             if each in found:
                 raise InputError(f"{each} is said twice, as {found[each][0]} and as {called}: keep one of them")
             found[each] = (called, side)
-    return {name: _checked(name, *each) for name, each in found.items() if each[1] is not None}
+    return {name: _checked(name, *each) for name, each in found.items() if each[1] is not None} | references
+
+
+def _without_references(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said but for references, and these as values, if there are any.
+
+    Raises:
+        InputError: one cannot be read, or they are said twice.
+    """
+    rest = dict(said)
+    pictures, weights = (rest.pop(name, None) for name in REFERENCES)
+    values = rest.pop("references", None)
+    if values and (pictures is not None or weights is not None):
+        raise InputError("references are said twice, as values and as pictures: keep one of them")
+    found = references_of(values or pictures, weights)
+    return rest, {"references": found} if found else {}
 
 
 def copies_of(value: object, *, called: str = COPIES) -> int:

@@ -13,6 +13,7 @@
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
     controls.edges = { checkpoint = "./canny" }    # what pictures are steered by, see `tables.controls`
+    references = { checkpoint = "./ip-adapter.safetensors", image_encoder = "./clip" }    # see `references`
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
 A stage that does without a model has `family = "none"`, and no checkpoint; nor has one that asks a server.
@@ -30,8 +31,8 @@ from ...engine.errors import InputError
 from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
-from ...engine.models.diffusion.single_files.places import is_single_file
 from ...engine.models.diffusion.control.key import ControlKey
+from ...engine.models.diffusion.single_files.places import is_single_file
 from ...engine.models.dtypes import quick_dtype
 from ...engine.remote.address import FAMILY as SERVER
 from ...engine.stage import ModelKey
@@ -40,6 +41,8 @@ from ...engine.values.setting import declared, meant, number
 from .lora_table import KEYS, offered
 from .tables.controls import controls_in
 from .tables.elsewhere import elsewhere, is_file_beside
+from .tables.references import KEY as REFERENCES
+from .tables.references import reference_models
 from .tables.toml_file import MOST_DEPTH, path_of, read_toml
 from .tables.tuning import CHOICES, tuning_of
 
@@ -68,7 +71,7 @@ _OF_A_MODEL = (
     *KEYS,
     *CHOICES,
 )
-_OF_A_STAGE = ("settings", "models", "controls")
+_OF_A_STAGE = ("settings", "models", REFERENCES, "controls")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -269,10 +272,14 @@ def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
         if not role.isidentifier() or len(role) > 100:
             raise InputError(f"{where}: models: {shown(role)} is no name of a role")
     model = _model({k: v for k, v in table.items() if k not in _OF_A_STAGE}, path, where)
+    references = reference_models(
+        table, name, where, lambda said, at: _model(said, path, at), dtype=model.dtype
+    )
     return StageRecipe(
         name=name,
         model=model,
-        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models},
+        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models}
+        | references,
         settings=_stage_settings(_table(table, "settings", where), path.parent, where),
         controls=controls_in(
             name,

@@ -49,6 +49,17 @@ class Controls:
         """The ControlNets, each once."""
         return tuple(dict.fromkeys(key.model for key in self.keys))
 
+    def models_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
+        """The ControlNets that these requests ask for."""
+        kinds = {each.kind for request in requests for each in request.controls}
+        return tuple(dict.fromkeys(key.model for key in self.keys if key.name in kinds))
+
+    def estimators_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
+        """What makes the control pictures that these requests need."""
+        kinds = {each.kind for request in requests for each in request.controls if not each.ready}
+        found = (key.estimator for key in self.keys if key.name in kinds and key.estimator is not None)
+        return tuple(dict.fromkeys(found))
+
     @property
     def estimators(self) -> tuple[ModelKey[Any], ...]:
         """What makes control pictures of photographs, each once."""
@@ -87,7 +98,9 @@ class Controls:
             return ""
         return asked_fault(folder, self.keys, request.controls, from_picture=self.from_picture)
 
-    def steering(self, rows: Sequence[Conditioned], models: Models, vae: Any) -> Steering | None:
+    def steering(
+        self, rows: Sequence[Conditioned], models: Models, vae: "ModelKey[PipelinePart]"
+    ) -> Steering | None:
         """What steers rows of the same kinds of controls; `None` where they have none."""
         asked = rows[0].plan.request.controls if self.keys else ()
         if not asked:
@@ -101,7 +114,7 @@ class Controls:
             starts=[each.start for each in asked],
             stops=[each.stop for each in asked],
             modes=[key.mode for key in keys],
-            vae=vae if self.encodes else None,
+            vae=models[vae].vae if self.encodes else None,
         )
 
 
@@ -120,6 +133,10 @@ class ControlStage:
         self.name = name
         self.uses = controls.estimators
         self._controls = controls
+
+    def uses_for(self, requests: Sequence[Request]) -> tuple[ModelKey[Any], ...]:
+        """What finds depth, only where a photograph needs it."""
+        return self._controls.estimators_for(requests)
 
     def workspace(self, batch: Sequence[Conditioned]) -> int:
         request = batch[0].plan.request

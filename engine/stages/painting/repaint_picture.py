@@ -9,9 +9,12 @@ from ...stage import AnyStage, ModelKey
 from ...values import Picture
 from .paint import painting_stages
 from .pipeline_call import CallSettings, PipelineCall
+from .referring import Referring
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
+    from ...models.diffusion.references.adapter import ReferenceAdapter
+    from ...models.diffusion.references.image_encoder import ImageEncoder
 
 NAME = "repaint"
 
@@ -19,6 +22,8 @@ NAME = "repaint"
 def repaint_picture_stages(
     *,
     model: "ModelKey[PipelinePart]",
+    references: "ModelKey[ReferenceAdapter] | None" = None,
+    image_encoder: "ModelKey[ImageEncoder] | None" = None,
     controls: tuple[ControlKey, ...] = (),
     strength: float = 0.3,
     **settings: Unpack[CallSettings],
@@ -32,4 +37,5 @@ def repaint_picture_stages(
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
     call = PipelineCall(name=NAME, strength=strength, **settings)
     # the painter's own phases go by the short names
-    return painting_stages(model, call, Picture, controls, prefix=f"{NAME}_")
+    referring = Referring.of(model, references, image_encoder)
+    return painting_stages(model, call, Picture, referring, controls, prefix=f"{NAME}_")

@@ -19,9 +19,11 @@ from ...recipes.reader import Recipe
 
 def identity(request: Request, environment: Environment) -> str:
     """Sixteen hex digits: the hash of the request as it is carried out, and of what carries it out."""
-    values = dataclasses.asdict(dataclasses.replace(request, start=None, controls=()))
-    del values["row"], values["controls"]
+    values = dataclasses.asdict(dataclasses.replace(request, start=None, references=(), controls=()))
+    del values["row"], values["references"], values["controls"]
     values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
+    if request.references:
+        values["references"] = [each.identity for each in request.references]
     if request.controls:
         values["controls"] = [each.digest for each in request.controls]
     weights = lora_revisions(environment.table, request.settings.loras)

@@ -22,7 +22,7 @@ from ...recipes.lora_table import lora_revisions
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
 from .history import History, OriginText, format_of
-from .provenance import picture_bytes, read_history, starts_from
+from .provenance import made_of, picture_bytes, read_history
 from .start_text import parse_wording
 
 PipeMaker = Callable[[History], TextToImage]
@@ -146,8 +146,9 @@ def request_of(pipe: TextToImage, path: Path, history: History, row: int) -> Req
     """
     said = history["request"]
     try:
-        start = starts_from(path)
-        return pipe.request(said["prompt"], seed=said["seed"], row=row, start=start, **said["settings"])
+        start, references = made_of(path)
+        more = {"references": references} if references else {}
+        return pipe.request(said["prompt"], seed=said["seed"], row=row, start=start, **more, **said["settings"])
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: its history is no valid request: {error}") from None
 

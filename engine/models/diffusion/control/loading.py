@@ -40,7 +40,7 @@ def load_control(folder: Path, dtype: torch.dtype, device: torch.device) -> Cont
         raise
     except Exception as error:  # whatever a library makes of a config that is not that of the weights
         raise CheckpointError(
-            f"{folder}: cannot be loaded as {name} ({first_line(error)}): config.json and the weights do not fit"
-            " each other: copy both again"
+            f"{folder}: cannot be loaded as {name} ({first_line(error)}): config.json and the weights do"
+            " not fit each other: copy both again"
         ) from error
     return ControlModel(control=model.to(device))

@@ -61,7 +61,7 @@ class Steering:
     def _arguments(self, kind: Any) -> dict[str, object]:
         taken = inspect.signature(kind.__call__).parameters
         several = len(self.models) > 1
-        listed = several or "control_mode" in taken and "Union" in kind.__name__
+        listed = several or ("control_mode" in taken and "Union" in kind.__name__)
         image = "control_image" if "control_image" in taken else "image"
 
         def each(values: Sequence[Any]) -> Any:
@@ -106,8 +106,8 @@ def _apart(model: Any) -> Any:
 
 
 class _Encoder:
-    """An autoencoder as pipelines encode control pictures by it: in its own numbers, whatever theirs are. Where a
-    call draws without saying from what, the mean is taken, so that a row is the same each time."""
+    """An autoencoder as pipelines encode control pictures by it: in its own numbers, whatever theirs are. Where
+    a call draws without saying from what, the mean is taken, so that a row is the same each time."""
 
     def __init__(self, vae: Any, dtype: torch.dtype) -> None:
         self._vae = vae
