@@ -45,7 +45,26 @@ REFERENCE_COLUMNS: dict[str, Setting] = {
 """What a row may take after beside its prompt: one value, or a list of them;
 `pipelines.rendering.rows.reference_rows` carries it out."""
 
-COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS, **REFERENCE_COLUMNS}
+CONTROL_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting(
+            "A picture whose structure is followed; or several.", name="control", aliases=("control_image",)
+        ),
+        Setting("Which of the recipe's controls reads it: edges, say.", name="control_type"),
+        Setting("How strongly it counts.", name="control_weight", kind=float, low=0, high=2),
+        Setting("Share of the steps from which it counts.", name="control_start", kind=float, low=0, high=1),
+        Setting("Share of the steps up to which it counts.", name="control_stop", kind=float, low=0, high=1),
+        Setting("It is a control picture, and no photograph.", name="control_ready", kind=bool),
+    )
+}
+"""What a row's structure may follow: one value, or a list of them; `pipelines.rendering.rows.control_rows` carries
+it out."""
+
+LISTS = (*REFERENCE_COLUMNS, *CONTROL_COLUMNS)
+"""Columns that may hold several values."""
+
+COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS, **REFERENCE_COLUMNS, **CONTROL_COLUMNS}
 """All columns that mean something beside the prompt; how names are written (case, blanks, `-`, `_`) makes no
 difference."""
 
@@ -188,7 +207,7 @@ def setting(
         RangeError: it is out of range.
     """
     row, called = COLUMNS[name], called or name
-    if name in REFERENCE_COLUMNS:
+    if name in LISTS:
         return _one_or_several(row, called, value)
     if row.kind is str:
         return check_text(called, value).strip()
@@ -269,7 +288,7 @@ def _one_or_several(row: Setting, name: str, value: object) -> "str | float | tu
     """A text or a number, or a tuple of them: of a list; numbers also of text with commas."""
     if isinstance(value, list | tuple):
         return tuple(_one(row, name, each) for each in value)
-    if row.kind is float and isinstance(value, str) and "," in value:
+    if row.kind is not str and isinstance(value, str) and "," in value:
         return tuple(_one(row, name, each) for each in value.split(","))
     return _one(row, name, value)
 
@@ -277,6 +296,8 @@ def _one_or_several(row: Setting, name: str, value: object) -> "str | float | tu
 def _one(row: Setting, name: str, value: object) -> str | float:
     if row.kind is str:
         return check_text(name, value).strip()
+    if row.kind is bool:
+        return _switch(name, value)
     number = _number(name, value)
     if not row.low <= number <= row.high:
         raise RangeError(f"{_equals(name, value)}: {row.must}")

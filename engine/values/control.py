@@ -1,5 +1,4 @@
-"""What steers the structure of a picture: edges, depth, a pose. Knows shapes and ranges; models and files it does
-not."""
+"""What steers the structure of a picture: edges, depth, a pose. Knows shapes and ranges, no models or files."""
 
 import dataclasses
 import functools

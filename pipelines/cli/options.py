@@ -23,6 +23,8 @@ from ...engine.errors import InputError
 from ...engine.values import SETTINGS, Setting, Wishes
 from ...prompts.settings import (
     COLUMNS,
+    CONTROL_COLUMNS,
+    LISTS,
     MAX_COPIES,
     REFERENCE_COLUMNS,
     START_COLUMNS,
@@ -43,14 +45,15 @@ MemoryOption = Annotated[
 
 
 class StartWishes(TypedDict, total=False):
-    pass  # its names are those of the tables `START_COLUMNS` and `REFERENCE_COLUMNS`
+    pass  # its names are those of the tables `START_COLUMNS`, `REFERENCE_COLUMNS` and `CONTROL_COLUMNS`
 
 
-"""What a picture may start from, and take after, beside its prompt, by options of the command line."""
+"""What a picture may start from, take after and follow beside its prompt, by options of the command line."""
 
-_FILES = ("image", "sketch", "starts_from", "reference")
+_FILES = ("image", "sketch", "starts_from", "reference", "control")
 _START = "Start from a picture"
 _REFERENCES = "Take after pictures"
+_CONTROLS = "Follow the structure of pictures"
 
 
 def _option_name(name: str) -> str:
@@ -124,7 +127,8 @@ def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
 def _panel_of(name: str) -> str | None:
     if name == "seed":
         return None
-    return _START if name in START_COLUMNS else _REFERENCES if name in REFERENCE_COLUMNS else "Settings"
+    panels = {_START: START_COLUMNS, _REFERENCES: REFERENCE_COLUMNS, _CONTROLS: CONTROL_COLUMNS}
+    return next((panel for panel, columns in panels.items() if name in columns), "Settings")
 
 
 SeedOption = Annotated[int, setting_option("seed")]
@@ -317,7 +321,7 @@ def _options_of(hint: Any) -> list[inspect.Parameter] | None:
     if hint is StartWishes:
         return [
             _option(name, Annotated[_start_kind(row) | None, setting_option(name)], None)
-            for name, row in (START_COLUMNS | REFERENCE_COLUMNS).items()
+            for name, row in (START_COLUMNS | REFERENCE_COLUMNS | CONTROL_COLUMNS).items()
         ]
     if not dataclasses.is_dataclass(hint):
         return None
@@ -339,7 +343,7 @@ def _in_panel(hint: Any, panel: str | None) -> Any:
 
 def _start_kind(row: Setting) -> Any:
     kind = Path if row.name in _FILES else row.kind
-    return list[kind] if row.name in REFERENCE_COLUMNS else kind
+    return list[kind] if row.name in LISTS and kind is not bool else kind
 
 
 def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:

@@ -195,9 +195,9 @@ class PipelinePart:
         """
         together = rows_alike(encoded) and not self.kind.one_text and reads is None
         if len(encoded) > 1 and not together:
-            more: dict[str, Any] = {"start": start, "masks": masks, "taking": taking, "reads": reads}
-            more["steering"] = steering
-            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, **more)
+            others: dict[str, Any] = {"start": start, "masks": masks, "taking": taking, "reads": reads}
+            others["steering"] = steering
+            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, **others)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
         if reads is not None:

@@ -81,7 +81,7 @@ class Controls:
         return next(key for key in self.keys if key.name == control.kind)
 
     def refuse(self) -> None:
-        """Raise, from the checkpoints' small files, what keeps the painter from being steered by one of them."""
+        """Raise, from the checkpoints' small files, why the painter cannot be steered by one of them."""
         for key in self.keys:
             try:
                 folder = pipeline_folder(self.model)

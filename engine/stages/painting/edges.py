@@ -1,8 +1,8 @@
 """Edges of a picture, as ControlNets for edges were trained on them: Canny's, as OpenCV finds them.
 
 J. Canny, "A Computational Approach to Edge Detection", 1986; the whole-number arithmetic is that of
-`cv2.Canny(picture, 100, 200)`: Sobel's gradients of the channel that has the steepest, thinned along one of four
-directions, kept where they are steep or hang on what is.
+`cv2.Canny(picture, 100, 200)`: Sobel's gradients of the channel that has the steepest, thinned along one of
+four directions, kept where they are steep or hang on what is.
 """
 
 import torch

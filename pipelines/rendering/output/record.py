@@ -212,8 +212,8 @@ def settings_line(request: Request) -> dict[str, Any]:
 
 
 def _start_line(request: Request) -> dict[str, Any]:
-    """Where what a request starts from, and takes after, is kept: in the row's own picture."""
-    kept = request.start is not None or bool(request.references)
+    """Where what a request starts from, takes after and follows is kept: in the row's own picture."""
+    kept = request.start is not None or bool(request.references or request.controls)
     return {"starts_from": picture_name(request.row, request.prompt)} if kept else {}
 
 

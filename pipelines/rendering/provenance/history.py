@@ -15,6 +15,25 @@ Token = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class ControlText(TypedDict):
+    """A picture whose structure a request followed: an item of the text chunk `diptych-controls`.
+
+    Args:
+        type: which of the recipe's controls read it.
+        picture: a PNG file in base64.
+        weight: how strongly it counted, 0 to 2.
+        start, stop: the shares of the steps from which and up to which it counted, 0 to 1.
+        ready: whether it was the control picture itself; absent where the recipe decided.
+    """
+
+    type: str
+    picture: str
+    weight: Annotated[float, msgspec.Meta(ge=0, le=2)]
+    start: Share
+    stop: Share
+    ready: NotRequired[bool]
+
+
 class ReferenceText(TypedDict):
     """A picture that a request was to take after: an item of the text chunk `diptych-references`.
 
@@ -94,6 +113,8 @@ class RequestText(TypedDict):
             chunk `diptych-start` holds them themselves.
         references: of each picture that it was to take after: the SHA-256 of its pixels, its weight, its
             name if it has one; absent without any. The chunk `diptych-references` holds them themselves.
+        controls: of each picture whose structure it followed: type, the SHA-256 of its pixels, weight, start and
+            stop; absent without any. The chunk `diptych-controls` holds them themselves.
         lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 
@@ -103,6 +124,7 @@ class RequestText(TypedDict):
     settings: dict[str, Any]
     start: NotRequired[dict[str, Any]]
     references: NotRequired[list[dict[str, Any]]]
+    controls: NotRequired[list[dict[str, Any]]]
     lora_weights: NotRequired[dict[str, str]]
 
 

@@ -13,7 +13,7 @@ import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
 from ....engine.messages import shown
-from ....engine.values import Outcome, Plan, Reference, Request
+from ....engine.values import Control, Outcome, Plan, Reference, Request
 from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
@@ -22,6 +22,7 @@ from ...recipes.lora_table import lora_revisions
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
+from .control_text import control_summary, controls_text, parse_controls
 from .history import FORMAT, History, OriginText, PlanFact, SpanText, format_of
 from .identity import identity
 from .infotext import infotext
@@ -31,14 +32,16 @@ from .start_text import parse_start, parse_wording, start_summary, start_text
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
 REFERENCES_CHUNK = "diptych-references"
+CONTROLS_CHUNK = "diptych-controls"
 FORMATS = ("PNG", "JPEG", "WEBP")  # of pictures that are ever opened
 
 
 class MadeOf(NamedTuple):
-    """What a picture was made of beside its prompt: what it started from, and what it was to take after."""
+    """What a picture was made of beside its prompt: what it started from, took after and followed."""
 
     start: Start | None = None
     references: tuple[Reference, ...] = ()
+    controls: tuple[Control, ...] = ()
 
 
 def history_of(
@@ -96,6 +99,8 @@ def history_of(
         history["request"]["start"] = start_summary(request.start)
     if request.references:
         history["request"]["references"] = [reference_summary(each) for each in request.references]
+    if request.controls:
+        history["request"]["controls"] = [control_summary(each) for each in request.controls]
     return history
 
 
@@ -130,6 +135,8 @@ def picture_bytes(
         chunks.add_text(START_CHUNK, start_text(outcome.request.start))
     if outcome.request.references:
         chunks.add_text(REFERENCES_CHUNK, references_text(outcome.request.references))
+    if outcome.request.controls:
+        chunks.add_text(CONTROLS_CHUNK, controls_text(outcome.request.controls))
     return png_bytes(outcome.image, chunks)
 
 
@@ -170,9 +177,11 @@ def made_of(path: Path) -> MadeOf:
     """As `read_made_of`, of any picture: it may hold nothing."""
     texts = texts_of(path)
     start, references = texts.get(START_CHUNK), texts.get(REFERENCES_CHUNK)
+    controls = texts.get(CONTROLS_CHUNK)
     return MadeOf(
         start=None if start is None else parse_start(start, str(path)),
         references=() if references is None else parse_references(references, str(path)),
+        controls=() if controls is None else parse_controls(controls, str(path)),
     )
 
 

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 
@@ -146,8 +147,9 @@ def request_of(pipe: TextToImage, path: Path, history: History, row: int) -> Req
     """
     said = history["request"]
     try:
-        start, references = made_of(path)
-        more = {"references": references} if references else {}
+        start, references, controls = made_of(path)
+        found = {"references": references, "controls": controls}
+        more: dict[str, Any] = {name: each for name, each in found.items() if each}
         return pipe.request(said["prompt"], seed=said["seed"], row=row, start=start, **more, **said["settings"])
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: its history is no valid request: {error}") from None

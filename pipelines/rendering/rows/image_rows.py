@@ -145,6 +145,7 @@ def _request(
     if "starts_from" in fields:
         made = read_made_of(beside(fields["starts_from"], folder))
         wishes.setdefault("references", made.references)
+        wishes.setdefault("controls", made.controls)
         return pipe.request(prompt, start=made.start, **wishes)
     more = {name: fields[name] for name in ("strength", "variation") if name in fields}
     if "sketch" in fields:

@@ -14,6 +14,7 @@ from ....engine.values import Reference
 from ....engine.values.reference import check_count
 from ....prompts.settings import REFERENCE_COLUMNS
 from ...pictures.references import check_weights, references_of
+from .control_rows import has_controls
 from .image_rows import beside, has_image_input
 
 
@@ -23,9 +24,9 @@ def has_references(names: Iterable[str]) -> bool:
 
 
 def names_pictures(names: Iterable[str]) -> bool:
-    """Whether a row is made of pictures, by the names of its settings: to start from, or to take after."""
+    """Whether a row is made of pictures, by the names of its settings: to start from, take after or follow."""
     said = list(names)
-    return has_image_input(said) or has_references(said)
+    return has_image_input(said) or has_references(said) or has_controls(said)
 
 
 def without_references(settings: Mapping[str, Any]) -> dict[str, Any]:
