@@ -58,8 +58,8 @@ CONTROL_COLUMNS: dict[str, Setting] = {
         Setting("It is a control picture, and no photograph.", name="control_ready", kind=bool),
     )
 }
-"""What a row's structure may follow: one value, or a list of them; `pipelines.rendering.rows.control_rows` carries
-it out."""
+"""What a row's structure may follow: one value, or a list of them; `pipelines.rendering.rows.control_rows`
+carries it out."""
 
 LISTS = (*REFERENCE_COLUMNS, *CONTROL_COLUMNS)
 """Columns that may hold several values."""

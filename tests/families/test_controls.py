@@ -132,7 +132,8 @@ def test_a_steered_picture_is_the_librarys_own_alone_and_in_a_batch(
         expected = library_picture(family, folder, net, row, mode)
         assert (ours / 255 - expected).abs().max() <= 0.5 / 255 + 1e-4
     monkeypatch.undo()
-    assert torch.equal(pictures(stages, rows[1:])[0], together[1])
+    (alone,) = pictures(stages, rows[1:])
+    assert (alone - together[1]).abs().max() <= (1 if family == "SD 3" else 0)  # as without controls
     (unsteered,) = pictures(paint_stages(model=key(folder)), [plain])
     assert torch.equal(together[2], unsteered)
     assert (together[0] - unsteered).abs().max() > 1

@@ -113,8 +113,8 @@ class RequestText(TypedDict):
             chunk `diptych-start` holds them themselves.
         references: of each picture that it was to take after: the SHA-256 of its pixels, its weight, its
             name if it has one; absent without any. The chunk `diptych-references` holds them themselves.
-        controls: of each picture whose structure it followed: type, the SHA-256 of its pixels, weight, start and
-            stop; absent without any. The chunk `diptych-controls` holds them themselves.
+        controls: of each picture whose structure it followed: type, the SHA-256 of its pixels, weight, start
+            and stop; absent without any. The chunk `diptych-controls` holds them themselves.
         lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 

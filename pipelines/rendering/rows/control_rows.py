@@ -2,7 +2,8 @@
 
     control             a file, or several: a list, or text with commas between them
     control_type        which of the recipe's controls reads it: edges, depth, pose
-    control_weight      0 to 2; control_start, control_stop: shares of the steps; control_ready: it is no photograph
+    control_weight      0 to 2; control_start, control_stop: shares of the steps
+    control_ready       true where it is the control picture itself, and no photograph
 
 Files that a row names are looked for beside the prompt file and below, nowhere else.
 """

@@ -37,7 +37,7 @@ from ..pictures import MEDIA_TYPES, decoded, encoded, preview
 from ..queue.jobs import Job, NewJob, RowSpec, TooLargeError, any_seed
 from ..replies import ApiError, event_text, without_paths
 from ..runtime import Runtime, count_of
-from .bodies import body_of, client_of, converted, number_of, priority_of, references_of_row
+from .bodies import body_of, client_of, controls_of_row, converted, number_of, priority_of, references_of_row
 from .results import base64_of, job_body, picture_of, row_body
 
 MOST_LISTED = 1000
@@ -50,7 +50,8 @@ class NewJobBody(msgspec.Struct, kw_only=True):
 
     Args:
         prompts: one row each; a row is text, or what a row of a prompt file says, its settings beside the
-            prompt. `image`, `mask_image`, `sketch` and `reference` (also a list) are then pictures in base64;
+            prompt. `image`, `mask_image`, `sketch`, `reference` and `control` (also lists) are then pictures in
+            base64;
             `strength`, `variation`, `edit`, `margins` and `region` (a thing's name) say what comes of them.
         file: the text of a prompt file, in place of prompts.
         format: of the file, where it is not to be recognised.
@@ -249,6 +250,7 @@ def _rows_of_prompts(runtime: Runtime, body: NewJobBody, seed: int) -> Iterable[
                     raise InputError(f"row {line}: {name}: must be base64")
                 settings[name] = runtime.keep(decoded(said[name], called=name), called=name)
         settings |= _of_start(said) | references_of_row(said, runtime.keep, line)
+        settings |= controls_of_row(said, runtime.keep, line)
         rows.append(Row(prompt=prompt, source="prompts", line=line, settings=settings))
     return _resolved(iter(rows), body, seed)
 

@@ -20,7 +20,7 @@ MOST_PRIORITY = 100
 INPUT = re.compile(r"[0-9a-f]{64}\.(?:png|jpg|webp)")
 """Names of pictures that clients have sent."""
 
-_PICTURES = ("image", "mask_image", "sketch", "reference")
+_PICTURES = ("image", "mask_image", "sketch", "reference", "control")
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 RowState = Literal["queued", "done", "failed", "cancelled"]
