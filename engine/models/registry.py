@@ -19,7 +19,8 @@ from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import vet
 from .diffusion.pipeline_parts import DENOISER, components_of
-from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.pipeline_sizes import BYTES, vae_dtype
+from .diffusion.references.adapter_folder import adapter_folder
 from .diffusion.single_files.assembly import (
     by_real_names,
     gguf_for,
@@ -47,12 +48,20 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
     "edge-reader": ("vision.edge_reader", "load_edge_reader"),
+    "control": ("diffusion.control.loading", "load_control"),
+    "depth-estimator": ("vision.depth_estimator", "load_depth_estimator"),
+    "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
+    "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
-STREAMED: dict[str, str] = {"diffusers": "unet"}
-"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
+STREAMED: dict[str, str] = {"diffusers": "unet", "control": "control"}
+"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it
+(of `WHOLE` families, the folder itself).
 Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
+
+WHOLE = ("control",)
+"""Families whose checkpoint is one module, which lies in the folder itself."""
 
 PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
 """Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
@@ -62,12 +71,10 @@ WITH_CODE = ("causal-lm",)
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
-    "diffusers": ("transformers", "diffusers"),
+    **dict.fromkeys(("diffusers", "ip-adapter", "control"), ("transformers", "diffusers")),
     **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader"), ()),
 }
 """Family: the libraries that load it."""
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Registry:
@@ -99,7 +106,7 @@ class Registry:
     def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
-        part = _folder(key) / name if name else None
+        part = _folder(key) / ("" if key.family in WHOLE else name) if name else None
         form = key.dtype
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"
@@ -224,6 +231,8 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if key.beside:
+        return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
             where = f"{key.checkpoint}: a model of family {key.family}"

@@ -160,7 +160,7 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
         check_settings(stage_class, stage.settings, where)
     models = {"model": stage.model} if stage.model.checkpoint else {}
     try:
-        made = stage_class(**models, **stage.models, **_settings(stage))
+        made = stage_class(**models, **stage.models, **_controls(stage), **_settings(stage))
     except TypeError as error:  # an argument that it does not take, or lacks
         message = str(error).split("() ", 1)[-1]
         raise InputError(f"{where}: {message}") from None
@@ -230,6 +230,11 @@ def _home(stage: StageRecipe, where: str) -> tuple[str, str]:
         does = "can do without a model" if family == "none" else "can be asked of a server"
         raise InputError(f"{where}: family {family!r}: only {able} {does}: name a checkpoint")
     return OF_FAMILY.get((stage.name, family), STAGES[stage.name])
+
+
+def _controls(stage: StageRecipe) -> dict[str, Any]:
+    """The argument of a stage that can be steered."""
+    return {"controls": stage.controls} if stage.controls else {}
 
 
 def _settings(stage: StageRecipe) -> dict[str, Any]:
