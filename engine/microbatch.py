@@ -26,7 +26,7 @@ from .guards.threads import Threads
 from .guards.trouble import Trouble, diagnosed
 from .guards.watchdog import Watchdog
 from .memory import DeviceMemory
-from .stage import AnyStage, Models, RunContext
+from .stage import AnyStage, ModelKey, Models, RunContext, uses_of
 from .watch import Onlooker, Quiet, Watcher
 
 _log = logging.getLogger(__name__)
@@ -136,10 +136,11 @@ def fitting_size(
                 return size
         return 0
 
-    whole = largest(memory.room_for_workspace(stage.uses))
+    uses = uses_of(stage, batch_of(1))  # of a micro-batch all rows need the same
+    whole = largest(memory.room_for_workspace(uses))
     if whole == most or (whole and not memory.streams_freely):
         return whole
-    streamed = largest(memory.room_for_workspace(stage.uses, streamed=True))
+    streamed = largest(memory.room_for_workspace(uses, streamed=True))
     return streamed if 2 * streamed >= 3 * whole else whole
 
 
@@ -174,7 +175,7 @@ class _StageRun:
 
     def run(self) -> list[Done | Failed]:
         self.memory.count_again()
-        self.memory.check(self.stage.uses)
+        self.memory.check(uses_of(self.stage, self.values))
         self.pending.extend(self._groups())
         while self.pending:
             self.step(0, 1)
@@ -236,6 +237,10 @@ class _StageRun:
         padding = size - len(rows) if self.batching.batch_invariant and not self.apart else 0
         return [self.values[i] for i in (*rows, *[rows[-1]] * padding)]
 
+    def _uses(self, rows: Sequence[int]) -> tuple[ModelKey[object], ...]:
+        """The models that these rows need, which may share a micro-batch."""
+        return uses_of(self.stage, [self.values[i] for i in rows])
+
     @property
     def _unit(self) -> int:
         """Rows of a micro-batch whose shapes must not depend on how many wait."""
@@ -266,7 +271,7 @@ class _StageRun:
             why = "as many as fit beside the weights"
         declared = self.memory.work_of(self.stage, self._filled(rows[:size], size))
         expected = self.memory.peaks.expected(self.label, declared)
-        if expected > self.memory.room_for_workspace(self.stage.uses):
+        if expected > self.memory.room_for_workspace(self._uses(rows)):
             why += ", which are streamed"
         self.memory.record("choose", stage=self.label, rows=size, bytes=expected, note=why)
 
@@ -275,9 +280,10 @@ class _StageRun:
         batch = self.batch = self._filled(rows, size)
         self.count, declared = len(rows), self.memory.work_of(self.stage, batch)
         self.notes.clear()
-        context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=tuple(self.stage.uses))
+        uses = self._uses(rows)
+        context = RunContext(self, batch_invariant=self.batching.batch_invariant, uses=uses)
         try:
-            with self.memory.lease(self.stage.uses, declared, stage=self.label) as models:
+            with self.memory.lease(uses, declared, stage=self.label) as models:
                 if self.batching.batch_invariant and self._rows_apart(models):
                     self.apart, batch = True, batch[: len(rows)]
                     self.batch = batch
@@ -353,7 +359,7 @@ class _StageRun:
     def _shrink(self, rows: Sequence[int], size: int) -> bool:
         """After running out of memory: make another try likelier to fit. False where nothing is left to do."""
         may_release = not self.released or size == 1
-        self.released = may_release and self.memory.evict_idle(but=self.stage.uses) > 0
+        self.released = may_release and self.memory.evict_idle(but=self._uses(rows)) > 0
         self.memory.collect()
         if self.released or size == 1:
             return self.released
@@ -377,7 +383,7 @@ class _StageRun:
         first, *others = rows
         declared = self.memory.work_of(self.stage, [self.values[first]])
         try:
-            self.memory.check(self.stage.uses, self.memory.peaks.expected(self.label, declared))
+            self.memory.check(self._uses([first]), self.memory.peaks.expected(self.label, declared))
         except MemoryBudgetError as error:
             self.results[first] = Failed(str(error))
         if others:

@@ -24,6 +24,7 @@ from .repair import Aim, Flaw
 from .request_state import RequestState
 from .stage import Stage
 from .values import Draft, Failure, Outcome, Picture, Plan, Request
+from .values.reference import likeness_of
 from .values.setting import whole_number
 from .watch import Quiet, Watcher
 from .waves.wave import Wave
@@ -168,7 +169,8 @@ def _in_order(finished: Iterable[RequestState], states: Iterable[RequestState]) 
 
 def shape_of(value: Any) -> Hashable:
     """What rows must share to go into one micro-batch: the size of their tensors, steps, guidance (which
-    decides how many branches run), the scheduler, the LoRA weights they put on, and what they start from."""
+    decides how many branches run), the scheduler, the LoRA weights they put on, what they start from, and how
+    closely they take after references."""
     match value:
         case Picture():
             return tuple(value.pixels.shape)
@@ -187,6 +189,8 @@ def shape_of(value: Any) -> Hashable:
                 settings.draft_guidance_scale,
                 settings.loras,
                 value.start and value.start.likeness,
+                likeness_of(value.references),
+                *(each.likeness for each in value.controls),
             )
         case _:  # between two stages of a recipe's own
             plan = getattr(value, "plan", None)

@@ -40,8 +40,8 @@ class ModelKey(Generic[HandleOf]):
     merged into it; whether code that comes with the checkpoint is to be run; how it is computed, by the names
     of a recipe's table (see `guards.numerics`), in their order; the components of a pipeline that lie
     elsewhere, each with its checkpoint, and where the configs of a single file lie; the LoRA weights that rows
-    may ask for by name, and the folder of more of them; and the files of textual inversion embeddings that its
-    text encoders know.
+    may ask for by name, and the folder of more of them; the files of textual inversion embeddings that its text
+    encoders know; and, of an adapter, the one model that it is for.
 
     `ModelKey[ImageTokenModel]` says what the handle is; that is for type checkers alone, and does not tell two
     keys apart.
@@ -59,6 +59,7 @@ class ModelKey(Generic[HandleOf]):
     on_request: tuple[Lora, ...] = ()
     lora_folder: str = ""
     embeddings: tuple[str, ...] = ()
+    beside: "tuple[ModelKey[Any], ...]" = ()
 
 
 class Models(Protocol):
@@ -204,6 +205,10 @@ class Stage(Protocol[In, Out]):
         rows_on_cpu         of a micro-batch on a CPU whose rows must not depend on each other; 1, if not said
         cpu_workspace()     bytes that it needs beside on a CPU, and nowhere else, for any number of rows
         rows_apart(models)  whether its rows never depend on each other, with these models
+        uses_for(requests)  those of its models that these requests need (`uses_of`); all, if not said
+        edits               how many reference pictures it edits as the prompt says, at most; 0, if not said
+        reference_fault(references)    why it does not take these reference pictures; empty where it does. One
+                            that looks at reference pictures says so in `reads`: `references`
     """
 
     @property
@@ -233,6 +238,21 @@ class Stage(Protocol[In, Out]):
 
 AnyStage = Stage[Any, Any]
 """A stage whose values are known when it runs: a chain checks that neighbours fit by `takes` and `gives`."""
+
+
+def uses_of(stage: AnyStage, values: Iterable[Any]) -> tuple[ModelKey[object], ...]:
+    """The models that a stage needs for some values, or for requests: all, where it does not say."""
+    uses_for = getattr(stage, "uses_for", None)
+    if uses_for is None:
+        return tuple(stage.uses)
+    requests = [each for value in values if (each := request_of(value)) is not None]
+    return tuple(uses_for(requests)) if requests else tuple(stage.uses)
+
+
+def request_of(value: Any) -> Any:
+    """The request that a value descends from, or the value itself if it is one; `None` where none is known."""
+    plan = getattr(value, "plan", value)
+    return getattr(plan, "request", plan if hasattr(plan, "references") else None)
 
 
 _ENGINE = f"{__name__.rpartition('.')[0]}."

@@ -24,10 +24,13 @@ from ..engine.values.start import Start
 from ..engine.watch import Watcher
 from .calls.building import Building, PipeOptions, device_of, with_dtype
 from .calls.call import Call, prompts_of
+from .calls.control_check import offered_controls, refuse_controls
 from .calls.described import described
 from .calls.keywords import CallOptions, RequestOptions, settings_of
+from .calls.reference_check import refuse_references
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
+from .pictures.controls import controls_for
 from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.lora_table import rack_of
@@ -167,7 +170,15 @@ class TextToImage:
         prompt, resolved = self._with_loras(prompt, resolved)
         if not self.runner.chain.judges:
             refuse_choice(resolved)
-        return Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
+        if references := frame.get("references"):
+            refuse_references(self.recipe.name, self.runner.chain, references)
+        if controls := frame.get("controls"):
+            sides = {name: frame[name] for name in ("height", "width")}
+            offered = offered_controls(self.runner.chain)
+            frame["controls"] = controls_for(controls, offered, recipe=self.recipe.name, **sides)
+        request = Request(prompt=prompt, seed=seed, row=row, settings=resolved, start=start, **frame)
+        refuse_controls(self.recipe.name, self.runner.chain, request)
+        return request
 
     def run(
         self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True

@@ -35,7 +35,36 @@ START_COLUMNS: dict[str, Setting] = {
 }
 """What a row may start from beside its prompt; `pipelines.rendering.rows.image_rows` carries it out."""
 
-COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS}
+REFERENCE_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("A picture to take after; or several.", name="reference", aliases=("reference_image",)),
+        Setting("How closely; of several, one for each.", name="reference_weight", kind=float, low=0, high=2),
+    )
+}
+"""What a row may take after beside its prompt: one value, or a list of them;
+`pipelines.rendering.rows.reference_rows` carries it out."""
+
+CONTROL_COLUMNS: dict[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting(
+            "A picture whose structure is followed; or several.", name="control", aliases=("control_image",)
+        ),
+        Setting("Which of the recipe's controls reads it: edges, say.", name="control_type"),
+        Setting("How strongly it counts.", name="control_weight", kind=float, low=0, high=2),
+        Setting("Share of the steps from which it counts.", name="control_start", kind=float, low=0, high=1),
+        Setting("Share of the steps up to which it counts.", name="control_stop", kind=float, low=0, high=1),
+        Setting("It is a control picture, and no photograph.", name="control_ready", kind=bool),
+    )
+}
+"""What a row's structure may follow: one value, or a list of them; `pipelines.rendering.rows.control_rows`
+carries it out."""
+
+LISTS = (*REFERENCE_COLUMNS, *CONTROL_COLUMNS)
+"""Columns that may hold several values."""
+
+COLUMNS: dict[str, Setting] = {**SETTINGS, **START_COLUMNS, **REFERENCE_COLUMNS, **CONTROL_COLUMNS}
 """All columns that mean something beside the prompt; how names are written (case, blanks, `-`, `_`) makes no
 difference."""
 
@@ -164,8 +193,11 @@ def prompt_of(fields: Mapping[str, object]) -> str:
         return ""
 
 
-def setting(name: str, value: object, *, called: str | None = None) -> int | float | str | bool | None:
-    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any.
+def setting(
+    name: str, value: object, *, called: str | None = None
+) -> int | float | str | bool | tuple[str | float, ...] | None:
+    """The value of the column `name`, of its declared kind; `None` for seed -1, by which people mean: any. What
+    may be several is one value, or a tuple of them.
 
     Args:
         called: its name in the file, for messages.
@@ -175,6 +207,8 @@ def setting(name: str, value: object, *, called: str | None = None) -> int | flo
         RangeError: it is out of range.
     """
     row, called = COLUMNS[name], called or name
+    if name in LISTS:
+        return _one_or_several(row, called, value)
     if row.kind is str:
         return check_text(called, value).strip()
     if row.kind is bool:
@@ -248,6 +282,26 @@ def refuse_misspelt(names: Iterable[str]) -> None:
     for name in itertools.islice(names, _MOST_NAMES):
         if near := _slip_for(plain_name(name)[:64]):
             raise FieldError(f"no such setting: {shown(name)}: did you mean {near!r}?")
+
+
+def _one_or_several(row: Setting, name: str, value: object) -> "str | float | tuple[str | float, ...]":
+    """A text or a number, or a tuple of them: of a list; numbers also of text with commas."""
+    if isinstance(value, list | tuple):
+        return tuple(_one(row, name, each) for each in value)
+    if row.kind is not str and isinstance(value, str) and "," in value:
+        return tuple(_one(row, name, each) for each in value.split(","))
+    return _one(row, name, value)
+
+
+def _one(row: Setting, name: str, value: object) -> str | float:
+    if row.kind is str:
+        return check_text(name, value).strip()
+    if row.kind is bool:
+        return _switch(name, value)
+    number = _number(name, value)
+    if not row.low <= number <= row.high:
+        raise RangeError(f"{_equals(name, value)}: {row.must}")
+    return float(number)
 
 
 def _equals(name: str, value: object) -> str:

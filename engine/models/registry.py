@@ -1,4 +1,4 @@
-"""Families of models: which adapter loads a checkpoint of which family. Adapters are imported when needed."""
+"""Loads models of every known family by their adapters, which are imported when they are needed."""
 
 import contextlib
 import importlib
@@ -19,7 +19,8 @@ from .checkpoint.loaded_sizes import loaded_sizes
 from .checkpoint.roots import short_name
 from .checkpoint.vetting import vet
 from .diffusion.pipeline_parts import DENOISER, components_of
-from .diffusion.pipeline_sizes import vae_dtype
+from .diffusion.pipeline_sizes import BYTES, vae_dtype
+from .diffusion.references.adapter_folder import adapter_folder
 from .diffusion.single_files.assembly import (
     by_real_names,
     gguf_for,
@@ -27,6 +28,7 @@ from .diffusion.single_files.assembly import (
     pipeline_folder,
     single_file_in,
 )
+from .families import FAMILIES, LIBRARIES, PARTS, STREAMED, WHOLE, WITH_CODE
 from .quantised.gguf_header import ENDING, gguf_sizes
 from .quantised.gguf_planner import gguf_in, whole_sizes
 from .told import told_of
@@ -36,38 +38,6 @@ if TYPE_CHECKING:
     from .checkpoint.host_weights import HostWeights
     from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
-
-FAMILIES: dict[str, tuple[str, str]] = {
-    "causal-lm": ("language.causal_lm", "load_language_model"),
-    "image-token-lm": ("language.causal_lm", "load_image_token_model"),
-    "multimodal-lm": ("language.multimodal_lm", "load_drafter"),
-    "image-text-to-text": ("vision.captioner", "load_any_captioner"),
-    "diffusers": ("diffusion.refiner", "load_refiner"),
-    "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
-    "picture-memory": ("vision.picture_memory", "load_picture_memory"),
-    "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
-    "thing-finder": ("vision.thing_finder", "load_thing_finder"),
-}
-"""Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
-
-STREAMED: dict[str, str] = {"diffusers": "unet"}
-"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it.
-Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
-
-PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
-"""Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
-
-WITH_CODE = ("causal-lm",)
-"""Families whose adapters can run code that comes with a checkpoint, where a key asks for it."""
-
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    **{name: ("transformers",) for name in FAMILIES},
-    "diffusers": ("transformers", "diffusers"),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "thing-finder"), ()),
-}
-"""Family: the libraries that load it."""
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Registry:
@@ -99,7 +69,7 @@ class Registry:
     def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
-        part = _folder(key) / name if name else None
+        part = _folder(key) / ("" if key.family in WHOLE else name) if name else None
         form = key.dtype
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"
@@ -224,6 +194,8 @@ def _in_parts(key: ModelKey[object]) -> bool:
 
 
 def _folder(key: ModelKey[object]) -> Path:
+    if key.beside:
+        return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
             where = f"{key.checkpoint}: a model of family {key.family}"

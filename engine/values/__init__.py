@@ -10,11 +10,13 @@ Axis glossary, for the whole project:
     d  features of a model      n  steps
 """
 
+from .control import Control
 from .draft import Codebook, Draft
 from .fact import Fact, FactKind, Span
 from .outcome import Candidate, Failure, Outcome
 from .picture import Picture
 from .plan import Plan
+from .reference import Reference
 from .request import MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, SETTINGS, Request
 from .setting import Setting
 from .settings import NO_SETTINGS, Settings, Wishes
@@ -30,6 +32,7 @@ __all__ = [
     "SETTINGS",
     "Candidate",
     "Codebook",
+    "Control",
     "Draft",
     "Fact",
     "FactAnswer",
@@ -38,6 +41,7 @@ __all__ = [
     "Outcome",
     "Picture",
     "Plan",
+    "Reference",
     "Request",
     "Setting",
     "Settings",

@@ -9,7 +9,9 @@ from typing import Annotated
 from ..errors import InputError
 from ..messages import shown
 from .contents import short
+from .control import Control, check_controls
 from .fact import Fact
+from .reference import Reference, check_count
 from .setting import MAX_PROMPT_CHARACTERS, Setting, declared, meant, whole_number
 from .settings import NO_SETTINGS, Settings
 from .start import Start
@@ -33,6 +35,8 @@ class Request:
         candidate: which attempt at the same wish this is, from 0.
         missed: facts that earlier attempts missed, for the planner to stress.
         start: what it begins with beside the prompt: a picture, tokens, a plan; `None` for the prompt alone.
+        controls: pictures whose structure it follows.
+        references: pictures to take after, at most 8.
 
     Raises:
         InputError: an empty or overlong prompt, or one with control characters (but line ends and tabs) or half
@@ -57,6 +61,8 @@ class Request:
     candidate: int = 0
     missed: tuple[Fact, ...] = ()
     start: Start | None = None
+    controls: tuple[Control, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt)
@@ -69,6 +75,8 @@ class Request:
             object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         if self.start is not None:
             self.start.check_size(self.height, self.width)
+        object.__setattr__(self, "controls", check_controls(self.controls, self.height, self.width))
+        check_count(len(self.references))
 
     def __repr__(self) -> str:
         parts = [short(self.prompt), f"seed={self.seed}", f"{self.width}x{self.height}"]
@@ -76,6 +84,8 @@ class Request:
         if self.negative_prompt:
             parts.append(f"negative_prompt={short(self.negative_prompt)}")
         parts += [repr(each) for each in (self.settings, self.start) if each not in (NO_SETTINGS, None)]
+        parts += [repr(each) for each in self.controls]
+        parts += [repr(each) for each in self.references]
         return f"Request({', '.join(parts)})"
 
 

@@ -17,7 +17,7 @@ from ..memory import DeviceMemory
 from ..microbatch import Done, Failed
 from ..repair import Aim, Flaw
 from ..request_state import CandidateRow, RequestState, Row
-from ..stage import AnyStage, Stage
+from ..stage import AnyStage, Stage, uses_of
 from ..values import Candidate, Draft, Picture, Plan, Request, Verdict
 from ..values.start import Start
 
@@ -207,7 +207,8 @@ class Wave:
 
     def _foresee(self, steps: Sequence[tuple[str, AnyStage]]) -> None:
         """Tell memory what these steps will lease, and the next round, for which they stand."""
-        self.memory.foresee([stage.uses for _, stage in steps] * 2)
+        requests = [state.request for state in self.states]
+        self.memory.foresee([uses_of(stage, requests) for _, stage in steps] * 2)
 
     def _do_without_repairs(self) -> None:
         for state in self.states:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...engine.errors import InputError
 from ...engine.messages import shown
-from ...engine.values import SETTINGS, Wishes
+from ...engine.values import SETTINGS, Control, Reference, Wishes
 from ...engine.values.loras import loras_text, parse_loras
 from ...engine.values.setting import whole_number
 from ...engine.watch import Watcher
 from ...prompts.settings import COPIES_NAMES, MAX_COPIES, SIZE_NAMES, FieldError, sort_fields
+from ..pictures.controls import KEYWORDS as CONTROLS
+from ..pictures.controls import ControlWish, wished_controls
+from ..pictures.references import KEYWORDS as REFERENCES
+from ..pictures.references import references_of
 from .unknown import refuse_keyword
 
 if TYPE_CHECKING:
@@ -28,7 +32,19 @@ OnStepEnd = Callable[[Any, int, float, dict[str, Any]], Any]
 
 
 class RequestOptions(Wishes, total=False):
-    """What may be asked for beside the prompt: settings, and short names that people have for some of them."""
+    """What may be asked for beside the prompt: settings, and short names that people have for some of them.
+
+    Args:
+        reference: pictures to take after: a PIL picture, a file, an outcome; or a list of them.
+        reference_weight: how closely, 0 to 2: one for all, or a list with one for each.
+        references: the same as values, in place of both.
+        control: pictures whose structure is followed: a PIL picture, a file, an outcome; or a list of them.
+        control_type: which of the recipe's controls reads it: `"edges"`; of several, a list.
+        control_weight: how strongly, 0 to 2; of several, a list.
+        control_start, control_stop: from and up to which share of the steps, 0 to 1; of several, lists.
+        control_ready: whether it is the control picture itself, and no photograph; of several, a list.
+        controls: the same as values, in place of all these.
+    """
 
     steps: int | None
     guidance: float | None
@@ -37,6 +53,16 @@ class RequestOptions(Wishes, total=False):
     negative: str
     lora: str | None
     size: "str | tuple[int, int] | None"
+    reference: Any
+    reference_weight: "float | Sequence[float] | None"
+    references: "tuple[Reference, ...]"
+    control: Any
+    control_type: "str | Sequence[str] | None"
+    control_weight: "float | Sequence[float] | None"
+    control_start: "float | Sequence[float] | None"
+    control_stop: "float | Sequence[float] | None"
+    control_ready: "bool | Sequence[bool] | None"
+    controls: "tuple[Control | ControlWish, ...]"
 
 
 class FrameOptions(RequestOptions, total=False):
@@ -72,27 +98,65 @@ _ALIASES = {name: row.name for row in SETTINGS.values() for name in row.names}
 
 def settings_of(said: Mapping[str, Any], *, known: Iterable[str] = ()) -> dict[str, Any]:
     """What is said, by the settings' own names; what is `None` is left out, as the recipe decides it then.
+    Pictures to take after become `references`, pictures to follow `controls`.
 
     Args:
         known: names that the call has beside settings, for hints.
 
     Raises:
-        InputError: a name is that of no setting, or a setting is said twice; a size is none.
+        InputError: a name is that of no setting, or a setting is said twice; a size is none; a picture cannot
+            be read.
     """
+    said, references = _without_references(said)
+    said, controls = _without_controls(said)
     found: dict[str, tuple[str, Any]] = {}  # by our names: as it was called, its value
     for called, value in said.items():
         name = _ALIASES.get(called)
         if called in SIZE_NAMES:
             sides = {} if value is None else _size(called, value)
         elif name is None:
-            refuse_keyword(called, known=[*known, "size"])
+            refuse_keyword(called, known=[*known, "size", *REFERENCES, *CONTROLS])
         else:
             sides = {name: value}
         for each, side in sides.items():
             if each in found:
                 raise InputError(f"{each} is said twice, as {found[each][0]} and as {called}: keep one of them")
             found[each] = (called, side)
-    return {name: _checked(name, *each) for name, each in found.items() if each[1] is not None}
+    return (
+        {name: _checked(name, *each) for name, each in found.items() if each[1] is not None}
+        | references
+        | controls
+    )
+
+
+def _without_references(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said but for references, and these as values, if there are any.
+
+    Raises:
+        InputError: one cannot be read, or they are said twice.
+    """
+    rest = dict(said)
+    pictures, weights = (rest.pop(name, None) for name in REFERENCES)
+    values = rest.pop("references", None)
+    if values and (pictures is not None or weights is not None):
+        raise InputError("references are said twice, as values and as pictures: keep one of them")
+    found = references_of(values or pictures, weights)
+    return rest, {"references": found} if found else {}
+
+
+def _without_controls(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said but for controls, and these, if there are any: their pictures are opened when their size is
+    known.
+
+    Raises:
+        InputError: they are said twice, or a value cannot be.
+    """
+    rest = {name: value for name, value in said.items() if name not in (*CONTROLS, "controls")}
+    wished, values = wished_controls(said), said.get("controls")
+    if values and wished:
+        raise InputError("controls are said twice, as values and as pictures: keep one of them")
+    found = tuple(values or wished)
+    return rest, {"controls": found} if found else {}
 
 
 def copies_of(value: object, *, called: str = COPIES) -> int:

@@ -21,7 +21,17 @@ import typer.models
 
 from ...engine.errors import InputError
 from ...engine.values import SETTINGS, Setting, Wishes
-from ...prompts.settings import COLUMNS, MAX_COPIES, START_COLUMNS, FieldError, check_text, size_of
+from ...prompts.settings import (
+    COLUMNS,
+    CONTROL_COLUMNS,
+    LISTS,
+    MAX_COPIES,
+    REFERENCE_COLUMNS,
+    START_COLUMNS,
+    FieldError,
+    check_text,
+    size_of,
+)
 from ...prompts.variants import MAX_VARIANTS
 from ..files import is_file, why_no_file
 from .front.settings_file import take_settings
@@ -35,13 +45,15 @@ MemoryOption = Annotated[
 
 
 class StartWishes(TypedDict, total=False):
-    pass  # its names are those of the table `START_COLUMNS`
+    pass  # its names are those of the tables `START_COLUMNS`, `REFERENCE_COLUMNS` and `CONTROL_COLUMNS`
 
 
-"""What a picture may start from beside its prompt, by options of the command line."""
+"""What a picture may start from, take after and follow beside its prompt, by options of the command line."""
 
-_FILES = ("image", "sketch", "starts_from")
+_FILES = ("image", "sketch", "starts_from", "reference", "control")
 _START = "Start from a picture"
+_REFERENCES = "Take after pictures"
+_CONTROLS = "Follow the structure of pictures"
 
 
 def _option_name(name: str) -> str:
@@ -108,8 +120,15 @@ def setting_option(name: str, *, help: str = "") -> typer.models.OptionInfo:
         *names,
         help=said if name == "seed" else row.described(said),
         callback=_check_of(row),
-        rich_help_panel=None if name == "seed" else _START if name in START_COLUMNS else "Settings",
+        rich_help_panel=_panel_of(name),
     )
+
+
+def _panel_of(name: str) -> str | None:
+    if name == "seed":
+        return None
+    panels = {_START: START_COLUMNS, _REFERENCES: REFERENCE_COLUMNS, _CONTROLS: CONTROL_COLUMNS}
+    return next((panel for panel, columns in panels.items() if name in columns), "Settings")
 
 
 SeedOption = Annotated[int, setting_option("seed")]
@@ -235,9 +254,10 @@ def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
         if mask.lower().endswith(SUFFIXES):
             wishes["mask_image"] = Path(mask)
     for name, value in wishes.items():
-        if isinstance(value, Path) and not is_file(value):
-            option = _option_name((*START_COLUMNS[name].short, name)[0])
-            raise InputError(f"{option} {value}: {why_no_file(value)}: check the path")
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and not is_file(path):
+                option = _option_name((*COLUMNS[name].short, name)[0])
+                raise InputError(f"{option} {path}: {why_no_file(path)}: check the path")
     return wishes
 
 
@@ -301,7 +321,7 @@ def _options_of(hint: Any) -> list[inspect.Parameter] | None:
     if hint is StartWishes:
         return [
             _option(name, Annotated[_start_kind(row) | None, setting_option(name)], None)
-            for name, row in START_COLUMNS.items()
+            for name, row in (START_COLUMNS | REFERENCE_COLUMNS | CONTROL_COLUMNS).items()
         ]
     if not dataclasses.is_dataclass(hint):
         return None
@@ -322,7 +342,8 @@ def _in_panel(hint: Any, panel: str | None) -> Any:
 
 
 def _start_kind(row: Setting) -> Any:
-    return Path if row.name in _FILES else row.kind
+    kind = Path if row.name in _FILES else row.kind
+    return list[kind] if row.name in LISTS and kind is not bool else kind
 
 
 def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
@@ -331,5 +352,5 @@ def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
 
 def _together(hint: Any, values: Mapping[str, Any]) -> Any:
     if hint in (Wishes, StartWishes):
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None and value != []}
     return hint(**values)

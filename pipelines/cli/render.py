@@ -22,9 +22,9 @@ from ..rendering.output.record import Record
 from ..rendering.output.tally import Tally
 from ..rendering.renderer import Renderer
 from ..rendering.rows.earlier_rows import failed_rows, is_known_by_content
-from ..rendering.rows.image_rows import has_image_input
 from ..rendering.rows.picture_files import prompt_in
 from ..rendering.rows.prompt_source import ReadOptions, read_rows
+from ..rendering.rows.reference_rows import names_pictures
 from ..rendering.rows.request_makers import OfPipeline
 from ..rendering.rows.tasks import Numbers, Task, tasks_of
 from ..rendering.settled import Found, Shortcut, Statement, nothing_to_do, statement_of
@@ -132,7 +132,7 @@ class _Asked:
 
     def statement(self, out: Path, said_of_pipe: Callable[[], str] | None) -> Statement | None:
         """What decides the rows, where that can be told; see `rendering.settled`."""
-        if said_of_pipe is None or self.text or has_image_input(self.wishes):
+        if said_of_pipe is None or self.text or names_pictures(self.wishes):
             return None
         said = (self.said_seed, self.seed, sorted(self.wishes.items()), self.num_images)
         return statement_of(self.source, out, said_of_pipe, reading=self.reading, said=said)

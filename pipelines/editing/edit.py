@@ -9,22 +9,26 @@ Pictures of it: `examples/README.md`.
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary.composition import composition_of
 from ...engine.language.closed_vocabulary.known_words import read_words
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts, asked_wording
-from ...engine.language.words.content import plain_words
+from ...engine.language.words.content import content_words, plain, plain_words
 from ...engine.messages import shown
 from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
-from ..calls.keywords import CallOptions, RequestOptions
+from ..calls.keywords import CallOptions, RequestOptions, settings_of
+from ..calls.reference_check import edits_by_instruction
 from ..calls.signature import spelled_out
+from ..pictures.references import references_of
 from ..render_result import RenderResult
+from ..text_to_image import TextToImage
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
+from ..workflow import Workflow
 from .continued import without
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
@@ -48,7 +52,17 @@ class Edit(ImageInputPipeline):
     """Where a thing changes, its tokens are drawn anew, and nothing else changes, byte for byte. So it is where
     one is taken away, and the ground goes on; and where one is added, if there is room for it: beside a thing
     that stands on the other side. Where the setting changes, or things must make room, the tokens are kept that
-    are as likely as they were. Where the style does, all are drawn anew, after the same plan."""
+    are as likely as they were. Where the style does, all are drawn anew, after the same plan.
+
+    Where the recipe's painter edits by instruction, it is given the instruction as it was typed, and the
+    picture; the judge checks what is to change and, of what is known of the picture, what is to stay."""
+
+    def __init__(self, pipe: TextToImage) -> None:
+        self.has_editor = edits_by_instruction(pipe.runner.chain)
+        if self.has_editor:
+            Workflow.__init__(self, pipe)
+        else:
+            super().__init__(pipe)
 
     @spelled_out
     def __call__(
@@ -91,8 +105,10 @@ class Edit(ImageInputPipeline):
         """
         if not isinstance(shows, str):
             raise InputError(f"shows = {shown(shows)}: must be text")
+        if self.has_editor:
+            return self._by_editor(prompt, image, shows, seed=seed, row=row, **wishes)
         original = self.source_image(image, **wishes)
-        wording = original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
+        wording = self._shown(original, shows)
         recipe = self.pipe.recipe
         change = changed(wording, prompt, vocabulary_for(recipe), known=planner_vocabulary(recipe))
         if change is None or change.unread:
@@ -107,6 +123,41 @@ class Edit(ImageInputPipeline):
             )
         start = self._start(original, wording, change)
         return self.pipe.request(change.wording.prompt, seed=seed, row=row, start=start, **wishes)
+
+    def _by_editor(
+        self, prompt: str, image: "Source", shows: str, *, seed: int, row: int, **wishes: Any
+    ) -> Request:
+        """The request of an instruction that the painter itself reads; the picture is its first reference."""
+        settings = settings_of(wishes)
+        first = references_of(image.pixels if isinstance(image, SourceImage) else image)
+        settings["references"] = (*first, *settings.get("references", ()))
+        original = self.source_image(image, **wishes)
+        facts: tuple[Fact, ...] = ()
+        if self.pipe.runner.chain.judges:
+            facts = self._facts_after(self._shown(original, shows), prompt)
+        start = Start(wording=Wording(prompt=prompt, facts=facts))
+        return self.pipe.request(prompt, seed=seed, row=row, start=start, **settings)
+
+    def _shown(self, original: SourceImage, shows: str) -> Wording:
+        """What a picture shows, as far as it is known."""
+        return original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
+
+    def _facts_after(self, wording: Wording, instruction: str) -> tuple[Fact, ...]:
+        """What the changed picture must show: as the rules understand the instruction; where they do not, the
+        instruction itself, and all that was known of the picture and is not spoken of in it."""
+        recipe = self.pipe.recipe
+        try:
+            change = changed(wording, instruction, vocabulary_for(recipe), known=planner_vocabulary(recipe))
+        except InputError:  # it is understood, and cannot be carried out by drawing tokens anew
+            change = None
+        if change is not None and not change.unread and change.wording.facts:
+            return tuple(dataclasses.replace(fact, span=None) for fact in change.wording.facts)
+        spoken_of = {plain(word.text) for word in content_words(instruction)}
+        kept = (fact for fact in wording.facts if spoken_of.isdisjoint(plain_words(fact.text)))
+        return (
+            Fact(kind="other", text=instruction),
+            *(dataclasses.replace(fact, span=None) for fact in kept),
+        )
 
     def _seen(self, prompt: str, *, asked: bool) -> Wording:
         """The wording of a picture that comes from elsewhere.

@@ -17,6 +17,7 @@ from ...engine.errors import InputError
 from ...engine.messages import did_you_mean, shown
 from ...engine.values.setting import Setting
 
+_OF_MODELS = ("ModelKey", "ControlKey")  # what a recipe has tables of its own for
 _WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
@@ -55,7 +56,7 @@ def settings_of(made: Any) -> dict[str, Any] | None:
             if get_origin(hint) is not typing.Unpack or table is None:
                 return None
             found |= typing.get_type_hints(table, include_extras=True)
-        elif "ModelKey" not in str(hint):
+        elif not any(each in str(hint) for each in _OF_MODELS):
             found["template" if parameter.name == "instructions" else parameter.name] = hint
     return found
 

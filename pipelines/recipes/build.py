@@ -37,6 +37,7 @@ STAGES = {
     "upscale": ("painting.upscale", "UpscaleStage"),
     "judge": ("judging.judge", "JudgeStage"),
     "recall": ("recalling.recall", "RecallStage"),
+    "retrieve": ("recalling.retrieve", "RetrieveStage"),
 }
 """Stage name: (module of `engine.stages`, class, or function that makes several stages)."""
 
@@ -48,6 +49,7 @@ REPAINTERS = ("refine", "repaint")
 
 OF_FAMILY = {
     ("plan", "none"): ("planning.plan_passthrough", "PlanPassthroughStage"),
+    ("retrieve", "none"): ("recalling.retrieve", "RetrieveStage"),
     ("plan", SERVER): ("planning.server_plan", "ServerPlanStage"),
     ("plan", "llama-cpp"): ("planning.llama_cpp_plan", "LlamaCppPlanStage"),
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
@@ -140,7 +142,7 @@ def build_aim(recipe: Recipe) -> "Stage[Flaw, Aim] | None":
     draft = recipe.stages.get("draft")
     if draft is None or draft.model.family != "image-token-lm":
         return AimStage()
-    read = {role: key for role, key in draft.models.items() if role != "reader"}  # what is said, not shown
+    read = {role: key for role, key in draft.models.items() if role not in ("reader", "edges")}  # what is said
     return AimStage(locate=LocateStage(model=draft.model, **read))
 
 
@@ -159,7 +161,7 @@ def build_stages(recipe: Recipe, stage: StageRecipe) -> tuple[Stage[Any, Any], .
         check_settings(stage_class, stage.settings, where)
     models = {"model": stage.model} if stage.model.checkpoint else {}
     try:
-        made = stage_class(**models, **stage.models, **_settings(stage))
+        made = stage_class(**models, **stage.models, **_controls(stage), **_settings(stage))
     except TypeError as error:  # an argument that it does not take, or lacks
         message = str(error).split("() ", 1)[-1]
         raise InputError(f"{where}: {message}") from None
@@ -229,6 +231,11 @@ def _home(stage: StageRecipe, where: str) -> tuple[str, str]:
         does = "can do without a model" if family == "none" else "can be asked of a server"
         raise InputError(f"{where}: family {family!r}: only {able} {does}: name a checkpoint")
     return OF_FAMILY.get((stage.name, family), STAGES[stage.name])
+
+
+def _controls(stage: StageRecipe) -> dict[str, Any]:
+    """The argument of a stage that can be steered."""
+    return {"controls": stage.controls} if stage.controls else {}
 
 
 def _settings(stage: StageRecipe) -> dict[str, Any]:

@@ -12,6 +12,8 @@
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
+    controls.edges = { checkpoint = "./canny" }    # what pictures are steered by, see `tables.controls`
+    references = { checkpoint = "./ip-adapter.safetensors", image_encoder = "./clip" }    # see `references`
     models.codebook = { family = "image-tokenizer", checkpoint = "pocket/tokenizer" }    # more models
 
 A stage that does without a model has `family = "none"`, and no checkpoint; nor has one that asks a server.
@@ -29,6 +31,7 @@ from ...engine.errors import InputError
 from ...engine.messages import did_you_mean, shown
 from ...engine.models.checkpoint.bounded import is_deeper
 from ...engine.models.checkpoint.roots import ROOTS, root_of
+from ...engine.models.diffusion.control.key import ControlKey
 from ...engine.models.diffusion.single_files.places import is_single_file
 from ...engine.models.dtypes import quick_dtype
 from ...engine.remote.address import FAMILY as SERVER
@@ -36,7 +39,10 @@ from ...engine.stage import ModelKey
 from ...engine.values import Request, Settings
 from ...engine.values.setting import declared, meant, number
 from .lora_table import KEYS, offered
+from .tables.controls import controls_in
 from .tables.elsewhere import elsewhere, is_file_beside
+from .tables.references import KEY as REFERENCES
+from .tables.references import reference_models
 from .tables.toml_file import MOST_DEPTH, path_of, read_toml
 from .tables.tuning import CHOICES, tuning_of
 
@@ -65,6 +71,7 @@ _OF_A_MODEL = (
     *KEYS,
     *CHOICES,
 )
+_OF_A_STAGE = ("settings", "models", REFERENCES, "controls")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,23 +83,27 @@ class StageRecipe:
         model: the model that the stage is named for; without a checkpoint where it loads none.
         models: further models that it uses, by the role they play in it.
         settings: further arguments of the stage.
+        controls: what its pictures can be steered by.
     """
 
     name: str
     model: ModelKey
     models: Mapping[str, ModelKey] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    controls: tuple[ControlKey, ...] = ()
 
     @property
     def keys(self) -> tuple[ModelKey, ...]:
         """All models of the stage."""
-        return (*((self.model,) if self.model.checkpoint else ()), *self.models.values())
+        steering = (key for control in self.controls for key in control.keys)
+        return (*((self.model,) if self.model.checkpoint else ()), *self.models.values(), *steering)
 
     def with_keys(self, change: Callable[[ModelKey], ModelKey]) -> "StageRecipe":
         """The same with other keys for its models."""
         models = {role: change(key) for role, key in self.models.items()}
         model = change(self.model) if self.model.checkpoint else self.model
-        return dataclasses.replace(self, model=model, models=models)
+        controls = tuple(control.with_keys(change) for control in self.controls)
+        return dataclasses.replace(self, model=model, models=models, controls=controls)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -255,16 +266,28 @@ def _stage(name: str, table: Mapping[str, Any], path: Path) -> StageRecipe:
     if not name.isprintable() or len(name) > 100:
         raise InputError(f"recipe {path}: [stages]: {shown(name)} is no name of a stage")
     where = f"recipe {path}: [stages.{name}]"
-    _only(table, (*_OF_A_MODEL, "settings", "models"), where)
+    _only(table, (*_OF_A_MODEL, *_OF_A_STAGE), where)
     models = _table(table, "models", where)
     for role in models:
         if not role.isidentifier() or len(role) > 100:
             raise InputError(f"{where}: models: {shown(role)} is no name of a role")
+    model = _model({k: v for k, v in table.items() if k not in _OF_A_STAGE}, path, where)
+    references = reference_models(
+        table, name, where, lambda said, at: _model(said, path, at), dtype=model.dtype
+    )
     return StageRecipe(
         name=name,
-        model=_model({k: v for k, v in table.items() if k not in ("settings", "models")}, path, where),
-        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models},
+        model=model,
+        models={role: _model(_table(models, role, where), path, f"{where}: {role}") for role in models}
+        | references,
         settings=_stage_settings(_table(table, "settings", where), path.parent, where),
+        controls=controls_in(
+            name,
+            table.get("controls"),
+            model,
+            where,
+            lambda checkpoint, at: resolve_checkpoint(checkpoint, path.parent, at),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from ...engine.models.checkpoint.roots import short_name
 from ...engine.stage import ModelKey
 from .lora_table import written
 from .reader import Recipe, StageRecipe
+from .tables.controls import written_controls
 
 
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def _stage(stage: StageRecipe) -> dict[str, Any]:
         table["settings"] = dict(stage.settings)
     if stage.models:
         table["models"] = {role: _model(key) for role, key in stage.models.items()}
+    if stage.controls:
+        table["controls"] = written_controls(stage.controls, checkpoint_name)
     return table
 
 

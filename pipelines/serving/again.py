@@ -9,7 +9,7 @@ from ...engine.values.setting import declared
 from ...engine.values.settings import Settings
 from ..recipes.reader import Recipe
 from ..recipes.writer import recipe_table
-from ..rendering.rows.image_rows import has_image_input
+from ..rendering.rows.reference_rows import names_pictures
 from .queue.jobs import Job, RowResult
 from .replies import without_paths
 
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _starts_from_a_picture(row: RowResult) -> bool:
-    return has_image_input(row.spec.settings) or row.spec.way != "make"
+    return names_pictures(row.spec.settings) or row.spec.way != "make"
 
 
 def _file(row: RowResult) -> str:

@@ -38,6 +38,7 @@ WHAT = (
 BESIDE = {
     "preference": "tunes a drafter that there is",
     "sketch_reader": "shows sketches to a drafter that there is",
+    "edge_reader": "shows lines to a drafter that there is",
     "thing_finder": "judges what a drafter that there is draws",
 }
 """Models that are trained for shipped ones, and what they do for those."""
@@ -216,6 +217,8 @@ def _check(
         )
     if what in OF_ART and data != "art":
         raise InputError(f"train {what}: {OF_ART[what]} are of the art alone: say --data art")
+    if what == "edge_reader" and data != "world":
+        raise InputError("train edge_reader: lines are of the illustrated world alone: leave --data out")
     if what != "lora" and (base is not None or rank is not None):
         raise InputError(f"train {what}: --base and --rank go with lora alone")
     if what == "lora" and beginning is not None:

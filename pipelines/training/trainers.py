@@ -68,6 +68,12 @@ TRAINERS: dict[str, Trainer] = {
         of_all=False,
         looks=False,
     ),
+    "edge_reader": Trainer(
+        module="edge_reader",
+        task="EdgeReaderTask",
+        needs=("data", "beginning"),
+        of_all=False,
+    ),
     "lora": Trainer(module="lora", task="LoraTask", needs=("data", "base"), of_all=False),
 }
 """By the name of the model, in the order in which `train all` trains them."""

@@ -36,7 +36,7 @@ REFUSED = {
     "DDPMPipeline": "reads no prompt",
     "LDMSuperResolutionPipeline": "reads no prompt",
     "StableDiffusionUpscalePipeline": "changes a picture that it is given",
-    "QwenImageEditPipeline": "changes a picture that it is given",
+    "LongCatImageEditPipeline": "changes a picture that it is given",
     "IFPipeline": "paints without an autoencoder",
     "StableUnCLIPPipeline": "needs further models (prior_text_encoder, prior, image_normalizer)",
     "FluxControlPipeline": "is steered by a second picture (control_image)",

@@ -7,18 +7,26 @@ import pytest
 from diptych import Request, Settings
 from diptych.pipelines.rendering.rows.image_rows import FIELDS
 from diptych.pipelines.text_to_image import Wishes
-from diptych.prompts.settings import COLUMNS, COPIES_NAMES, FieldError, refuse_misspelt, setting, sort_fields
+from diptych.prompts.settings import (
+    COLUMNS,
+    COPIES_NAMES,
+    REFERENCE_COLUMNS,
+    FieldError,
+    refuse_misspelt,
+    setting,
+    sort_fields,
+)
 
 from .conftest import Read
 
 
 def test_a_row_may_set_what_a_call_may() -> None:
-    assert set(COLUMNS) == {*Wishes.__annotations__, "seed", *FIELDS}
+    assert set(COLUMNS) == {*Wishes.__annotations__, "seed", *FIELDS, *REFERENCE_COLUMNS}
 
 
 def test_what_a_row_sets_is_taken_by_the_engine() -> None:
     values: dict[str, Any] = {
-        name: setting(name, "1") for name in {*COLUMNS} - {*FIELDS, "height", "width"}
+        name: setting(name, "1") for name in {*COLUMNS} - {*FIELDS, *REFERENCE_COLUMNS, "height", "width"}
     } | {
         "height": setting("height", "64"),
         "width": 64,

@@ -33,16 +33,19 @@ from .classes.calling import (
     refuse_other_size,
     row_of,
     rows_alike,
+    without_pictures,
 )
 from .classes.kinds import Kind, kind_of
-from .classes.outlines import Left
+from .classes.outlines import Finished, Left, Reader
 from .classes.outlines import Outline as Outline
 from .classes.outlines import TextOutline as TextOutline
+from .control.steering import Steering
 from .lora.layout import Layout
 from .lora.merging import fit_to
 from .lora.wearing import wearing
 from .pipeline_families import Family, family_of
 from .pipeline_parts import COMPONENTS
+from .references.seeing import Seeing, Taking
 from .texts.reading import Reading, reading
 
 if TYPE_CHECKING:
@@ -105,12 +108,15 @@ class PipelinePart:
         return reach * denoiser.config["patch_size"] * self.pipeline.vae_scale_factor
 
     @torch.inference_mode()
-    def encode(self, arguments: Mapping[str, object], *, weights: bool = True) -> Encoded:
-        """What the text encoders make of one row.
+    def encode(
+        self, arguments: Mapping[str, object], *, weights: bool = True, seeing: Seeing | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """What the text encoders make of one row, and what its references are for an adapter.
 
         Args:
             arguments: of the library's call, as far as it takes them.
             weights: whether marks in the prompts say how strongly words count.
+            seeing: the row's references, and what sees them.
         """
         pipeline = copy.copy(self.pipeline)
         encode_prompt = pipeline.encode_prompt
@@ -126,15 +132,20 @@ class PipelinePart:
 
             def leave(*args: object, **kwargs: object) -> object:
                 refuse_other_size(prepare_latents, args, kwargs, arguments)
-                if not kept:  # a few draw their noise before they read
+                if not kept or seeing is not None:  # a few draw their noise before they read, or see
                     return prepare_latents(*args, **kwargs)
                 raise Left
 
             pipeline.prepare_latents = leave
         vars(pipeline)["scheduler"] = copy.copy(pipeline.scheduler)
+        call = {**self._blank(arguments), "generator": [torch.Generator()]}
+        seen: list[object] = []
+        if seeing is not None:
+            seen = seeing.recorded(pipeline)
+            call["ip_adapter_image"] = list(seeing.pictures)
         with contextlib.suppress(Left):
-            pipeline(**accepted(pipeline, {**self._blank(arguments), "generator": [torch.Generator()]}))
-        return tuple(on_cpu(each) for each in kept)
+            pipeline(**accepted(pipeline, call))
+        return tuple(on_cpu(each) for each in kept), tuple(on_cpu(each) for each in seen)
 
     @torch.inference_mode()
     def rehearse(self, arguments: Mapping[str, object], scheduler: Any) -> None:
@@ -166,6 +177,9 @@ class PipelinePart:
         on_step: OnStep,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None" = None,
         masks: "Sequence[PIL.Image.Image] | None" = None,
+        steering: Steering | None = None,
+        taking: Taking | None = None,
+        reads: "PipelinePart | None" = None,
     ) -> torch.Tensor:
         """Latents (b, …) on the CPU, of whatever layout the pipeline has.
 
@@ -175,21 +189,36 @@ class PipelinePart:
             scheduler: of this call's own; see `new_scheduler`.
             start: the autoencoder, a picture for each row, and its strength, 0 to 1.
             masks: white where each may change, for a pipeline that reads such.
+            steering: what the rows' structure follows.
+            taking: what each row's references are for an adapter, which the denoiser wears meanwhile.
+            reads: the autoencoder, for a pipeline that edits the pictures among its arguments.
         """
-        if len(encoded) > 1 and (self.kind.one_text or not rows_alike(encoded)):
-            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, start, masks)
+        together = rows_alike(encoded) and not self.kind.one_text and reads is None
+        if len(encoded) > 1 and not together:
+            others: dict[str, Any] = {"start": start, "masks": masks, "taking": taking, "reads": reads}
+            others["steering"] = steering
+            return self._one_by_one(encoded, arguments, generators, scheduler, on_step, **others)
         pipeline = copy.copy(self.pipeline)
         call = dict(arguments)
+        if reads is not None:
+            vars(pipeline)["vae"] = Reader(reads.vae)
         if start is not None:
             autoencoder, pictures, strength = start
             pipeline = self._image_to_image(autoencoder)
             call |= {"image": list(pictures), "strength": strength}
             call |= {"mask_image": list(masks)} if masks else {}
+        if steering is not None:
+            pipeline, more = steering.over(pipeline, self._dtype, from_picture=start is not None)
+            call |= more
         vars(pipeline)["scheduler"] = scheduler
         pipeline.encode_prompt = playing_back(encoded, self._device)
         call |= {"generator": list(generators), "output_type": "latent"}
         steps = Steps(scheduler, on_step)
-        pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
+        with contextlib.ExitStack() as worn:
+            if taking is not None:
+                worn.enter_context(taking.worn_by(self.unet or self.transformer))
+                call |= taking.played_back(pipeline, self._device)
+            pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
         if steps.latents is None:
             raise InputError("so small a strength of so few steps leaves none to paint: raise one of them")
         return steps.latents.cpu()
@@ -201,8 +230,12 @@ class PipelinePart:
         generators: Sequence[torch.Generator],
         scheduler: Any,
         on_step: OnStep,
+        *,
         start: "tuple[PipelinePart, Sequence[PIL.Image.Image], float] | None",
         masks: "Sequence[PIL.Image.Image] | None",
+        steering: Steering | None,
+        taking: Taking | None,
+        reads: "PipelinePart | None",
     ) -> torch.Tensor:
         """As `denoise`, for rows that this pipeline cannot take together."""
         count = len(encoded)
@@ -217,6 +250,9 @@ class PipelinePart:
                     on_step=lambda step, of, i=i: on_step(i * of + step, count * of),
                     start=start and (start[0], start[1][i : i + 1], start[2]),
                     masks=masks and masks[i : i + 1],
+                    steering=steering and steering.of_row(i),
+                    taking=taking and taking.of_row(i),
+                    reads=reads,
                 )
             )
         return torch.cat(rows)
@@ -241,14 +277,14 @@ class PipelinePart:
         if prepare_latents := getattr(pipeline, "prepare_latents", None):
 
             def give_back(*args: object, **kwargs: object) -> object:
-                drawn = prepare_latents(*args, **kwargs)
+                drawn = prepare_latents(**without_pictures(prepare_latents, args, kwargs))
                 return (finished, *drawn[1:]) if isinstance(drawn, tuple) else finished
 
             pipeline.prepare_latents = give_back
         else:
             call["latents"] = finished
         pipeline.encode_prompt = playing_back([encoded], self._device)
-        vars(pipeline)["scheduler"] = _Finished(pipeline.scheduler)
+        vars(pipeline)["scheduler"] = Finished(pipeline.scheduler)
         try:
             with _tiles(vae, tiled):
                 return picture_of(pipeline(**accepted(pipeline, call)))
@@ -292,9 +328,16 @@ class PipelinePart:
     def _device(self) -> torch.device:
         return self.pipeline.device
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        return (self.unet or self.transformer).dtype  # pyright: ignore
+
     def _blank(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """With a picture and a mask for a pipeline that cannot do without, where they do not matter."""
-        return {**(blank(arguments) if self.kind.starts_from_picture else {}), **arguments}
+        return {
+            **(blank(arguments) if self.kind.starts_from_picture or self.family.must_edit else {}),
+            **arguments,
+        }
 
     def _image_to_image(self, autoencoder: "PipelinePart") -> Any:
         """The pipeline that starts from a picture, of the same components."""
@@ -302,65 +345,16 @@ class PipelinePart:
 
         if self.kind.starts_from_picture:
             pipeline = copy.copy(self.pipeline)
-            vars(pipeline)["vae"] = _Reader(autoencoder.vae)
+            vars(pipeline)["vae"] = Reader(autoencoder.vae)
             return pipeline
         kind = getattr(diffusers, self.family.image_to_image)
         wanted = inspect.signature(kind.__init__).parameters
         parts = {name: value for name, value in self.pipeline.components.items() if name in wanted}
         others = {"requires_safety_checker": False} if "requires_safety_checker" in wanted else {}
         pipeline = kind(**{**parts, "vae": autoencoder.vae}, **others)
-        vars(pipeline)["vae"] = _Reader(autoencoder.vae)
+        vars(pipeline)["vae"] = Reader(autoencoder.vae)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
-
-
-class _Reader:
-    """An autoencoder as pipelines call it that begin with a picture: whatever their dtype is, it works in its
-    own, and is not cast to another for a while, as some would, for others share it."""
-
-    def __init__(self, vae: Any) -> None:
-        self._vae = vae
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._vae, name)
-
-    def to(self, *_: object, **__: object) -> "_Reader":
-        return self
-
-    def encode(self, pixels: torch.Tensor) -> object:
-        found = self._vae.encode(pixels.to(self._vae.dtype))
-        spread = found.latent_dist
-        found.latent_dist = type(spread)(spread.parameters.to(pixels.dtype))
-        return found
-
-
-class _Finished:
-    """A scheduler whose run is over: no step is left."""
-
-    def __init__(self, scheduler: Any) -> None:
-        self._scheduler = scheduler
-        self.timesteps = torch.empty(0)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._scheduler, name)
-
-    def set_timesteps(
-        self,
-        num_inference_steps: int = 0,
-        device: object = None,
-        timesteps: object = None,
-        sigmas: object = None,
-        **_: object,
-    ) -> None:
-        return None
-
-    def set_begin_index(self, begin_index: int = 0) -> None:
-        return None
-
-    def add_noise(self, original: torch.Tensor, *_: object) -> torch.Tensor:
-        return original
-
-    scale_noise = add_noise
 
 
 @contextlib.contextmanager

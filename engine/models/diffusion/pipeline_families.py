@@ -21,6 +21,8 @@ class Family:
         sizes: width and height of all that it paints; empty, where others are painted too.
         pixels: of its pictures, to which it scales what is asked for; 0, where it does not.
         weighs: whether its text encoders, of the CLIP kind, can count words for more or less, see `texts`.
+        edits: how many pictures it edits by what its prompt says, at most; 0, where it edits none.
+        must_edit: whether it paints nothing without a picture.
     """
 
     multiple: int = 8
@@ -31,6 +33,8 @@ class Family:
     sizes: tuple[tuple[int, int], ...] = ()
     pixels: int = 0
     weighs: bool = False
+    edits: int = 0
+    must_edit: bool = False
 
     def painted(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of what it paints where this is asked for."""
@@ -57,11 +61,18 @@ FAMILIES: dict[str, Family] = {
     "StableDiffusionXLPipeline": Family(image_to_image="StableDiffusionXLImg2ImgPipeline", weighs=True),
     "StableDiffusion3Pipeline": Family(multiple=16, image_to_image="StableDiffusion3Img2ImgPipeline"),
     "FluxPipeline": Family(multiple=16, image_to_image="FluxImg2ImgPipeline"),
-    "Flux2Pipeline": Family(multiple=16),
-    "Flux2KleinPipeline": Family(multiple=16),
+    "FluxKontextPipeline": Family(multiple=16, edits=1),
+    "Flux2Pipeline": Family(multiple=16, edits=8),
+    "Flux2KleinPipeline": Family(multiple=16, edits=8),
     "ZImagePipeline": Family(multiple=16, image_to_image="ZImageImg2ImgPipeline"),
     "QwenImagePipeline": Family(
         multiple=16, guidance="true_cfg_scale", negative=" ", image_to_image="QwenImageImg2ImgPipeline"
+    ),
+    "QwenImageEditPipeline": Family(
+        multiple=16, guidance="true_cfg_scale", negative=" ", edits=1, must_edit=True
+    ),
+    "QwenImageEditPlusPipeline": Family(
+        multiple=16, guidance="true_cfg_scale", negative=" ", edits=8, must_edit=True
     ),
     "PixArtSigmaPipeline": Family(multiple=16),
     "PixArtAlphaPipeline": Family(multiple=16),
@@ -75,7 +86,7 @@ FAMILIES: dict[str, Family] = {
     "Kandinsky5T2IPipeline": Family(multiple=64, sizes=_KANDINSKY_5),
     "DreamLitePipeline": Family(multiple=16),
     "DreamLiteMobilePipeline": Family(multiple=16),
-    "Flux2KleinKVPipeline": Family(multiple=16),
+    "Flux2KleinKVPipeline": Family(multiple=16, edits=8),
     "BriaFibo2Pipeline": Family(multiple=16),
 }
 

@@ -123,8 +123,8 @@ def _others(
         elif entry[0] and _reads_text(name, entry[1]):
             if part == TEXT:
                 require_tokenizer(folder / name)
-            if entry[1].endswith("Processor"):  # texts are all that is read with it here
-                processors[name] = TextProcessor(folder / name)
+            if entry[1].endswith("Processor"):  # texts are what is read with it here, mostly
+                processors[name] = TextProcessor(folder / name, entry[1])
                 given[name] = processors[name] if is_processor(entry[1]) else None
             elif part != TEXT:
                 given[name] = None

@@ -4,7 +4,6 @@ Knows the library's classes. A processor that also takes videos is loaded withou
 torchvision, and pictures do not.
 """
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from ...errors import CheckpointError
 from ..checkpoint.folder import whole
 from ..language.causal_lm import single_id
+from ..language.picture_processor import for_pictures
 from ..quantised.pretrained import from_pretrained
 from .picture_reader import CaptionReader, ChatReader, PictureReader, end_of
 
@@ -89,24 +89,4 @@ def _processor(folder: Path, config: Any) -> Any:
     except KeyError:
         message = f"{folder}/config.json: a {config.model_type} reads no pictures: name another captioner"
         raise CheckpointError(message) from None
-    return _for_pictures(kind).from_pretrained(folder, local_files_only=True)
-
-
-@functools.cache
-def _for_pictures(kind: type[Any]) -> type[Any]:
-    """A kind of processor without its part for videos, where it has one, which comes last."""
-    attributes = kind.get_attributes()
-    if attributes[-1] != "video_processor":
-        return kind
-
-    class ForPictures(kind):
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            return attributes[:-1]
-
-        @classmethod
-        def _get_arguments_from_pretrained(cls, *where: Any, **how: Any) -> list[Any]:
-            return [*super()._get_arguments_from_pretrained(*where, **how), None]
-
-    ForPictures.__name__ = kind.__name__
-    return ForPictures
+    return for_pictures(kind).from_pretrained(folder, local_files_only=True)

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 
 import torch
 
-from ...ar.decoding import READ_AT_ONCE, decode_grid
+from ...ar.decoding import READ_AT_ONCE, TokenConstraints, decode_grid
 from ...ar.sampling import Sampling
 from ...errors import InputError, RowError
 from ...models.checkpoint.folder import read_config
 from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes, packed_bytes
+from ...models.vision.edge_reader import EdgeReader
 from ...models.vision.patch_codebook import PatchCodebook
 from ...models.vision.sketch_reader import SketchReader
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
+from .followed_lines import with_lines
 from .initial_tokens import token_constraints, whole_or_none
 
 PAPER = 233  # of 255: the grey of what is not drafted yet
+READS = ("temperature", "top_k", "top_p", "draft_guidance_scale")
 DEFAULTS = Settings(temperature=1.0, top_k=0, top_p=1.0, draft_guidance_scale=1.0)
 
 
@@ -28,10 +31,10 @@ class DraftStage:
         model: an `image-token-lm`.
         codebook: the `image-tokenizer` whose tokens the model writes.
         reader: the `sketch-reader` that shows it the sketches of plans; without one they are passed over.
+        edges: the `edge-reader` by which it follows the lines of control pictures.
     """
 
     name = "draft"
-    reads = ("temperature", "top_k", "top_p", "draft_guidance_scale")
     takes = Plan
     gives = Draft
     token_by_token = True  # its steps are short, see `guards.threads`
@@ -42,9 +45,11 @@ class DraftStage:
         model: ModelKey[ImageTokenModel],
         codebook: ModelKey[PatchCodebook],
         reader: ModelKey[SketchReader] | None = None,
+        edges: ModelKey[EdgeReader] | None = None,
     ) -> None:
-        self._drafter, self._codebook, self._reader = model, codebook, reader
-        self.uses = (model, codebook) if reader is None else (model, codebook, reader)
+        self._drafter, self._codebook, self._reader, self._edges = model, codebook, reader, edges
+        self.uses = (model, codebook, *(each for each in (reader, edges) if each is not None))
+        self.reads = (*READS, "controls") if edges is not None else READS
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, and what reading and writing take; initial tokens are read many
@@ -114,6 +119,17 @@ class DraftStage:
         ]
         return torch.cat(shown)
 
+    def _with_lines(
+        self, given: TokenConstraints | None, batch: Sequence[Plan], models: Models, count: int
+    ) -> TokenConstraints | None:
+        reader, book = None if self._edges is None else models[self._edges], models[self._codebook]
+        if reader is not None and (reader.codebook != book.codebook.name or reader.grid != book.grid):
+            raise InputError(
+                f"{reader.codebook} on {reader.grid} is what the edge reader knows, and the drafter writes"
+                f" {book.codebook.name} on {book.grid}: name a matching pair"
+            )
+        return with_lines(given, batch, reader, count=count)
+
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size whose grid the model does not draw, or a start that is not of it."""
         model, book = self._pair(models)
@@ -140,7 +156,7 @@ class DraftStage:
                 guidance=scales if guided else None,
                 uniforms=uniforms(keys, self.name, count),
                 context=context,
-                given=given,
+                given=self._with_lines(given, batch, models, count),
                 shown=functools.partial(_begun, book),
             )
         context.check("logits", (tokens >= 0).all(1).tolist(), by=self._drafter)

@@ -40,6 +40,9 @@ OURS = (
     "prompt_embeds",
     "negative_prompt_embeds",
     "prior_token_ids",
+    "max_area",
+    "ip_adapter_image",
+    "ip_adapter_image_embeds",
 )
 """Arguments of a pipeline's call that rows and stages decide."""
 

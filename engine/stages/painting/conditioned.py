@@ -14,19 +14,23 @@ class Conditioned:
 
     Args:
         encoded: see `pipeline.Encoded`.
+        seen: what its references are for an adapter, likewise.
         draft: whose tokens or preview are painted from; `None` where the text is all.
         picture: that is painted over; `None` where there is none yet.
+        maps: the control picture of each of the request's controls, uint8 (h, w, 3).
     """
 
     plan: Plan
     encoded: tuple[object, ...]
+    seen: tuple[object, ...] = ()
     draft: Draft | None = None
     picture: Picture | None = None
+    maps: tuple[torch.Tensor, ...] = ()
 
     @property
     def alike(self) -> Hashable:
         """What rows must have in common to be denoised together: the shapes of their conditions."""
-        return _shapes(self.encoded)
+        return _shapes(self.encoded), _shapes(self.seen)
 
     @property
     def is_ragged(self) -> bool:
@@ -36,7 +40,7 @@ class Conditioned:
     @property
     def is_sound(self) -> bool:
         """Whether there is no NaN among its tensors; masks may well be infinite."""
-        return not _has_nan(self.encoded)
+        return not _has_nan(self.encoded) and not _has_nan(self.seen)
 
     @classmethod
     def sample(cls, plan: Plan, draft: Draft) -> "Conditioned":

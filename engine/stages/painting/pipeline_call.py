@@ -18,6 +18,7 @@ from ...values import Plan
 from ...values.setting import Setting
 from .call_check import refuse_arguments, refuse_stage
 from .conditioned import Conditioned
+from .referring import pictures_of
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -93,7 +94,10 @@ class PipelineCall:
             "width": request.width,
             "num_inference_steps": settings.num_inference_steps,
             family.guidance: settings.guidance_scale,
+            "max_area": request.height * request.width,  # to which FLUX.1 Kontext scales what is asked for
         }
+        if family.edits and request.references:
+            call["image"] = [pictures_of(row.plan.request) for row in rows]
         negatives = [row.plan.request.negative_prompt or family.negative for row in rows]
         if any(negatives):
             call["negative_prompt"] = [each or "" for each in negatives]
@@ -150,6 +154,8 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
         call.new_scheduler(part, row.plan)
     except InputError as error:
         raise RowError(index, str(error)) from None
+    if family.must_edit and not row.plan.request.references:
+        raise RowError(index, f"{name} edits pictures: give one to edit, as reference")
     if call.tokens:
         _check_tokens(index, row, part)
     refuse_arguments(type(part.pipeline), part.kind, call.arguments)

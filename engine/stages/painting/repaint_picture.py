@@ -4,20 +4,30 @@ of the base model. What a draft is to `paint.repaint_stages` the picture is here
 from typing import TYPE_CHECKING, Unpack
 
 from ...errors import InputError
-from ...stage import ModelKey
+from ...models.diffusion.control.key import ControlKey
+from ...stage import AnyStage, ModelKey
 from ...values import Picture
-from .paint import DecodeStage, DenoiseStage, EncodeStage
-from .pipeline_call import CallSettings, PipelineCall, keys_of
+from .paint import painting_stages
+from .pipeline_call import CallSettings, PipelineCall
+from .referring import Referring
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
+    from ...models.diffusion.references.adapter import ReferenceAdapter
+    from ...models.diffusion.references.image_encoder import ImageEncoder
 
 NAME = "repaint"
 
 
 def repaint_picture_stages(
-    *, model: "ModelKey[PipelinePart]", strength: float = 0.3, **settings: Unpack[CallSettings]
-) -> tuple[EncodeStage, DenoiseStage, DecodeStage]:
+    *,
+    model: "ModelKey[PipelinePart]",
+    references: "ModelKey[ReferenceAdapter] | None" = None,
+    image_encoder: "ModelKey[ImageEncoder] | None" = None,
+    controls: tuple[ControlKey, ...] = (),
+    strength: float = 0.3,
+    **settings: Unpack[CallSettings],
+) -> tuple[AnyStage, ...]:
     """Picture to Picture, see `paint.paint_stages`.
 
     Args:
@@ -26,7 +36,6 @@ def repaint_picture_stages(
     if not 0 < strength <= 1:
         raise InputError(f"strength = {strength}: must lie above 0, and be at most 1")
     call = PipelineCall(name=NAME, strength=strength, **settings)
-    text, denoiser, vae = keys_of(model)
-    encode, decode = EncodeStage(text, call, Picture), DecodeStage(vae, call)
-    encode.name, decode.name = f"{NAME}_encode", f"{NAME}_decode"  # the painter's own go by the short names
-    return encode, DenoiseStage(denoiser, vae, call), decode
+    # the painter's own phases go by the short names
+    referring = Referring.of(model, references, image_encoder)
+    return painting_stages(model, call, Picture, referring, controls, prefix=f"{NAME}_")

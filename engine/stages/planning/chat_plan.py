@@ -212,6 +212,8 @@ def told(request: Request, instructions: str) -> str:
     if request.missed:
         missed = "; ".join(fact.text for fact in request.missed)
         instructions = f"{instructions} Earlier pictures missed these, so stress them: {missed}."
+    if known := "; ".join(each.name for each in request.references if each.name):
+        instructions = f"{instructions} There are pictures of these, which the painter will see: {known}."
     return instructions
 
 

@@ -13,6 +13,7 @@ from ...ar.wording_grammar import WordingGrammar, wording_in
 from ...errors import RowError
 from ...language.closed_vocabulary.composition import Composition, composition_of
 from ...language.closed_vocabulary.keeping import kept
+from ...language.closed_vocabulary.named import with_names
 from ...language.closed_vocabulary.phrases import misspelt_in
 from ...language.closed_vocabulary.vocabulary import Vocabulary
 from ...language.closed_vocabulary.wish import Said, Thing, Wish
@@ -54,11 +55,11 @@ def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) ->
     Raises:
         RowError: a prompt names nothing that the vocabulary has.
     """
-    vocabulary = writing.vocabulary
-    asked = [_composition(i, request, vocabulary) for i, request in enumerate(batch)]
-    wordings = [only_wording(each, vocabulary) for each in asked]
+    known = [with_names(writing.vocabulary, [each.name for each in row.references]) for row in batch]
+    asked = [_composition(i, *each) for i, each in enumerate(zip(batch, known, strict=True))]
+    wordings = [only_wording(*each) for each in zip(asked, known, strict=True)]
     rows = [i for i, wording in enumerate(wordings) if not wording or context.batch_invariant]
-    for i, wording in zip(rows, _written(rows, batch, asked, writing, context), strict=True):
+    for i, wording in zip(rows, _written(rows, batch, asked, known, writing, context), strict=True):
         wordings[i] = wording
     return [
         Plan(
@@ -68,7 +69,7 @@ def plans_of(batch: Sequence[Request], writing: Writing, context: RunContext) ->
             left_out=each.left_out,
             read_as=misspelt_in(request.prompt, vocabulary),
         )
-        for request, each, wording in zip(batch, asked, wordings, strict=True)
+        for request, each, wording, vocabulary in zip(batch, asked, wordings, known, strict=True)
     ]
 
 
@@ -76,6 +77,7 @@ def _written(
     rows: Sequence[int],
     batch: Sequence[Request],
     asked: Sequence[Composition],
+    known: Sequence[Vocabulary],
     writing: Writing,
     context: RunContext,
 ) -> list[str]:
@@ -83,10 +85,10 @@ def _written(
     if not rows:
         context.step(1, 1)
         return []
-    model, vocabulary = writing.model, writing.vocabulary
-    prompt_ids = [model.prompt_ids("", asked_wording(asked[i], vocabulary)) for i in rows]
+    model = writing.model
+    prompt_ids = [model.prompt_ids("", asked_wording(asked[i], known[i])) for i in rows]
     grammars = [
-        WordingGrammar(model.grammar_tokenizer, model.stop, wording=wordings_of(asked[i], vocabulary))
+        WordingGrammar(model.grammar_tokenizer, model.stop, wording=wordings_of(asked[i], known[i]))
         for i in rows
     ]
     written = decode_text(
@@ -104,7 +106,7 @@ def _written(
     )
     context.of_rows(rows).check("logits", [ids is not None for ids in written])
     wordings = [
-        asked_wording(asked[i], vocabulary) if ids is None else wording_in(model.decode(ids))
+        asked_wording(asked[i], known[i]) if ids is None else wording_in(model.decode(ids))
         for i, ids in zip(rows, written, strict=True)
     ]
     for i, wording in zip(rows, wordings, strict=True):

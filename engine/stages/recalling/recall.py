@@ -1,15 +1,17 @@
 """recall: the things of a plan are looked up in a memory of pictures, and laid out as a sketch for drafter and
-refiner, which so draw things that they were never trained on."""
+refiner, which so draw things that they were never trained on. A request's own reference pictures come first."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from PIL import Image
 
 from ...errors import RowError
 from ...language.closed_vocabulary.by_heart import known_by_heart
 from ...language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT, Composition, composition_of
+from ...language.closed_vocabulary.named import with_names
 from ...language.closed_vocabulary.wish import Thing
 from ...language.closed_vocabulary.wish_reader import wish_of
 from ...messages import shown
@@ -18,6 +20,7 @@ from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Sketch
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
+from .shown_things import references_by_thing
 
 STAGE = "recall"  # of the draws
 NUMBERS = {2: "two", 3: "three", 4: "four"}
@@ -27,21 +30,30 @@ _COPIES = 4  # of a sketch's pixels, while it is made
 
 @dataclass(frozen=True)
 class _Found:
-    """A thing of a plan, and its picture in the memory."""
+    """A thing of a plan, and its picture.
+
+    Args:
+        floats: it does not stand on the ground.
+        given: the picture is a reference of the request.
+    """
 
     thing: Thing
-    number: int
+    picture: Image.Image
+    kind: str
+    floats: bool = False
+    given: bool = False
 
 
 class RecallStage:
-    """Plan to Plan, with a sketch; as it was, where the drafter knows all of it by heart.
+    """Plan to Plan, with a sketch; as it was, where the drafter knows all of it by heart, and no reference
+    shows any of it. A reference stands for the thing that its name says, or else for the next of the plan.
 
     Args:
         model: a `picture-memory`.
     """
 
     name = "recall"
-    reads = ()
+    reads = ("references",)
     takes = Plan
     gives = Plan
 
@@ -75,20 +87,24 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
         index: of the plan in its batch.
 
     Raises:
-        RowError: there is no picture of one of the things.
+        RowError: there is no picture of one of the things, or a reference shows none of them.
     """
-    wish = wish_of(plan.prompt, memory.vocabulary)
+    references = plan.request.references
+    vocabulary = with_names(memory.vocabulary, [each.name for each in references])
+    wish = wish_of(plan.prompt, vocabulary)
     if not wish.things:
         return None
     composition = composition_of(wish)
-    if known_by_heart(composition, memory.vocabulary, styles=memory.styles, by_heart=memory.by_heart):
-        return None
     style = composition.style.value if composition.style else memory.vocabulary.plain_style
     things = _things(composition)
+    given = references_by_thing(index, things, references, vocabulary)
+    known = known_by_heart(composition, memory.vocabulary, styles=memory.styles, by_heart=memory.by_heart)
+    if known and not given:
+        return None
     hand = style if style in memory.styles else memory.styles[0]
-    found = [_found(index, thing, hand, memory) for thing in things]
+    found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
-    cuts = _cuts(composition, found, hand, memory, seed=plan.request.seed, size=size)
+    cuts = _cuts(composition, found, hand in memory.rimmed, seed=plan.request.seed, size=size)
     setting = composition.setting.value if composition.setting else ""
     colours = memory.grounds.get(setting)
     ground = random.Random(f"{STAGE}/{plan.request.seed}/ground").choice(list(colours)) if colours else None
@@ -96,7 +112,7 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     return Sketch(
         pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
         wording=wording(len(cuts), setting, style),
-        shows=tuple((memory.pictures[each.number].kind, hand) for each in found),
+        shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
 
 
@@ -113,23 +129,28 @@ def _things(composition: Composition) -> list[Thing]:
     return [composition.things[0]] * (composition.count or 2)
 
 
-def _found(index: int, thing: Thing, style: str, memory: PictureMemory) -> _Found:
+def _found(
+    index: int, thing: Thing, style: str, memory: PictureMemory, given: Mapping[str, Image.Image]
+) -> _Found:
     kind = thing.kind.value
-    number = memory.find(kind, style, thing.colour.value if thing.colour else "")
+    if kind in given:
+        floats = any(each.kind == kind and each.floats for each in memory.pictures)
+        return _Found(thing, given[kind], kind, floats=floats, given=True)
+    colour = thing.colour.value if thing.colour else ""
+    number = memory.find(kind, style, colour)
     if number is None:
         known = [other for other in memory.styles if memory.find(kind, other) is not None]
         others = f"; it has {', '.join(known)}" if known else ""
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    return _Found(thing, number)
+    return _Found(thing, memory.picture(number, colour), kind, floats=memory.pictures[number].floats)
 
 
 def _cuts(
     composition: Composition,
     found: Sequence[_Found],
-    style: str,
-    memory: PictureMemory,
+    rimmed: bool,
     *,
     seed: int,
     size: int,
@@ -143,7 +164,7 @@ def _cuts(
     sizes = [each.thing.size.value if each.thing.size else "medium" for each in found]
     places = places_of(composition.arrangement, sizes, where)
     cuts = [
-        _cut(each, place, random.Random(f"{STAGE}/{seed}/{i}"), style, memory, size)
+        _cut(each, place, random.Random(f"{STAGE}/{seed}/{i}"), rimmed=rimmed, size=size)
         for i, (each, place) in enumerate(zip(found, places, strict=True))
     ]
     if composition.arrangement == "on":
@@ -152,12 +173,8 @@ def _cuts(
     return cuts
 
 
-def _cut(
-    each: _Found, place: Place, rng: random.Random, style: str, memory: PictureMemory, size: int
-) -> CutOut:
-    floats = memory.pictures[each.number].floats
-    picture = memory.picture(each.number, each.thing.colour.value if each.thing.colour else "")
-    return cut_out(picture, place, rng, floats=floats, rimmed=style in memory.rimmed, size=size)
+def _cut(each: _Found, place: Place, rng: random.Random, *, rimmed: bool, size: int) -> CutOut:
+    return cut_out(each.picture, place, rng, floats=each.floats, rimmed=rimmed, size=size)
 
 
 def _framed(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -212,8 +212,9 @@ def settings_line(request: Request) -> dict[str, Any]:
 
 
 def _start_line(request: Request) -> dict[str, Any]:
-    """Where what a request starts from is kept: in the row's own picture."""
-    return {"starts_from": picture_name(request.row, request.prompt)} if request.start else {}
+    """Where what a request starts from, takes after and follows is kept: in the row's own picture."""
+    kept = request.start is not None or bool(request.references or request.controls)
+    return {"starts_from": picture_name(request.row, request.prompt)} if kept else {}
 
 
 def _sayable(value: Any) -> bool:

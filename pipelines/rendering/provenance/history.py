@@ -15,6 +15,39 @@ Token = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class ControlText(TypedDict):
+    """A picture whose structure a request followed: an item of the text chunk `diptych-controls`.
+
+    Args:
+        type: which of the recipe's controls read it.
+        picture: a PNG file in base64.
+        weight: how strongly it counted, 0 to 2.
+        start, stop: the shares of the steps from which and up to which it counted, 0 to 1.
+        ready: whether it was the control picture itself; absent where the recipe decided.
+    """
+
+    type: str
+    picture: str
+    weight: Annotated[float, msgspec.Meta(ge=0, le=2)]
+    start: Share
+    stop: Share
+    ready: NotRequired[bool]
+
+
+class ReferenceText(TypedDict):
+    """A picture that a request was to take after: an item of the text chunk `diptych-references`.
+
+    Args:
+        picture: a PNG file in base64.
+        weight: how closely, 0 to 2.
+        name: of the thing that it shows; empty for the picture as a whole.
+    """
+
+    picture: str
+    weight: Annotated[float, msgspec.Meta(ge=0, le=2)]
+    name: NotRequired[str]
+
+
 def format_of(start: Start | None) -> int:
     """Of the history of a picture that started so."""
     return 3 if start is not None and (start.blend or start.lean) else 2
@@ -78,6 +111,10 @@ class RequestText(TypedDict):
         settings: what it was carried out with beside, as a row of a prompt file would say it.
         start: what there is to say of the picture, tokens or plan that it started from; absent without one. The
             chunk `diptych-start` holds them themselves.
+        references: of each picture that it was to take after: the SHA-256 of its pixels, its weight, its
+            name if it has one; absent without any. The chunk `diptych-references` holds them themselves.
+        controls: of each picture whose structure it followed: type, the SHA-256 of its pixels, weight, start
+            and stop; absent without any. The chunk `diptych-controls` holds them themselves.
         lora_weights: a hash of the LoRA weights that the row asked for, by their names; absent without any.
     """
 
@@ -86,6 +123,8 @@ class RequestText(TypedDict):
     seed: int
     settings: dict[str, Any]
     start: NotRequired[dict[str, Any]]
+    references: NotRequired[list[dict[str, Any]]]
+    controls: NotRequired[list[dict[str, Any]]]
     lora_weights: NotRequired[dict[str, str]]
 
 

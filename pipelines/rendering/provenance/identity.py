@@ -19,9 +19,13 @@ from ...recipes.reader import Recipe
 
 def identity(request: Request, environment: Environment) -> str:
     """Sixteen hex digits: the hash of the request as it is carried out, and of what carries it out."""
-    values = dataclasses.asdict(dataclasses.replace(request, start=None))
-    del values["row"]
+    values = dataclasses.asdict(dataclasses.replace(request, start=None, references=(), controls=()))
+    del values["row"], values["references"], values["controls"]
     values["start"] = request.start and request.start.digest  # by the bytes of pictures, not their names
+    if request.references:
+        values["references"] = [each.identity for each in request.references]
+    if request.controls:
+        values["controls"] = [each.digest for each in request.controls]
     weights = lora_revisions(environment.table, request.settings.loras)
     said = {"request": _plain(values), "pipeline": environment.essence(), "loras": weights or None}
     return _hash({name: value for name, value in said.items() if value is not None})

@@ -7,13 +7,13 @@ row: the same picture made again is the same bytes.
 import dataclasses
 import json
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
 from ....engine.messages import shown
-from ....engine.values import Outcome, Plan, Request
+from ....engine.values import Control, Outcome, Plan, Reference, Request
 from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
@@ -22,14 +22,26 @@ from ...recipes.lora_table import lora_revisions
 from ..output.lines import candidate_lines, fact_line
 from ..output.record import settings_line
 from ..schema import SchemaError, fit, parse_json
+from .control_text import control_summary, controls_text, parse_controls
 from .history import FORMAT, History, OriginText, PlanFact, SpanText, format_of
 from .identity import identity
 from .infotext import infotext
+from .reference_text import parse_references, reference_summary, references_text
 from .start_text import parse_start, parse_wording, start_summary, start_text
 
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
+REFERENCES_CHUNK = "diptych-references"
+CONTROLS_CHUNK = "diptych-controls"
 FORMATS = ("PNG", "JPEG", "WEBP")  # of pictures that are ever opened
+
+
+class MadeOf(NamedTuple):
+    """What a picture was made of beside its prompt: what it started from, took after and followed."""
+
+    start: Start | None = None
+    references: tuple[Reference, ...] = ()
+    controls: tuple[Control, ...] = ()
 
 
 def history_of(
@@ -85,6 +97,10 @@ def history_of(
         history["request"]["lora_weights"] = weights
     if request.start is not None:
         history["request"]["start"] = start_summary(request.start)
+    if request.references:
+        history["request"]["references"] = [reference_summary(each) for each in request.references]
+    if request.controls:
+        history["request"]["controls"] = [control_summary(each) for each in request.controls]
     return history
 
 
@@ -117,6 +133,10 @@ def picture_bytes(
     chunks.add_text(CHUNK, json.dumps(history, allow_nan=False))
     if outcome.request.start is not None:
         chunks.add_text(START_CHUNK, start_text(outcome.request.start))
+    if outcome.request.references:
+        chunks.add_text(REFERENCES_CHUNK, references_text(outcome.request.references))
+    if outcome.request.controls:
+        chunks.add_text(CONTROLS_CHUNK, controls_text(outcome.request.controls))
     return png_bytes(outcome.image, chunks)
 
 
@@ -141,21 +161,28 @@ def read_history(path: Path) -> History:
     return cast(History, history)  # as it was read, with all that it says beside
 
 
-def read_start(path: Path) -> Start:
-    """What a picture of this engine was started from.
+def read_made_of(path: Path) -> MadeOf:
+    """What a picture of this engine was made of beside its prompt.
 
     Raises:
         InputError: it cannot be read, or was made of its prompt alone.
     """
-    text = texts_of(path).get(START_CHUNK)
-    if text is None:
+    made = made_of(path)
+    if made == MadeOf():
         raise InputError(f"{path}: does not say what it started from: only pictures do that started from one")
-    return parse_start(text, str(path))
+    return made
 
 
-def starts_from(path: Path) -> Start | None:
-    """What a picture was started from; `None` where it was made of its prompt alone. Errors as `read_start`."""
-    return read_start(path) if START_CHUNK in texts_of(path) else None
+def made_of(path: Path) -> MadeOf:
+    """As `read_made_of`, of any picture: it may hold nothing."""
+    texts = texts_of(path)
+    start, references = texts.get(START_CHUNK), texts.get(REFERENCES_CHUNK)
+    controls = texts.get(CONTROLS_CHUNK)
+    return MadeOf(
+        start=None if start is None else parse_start(start, str(path)),
+        references=() if references is None else parse_references(references, str(path)),
+        controls=() if controls is None else parse_controls(controls, str(path)),
+    )
 
 
 def picture_id(path: Path) -> str | None:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 
@@ -22,7 +23,7 @@ from ...recipes.lora_table import lora_revisions
 from ...recipes.reader import parse_recipe
 from ...text_to_image import TextToImage
 from .history import History, OriginText, format_of
-from .provenance import picture_bytes, read_history, starts_from
+from .provenance import made_of, picture_bytes, read_history
 from .start_text import parse_wording
 
 PipeMaker = Callable[[History], TextToImage]
@@ -146,8 +147,10 @@ def request_of(pipe: TextToImage, path: Path, history: History, row: int) -> Req
     """
     said = history["request"]
     try:
-        start = starts_from(path)
-        return pipe.request(said["prompt"], seed=said["seed"], row=row, start=start, **said["settings"])
+        start, references, controls = made_of(path)
+        found = {"references": references, "controls": controls}
+        more: dict[str, Any] = {name: each for name, each in found.items() if each}
+        return pipe.request(said["prompt"], seed=said["seed"], row=row, start=start, **more, **said["settings"])
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: its history is no valid request: {error}") from None
 

@@ -6,7 +6,7 @@
     image, variation          a variation of it
     image, edit               an instruction, the prompt saying what the picture shows
     sketch                    a drawing as the draft
-    starts_from               what that picture started from, which this engine made
+    starts_from               what that picture, which this engine made, started from and took after
 
 Files that a row names are looked for beside the prompt file and below, nowhere else.
 """
@@ -23,7 +23,7 @@ from ....engine.values.start import check_share
 from ....prompts.settings import START_COLUMNS
 from ...files import why_no_file
 from ...text_to_image import TextToImage
-from ..provenance.provenance import read_start
+from ..provenance.provenance import read_made_of
 
 FIELDS = tuple(START_COLUMNS)
 _WAYS: tuple[tuple[str, ...], ...] = (
@@ -143,7 +143,10 @@ def _request(
     from ...editing.variations import Variations
 
     if "starts_from" in fields:
-        return pipe.request(prompt, start=read_start(beside(fields["starts_from"], folder)), **wishes)
+        made = read_made_of(beside(fields["starts_from"], folder))
+        wishes.setdefault("references", made.references)
+        wishes.setdefault("controls", made.controls)
+        return pipe.request(prompt, start=made.start, **wishes)
     more = {name: fields[name] for name in ("strength", "variation") if name in fields}
     if "sketch" in fields:
         return Sketch.from_pipe(pipe).request(prompt, image=beside(fields["sketch"], folder), **more, **wishes)

@@ -28,7 +28,7 @@ from ...files import opened
 from ...pictures.texts import texts_of
 from ..output.record import LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
-from ..provenance.provenance import CHUNK, START_CHUNK, read_history
+from ..provenance.provenance import CHUNK, CONTROLS_CHUNK, REFERENCES_CHUNK, START_CHUNK, read_history
 from ..schema import SchemaError, bounded_lines
 from .picture_files import KINDS
 
@@ -232,7 +232,8 @@ def _picture_rows(path: Path) -> list[Row]:
     if CHUNK not in texts:
         return [said_in_picture(path, texts).row(Place(source=str(path), line=1))]
     request = read_history(path)["request"]
-    settings = request["settings"] | ({"starts_from": path.name} if START_CHUNK in texts else {})
+    made_of_more = not texts.keys().isdisjoint({START_CHUNK, REFERENCES_CHUNK, CONTROLS_CHUNK})
+    settings = request["settings"] | ({"starts_from": path.name} if made_of_more else {})
     return [_row(request["prompt"], request["seed"], settings, request.get("template"), path, 1)]
 
 

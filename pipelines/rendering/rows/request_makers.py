@@ -10,7 +10,9 @@ from ....engine.values.request import check_names
 from ....prompts.row import Row
 from ....prompts.settings import START_COLUMNS
 from ...text_to_image import TextToImage
+from .control_rows import controls_in, has_controls, without_controls
 from .image_rows import check_fields, has_image_input, image_request
+from .reference_rows import check_references, has_references, references_in, without_references
 
 _FRAME = frozenset(field.name for field in dataclasses.fields(Request)) - {"settings"}
 
@@ -38,6 +40,10 @@ class OfPipeline:
         self._pipe = pipe
 
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
+        if has_references(settings):
+            settings = {**without_references(settings), "references": references_in(settings, _folder(row))}
+        if has_controls(settings):
+            settings = {**without_controls(settings), "controls": controls_in(settings, _folder(row))}
         if has_image_input(settings):
             return image_request(self._pipe, row.prompt, settings, _folder(row), seed=seed, row=number)
         return self._pipe.request(row.prompt, seed=seed, row=number, **settings)
@@ -49,6 +55,10 @@ class WithoutPipeline:
     def request(self, row: Row, settings: Mapping[str, Any], /, *, seed: int, number: int) -> Request:
         if has_image_input(settings):
             check_fields(settings, _folder(row))
+        if has_references(settings):
+            check_references(settings, _folder(row))
+        controls_in(settings, _folder(row))
+        settings = without_controls(without_references(settings))
         plain = {name: value for name, value in settings.items() if name not in START_COLUMNS}
         check_names(plain)
         frame = {name: plain.pop(name) for name in list(plain) if name in _FRAME}

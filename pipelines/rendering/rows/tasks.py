@@ -16,7 +16,8 @@ from ....engine.randomness import derive_seed
 from ....engine.values import Request
 from ....prompts.row import Row
 from ..schema import MAX_DEPTH
-from .image_rows import FIELDS, has_image_input, with_wishes
+from .image_rows import FIELDS, with_wishes
+from .reference_rows import names_pictures
 from .request_makers import RequestMaker
 
 MAX_ROW = 10**9
@@ -85,7 +86,7 @@ class Task:
         Args:
             context: what decides it beside the row: recipe, mode, version.
         """
-        if has_image_input(self.settings) or self.row.fault is not None:
+        if names_pictures(self.settings) or self.row.fault is not None:
             return None
         said = repr((self.row.prompt, self.settings, self.given_seed)).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(said, digest_size=8, key=context).hexdigest()

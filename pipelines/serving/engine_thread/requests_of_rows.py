@@ -8,7 +8,10 @@ from ....engine.errors import InputError
 from ....engine.values import Outcome, Request
 from ....engine.watch import Watcher
 from ....prompts.row import Row
-from ...rendering.rows.image_rows import has_image_input
+from ...calls.control_check import offered_controls
+from ...calls.reference_check import reads_references
+from ...rendering.rows.control_rows import controls_in, has_controls, without_controls
+from ...rendering.rows.reference_rows import has_references, names_pictures, references_in, without_references
 from ...rendering.rows.request_makers import OfPipeline
 from ...text_to_image import TextToImage
 from ..queue.jobs import RowSpec
@@ -37,7 +40,11 @@ def check(pipe: TextToImage, spec: RowSpec) -> Request:
     Raises:
         InputError: prompt or settings are wrong.
     """
-    plain = {name: value for name, value in spec.settings.items() if not has_image_input([name])}
+    plain = {name: value for name, value in spec.settings.items() if not names_pictures([name])}
+    if has_references(spec.settings) and not reads_references(pipe.runner.chain):
+        raise InputError(f"recipe {pipe.recipe.name} takes no reference pictures: leave reference out")
+    if has_controls(spec.settings) and not offered_controls(pipe.runner.chain):
+        raise InputError(f"recipe {pipe.recipe.name} follows no control pictures: leave control out")
     return pipe.request(spec.prompt, seed=spec.seed, **{k: v for k, v in plain.items() if k != "scale"})
 
 
@@ -65,13 +72,20 @@ def _edited(pipe: TextToImage, spec: RowSpec, inputs: Path, *, number: int) -> R
     from ...editing.edit import Edit
     from ...editing.image_to_image import ImageToImage
 
-    settings: dict[str, Any] = dict(spec.settings)
+    settings: dict[str, Any] = without_controls(without_references(spec.settings))
+    if references := references_in(spec.settings, inputs):
+        settings["references"] = references
+    if controls := controls_in(spec.settings, inputs):
+        settings["controls"] = controls
     path = inputs / settings.pop("image")
     strength = settings.pop("strength", None)
     frame: dict[str, Any] = {"image": path, "seed": spec.seed, "row": number, **settings}
+    edit = Edit.from_pipe(pipe)
     try:
-        return Edit.from_pipe(pipe).request(spec.prompt, **frame)
+        return edit.request(spec.prompt, **frame)
     except InputError:
+        if edit.has_editor:
+            raise
         more = {} if strength is None else {"strength": strength}
         return ImageToImage.from_pipe(pipe).request(spec.prompt, **more, **frame)
 

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from ....engine.errors import InputError
 from ....engine.messages import did_you_mean
 from ....engine.values.start import check_share
+from ...calls.control_check import offered_controls
 from ...pictures.opening import opened
 from ...pictures.texts import texts_of
 from ...recipes.lora_table import rack_of
@@ -30,6 +31,7 @@ from ..pictures import decoded, encoded, is_all_black, mask_of_light, preview
 from ..queue.jobs import Job, NewJob, RowResult, RowSpec, TooLargeError
 from ..replies import ApiError
 from ..runtime import Runtime, count_of
+from .a1111_controlnet import control_settings
 from .bodies import body_of, client_of, converted, gone_of, priority_of
 from .results import base64_of, failure_of, picture_of
 
@@ -77,6 +79,7 @@ class Painting(msgspec.Struct, kw_only=True):
     mask: str | None = None
     inpainting_mask_invert: int | None = None
     denoising_strength: float | None = None
+    alwayson_scripts: dict[str, Any] | None = None
 
 
 class Enlarging(msgspec.Struct, kw_only=True):
@@ -193,6 +196,8 @@ def _job(
         settings["scheduler"] = scheduler
     if starts:
         settings |= _start(runtime, body)
+    if body.alwayson_scripts:
+        settings |= control_settings(body.alwayson_scripts, _controls(runtime, recipe), runtime.keep)
     spec = RowSpec(prompt=body.prompt, seed=0, settings=settings)
     count = count_of({"batch_size": body.batch_size, "n_iter": body.n_iter})
     seed = None if body.seed is None or body.seed < 0 else body.seed
@@ -221,6 +226,11 @@ def _start(runtime: Runtime, body: Painting) -> dict[str, Any]:
             raise ApiError(400, "mask: is black throughout: paint white what may change", param="mask")
         settings["mask_image"] = runtime.keep(mask, called="mask")
     return settings
+
+
+def _controls(runtime: Runtime, recipe: str) -> list[str]:
+    """The names of the controls that a recipe has."""
+    return [key.name for key in offered_controls(runtime.pipes.of(recipe).pipeline.runner.chain)]
 
 
 def _scheduler(name: str | None) -> str | None:
@@ -272,7 +282,7 @@ def _answer(
         "version": "diptych",
         "job": job.id,
     }
-    shown = {k: v for k, v in said.items() if k not in ("init_images", "mask")}
+    shown = {k: v for k, v in said.items() if k not in ("init_images", "mask", "alwayson_scripts")}
     images = [] if body.send_images is False else [base64_of(data) for data in files]
     return {"images": images, "parameters": shown, "info": json.dumps(info)}
 

@@ -1,12 +1,18 @@
 """Bodies of requests, read: JSON or forms, as plain values; and who sends them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from ....engine.errors import InputError
+from ....engine.values.control import MOST
+from ....engine.values.reference import check_count
+from ....prompts.settings import setting
+from ...pictures.controls import KEYWORDS
+from ..pictures import decoded
 from ..queue.jobs import MOST_PRIORITY
 from ..replies import ApiError
 from ..runtime import Gone
@@ -109,3 +115,48 @@ def number_of(request: Request) -> int:
 def gone_of(request: Request) -> Gone:
     """Whether whoever sent a request has gone."""
     return request.is_disconnected
+
+
+def references_of_row(said: Mapping[str, Any], keep: Callable[..., str], line: int) -> dict[str, Any]:
+    """What a row says of pictures to take after: one in base64, or a list of them; as settings.
+
+    Args:
+        keep: puts a picture among the server's inputs, and gives its name there.
+        line: of the row, for messages.
+
+    Raises:
+        InputError: it is no picture, or they are too many.
+    """
+    settings: dict[str, Any] = {}
+    if (given := said.get("reference")) is not None:
+        pictures = given if isinstance(given, list) else [given]
+        if not all(isinstance(each, str) for each in pictures):
+            raise InputError(f"row {line}: reference: must be base64, or a list of it")
+        check_count(len(pictures))
+        data = (decoded(each, called="reference") for each in pictures)
+        settings["reference"] = [keep(each, called="reference") for each in data]
+    if said.get("reference_weight") is not None:
+        settings["reference_weight"] = setting("reference_weight", said["reference_weight"])
+    return settings
+
+
+def controls_of_row(said: Mapping[str, Any], keep: Callable[..., str], line: int) -> dict[str, Any]:
+    """What a row says of pictures to follow: one in base64, or a list of them; as settings.
+
+    Args:
+        keep: puts a picture among the server's inputs, and gives its name there.
+        line: of the row, for messages.
+
+    Raises:
+        InputError: it is no picture, or they are too many.
+    """
+    settings = {name: setting(name, said[name]) for name in KEYWORDS[1:] if said.get(name) is not None}
+    if (given := said.get("control")) is not None:
+        pictures = given if isinstance(given, list) else [given]
+        if not all(isinstance(each, str) for each in pictures):
+            raise InputError(f"row {line}: control: must be base64, or a list of it")
+        if len(pictures) > MOST:
+            raise InputError(f"row {line}: {len(pictures)} control pictures: at most {MOST} at once")
+        data = (decoded(each, called="control") for each in pictures)
+        settings["control"] = [keep(each, called="control") for each in data]
+    return settings

@@ -19,6 +19,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ....engine.errors import InputError
+from ....engine.values.reference import check_count
+from ...calls.reference_check import edits_by_instruction
 from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
 from ..queue.jobs import Job, NewJob, RowResult, RowSpec
 from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
@@ -102,8 +104,11 @@ class Wish:
         images = _pictures(self.said, "image")
         if not images:
             raise ApiError(400, "image: is missing: send the picture that is to be edited", param="image")
-        if len(images) > 1:
+        has_editor = edits_by_instruction(self.runtime.pipes.of(self.recipe).pipeline.runner.chain)
+        if len(images) > 1 and not has_editor:
             raise ApiError(400, f"image: {len(images)} pictures: one is edited at a time", param="image")
+        if has_editor:
+            return self._by_editor(spec, images)
         masks = _pictures(self.said, "mask")
         strength = self.said.get("strength")
         settings = {**spec.settings, "image": self.runtime.keep(images[0])}
@@ -116,6 +121,15 @@ class Wish:
             return msgspec.structs.replace(spec, settings=settings, way="edit")
         settings["mask_image"] = self.runtime.keep(mask, called="mask")
         return msgspec.structs.replace(spec, settings=settings)
+
+    def _by_editor(self, spec: RowSpec, images: list[bytes]) -> RowSpec:
+        """By a painter that reads the instruction itself; pictures beyond the first are references, too."""
+        if _pictures(self.said, "mask"):
+            raise ApiError(400, "mask: this model edits by the prompt alone: leave it out", param="mask")
+        check_count(len(images))
+        first, *others = (self.runtime.keep(each) for each in images)
+        settings = {**spec.settings, "image": first, **({"reference": others} if others else {})}
+        return msgspec.structs.replace(spec, settings=settings, way="edit")
 
 
 def routes(runtime: Runtime) -> list[Route]:

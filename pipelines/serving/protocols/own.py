@@ -28,8 +28,8 @@ from ....prompts.reader import read_prompts
 from ....prompts.row import Row
 from ....prompts.settings import setting
 from ....prompts.variants import resolve
-from ...rendering.rows.image_rows import has_image_input
 from ...rendering.rows.prompt_source import copies_of
+from ...rendering.rows.reference_rows import names_pictures
 from ..engine_thread.events import followed
 from ..engine_thread.requests_of_rows import check
 from ..metrics import metrics_text
@@ -37,7 +37,7 @@ from ..pictures import MEDIA_TYPES, decoded, encoded, preview
 from ..queue.jobs import Job, NewJob, RowSpec, TooLargeError, any_seed
 from ..replies import ApiError, event_text, without_paths
 from ..runtime import Runtime, count_of
-from .bodies import body_of, client_of, converted, number_of, priority_of
+from .bodies import body_of, client_of, controls_of_row, converted, number_of, priority_of, references_of_row
 from .results import base64_of, job_body, picture_of, row_body
 
 MOST_LISTED = 1000
@@ -50,8 +50,9 @@ class NewJobBody(msgspec.Struct, kw_only=True):
 
     Args:
         prompts: one row each; a row is text, or what a row of a prompt file says, its settings beside the
-            prompt. `image`, `mask_image` and `sketch` are then pictures in base64; `strength`,
-            `variation`, `edit`, `margins` and `region` (a thing's name) say what comes of them.
+            prompt. `image`, `mask_image`, `sketch`, `reference` and `control` (also lists) are then pictures in
+            base64;
+            `strength`, `variation`, `edit`, `margins` and `region` (a thing's name) say what comes of them.
         file: the text of a prompt file, in place of prompts.
         format: of the file, where it is not to be recognised.
         recipe: that carries it out.
@@ -230,7 +231,7 @@ def _rows_of_file(body: NewJobBody, seed: int) -> Iterable[Row]:
     for row in rows:
         if row.fault is not None:
             raise InputError(f"{row.place}: {row.fault}")
-        if has_image_input(row.settings):
+        if names_pictures(row.settings):
             raise InputError(f"{row.place}: names a picture: send such rows as prompts, pictures in base64")
     return rows
 
@@ -248,7 +249,8 @@ def _rows_of_prompts(runtime: Runtime, body: NewJobBody, seed: int) -> Iterable[
                 if not isinstance(said[name], str):
                     raise InputError(f"row {line}: {name}: must be base64")
                 settings[name] = runtime.keep(decoded(said[name], called=name), called=name)
-        settings |= _of_start(said)
+        settings |= _of_start(said) | references_of_row(said, runtime.keep, line)
+        settings |= controls_of_row(said, runtime.keep, line)
         rows.append(Row(prompt=prompt, source="prompts", line=line, settings=settings))
     return _resolved(iter(rows), body, seed)
 

@@ -20,7 +20,7 @@ MOST_PRIORITY = 100
 INPUT = re.compile(r"[0-9a-f]{64}\.(?:png|jpg|webp)")
 """Names of pictures that clients have sent."""
 
-_PICTURES = ("image", "mask_image", "sketch")
+_PICTURES = ("image", "mask_image", "sketch", "reference", "control")
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 RowState = Literal["queued", "done", "failed", "cancelled"]
@@ -169,7 +169,10 @@ def spec_of(text: str) -> RowSpec:
 
 def inputs_in(settings: Mapping[str, Any]) -> Iterator[str]:
     """Names of inputs, and of nothing else: texts are anybody's, and may look like paths."""
-    return (name for each in _PICTURES if INPUT.fullmatch(name := str(settings.get(each, ""))))
+    for each in _PICTURES:
+        said = settings.get(each, "")
+        names = said if isinstance(said, list | tuple) else [said]
+        yield from (str(name) for name in names if INPUT.fullmatch(str(name)))
 
 
 def new_id() -> str:

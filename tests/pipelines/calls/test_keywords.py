@@ -11,11 +11,18 @@ from diptych.engine.values import SETTINGS, Wishes
 from diptych.pipelines.calls.keywords import CallOptions, RequestOptions, settings_of
 from diptych.pipelines.calls.unknown import ATTRIBUTES, KEYWORDS, OPTIONS
 from diptych.pipelines.catalogue import PIPELINES
+from diptych.pipelines.pictures.references import KEYWORDS as REFERENCES
 
 
 def test_the_short_names_that_type_checkers_know_are_those_of_the_table() -> None:
     short = {each for row in SETTINGS.values() for each in row.short}
-    assert set(typing.get_type_hints(RequestOptions)) == {*Wishes.__annotations__, *short, "size"}
+    assert set(typing.get_type_hints(RequestOptions)) == {
+        *Wishes.__annotations__,
+        *short,
+        "size",
+        *REFERENCES,
+        "references",
+    }
 
 
 @pytest.mark.parametrize("row", SETTINGS.values(), ids=lambda row: row.name)

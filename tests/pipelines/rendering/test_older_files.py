@@ -19,7 +19,7 @@ from diptych.pipelines.cli.show import run_show
 from diptych.pipelines.recipes.build import build_chain
 from diptych.pipelines.recipes.reader import AUTO
 from diptych.pipelines.rendering.output.record import Record
-from diptych.pipelines.rendering.provenance.provenance import plan_of, read_history, read_start
+from diptych.pipelines.rendering.provenance.provenance import plan_of, read_history, read_made_of
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.rows.prompt_source import read_source
 
@@ -99,7 +99,7 @@ def test_its_picture_has_the_plan_that_it_was_made_by(pipe: TextToImage) -> None
 
 
 def test_its_picture_says_what_it_started_from(pipe: TextToImage) -> None:
-    start = read_start(OLDER / "started.png")
+    start = read_made_of(OLDER / "started.png").start
     assert start.digest == "0eddbac95d8820cc" and start.shows == "a red tree" and start.wording is not None
     assert start.wording.facts == (
         Fact(kind="thing", text="a boat", span=Span.of("a boat", 0, 6)),

@@ -154,6 +154,23 @@ def test_a_picture_that_is_see_through_is_its_own_mask(client: TestClient) -> No
     assert "mask_image" in row["settings"]
 
 
+def test_several_pictures_go_to_a_painter_that_edits_by_instruction(client: TestClient) -> None:
+    runtime: Any = vars(client)["runtime"]
+    vars(runtime.pipes.of("fake").pipeline.runner.chain.stages[2])["edits"] = 2
+    files = [
+        ("image[]", ("boat.png", png(), "image/png")),
+        ("image[]", ("hat.png", png(colour="blue"), "image/png")),
+    ]
+    answer = client.post(EDIT, data={"prompt": "Give the boat this hat"}, files=files)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"][0]["revised_prompt"] == "Give the boat this hat"
+    row = client.get(f"/v1/jobs/{answer.json()['diptych']['job']}/rows/1").json()
+    assert row["way"] == "edit" and len(row["settings"]["reference"]) == 1
+    masked = [*files[:1], ("mask", ("m.png", png(mode="RGBA", colour=(0, 0, 0, 0)), "image/png"))]
+    refused = client.post(EDIT, data={"prompt": "Give the boat this hat"}, files=masked)
+    assert refused.status_code == 400 and "edits by the prompt alone" in refused.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("files", "param", "words"),
     [

@@ -118,6 +118,29 @@ def test_pictures_that_are_sent_are_kept_and_go_with_their_job(client: TestClien
     assert not list(runtime.store.inputs.iterdir())
 
 
+def test_references_that_are_sent_are_kept_and_go_with_their_job(client: TestClient) -> None:
+    sent = [base64.b64encode(png(colour=colour)).decode() for colour in ("red", "blue")]
+    row = {"prompt": "a boat", "reference": sent, "reference_weight": [0.5, 1]}
+    job = client.post(JOBS, json={"prompts": [row]}).json()
+    runtime = vars(client)["runtime"]
+    assert ended(runtime, runtime.store.job(job["id"])).done == 1
+    assert len(list(runtime.store.inputs.iterdir())) == 2
+    (made,) = runtime.store.rows(job["id"])
+    assert [each["weight"] for each in _history(runtime, job["id"], made)["references"]] == [0.5, 1.0]
+    client.delete(f"{JOBS}/{job['id']}")
+    assert not list(runtime.store.inputs.iterdir())
+    for wrong in ({"reference": [3]}, {"reference": "x"}, {"reference": sent[0], "reference_weight": 7}):
+        assert client.post(JOBS, json={"prompts": [{"prompt": "a boat", **wrong}]}).status_code == 400
+
+
+def _history(runtime: Any, job: str, row: Any) -> Any:
+    """What a picture of a job says of its request."""
+    from diptych.pipelines.pictures.texts import texts_of
+    from diptych.pipelines.serving.protocols.results import picture_of
+
+    return json.loads(texts_of(picture_of(runtime.store, job, row))["diptych"])["request"]
+
+
 def test_health_metrics_recipes_and_documents(client: TestClient) -> None:
     assert client.get("/healthz").json()["status"] == "ok"
     client.post("/v1/images/generations", json={"prompt": "a boat"})

@@ -28,6 +28,9 @@ def accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, obj
     where it reads no lists."""
     taken = inspect.signature(type(pipeline).__call__).parameters
     call = {name: value for name, value in {**ALWAYS, **arguments}.items() if name in taken}
+    if isinstance(pictures := call.get("image"), list) and pictures and isinstance(pictures[0], list):
+        (own,) = pictures  # those of the one row that editors take
+        call["image"] = own if len(own) > 1 else own[0]
     if kind_of(type(pipeline)).one_text:
         for name in ("prompt", "negative_prompt"):
             if isinstance(said := call.get(name), list):
@@ -72,6 +75,22 @@ def refuse_other_size(method: Callable[..., Any], args: Any, kwargs: Any, wanted
         return
     name = getattr(getattr(method, "__self__", None), "__class__", type(method)).__name__
     raise InputError(other_size(name, asked[0], asked[1], height, width))  # pyright: ignore[reportArgumentType]
+
+
+def without_pictures(method: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments of a pipeline's `prepare_latents` by name, without the pictures that it would encode again
+    for nothing, where it can do without."""
+    said = inspect.signature(method).bind(*args, **kwargs)
+    return {name: None if name in ("image", "images") else value for name, value in _flat(said).items()}
+
+
+def _flat(said: inspect.BoundArguments) -> dict[str, Any]:
+    """Arguments by name, those among `**kwargs` too."""
+    found = dict(said.arguments)
+    for name, each in said.signature.parameters.items():
+        if each.kind is inspect.Parameter.VAR_KEYWORD and name in found:
+            found |= found.pop(name)
+    return found
 
 
 class Steps:

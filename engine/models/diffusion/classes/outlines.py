@@ -1,4 +1,5 @@
-"""What stands for a component of a pipeline whose weights are not here, and what ends a call half-way."""
+"""What stands for a component of a pipeline whose weights are not here, or which others share; and what ends a
+call half-way."""
 
 import functools
 from pathlib import Path
@@ -48,3 +49,52 @@ class TextOutline:
         from transformers import PretrainedConfig
 
         return PretrainedConfig(**read_json(self._folder / "config.json"))
+
+
+class Reader:
+    """An autoencoder as pipelines call it that begin with a picture: whatever their dtype is, it works in its
+    own, and is not cast to another for a while, as some would, for others share it."""
+
+    def __init__(self, vae: Any) -> None:
+        self._vae = vae
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._vae, name)
+
+    def to(self, *_: object, **__: object) -> "Reader":
+        return self
+
+    def encode(self, pixels: torch.Tensor) -> object:
+        found = self._vae.encode(pixels.to(self._vae.dtype))
+        spread = found.latent_dist
+        found.latent_dist = type(spread)(spread.parameters.to(pixels.dtype))
+        return found
+
+
+class Finished:
+    """A scheduler whose run is over: no step is left."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self.timesteps = torch.empty(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
+
+    def set_timesteps(
+        self,
+        num_inference_steps: int = 0,
+        device: object = None,
+        timesteps: object = None,
+        sigmas: object = None,
+        **_: object,
+    ) -> None:
+        return None
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        return None
+
+    def add_noise(self, original: torch.Tensor, *_: object) -> torch.Tensor:
+        return original
+
+    scale_noise = add_noise

@@ -1,7 +1,8 @@
-"""A processor of transformers where texts are all that is read: a tokenizer that answers as a processor does.
+"""A processor of transformers where texts are nearly all that is read: a tokenizer that answers as a processor
+does.
 
 A processor also reads pictures and video, for which it needs further packages; a pipeline that paints from text
-asks it for no more than what its tokenizer knows.
+asks it for no more than what its tokenizer knows. Where one edits pictures, the real processor reads them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from transformers.processing_utils import ProcessorMixin
 
 from ...checkpoint.tokenizer import load_tokenizer
+from ...language.picture_processor import for_pictures
 
 
 class TextProcessor(ProcessorMixin):
@@ -18,11 +20,14 @@ class TextProcessor(ProcessorMixin):
 
     Args:
         folder: of the processor.
+        class_name: of the processor of transformers that reads pictures; empty where none ever come.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, class_name: str = "") -> None:
         self._folder = folder
+        self._class_name = class_name
         self._tokenizer: Any = None
+        self._whole: Any = None
 
     @property
     def tokenizer(self) -> Any:
@@ -30,8 +35,10 @@ class TextProcessor(ProcessorMixin):
             self._tokenizer = load_tokenizer(self._folder)
         return self._tokenizer
 
-    def __call__(self, text: Any = None, images: None = None, videos: None = None, **options: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        assert images is None and videos is None, "texts are all that is read"
+    def __call__(self, text: Any = None, images: Any = None, videos: None = None, **options: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert videos is None, "texts and pictures are all that is read"
+        if images is not None:
+            return self._reader()(text=text, images=images, **options)
         options.setdefault("return_token_type_ids", False)
         return self.tokenizer(text=[text] if isinstance(text, str) else text, **options)
 
@@ -44,6 +51,15 @@ class TextProcessor(ProcessorMixin):
             return self.tokenizer.apply_chat_template(conversation, **{**options, "tokenize": False})
         options.setdefault("return_dict", False)
         return self.tokenizer.apply_chat_template([conversation] if alone else conversation, **options)
+
+    def _reader(self) -> Any:
+        """The processor itself."""
+        import transformers
+
+        if self._whole is None:
+            kind: Any = getattr(transformers, self._class_name)
+            self._whole = for_pictures(kind).from_pretrained(self._folder, local_files_only=True)
+        return self._whole
 
     def decode(self, *args: Any, **options: Any) -> Any:
         return self.tokenizer.decode(*args, **options)

@@ -35,7 +35,7 @@ from .tensors import names_of
 MARK = "single_file.json"
 """In the folder of a component whose weights a single file has: which."""
 
-_REAL: dict[str, str] = {}
+REAL: dict[str, str] = {}
 """What stands for a path of a folder made here, in messages."""
 
 
@@ -81,8 +81,8 @@ def by_real_names() -> Generator[None]:
         yield
     except CheckpointError as error:
         text = str(error)
-        for made in sorted(_REAL, key=len, reverse=True):
-            text = text.replace(made, _REAL[made])
+        for made in sorted(REAL, key=len, reverse=True):
+            text = text.replace(made, REAL[made])
         if text == str(error):
             raise
         raise CheckpointError(text) from error
@@ -368,16 +368,16 @@ def _written(base: _Base, sources: _Sources, checkpoint: str) -> Path:
         if "_class_name" in config:
             index[name] = [index[name][0], config["_class_name"]]
     _write(folder / "model_index.json", index)
-    _REAL[str(folder)] = checkpoint
+    REAL[str(folder)] = checkpoint
     for name, place in sources.folders.items():
         os.symlink(place.resolve(), folder / name, target_is_directory=True)
-        _REAL[str(folder / name)] = sources.told[name]
+        REAL[str(folder / name)] = sources.told[name]
     for name, file in sources.files.items():
         (folder / name).mkdir()
         _write(folder / name / "config.json", sources.configs[name])
         _write(folder / name / MARK, {"file": str(file.resolve())})
         os.symlink(file.resolve(), folder / name / f"model{file.suffix}")
-        _REAL[str(folder / name)] = sources.told[name]
+        REAL[str(folder / name)] = sources.told[name]
     for path, config in sources.made.items():
         (folder / path).parent.mkdir()
         _write(folder / path, config)

@@ -14,7 +14,7 @@ from diptych.engine.values import Fact, Span
 from diptych.engine.values.start import Start, Wording
 from diptych.pipelines.rendering.batch import Source, render_tasks
 from diptych.pipelines.rendering.provenance.identity import identity
-from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history, read_start
+from diptych.pipelines.rendering.provenance.provenance import picture_bytes, read_history, read_made_of
 from diptych.pipelines.rendering.provenance.rerender import rerender
 from diptych.pipelines.rendering.provenance.start_text import parse_start, start_text
 from diptych.pipelines.rendering.rows.image_rows import beside, check_fields, image_request
@@ -203,15 +203,15 @@ def test_a_picture_says_what_it_started_from_and_is_made_again_from_that(
     path = out / "0001-a-boat.png"
     (folder / "boat.png").unlink()  # from here on the picture is enough
     history: Any = read_history(path)["request"].get("start")
-    assert history["may_change"] == 0.5 and history["id"] == read_start(path).digest
+    assert history["may_change"] == 0.5 and history["id"] == read_made_of(path).start.digest
     with pytest.raises(InputError, match="does not say what it started from"):
-        read_start(out / "0002-a-boat.png")
+        read_made_of(out / "0002-a-boat.png")
     (again,) = rerender([path], make_pipe=lambda history: pipe)
     assert again.difference == ""
     for source in (path, out / "results.jsonl"):
         first, *_ = tasks_of(OfPipeline(pipe), read_source(str(source)))
         assert first.request is not None, first.fault
-        assert first.request.start == read_start(path)
+        assert first.request.start == read_made_of(path).start
 
 
 def test_a_row_keeps_what_its_picture_shows_and_is_made_again_the_same(

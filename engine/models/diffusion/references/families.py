@@ -1,0 +1,4 @@
+"""What recipes call the models that take after reference pictures."""
+
+ADAPTER = "ip-adapter"
+IMAGE_ENCODER = "image-encoder"

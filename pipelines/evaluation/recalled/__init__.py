@@ -1,0 +1,1 @@
+"""What pictures that are looked up, or given as references, are worth."""
