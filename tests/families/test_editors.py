@@ -101,6 +101,8 @@ def test_what_an_editor_does_not_take_is_said_before_any_work(family: str, twin:
     fault = encode.reference_fault([reference(1), reference(2)])
     assert ("its editor takes one" in fault) == (family in ONE)
     assert "takes pictures as they are" in encode.reference_fault([reference(1, 0.5)])
+    small = Reference(picture=torch.zeros(63, 80, 3, dtype=torch.uint8))
+    assert "too small" in encode.reference_fault([small])
 
 
 def test_an_editor_without_a_picture_says_that_it_needs_one(twin: Twin) -> None:
