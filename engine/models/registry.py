@@ -47,6 +47,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
+    "thing-finder": ("vision.thing_finder", "load_thing_finder"),
     "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
     "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
 }
@@ -65,7 +66,7 @@ WITH_CODE = ("causal-lm",)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     **dict.fromkeys(("diffusers", "ip-adapter"), ("transformers", "diffusers")),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "thing-finder"), ()),
 }
 """Family: the libraries that load it."""
 
@@ -228,10 +229,8 @@ def _folder(key: ModelKey[object]) -> Path:
         return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
-            where = f"{key.checkpoint}: a model of family {key.family}"
-            raise InputError(
-                f"{where} is a folder: single files, parts and config are for pipelines that paint"
-            )
+            who = f"{key.checkpoint}: a model of family {key.family}"
+            raise InputError(f"{who} is a folder: single files, parts and config are for pipelines that paint")
         return pipeline_folder(key)
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder
