@@ -198,10 +198,8 @@ def _folder(key: ModelKey[object]) -> Path:
         return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
-            where = f"{key.checkpoint}: a model of family {key.family}"
-            raise InputError(
-                f"{where} is a folder: single files, parts and config are for pipelines that paint"
-            )
+            who = f"{key.checkpoint}: a model of family {key.family}"
+            raise InputError(f"{who} is a folder: single files, parts and config are for pipelines that paint")
         return pipeline_folder(key)
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder

@@ -192,7 +192,9 @@ def write_memory(
         ("pictures.json", {"pictures": told}),
         (FILE, dict(meanings)),
     ):
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+        (folder / name).write_text(
+            json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+        )
     return len(coded)
 
 
