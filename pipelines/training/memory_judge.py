@@ -26,6 +26,7 @@ OTHER_COLOURS = 1  # of each kind and style, beside its own colour
 AT_ONCE = 8  # pictures that are looked at together
 
 Thing = tuple[str, str]
+Picture = tuple[int, str]  # the memory's number, and the colour that it is turned to
 
 
 def write_judge(
@@ -72,9 +73,10 @@ def _looks(
     finder: ThingFinder, memory: PictureMemory, things: Sequence[Thing]
 ) -> Iterator[tuple[list[Thing], torch.Tensor]]:
     """Things, and what each looks like in one picture of it, (n, d)."""
-    pictures_of: dict[Thing, list[int]] = {}
+    pictures_of: dict[Thing, list[Picture]] = {}
     for number, each in enumerate(memory.pictures):
-        pictures_of.setdefault((each.kind, each.style), []).append(number)
+        pictures = pictures_of.setdefault((each.kind, each.style), [])
+        pictures += [(number, colour) for colour in ("", *each.colours)]
     views = [(thing, *view) for thing in things for view in _views(pictures_of[thing])]
     four = len(PLACES_OF_FOUR)
     pictures = [views[start : start + four] for start in range(0, len(views), four)]
@@ -88,16 +90,16 @@ def _looks(
             yield [thing for thing, _, _ in each], torch.stack([maps.looks[i, y, x] for y, x in cells])
 
 
-def _views(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _views(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, int]]:
     """Which of the memory's pictures of a thing are looked at, and how large."""
-    yield numbers[0], MEDIUM
-    yield numbers[0], SMALL
-    for number in numbers[1 : 1 + OTHER_COLOURS]:
-        yield number, MEDIUM
+    yield pictures[0], MEDIUM
+    yield pictures[0], SMALL
+    for picture in pictures[1 : 1 + OTHER_COLOURS]:
+        yield picture, MEDIUM
 
 
-def _values(memory: PictureMemory, views: Sequence[tuple[Thing, int, int]], seed: int) -> torch.Tensor:
-    pictures = [(memory.picture(number), style in memory.rimmed, side) for (_, style), number, side in views]
+def _values(memory: PictureMemory, views: Sequence[tuple[Thing, Picture, int]], seed: int) -> torch.Tensor:
+    pictures = [(memory.picture(*picture), style in memory.rimmed, side) for (_, style), picture, side in views]
     return values_of(torch.from_numpy(one_each(pictures, SETTINGS[seed % len(SETTINGS)], seed).copy()))
 
 

@@ -156,7 +156,7 @@ def _cut(
     each: _Found, place: Place, rng: random.Random, style: str, memory: PictureMemory, size: int
 ) -> CutOut:
     floats = memory.pictures[each.number].floats
-    picture = memory.picture(each.number)
+    picture = memory.picture(each.number, each.thing.colour.value if each.thing.colour else "")
     return cut_out(picture, place, rng, floats=floats, rimmed=style in memory.rimmed, size=size)
 
 
