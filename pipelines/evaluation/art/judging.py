@@ -10,11 +10,12 @@ what they were painted of; for the same with another kind in the place of one; a
 painted of.
 """
 
+import dataclasses
 import json
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ....engine.models.vision.thing_finder import ThingFinder, load_thing_finder
 from ....engine.models.vision.things_found import FoundThing, View
 from ....engine.stages.judging.found_facts import FactReader
 from ...pocket.art import Art, ArtScene, prepare
+from ...pocket.art.words import style_words
 from ...pocket.world import Fact
 from ...text_to_image import TextToImage
 from ...training.data.art_data import ArtData
@@ -154,12 +156,17 @@ def held_out(art: Art, count: int, first: int = FIRST) -> list[ArtScene]:
     return [scene for scene in scenes if isinstance(scene, ArtScene)]
 
 
+def drawn_as(art: Art, styles: Collection[str]) -> Art:
+    """The art of those hands whose styles a judge knows."""
+    known = {name: hand for name, hand in art.hands.items() if style_words(name)[0] in styles}
+    return dataclasses.replace(art, hands=known)
+
+
 def main(judge: Path, cache: Path, count: int = 400, recipe: str = "") -> dict[str, Any]:
     """Measure, and print what comes out, as JSON."""
-    art = prepare(cache)
-    measure = JudgeMeasure(
-        load_thing_finder(judge, torch.float32, torch.device("cpu")), art, held_out(art, count)
-    )
+    finder = load_thing_finder(judge, torch.float32, torch.device("cpu"))
+    art = drawn_as(prepare(cache), finder.styles)
+    measure = JudgeMeasure(finder, art, held_out(art, count))
     shown: dict[str, list[View | None]] = {"renders": list(measure.renders())}
     if recipe:
         shown["painted"] = measure.paint(recipe)

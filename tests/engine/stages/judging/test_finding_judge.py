@@ -8,9 +8,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from diptych.engine.errors import CheckpointError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.models.vision.picture_memory import Remembered, write_memory
+from diptych.engine.models.vision.thing_finder import ThingFinder
 from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.judging.finding_judge import FindingJudgeStage
 from diptych.engine.stages.judging.judge import JudgeStage
@@ -144,9 +146,9 @@ def test_what_it_declares_is_what_it_takes(judge: ModelKey, height: int, width: 
 
 
 def test_a_finder_that_was_shown_nothing_says_so(tmp_path: Path) -> None:
-    from diptych.engine.errors import CheckpointError
-
-    stage = FindingJudgeStage(model=ModelKey("thing-finder", "pocket/thing_finder"))
+    sizes = {"widths": (4, 4, 4, 4, 4), "neck": 4, "looks": 4}
+    ThingFinder(**sizes, colours=("",), settings=("at night",), manners=("",)).save_pretrained(tmp_path)
+    stage = FindingJudgeStage(model=ModelKey("thing-finder", str(tmp_path)))
     with pytest.raises(
         CheckpointError, match="knows no things: name the judge's folder of diptych train memory"
     ):

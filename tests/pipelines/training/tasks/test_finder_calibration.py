@@ -9,7 +9,7 @@ from diptych.engine.language.closed_vocabulary.vocabulary import vocabulary_of
 from diptych.engine.models.vision.calibration import read_calibration
 from diptych.engine.models.vision.things_found import FoundThing, View
 from diptych.engine.stages.judging.found_facts import FactReader
-from diptych.pipelines.evaluation.art.judging import JudgeMeasure, held_out
+from diptych.pipelines.evaluation.art.judging import JudgeMeasure, drawn_as, held_out
 from diptych.pipelines.pocket.art import Art, ArtScene
 from diptych.pipelines.pocket.art.vocabulary import vocabulary_table
 from diptych.pipelines.pocket.art.words import SETTING_WORDS, style_words
@@ -115,3 +115,9 @@ def test_a_judge_that_sees_all_is_right_and_one_that_sees_nothing_accepts_nothin
     assert measure.kinds(blind)["all"]["value"] == 0
     assert measure.swaps(blind)["their own things"]["value"] == 0
     assert measure.requests([None] * len(scenes))["true ones accepted"]["of"] == 0
+
+
+def test_a_judge_is_asked_about_the_hands_that_it_knows(art: Art) -> None:
+    assert set(art.hands) == {"sticker", "emoji"}
+    known = drawn_as(art, (style_words("emoji")[0], "in watercolour"))
+    assert set(known.hands) == {"emoji"} and {scene.style for scene in held_out(known, 9)} == {"emoji"}
