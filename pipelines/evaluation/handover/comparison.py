@@ -26,7 +26,7 @@ HELD_OUT = "held-out"
 class Sizes(NamedTuple):
     """Of a comparison: minutes of processor time that each refiner is trained, and numbers of pictures."""
 
-    minutes: float = 5.0
+    minutes: float = 3.0
     pictures: int = 1200
     held_out: int = 200
 

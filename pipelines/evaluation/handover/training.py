@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from .drafts import Drafts, shuffled
 from .refiner import HandedRefiner
 
-BATCH, RATE, DECAY = 16, 8e-4, 0.01
+BATCH, RATE, DECAY = 8, 8e-4, 0.01
 TURN = 20  # steps before it is the next one's turn
 SAVE_EVERY_S = 60.0
 
