@@ -52,6 +52,7 @@ OF_FAMILY = {
     ("plan", "llama-cpp"): ("planning.llama_cpp_plan", "LlamaCppPlanStage"),
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
+    ("draft", "masked-token-transformer"): ("drafting.draft_masked", "MaskedDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""
 
