@@ -85,7 +85,9 @@ def unmask(
         broken |= (masked & (drawn < 0)).any(1)
         tokens = torch.where(masked, drawn.clamp_min(0), tokens)
         if step < how.steps:
-            likely = logits.log_softmax(-1).gather(-1, tokens[..., None].clamp_max(logits.shape[-1] - 1))[..., 0]
+            likely = logits.log_softmax(-1).gather(-1, tokens[..., None].clamp_max(logits.shape[-1] - 1))[
+                ..., 0
+            ]
             sure = likely + how.temperature(step) * _gumbel(draws[:, 1]).to(likely)
             again = _least(torch.where(masked, sure, torch.inf), masked, how.masked_share(step) * at_first)
             tokens = torch.where(again, how.mask_token, tokens)

@@ -43,7 +43,7 @@ class HiddenStates:
         if count and int(self.positions.min()) < 0:
             raise InputError(f"hidden states at place {int(self.positions.min())}: places begin at 0")
         if not bool(self.states[self.mask].isfinite().all()):
-            raise InputError("hidden states hold NaN or infinity: try dtype = \"float32\" for the language model")
+            raise InputError('hidden states hold NaN or infinity: try dtype = "float32" for the language model')
 
     @property
     def width(self) -> int:

@@ -1,4 +1,4 @@
-"""A planner that is the painter's text encoder, too: one model, counted and held once, and the library's pixels."""
+"""A planner that is the painter's text encoder, too: one model, held once, and the library's pixels."""
 
 import importlib
 import shutil
@@ -148,7 +148,9 @@ def test_a_check_plans_for_one_copy(folders: tuple[Path, Path], tmp_path: Path) 
         ({"stage": "plan"}, {"quantize": "int8"}, "quantize is 'int8' here"),
     ],
 )
-def test_what_cannot_be_one_model_is_refused_by_name(encoder: Any, more: Any, said: str, tmp_path: Path) -> None:
+def test_what_cannot_be_one_model_is_refused_by_name(
+    encoder: Any, more: Any, said: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError) as caught:
         recipe_of(tmp_path, tmp_path, encoder, **more)
     line = str(caught.value)

@@ -100,7 +100,8 @@ class MaskedTokenModel:
     def shown(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What tokens (b, h, w) look like, uint8 (b, h·scale, w·scale, 3), and which of it is all numbers: bool
         (b,); both on the CPU."""
-        channels = int(self.vqvae.config.latent_channels)
+        config: Any = self.vqvae.config
+        channels = int(config.latent_channels)
         shape = (*tokens.shape, channels)
         made: Any = self.vqvae.decode(tokens.to(self.device), force_not_quantize=True, shape=shape)
         shades = made.sample.float()
@@ -157,7 +158,7 @@ def _scheduled(folder: Path, size: int) -> tuple[int, Schedule]:
     mask, schedule = config.get("mask_token_id"), config.get("masking_schedule", "cosine")
     words = read_json(folder / "transformer" / "config.json").get("vocab_size")
     if not isinstance(mask, int) or not isinstance(words, int) or not size <= mask < words:
-        raise CheckpointError(f"{path}: mask_token_id = {mask!r}: must lie behind the {size} tokens: copy it again")
+        raise CheckpointError(f"{path}: mask_token_id = {mask!r}: must be above the {size} tokens")
     for known in _SCHEDULES:
         if schedule == known:
             return mask, known

@@ -30,7 +30,9 @@ def states_of_tokens(
     count = int(model.model.config.get_text_config().num_hidden_layers) + 1
     for layer in layers:
         if not -count <= layer < count:
-            raise InputError(f"layers: {layer} lies outside {-count} to {count - 1}: the drafter has no such one")
+            raise InputError(
+                f"layers: {layer} lies outside {-count} to {count - 1}: the drafter has no such one"
+            )
     prefix = [[*text_ids(model.tokenizer, text, model.text_length), model.start] for text in prompts]
     ids = torch.cat([torch.tensor(prefix), tokens.flatten(1) + model.offset], 1).to(model.device)
     read: Any = model.model(input_ids=ids, use_cache=False, output_hidden_states=True, logits_to_keep=1)
@@ -38,6 +40,4 @@ def states_of_tokens(
     together = torch.cat(of_image, -1).cpu()  # (b, s, d)
     places = torch.arange(together.shape[1])
     mask = torch.ones(len(places), dtype=torch.bool)
-    return [
-        HiddenStates(states=row, mask=mask, positions=places, layers=tuple(layers)) for row in together
-    ]
+    return [HiddenStates(states=row, mask=mask, positions=places, layers=tuple(layers)) for row in together]

@@ -89,7 +89,9 @@ class MaskedDraftStage:
     def rehearse(self, plan: Plan, models: Models) -> Draft:
         """A blank draft of a model without its weights; errors as `run`."""
         self._check_sizes([plan])
-        return blank_draft(plan, models[self._drafter].codebook, self._grid(plan.request.height, plan.request.width))
+        return blank_draft(
+            plan, models[self._drafter].codebook, self._grid(plan.request.height, plan.request.width)
+        )
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Draft]:
         """Raises `RowError` for a size that the tokens do not fill, or a start that is not of the grid."""

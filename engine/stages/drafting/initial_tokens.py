@@ -79,9 +79,7 @@ class TokenBook(Protocol):
         ...
 
 
-def tokens_to_begin_with(
-    batch: Sequence[Plan], book: TokenBook
-) -> tuple[torch.Tensor, torch.Tensor] | None:
+def tokens_to_begin_with(batch: Sequence[Plan], book: TokenBook) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Tokens int64 (b, h, w) that the grids of `batch` start from, and which of them masks and lists keep, bool
     (b, h, w): none in a row without a start. `None` where no row has one.
 

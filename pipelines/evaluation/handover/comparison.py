@@ -1,6 +1,6 @@
 """What the refiners are worth: pictures from held-out drafts, beside the true ones and under the inspector.
 
-    python -m diptych.pipelines.evaluation.handover FOLDER [MINUTES [TRAINING_PICTURES [HELD_OUT]]]
+python -m diptych.pipelines.evaluation.handover FOLDER [MINUTES [TRAINING_PICTURES [HELD_OUT]]]
 """
 
 import sys
@@ -12,13 +12,13 @@ import torch
 
 from ....engine.errors import DiptychError, InputError
 from ...training.data.source import WorldData
+from ...training.handover.arms import Arm, train
+from ...training.handover.drafts import Drafting, Drafts, kept
+from ...training.handover.refiner import HANDED, HandedRefiner
 from ..figures import Figure, Measure, Share
 from ..inspector import Inspector
 from ..matching import ALL_RIGHT, answers
 from ..tokenizer import psnr
-from .drafts import Drafting, Drafts, kept
-from .refiner import HANDED, HandedRefiner
-from .training import Arm, train
 
 HELD_OUT = "held-out"
 
@@ -83,7 +83,9 @@ def main(folder: Path, sizes: Sizes, *, say: Callable[[str], None]) -> dict[str,
         lambda: drafting.of_pictures("train", sizes.pictures, say=say),
     )
     words = len(drafting.model.tokenizer)
-    models = {each: HandedRefiner(each, drafting.codebook, width=drafting.width, words=words) for each in HANDED}
+    models = {
+        each: HandedRefiner(each, drafting.codebook, width=drafting.width, words=words) for each in HANDED
+    }
     budget = 60 * sizes.minutes
     arms = {name: Arm(model, budget, folder / f"{name}.safetensors") for name, model in models.items()}
     train(arms, drafts, say=say)
@@ -103,9 +105,13 @@ def run(arguments: list[str]) -> int:
     """What the command does; its exit status."""
     try:
         if not 1 <= len(arguments) <= 4:
-            raise InputError("handover FOLDER [MINUTES [TRAINING_PICTURES [HELD_OUT]]]: name a folder to work in")
+            raise InputError(
+                "handover FOLDER [MINUTES [TRAINING_PICTURES [HELD_OUT]]]: name a folder to work in"
+            )
         folder, *numbers = arguments
-        for name, figure in main(Path(folder), _sizes(numbers), say=lambda text: print(text, flush=True)).items():
+        for name, figure in main(
+            Path(folder), _sizes(numbers), say=lambda text: print(text, flush=True)
+        ).items():
             print(f"{name}: {figure}")
     except DiptychError as error:
         print(error, file=sys.stderr)
@@ -114,8 +120,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _sizes(numbers: list[str]) -> Sizes:
+    usual = Sizes()
+    said = [*numbers, *map(str, usual[len(numbers) :])]
     try:
-        sizes = Sizes(*(kind(each) for kind, each in zip((float, int, int), numbers, strict=False)))
+        sizes = Sizes(float(said[0]), int(said[1]), int(said[2]))
     except ValueError:
         raise InputError(f"{' '.join(numbers)}: minutes, pictures and held-out pictures are numbers") from None
     if not 0 < sizes.minutes <= 1e5 or not 1 <= sizes.pictures <= 10**6 or not 2 <= sizes.held_out <= 10**5:

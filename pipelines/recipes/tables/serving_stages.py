@@ -62,8 +62,8 @@ def _place(value: Mapping[str, Any], where: str, painter: Mapping[str, Any], sta
         here, there = painter.get(key, usual), other.get(key, usual)
         if here != there:
             raise InputError(
-                f"{where}: {key} is {shown(here)} here and {shown(there)} in [stages.{said}], which would be two"
-                " models: say the same in both"
+                f"{where}: {key} is {shown(here)} here and {shown(there)} in [stages.{said}], two models:"
+                " say the same in both"
             )
     if isinstance(checkpoint, str) and "revision" in other:
         checkpoint = f"{checkpoint}@{other['revision']}"

@@ -1,6 +1,7 @@
 """The schedule of unmasking, and which places it draws."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -19,7 +20,9 @@ def how(steps: int, **more: float) -> Unmasking:
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_the_masked_share_falls_as_the_papers_cosine(steps: int) -> None:
     shares = [how(steps).masked_share(step) for step in range(1, steps + 1)]
-    assert shares == pytest.approx([math.cos(math.pi / 2 * step / steps) for step in range(1, steps + 1)], abs=1e-6)
+    assert shares == pytest.approx(
+        [math.cos(math.pi / 2 * step / steps) for step in range(1, steps + 1)], abs=1e-6
+    )
 
 
 def seen_by(steps: int, start: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -34,7 +37,13 @@ def seen_by(steps: int, start: torch.Tensor) -> tuple[torch.Tensor, list[torch.T
     sampling = [Sampling()] * len(start)
     return (
         unmask(
-            predict, start, how=how(steps), sampling=sampling, guidance=None, uniforms=draws, context=RunContext()
+            predict,
+            start,
+            how=how(steps),
+            sampling=sampling,
+            guidance=None,
+            uniforms=draws,
+            context=RunContext(),
         ),
         masks,
     )
@@ -46,7 +55,7 @@ def test_as_many_places_are_masked_again_as_the_schedule_says() -> None:
     expected = [math.floor(COUNT * math.cos(math.pi / 2 * step / steps)) for step in range(steps)]
     assert [mask.sum(1).tolist() for mask in masks] == [[each, each] for each in expected]
     assert int(drawn.max()) < MASK
-    for before, after in zip(masks, masks[1:], strict=False):
+    for before, after in pairwise(masks):
         assert not (after & ~before).any(), "what stays, stays"
 
 

@@ -1,4 +1,4 @@
-"""Trains the refiners that are compared, for equal seconds of processor time, in turns; can be cut off at any time.
+"""Trains the refiners that are compared, in turns, for equal seconds of processor time; it can be gone on with.
 
 Taking turns, whatever else the machine does meanwhile disturbs all of them alike.
 """

@@ -9,7 +9,7 @@ from ....engine.diffusion.denoising import denoise, even_sigmas
 from ....engine.diffusion.objective import Objective
 from ....engine.models.diffusion.patch_latents import PatchLatents
 from ....engine.models.vision.patch_codebook import PatchCodebook
-from ...training.tasks.drafter import TEXT_LENGTH
+from ..tasks.drafter import TEXT_LENGTH
 from .drafts import Drafts
 
 Handed = Literal["text", "tokens", "states"]
@@ -91,7 +91,9 @@ class HandedRefiner(torch.nn.Module):
     @torch.inference_mode()
     def paint(self, drafts: Drafts, *, steps: int = STEPS, at_once: int = 50) -> torch.Tensor:
         """uint8 (b, h, w, 3), from noise of each row's own."""
-        return torch.cat([self._painted(drafts.rows(part), part.start, steps) for part in _parts(drafts, at_once)])
+        return torch.cat(
+            [self._painted(drafts.rows(part), part.start, steps) for part in _parts(drafts, at_once)]
+        )
 
     def _painted(self, drafts: Drafts, first: int, steps: int) -> torch.Tensor:
         from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler

@@ -1,4 +1,4 @@
-"""Pictures of the illustrated world as drafts: with their tokens, and what the drafter holds at each of them."""
+"""Pictures of the illustrated world as drafts: with their tokens, and the drafter's hidden states at them."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ from ....engine.models.language.hidden_states import states_of_tokens
 from ....engine.models.vision.patch_codebook import PatchCodebook
 from ....engine.randomness import RowKey, uniforms
 from ....engine.stage import RunContext
-from ...training.data.source import DRAFT_SIDE, WorldData
-from ...training.data.texts import padded
-from ...training.tasks.drafter import TEXT_LENGTH
+from ..data.source import DRAFT_SIDE, WorldData
+from ..data.texts import padded
+from ..tasks.drafter import TEXT_LENGTH
 
 AT_ONCE = 16
 SAMPLING = Sampling(temperature=0.7, top_k=64, top_p=0.95)  # as in the recipe `pocket`
