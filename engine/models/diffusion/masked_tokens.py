@@ -178,7 +178,7 @@ def token_scale(folder: Path) -> int:
 
 
 def unmasking_bytes(folder: Path, *, rows: int, tokens: int, bytes_each: int) -> int:
-    """For so many rows, both branches among them, on a grid of so many tokens: a layer's activations, and logits
+    """For so many rows, both branches among them, on a grid of so many tokens: activations, and logits
     of all places, which are drawn from in double precision."""
     config = read_json(folder / "transformer" / "config.json")
     sizes = [config.get(name) for name in ("hidden_size", "intermediate_size", "codebook_size")]
