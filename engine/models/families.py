@@ -4,6 +4,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "causal-lm": ("language.causal_lm", "load_language_model"),
     "image-token-lm": ("language.causal_lm", "load_image_token_model"),
     "multimodal-lm": ("language.multimodal_lm", "load_drafter"),
+    "masked-token-transformer": ("diffusion.masked_tokens", "load_masked_token_model"),
     "image-text-to-text": ("vision.captioner", "load_any_captioner"),
     "diffusers": ("diffusion.refiner", "load_refiner"),
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
@@ -34,7 +35,7 @@ WITH_CODE = ("causal-lm",)
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
-    **dict.fromkeys(("diffusers", "ip-adapter", "control"), ("transformers", "diffusers")),
+    **dict.fromkeys(("diffusers", "ip-adapter", "control", "masked-token-transformer"), ("transformers", "diffusers")),
     **dict.fromkeys(
         ("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader", "thing-finder"), ()
     ),

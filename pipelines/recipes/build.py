@@ -55,6 +55,7 @@ OF_FAMILY = {
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
     ("judge", "thing-finder"): ("judging.finding_judge", "FindingJudgeStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
+    ("draft", "masked-token-transformer"): ("drafting.draft_masked", "MaskedDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""
 

@@ -8,7 +8,8 @@
     dtype = "float32"                  # or auto: bfloat16 where the device is quicker at it, float32 elsewhere
     loras = [{ checkpoint = "./ink.safetensors", weight = 0.8 }]    # and more of its kind, see `lora_table`
     config = "./configs"               # of a single file that is an unusual one: the folder of its configs
-    parts.vae = "./vae.safetensors"    # components of a pipeline that lie elsewhere: files, folders, Hub ids
+    parts.vae = "./vae.safetensors"    # components of a pipeline that lie elsewhere: files, folders, Hub ids,
+                                       # or { stage = "plan" }: the model of that stage
     trust_remote_code = false          # run code that comes with it; whoever renders must agree, too
     attention = "flash"                # and more of how it is computed, see `tuning`
     settings = { }                     # what the stage's constructor takes
@@ -43,6 +44,7 @@ from .tables.controls import controls_in
 from .tables.elsewhere import elsewhere, is_file_beside
 from .tables.references import KEY as REFERENCES
 from .tables.references import reference_models
+from .tables.serving_stages import with_models_of_stages
 from .tables.toml_file import MOST_DEPTH, path_of, read_toml
 from .tables.tuning import CHOICES, tuning_of
 
@@ -196,6 +198,7 @@ def parse_recipe(table: Mapping[str, Any], path: Path) -> Recipe:
     stages = _table(table, "stages", where)
     if not stages:
         raise InputError(f"{where}: has no [stages]: name a family and a checkpoint for each stage")
+    stages = with_models_of_stages(stages, where)
     picture = _table(table, "picture", where)
     _only(picture, ("height", "width"), f"{where}: [picture]")
     read = {name: _stage(name, _table(stages, name, where), path) for name in stages}

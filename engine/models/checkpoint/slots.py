@@ -198,14 +198,21 @@ class _Files:
             for name in file.keys():  # noqa: SIM118 (it is no dict)
                 self._where.setdefault(name, []).append((str(path.resolve()), file))
         self._scales = {name for name in self._where if name.endswith(_SCALES)}  # not used yet
+        self._ending: dict[str, list[str]] = {}
+        for name in self._where:
+            for tail in _tails(name):
+                self._ending.setdefault(tail, []).append(name)
 
     def find(self, names: Iterable[str], tensor: torch.Tensor) -> tuple[tuple[str, str], torch.Tensor] | None:
-        """The tensor of one of these names that has the same values, with its file and name.
+        """The tensor of one of these names that has the same values, with its file and name; or of another name
+        that ends like them, for a library renames models that lie within others: a file of a model with a head
+        has `model.layers.0`, say, where its base alone has `layers.0`.
 
         Raises:
             CheckpointError: it holds NaN.
         """
-        for name in names:
+        names = list(names)
+        for name in [*names, *self._ending_like(names)]:
             for path, file in self._where.get(name, []):
                 found = file.get_tensor(name)
                 if found.shape != tensor.shape:
@@ -215,6 +222,12 @@ class _Files:
                 if tensor.dtype not in DTYPES and tensor.is_floating_point() and bool(tensor.isnan().any()):
                     raise CheckpointError(f"{path}: {name} holds NaN: it is damaged: get the file again")
         return None
+
+    def _ending_like(self, names: Iterable[str]) -> Iterator[str]:
+        """Names that have the most of their ends in common with one of these, which none of them is."""
+        for name in names:
+            found = next((self._ending[tail] for tail in _tails(name) if tail in self._ending), [])
+            yield from (each for each in found if each != name)
 
     def kept_small(self, names: Iterable[str], master: torch.Tensor, dtype: torch.dtype) -> Apart | None:
         """What is to be held in the place of a layer's weights that the file has as eight-bit floats; `None`
@@ -251,6 +264,13 @@ class _Files:
                 f"{path}: {name} is a scale of a weight that the model has not, or not by this name: get the"
                 " model without scaled fp8, or as a folder of diffusers"
             )
+
+
+def _tails(name: str) -> Iterator[str]:
+    """The name, and what is left of it as its first words go; the longest first."""
+    words = name.split(".")
+    for i in range(max(1, len(words) - 1)):
+        yield ".".join(words[i:])
 
 
 _SCALES = tuple(f".{name}" for name in SCALES)

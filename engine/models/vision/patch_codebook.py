@@ -47,8 +47,8 @@ class PatchCodebook(torch.nn.Module):
         return cut.reshape(b, h, w, p * p * 3).float() / 255
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 (b, h·patch, w·patch, 3) to int64 tokens (b, h, w)."""
-        x = self.patches(pixels)
+        """uint8 (b, h·patch, w·patch, 3), wherever it is, to int64 tokens (b, h, w)."""
+        x = self.patches(pixels.to(self.centroids.device))
         half_norms = self.centroids.square().sum(1) / 2  # argmin |x-c|² = argmin |c|²/2 - x·c
         flat = x.flatten(0, 2)
         nearest = [(half_norms - part @ self.centroids.T).argmin(1) for part in flat.split(8192)]

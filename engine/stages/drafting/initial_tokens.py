@@ -10,6 +10,7 @@ that wording are kept.
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import PIL.Image
@@ -21,7 +22,7 @@ from ...errors import RowError
 from ...models.language.causal_lm import ImageTokenModel
 from ...models.vision.patch_codebook import PatchCodebook
 from ...stage import RunContext
-from ...values import Plan
+from ...values import Codebook, Plan
 from ...values.start import Start
 from .seams import seams_of
 
@@ -40,14 +41,10 @@ def token_constraints(
     Raises:
         RowError: the tokens that a row starts from are not of the codebook, or not of the grid.
     """
-    starts = [_begins(plan.request.start) for plan in batch]
-    if not any(starts):
+    begun = tokens_to_begin_with(batch, book)
+    if begun is None:
         return None
-    tokens = torch.zeros(len(batch), *model.grid, dtype=torch.long)
-    kept = torch.zeros(tokens.shape, dtype=torch.bool)
-    for i, start in enumerate(starts):
-        if start is not None:
-            tokens[i], kept[i] = _tokens(i, start, book), ~_may_change(start, model.grid)
+    starts, tokens, kept = [_begins(plan.request.start) for plan in batch], *begun
     standing = _Standing(
         tokens=tokens.flatten(1),
         kept=kept.flatten(1),
@@ -61,6 +58,43 @@ def token_constraints(
         min_log_prob=standing.min_log_prob,
         weights=_weights(starts, tokens, standing.kept.reshape(tokens.shape), book),
     )
+
+
+class TokenBook(Protocol):
+    """What pictures become tokens with."""
+
+    @property
+    def grid(self) -> tuple[int, int]: ...
+
+    @property
+    def side(self) -> tuple[int, int]:
+        """Height and width in pixels of what is encoded."""
+        ...
+
+    @property
+    def codebook(self) -> Codebook: ...
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 (b, height, width, 3) to int64 tokens (b, h, w)."""
+        ...
+
+
+def tokens_to_begin_with(batch: Sequence[Plan], book: TokenBook) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Tokens int64 (b, h, w) that the grids of `batch` start from, and which of them masks and lists keep, bool
+    (b, h, w): none in a row without a start. `None` where no row has one.
+
+    Raises:
+        RowError: the tokens that a row starts from are not of the codebook, or not of the grid.
+    """
+    starts = [_begins(plan.request.start) for plan in batch]
+    if not any(starts):
+        return None
+    tokens = torch.zeros(len(batch), *book.grid, dtype=torch.long)
+    kept = torch.zeros(tokens.shape, dtype=torch.bool)
+    for i, start in enumerate(starts):
+        if start is not None:
+            tokens[i], kept[i] = _tokens(i, start, book), ~_may_change(start, book.grid)
+    return tokens, kept
 
 
 def _weights(
@@ -162,12 +196,12 @@ def _may_change(start: Start, grid: Cells) -> torch.Tensor:
     return allowed
 
 
-def _tokens(index: int, start: Start, book: PatchCodebook) -> torch.Tensor:
+def _tokens(index: int, start: Start, book: TokenBook) -> torch.Tensor:
     """int64 (h, w)."""
     if start.tokens is None:
         assert start.picture is not None, "what has no tokens has a picture"
         small = shrunk(start.picture, book.side)
-        return book.encode(small[None].to(book.centroids.device))[0].cpu()
+        return book.encode(small[None])[0].cpu()
     if tuple(start.tokens.shape) != book.grid:
         rows, columns = start.tokens.shape
         raise RowError(
