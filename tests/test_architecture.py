@@ -50,7 +50,7 @@ FLOORS = [
     "pipelines.training.tasks",
     "pipelines.training",
     "pipelines.evaluation",
-    "pipelines.evaluation.typed_prompts pipelines.evaluation.art",
+    "pipelines.evaluation.typed_prompts pipelines.evaluation.art pipelines.evaluation.recalled",
     "pipelines.serving",
     "pipelines.cli.front pipelines.cli.tables",
     "pipelines.cli",
