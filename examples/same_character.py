@@ -2,7 +2,7 @@
 
     python examples/same_character.py [OUT]    # out/examples, if not given
 
-What comes out: OUT/same_character.png, ten pictures of the robot; OUT/character/recipe.toml, which knows it.
+What comes out: OUT/same_character.png; OUT/character/recipe.toml, which knows it.
 """
 
 import sys
@@ -34,9 +34,8 @@ def main(out: Path, *, steps: int | None = None, few: bool = False) -> None:
     outcomes = pipe([f"a robot {scene}" for scene in scenes], seed=3, num_inference_steps=steps).outcomes
     scores = [sameness(outcome) for outcome in outcomes]
     said = [f"{scene}: {score:.2f}" for scene, score in zip(scenes, scores, strict=True)]
-    grid([each.image for each in outcomes], columns=5, side=200, labels=Labels(captions=said)).save(
-        out / "same_character.png"
-    )
+    page = grid([each.image for each in outcomes], columns=5, side=200, labels=Labels(captions=said))
+    page.save(out / "same_character.png")
     print(f"the same robot: {sum(scores) / len(scores):.2f} on average, {min(scores):.2f} at least")
 
 
