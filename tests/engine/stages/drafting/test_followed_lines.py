@@ -87,7 +87,7 @@ def test_what_a_drafter_cannot_follow_is_said(
 ) -> None:
     with pytest.raises(RowError, match="control 'depth': this recipe's drafter follows edges: leave it out"):
         drawn(stage, models, with_lines(plan, kind="depth"))
-    with pytest.raises(RowError, match="has no models.edges to follow any"):
+    with pytest.raises(RowError, match=r"has no models\.edges to follow any"):
         drawn(DraftStage(model=drafter, codebook=codebook), models, with_lines(plan))
     monkeypatch.setattr(models[EDGES], "codebook", "another")
     with pytest.raises(InputError, match="name a matching pair"):
