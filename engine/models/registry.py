@@ -28,6 +28,7 @@ from .diffusion.single_files.assembly import (
     pipeline_folder,
     single_file_in,
 )
+from .families import FAMILIES, LIBRARIES, PARTS, STREAMED, WHOLE, WITH_CODE
 from .quantised.gguf_header import ENDING, gguf_sizes
 from .quantised.gguf_planner import gguf_in, whole_sizes
 from .told import told_of
@@ -37,44 +38,6 @@ if TYPE_CHECKING:
     from .checkpoint.host_weights import HostWeights
     from .checkpoint.pinned import PinnedPool
     from .checkpoint.slots import Shared
-
-FAMILIES: dict[str, tuple[str, str]] = {
-    "causal-lm": ("language.causal_lm", "load_language_model"),
-    "image-token-lm": ("language.causal_lm", "load_image_token_model"),
-    "multimodal-lm": ("language.multimodal_lm", "load_drafter"),
-    "image-text-to-text": ("vision.captioner", "load_any_captioner"),
-    "diffusers": ("diffusion.refiner", "load_refiner"),
-    "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
-    "picture-memory": ("vision.picture_memory", "load_picture_memory"),
-    "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
-    "edge-reader": ("vision.edge_reader", "load_edge_reader"),
-    "control": ("diffusion.control.loading", "load_control"),
-    "depth-estimator": ("vision.depth_estimator", "load_depth_estimator"),
-    "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
-    "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
-}
-"""Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
-
-STREAMED: dict[str, str] = {"diffusers": "unet", "control": "control"}
-"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it
-(of `WHOLE` families, the folder itself).
-Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
-
-WHOLE = ("control",)
-"""Families whose checkpoint is one module, which lies in the folder itself."""
-
-PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
-"""Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
-
-WITH_CODE = ("causal-lm",)
-"""Families whose adapters can run code that comes with a checkpoint, where a key asks for it."""
-
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    **{name: ("transformers",) for name in FAMILIES},
-    **dict.fromkeys(("diffusers", "ip-adapter", "control"), ("transformers", "diffusers")),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader"), ()),
-}
-"""Family: the libraries that load it."""
 
 
 class Registry:

@@ -217,7 +217,7 @@ app.command()(interpolate)
 
 TRAINED = (
     "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader,"
-    " edge_reader; ship, art, memory."
+    " edge_reader, thing_finder; ship, art, memory."
 )
 
 

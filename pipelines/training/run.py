@@ -35,19 +35,21 @@ WHAT = (
     "art",
     "memory",
 )
+BESIDE = {
+    "preference": "tunes a drafter that there is",
+    "sketch_reader": "shows sketches to a drafter that there is",
+    "edge_reader": "shows lines to a drafter that there is",
+    "thing_finder": "judges what a drafter that there is draws",
+}
+"""Models that are trained for shipped ones, and what they do for those."""
+OF_ART = {"sketch_reader": "sketches", "thing_finder": "things"}
+"""Models that learn from the art alone, and what they learn."""
 WITHOUT_KEPT_PICTURES = (
     *(name for name, trainer in TRAINERS.items() if not trainer.looks),
     "ship",
     "art",
     "memory",
 )
-
-_ON_A_DRAFTER = {
-    "preference": "tunes",
-    "sketch_reader": "shows sketches to",
-    "edge_reader": "shows lines to",
-}
-"""What is trained on a drafter that there is, and what it does to it."""
 
 
 def run_training(
@@ -208,14 +210,13 @@ def _check(
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
-    if what in _ON_A_DRAFTER and beginning is None:
-        does = _ON_A_DRAFTER[what]
+    if what in BESIDE and beginning is None:
         raise InputError(
-            f"train {what}: {does} a drafter that there is: name its weights with --start-from: pocket, or a"
-            " folder of shipped ones"
+            f"train {what}: {BESIDE[what]}: name its weights with --start-from: pocket, or a folder of shipped"
+            " ones"
         )
-    if what == "sketch_reader" and data != "art":
-        raise InputError("train sketch_reader: sketches are of the art alone: say --data art")
+    if what in OF_ART and data != "art":
+        raise InputError(f"train {what}: {OF_ART[what]} are of the art alone: say --data art")
     if what == "edge_reader" and data != "world":
         raise InputError("train edge_reader: lines are of the illustrated world alone: leave --data out")
     if what != "lora" and (base is not None or rank is not None):

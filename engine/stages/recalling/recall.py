@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ...errors import RowError
+from ...language.closed_vocabulary.by_heart import known_by_heart
 from ...language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT, Composition, composition_of
 from ...language.closed_vocabulary.named import with_names
 from ...language.closed_vocabulary.wish import Thing
@@ -94,12 +95,12 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     if not wish.things:
         return None
     composition = composition_of(wish)
-    style = composition.style.value if composition.style else memory.vocabulary.plain_style
     things = _things(composition)
     given = references_by_thing(index, things, references, vocabulary)
-    known = all(thing.kind.value in memory.by_heart for thing in things)
-    if style not in memory.styles and known and not given:
+    by_heart = known_by_heart(composition, vocabulary, styles=memory.styles, by_heart=memory.by_heart)
+    if by_heart and not given:
         return None
+    style = composition.style.value if composition.style else memory.vocabulary.plain_style
     hand = style if style in memory.styles else memory.styles[0]
     found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
@@ -142,7 +143,8 @@ def _found(
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    return _Found(thing, memory.picture(number), kind, floats=memory.pictures[number].floats)
+    picture = memory.picture(number, thing.colour.value if thing.colour else "")
+    return _Found(thing, picture, kind, floats=memory.pictures[number].floats)
 
 
 def _cuts(
