@@ -15,7 +15,7 @@ from typing import Any
 from ....engine.values import Reference
 from ....engine.values.reference import check_count
 from ....prompts.settings import REFERENCE_COLUMNS
-from ...pictures.references import check_weights, references_of
+from ...pictures.references import check_weights, named, references_of
 from .control_rows import has_controls
 from .image_rows import beside, has_image_input
 
@@ -47,7 +47,7 @@ def references_in(settings: Mapping[str, Any], folder: Path) -> tuple[Reference,
         InputError: a file is not there, or no picture; weights that are none, or of another number.
     """
     paths = check_references(settings, folder)
-    names = [_named(each, folder)[0] for each in _files(settings.get("reference"), folder)]
+    names = [named(each, folder)[0] for each in _files(settings.get("reference"), folder)]
     found = references_of(paths, settings.get("reference_weight"))
     return tuple(
         dataclasses.replace(each, name=name) if name else each for each, name in zip(found, names, strict=True)
@@ -56,7 +56,7 @@ def references_in(settings: Mapping[str, Any], folder: Path) -> tuple[Reference,
 
 def check_references(settings: Mapping[str, Any], folder: Path) -> list[Path]:
     """The files that a row names, unopened; errors as `references_in`, but for what is in the files."""
-    paths = [beside(_named(each, folder)[1], folder) for each in _files(settings.get("reference"), folder)]
+    paths = [beside(named(each, folder)[1], folder) for each in _files(settings.get("reference"), folder)]
     check_count(len(paths))
     check_weights(settings.get("reference_weight"), len(paths))
     return paths
@@ -70,13 +70,3 @@ def _files(said: Any, folder: Path) -> list[str | Path]:
     if isinstance(said, Path) or "," not in said or (folder / said).is_file():
         return [said]
     return [each.strip() for each in said.split(",") if each.strip()]
-
-
-def _named(said: str | Path, folder: Path) -> tuple[str, str | Path]:
-    """What a file shows, where `NAME=FILE` says so, and the file. The name stands behind the folders, if a path
-    has some: `/pictures/cat=tom.png`."""
-    before, sign, file = str(said).partition("=")
-    if not sign or (folder / said).is_file():
-        return "", said
-    where, slash, name = before.rpartition("/")
-    return name.strip(), str(Path(where + slash) / file.strip()) if slash else file.strip()
