@@ -22,8 +22,8 @@ def references_of(pictures: Any, weights: Any = None) -> tuple[Reference, ...]:
     """The references that these pictures are.
 
     Args:
-        pictures: a picture of any kind (see `pixels`), an outcome or a `Reference`; or a list of them. For files
-            `NAME=FILE` says what one shows.
+        pictures: a picture of any kind (see `pixels`), an outcome or a `Reference`; or a list of them. Of a
+            file, `NAME=FILE` says what it shows.
         weights: 0 to 2, for all; or a list with one for each. 1, if not given.
 
     Raises:
@@ -103,4 +103,5 @@ def named(said: str | Path, folder: Path) -> tuple[str, str | Path]:
     if not sign or (folder / said).is_file():
         return "", said
     where, slash, name = before.rpartition("/")
-    return name.strip(), str(Path(where + slash) / file.strip()) if slash else file.strip()
+    found = Path(where + slash) / file.strip()
+    return name.strip(), found if isinstance(said, Path) else str(found)
