@@ -52,7 +52,7 @@ FLOORS = [
     "pipelines.training",
     "pipelines.evaluation",
     "pipelines.evaluation.typed_prompts pipelines.evaluation.handover",
-    "pipelines.evaluation.art",
+    "pipelines.evaluation.art pipelines.evaluation.recalled",
     "pipelines.serving",
     "pipelines.cli.front pipelines.cli.tables",
     "pipelines.cli",

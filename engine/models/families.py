@@ -1,4 +1,4 @@
-"""Families of models: which function loads a checkpoint of which, and what libraries that takes."""
+"""The families of models that there are: where the adapter of each is, and what library it needs."""
 
 FAMILIES: dict[str, tuple[str, str]] = {
     "causal-lm": ("language.causal_lm", "load_language_model"),
@@ -35,9 +35,9 @@ WITH_CODE = ("causal-lm",)
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
-    **dict.fromkeys(("diffusers", "ip-adapter", "control", "masked-token-transformer"), ("transformers", "diffusers")),
     **dict.fromkeys(
-        ("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader", "thing-finder"), ()
+        ("diffusers", "ip-adapter", "control", "masked-token-transformer"), ("transformers", "diffusers")
     ),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "edge-reader", "thing-finder"), ()),
 }
 """Family: the libraries that load it."""

@@ -34,6 +34,7 @@ from ...prompts.settings import (
 )
 from ...prompts.variants import MAX_VARIANTS
 from ..files import is_file, why_no_file
+from ..pictures.references import named
 from .front.settings_file import take_settings
 from .front.usage import called_as
 
@@ -254,7 +255,8 @@ def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
         if mask.lower().endswith(SUFFIXES):
             wishes["mask_image"] = Path(mask)
     for name, value in wishes.items():
-        for path in value if isinstance(value, list) else [value]:
+        for given in value if isinstance(value, list) else [value]:
+            path = named(given, Path())[1] if name == "reference" else given
             if isinstance(path, Path) and not is_file(path):
                 option = _option_name((*COLUMNS[name].short, name)[0])
                 raise InputError(f"{option} {path}: {why_no_file(path)}: check the path")

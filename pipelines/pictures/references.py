@@ -1,6 +1,7 @@
 """Reference pictures as callers hand them over: one or several, with one weight for all or one for each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
@@ -21,7 +22,8 @@ def references_of(pictures: Any, weights: Any = None) -> tuple[Reference, ...]:
     """The references that these pictures are.
 
     Args:
-        pictures: a picture of any kind (see `pixels`), an outcome or a `Reference`; or a list of them.
+        pictures: a picture of any kind (see `pixels`), an outcome or a `Reference`; or a list of them. Of a
+            file, `NAME=FILE` says what it shows.
         weights: 0 to 2, for all; or a list with one for each. 1, if not given.
 
     Raises:
@@ -68,7 +70,10 @@ def _reference(picture: Any, weight: float | None) -> Reference:
         return (
             picture if weight is None else Reference(picture=picture.picture, weight=weight, name=picture.name)
         )
-    return Reference(picture=_pixels(picture), weight=1.0 if weight is None else weight)
+    name = ""
+    if isinstance(picture, str | Path):
+        name, picture = named(picture, Path())
+    return Reference(picture=_pixels(picture), weight=1.0 if weight is None else weight, name=name)
 
 
 def _pixels(picture: Any) -> "torch.Tensor":
@@ -85,3 +90,18 @@ def _pixels(picture: Any) -> "torch.Tensor":
     kept = image.convert("RGB" if alpha_of(image) is None else "RGBA")
     kept.thumbnail((LARGEST, LARGEST), PIL.Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(kept))
+
+
+def named(said: str | Path, folder: Path) -> tuple[str, str | Path]:
+    """What a file shows, where `NAME=FILE` says so, and the file. The name stands behind the folders, if a path
+    has some: `/pictures/cat=tom.png`.
+
+    Args:
+        folder: that the path is seen from: a file whose own name has such a sign is that file.
+    """
+    before, sign, file = str(said).partition("=")
+    if not sign or (folder / said).is_file():
+        return "", said
+    where, slash, name = before.rpartition("/")
+    found = Path(where + slash) / file.strip()
+    return name.strip(), found if isinstance(said, Path) else str(found)

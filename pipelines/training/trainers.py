@@ -61,18 +61,18 @@ TRAINERS: dict[str, Trainer] = {
         of_all=False,
         looks=False,
     ),
+    "edge_reader": Trainer(
+        module="edge_reader",
+        task="EdgeReaderTask",
+        needs=("data", "beginning"),
+        of_all=False,
+    ),
     "thing_finder": Trainer(
         module="thing_finder",
         task="ThingFinderTask",
         needs=("data", "beginning"),
         of_all=False,
         looks=False,
-    ),
-    "edge_reader": Trainer(
-        module="edge_reader",
-        task="EdgeReaderTask",
-        needs=("data", "beginning"),
-        of_all=False,
     ),
     "lora": Trainer(module="lora", task="LoraTask", needs=("data", "base"), of_all=False),
 }

@@ -44,6 +44,7 @@ MADE = {
     "interpolation": {"interpolation.gif", "interpolation.png"},
     "like_diffusers": {"like_diffusers.png"},
     "poster_series": {"posters.png"},
+    "same_character": {"same_character.png"},
     "sketch": {"sketch.png"},
     "sprites": {"sprites.png"},
     "storyboard": {"storyboard.png"},

@@ -9,6 +9,7 @@ from ...ar.decoding import READ_AT_ONCE, TokenConstraints, decode_grid
 from ...ar.sampling import Sampling
 from ...errors import InputError, RowError
 from ...models.checkpoint.folder import read_config
+from ...models.diffusion.control.key import ControlKey
 from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes, packed_bytes
 from ...models.vision.edge_reader import EdgeReader
 from ...models.vision.patch_codebook import PatchCodebook
@@ -16,7 +17,7 @@ from ...models.vision.sketch_reader import SketchReader
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
-from .followed_lines import with_lines
+from .followed_lines import KIND, with_lines
 from .initial_tokens import token_constraints, whole_or_none
 
 PAPER = 233  # of 255: the grey of what is not drafted yet
@@ -49,7 +50,8 @@ class DraftStage:
     ) -> None:
         self._drafter, self._codebook, self._reader, self._edges = model, codebook, reader, edges
         self.uses = (model, codebook, *(each for each in (reader, edges) if each is not None))
-        self.reads = (*READS, "controls") if edges is not None else READS
+        self.reads = READS
+        self.control_keys = () if edges is None else (ControlKey(name=KIND, model=edges),)
 
     def workspace(self, batch: Sequence[Plan]) -> int:
         """The key-value cache of both branches, and what reading and writing take; initial tokens are read many

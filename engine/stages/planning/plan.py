@@ -187,7 +187,7 @@ class PlanStage:
             return own
         if own is None:
             raise InputError(
-                "[stages.plan.models.memory] is for planners that come with a vocabulary: take it out, since this"
-                " one reads any words"
+                "[stages.plan.models.memory] is for planners that come with a vocabulary: take it out, since"
+                " this one reads any words"
             )
         return models[self._memory].vocabulary

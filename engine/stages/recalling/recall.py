@@ -95,12 +95,12 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     if not wish.things:
         return None
     composition = composition_of(wish)
-    style = composition.style.value if composition.style else memory.vocabulary.plain_style
     things = _things(composition)
     given = references_by_thing(index, things, references, vocabulary)
-    known = known_by_heart(composition, memory.vocabulary, styles=memory.styles, by_heart=memory.by_heart)
-    if known and not given:
+    by_heart = known_by_heart(composition, vocabulary, styles=memory.styles, by_heart=memory.by_heart)
+    if by_heart and not given:
         return None
+    style = composition.style.value if composition.style else memory.vocabulary.plain_style
     hand = style if style in memory.styles else memory.styles[0]
     found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
@@ -144,7 +144,8 @@ def _found(
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    return _Found(thing, memory.picture(number, colour), kind, floats=memory.pictures[number].floats)
+    picture = memory.picture(number, thing.colour.value if thing.colour else "")
+    return _Found(thing, picture, kind, floats=memory.pictures[number].floats)
 
 
 def _cuts(

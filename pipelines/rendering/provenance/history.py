@@ -90,6 +90,8 @@ class PlanText(TypedDict):
         facts: what the picture must show.
         left_out: words of the prompt that ask for something which no fact carries. Since format 2.
         read_as: misspelt words of the prompt, and what they were taken for; absent without any.
+        retrieved: pictures that were looked up for it in a folder: of each the SHA-256 of its pixels, its
+            weight and its name; absent without any.
         by: who wrote it, where that was a server: nobody promises that it writes the same again. Absent for a
             model of the recipe.
     """
@@ -98,6 +100,7 @@ class PlanText(TypedDict):
     facts: list[PlanFact]
     left_out: NotRequired[list[SpanText]]
     read_as: NotRequired[dict[str, str]]
+    retrieved: NotRequired[list[dict[str, Any]]]
     by: NotRequired[str]
 
 

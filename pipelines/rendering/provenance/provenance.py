@@ -89,6 +89,8 @@ def history_of(
     }
     if outcome.plan.read_as:
         history["plan"]["read_as"] = dict(outcome.plan.read_as)
+    if retrieved := outcome.plan.request.references[len(request.references) :]:
+        history["plan"]["retrieved"] = [reference_summary(each) for each in retrieved]
     if outcome.plan.by:
         history["plan"]["by"] = outcome.plan.by
     if verdict is not None and verdict.by and history["verdict"] is not None:

@@ -1,11 +1,13 @@
 """Rows with reference pictures: which files a row names, and how closely they count.
 
-    reference           a file, or several: a list, or text with commas between them
+    reference           a file, or several: a list, or text with commas between them; `NAME=FILE` says what the
+                        file shows
     reference_weight    0 to 2, for all of them; or as many, in the same way
 
 Files that a row names are looked for beside the prompt file and below, nowhere else.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from ....engine.values import Reference
 from ....engine.values.reference import check_count
 from ....prompts.settings import REFERENCE_COLUMNS
-from ...pictures.references import check_weights, references_of
+from ...pictures.references import check_weights, named, references_of
 from .control_rows import has_controls
 from .image_rows import beside, has_image_input
 
@@ -44,12 +46,17 @@ def references_in(settings: Mapping[str, Any], folder: Path) -> tuple[Reference,
     Raises:
         InputError: a file is not there, or no picture; weights that are none, or of another number.
     """
-    return references_of(check_references(settings, folder), settings.get("reference_weight"))
+    paths = check_references(settings, folder)
+    names = [named(each, folder)[0] for each in _files(settings.get("reference"), folder)]
+    found = references_of(paths, settings.get("reference_weight"))
+    return tuple(
+        dataclasses.replace(each, name=name) if name else each for each, name in zip(found, names, strict=True)
+    )
 
 
 def check_references(settings: Mapping[str, Any], folder: Path) -> list[Path]:
     """The files that a row names, unopened; errors as `references_in`, but for what is in the files."""
-    paths = [beside(each, folder) for each in _files(settings.get("reference"), folder)]
+    paths = [beside(named(each, folder)[1], folder) for each in _files(settings.get("reference"), folder)]
     check_count(len(paths))
     check_weights(settings.get("reference_weight"), len(paths))
     return paths

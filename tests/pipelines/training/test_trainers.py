@@ -26,7 +26,7 @@ def test_every_row_leads_to_a_class_and_to_a_table_of_sizes(name: str) -> None:
 def test_the_table_says_what_goes_with_what() -> None:
     assert MODELS == ("planner", "drafter", "refiner", "captioner", "inspector")
     assert WITH_MASKS == ("inspector",)
-    others = ("preference", "sketch_reader", "thing_finder", "edge_reader", "lora")
+    others = ("preference", "sketch_reader", "edge_reader", "thing_finder", "lora")
     assert ("tokenizer", *MODELS, "all", *others, "ship", "art", "memory") == WHAT
     assert set(WITHOUT_KEPT_PICTURES) == {
         "planner",
