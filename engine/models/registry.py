@@ -49,29 +49,25 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
     "control": ("diffusion.control.loading", "load_control"),
     "depth-estimator": ("vision.depth_estimator", "load_depth_estimator"),
+    "thing-finder": ("vision.thing_finder", "load_thing_finder"),
     "ip-adapter": ("diffusion.references.adapter", "load_adapter"),
     "image-encoder": ("diffusion.references.image_encoder", "load_image_encoder"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
 STREAMED: dict[str, str] = {"diffusers": "unet", "control": "control"}
-"""Family: the part of it whose blocks may be streamed, as both the handle and the checkpoint's folder call it
-(of `WHOLE` families, the folder itself).
-Its blocks must be called as modules: their weights are not there for code that reads them from outside."""
-
-WHOLE = ("control",)
-"""Families whose checkpoint is one module, which lies in the folder itself."""
+"""Family: the part whose blocks may be streamed, as handle and folder call it (a control is all of its folder);
+blocks must be called as modules: their weights are not there for code that reads them from outside."""
 
 PARTS: dict[str, tuple[str, str]] = {"diffusers": ("diffusion.pipeline_folder", "load_part")}
 """Family: as `FAMILIES`, the function that loads one of `pipeline_parts.PARTS`, where a key names one."""
 
-WITH_CODE = ("causal-lm",)
-"""Families whose adapters can run code that comes with a checkpoint, where a key asks for it."""
+WITH_CODE = ("causal-lm",)  # families whose adapters can run code of a checkpoint, where a key asks for it
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     **dict.fromkeys(("diffusers", "ip-adapter", "control"), ("transformers", "diffusers")),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "thing-finder"), ()),
 }
 """Family: the libraries that load it."""
 
@@ -105,7 +101,7 @@ class Registry:
     def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
-        part = _folder(key) / ("" if key.family in WHOLE else name) if name else None
+        part = _folder(key) / ("" if key.family == "control" else name) if name else None
         form = key.dtype
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"
@@ -234,10 +230,8 @@ def _folder(key: ModelKey[object]) -> Path:
         return adapter_folder(key)
     if is_put_together(key) and (_in_parts(key) or not key.checkpoint.endswith(ENDING)):
         if not _in_parts(key):
-            where = f"{key.checkpoint}: a model of family {key.family}"
-            raise InputError(
-                f"{where} is a folder: single files, parts and config are for pipelines that paint"
-            )
+            who = f"{key.checkpoint}: a model of family {key.family}"
+            raise InputError(f"{who} is a folder: single files, parts and config are for pipelines that paint")
         return pipeline_folder(key)
     folder = folder_of(key.checkpoint)
     return folder_of(str(folder / key.part)) if key.part and not _in_parts(key) else folder

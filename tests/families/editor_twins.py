@@ -34,6 +34,13 @@ kontext = _as(twins.flux, "FluxKontextPipeline")
 """FLUX.1 Kontext: the picture's latents stand behind those that are painted."""
 
 
+def _marked(tokenizer: Any) -> dict[str, int]:
+    """A tokenizer is told of the marks for pictures; what a model's config calls them."""
+    tokenizer.add_special_tokens({"additional_special_tokens": list(_MARKS)})
+    names = ("vision_start_token_id", "vision_end_token_id", "image_token_id")
+    return dict(zip(names, tokenizer.convert_tokens_to_ids(list(_MARKS)), strict=True))
+
+
 def _qwen_edit(class_name: str) -> Callable[[Path], None]:
     """Qwen-Image-Edit: its text encoder sees the pictures, too, beside what the autoencoder makes of them."""
 
@@ -42,8 +49,7 @@ def _qwen_edit(class_name: str) -> Callable[[Path], None]:
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
         tokenizer = tokenizers.qwen()
-        tokenizer.add_special_tokens({"additional_special_tokens": list(_MARKS)})
-        ids = dict(zip(_MARKS, tokenizer.convert_tokens_to_ids(list(_MARKS)), strict=True))
+        ids = _marked(tokenizer)
         torch.manual_seed(0)
         rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [1, 1, 2]}
         vision = {key: value for key, value in VISION.items() if key != "deepstack_visual_indexes"}
@@ -52,9 +58,7 @@ def _qwen_edit(class_name: str) -> Callable[[Path], None]:
                 "qwen2_5_vl_text", len(tokenizer), rope_parameters=rope, max_position_embeddings=8192
             ),
             vision_config={**vision, "fullatt_block_indexes": [0]},
-            image_token_id=ids["<|image_pad|>"],
-            vision_start_token_id=ids["<|vision_start|>"],
-            vision_end_token_id=ids["<|vision_end|>"],
+            **ids,
         )
         transformer = diffusers.QwenImageTransformer2DModel(
             in_channels=16,
@@ -84,6 +88,7 @@ EDITORS: dict[str, Callable[[Path], None]] = {
     "FLUX.1 Kontext": kontext,
     "FLUX.2": twins.flux2,
     "FLUX.2 klein": twins.flux2_klein,
+    "FLUX.2 klein KV": _as(twins.flux2_klein, "Flux2KleinKVPipeline"),
     "Qwen-Image-Edit": _qwen_edit("QwenImageEditPipeline"),
     "Qwen-Image-Edit-Plus": _qwen_edit("QwenImageEditPlusPipeline"),
 }

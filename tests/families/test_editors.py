@@ -1,6 +1,7 @@
 """Pipelines that edit pictures by instruction: pictures are the library's own, alone and beside others."""
 
 import importlib
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,12 @@ from .painting import CALLS, SIDE, STEPS, Twin, key, library_pipeline, painted, 
 diffusers: Any = importlib.import_module("diffusers")
 transformers: Any = importlib.import_module("transformers")
 
-CALLED = {"FLUX.1 Kontext": "FLUX.1", "Qwen-Image-Edit": "Qwen-Image", "Qwen-Image-Edit-Plus": "Qwen-Image"}
+CALLED = {
+    "FLUX.1 Kontext": "FLUX.1",
+    "FLUX.2 klein KV": "FLUX.2 klein",
+    "Qwen-Image-Edit": "Qwen-Image",
+    "Qwen-Image-Edit-Plus": "Qwen-Image",
+}
 ONE = ("FLUX.1 Kontext", "Qwen-Image-Edit")
 """Those that take one picture."""
 ALWAYS = ("Qwen-Image-Edit", "Qwen-Image-Edit-Plus")
@@ -57,6 +63,8 @@ def by_library(family: str, folder: Path, value: Plan) -> torch.Tensor:
         more["image"] = given if len(given) > 1 else given[0]
     if family == "FLUX.1 Kontext":
         more["max_area"] = SIDE * SIDE
+    taken = inspect.signature(pipeline.__call__).parameters
+    said = {name: value for name, value in CALLS[CALLED.get(family, family)].items() if name in taken}
     images = pipeline(
         prompt=request.prompt,
         height=request.height,
@@ -64,7 +72,7 @@ def by_library(family: str, folder: Path, value: Plan) -> torch.Tensor:
         num_inference_steps=STEPS,
         generator=generators([RowKey(request.seed, request.candidate)], "paint")[0],
         output_type="np",
-        **CALLS[CALLED.get(family, family)],
+        **said,
         **more,
     ).images
     return (torch.from_numpy(images[0]).float() * 255).round().int()
@@ -101,6 +109,8 @@ def test_what_an_editor_does_not_take_is_said_before_any_work(family: str, twin:
     fault = encode.reference_fault([reference(1), reference(2)])
     assert ("its editor takes one" in fault) == (family in ONE)
     assert "takes pictures as they are" in encode.reference_fault([reference(1, 0.5)])
+    small = Reference(picture=torch.zeros(63, 80, 3, dtype=torch.uint8))
+    assert "too small" in encode.reference_fault([small])
 
 
 def test_an_editor_without_a_picture_says_that_it_needs_one(twin: Twin) -> None:

@@ -14,13 +14,14 @@ from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, generators
-from diptych.engine.stage import ModelKey
-from diptych.engine.stages.painting.paint import paint_stages
+from diptych.engine.stage import ModelKey, RunContext
+from diptych.engine.stages.painting.paint import paint_stages, repaint_stages
 from diptych.engine.values import Plan, Reference
 
 from . import adapter_twins, pipeline_twins
-from .painting import CALLS, STEPS, Twin, key, library_pipeline, pictures, plan
+from .painting import CALLS, STEPS, Twin, draft, key, library_pipeline, pictures, plan
 
+diffusers: Any = importlib.import_module("diffusers")
 transformers: Any = importlib.import_module("transformers")
 
 Make = Callable[[Path, Path], None]
@@ -191,6 +192,51 @@ def test_the_denoiser_is_as_it_was_once_a_row_is_done(twin: Twin, tmp_path: Path
     pictures(stages, [setup.plan(reference(1))], memory=memory)
     (after,) = pictures(stages, [setup.plan()], memory=memory)
     assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("family", ["SD 1.5 plus", "SDXL", "FLUX.1", "SD 3.5"])
+def test_a_streamed_denoiser_takes_after_the_same(family: str, twin: Twin, tmp_path: Path) -> None:
+    setup = Setup(family, twin, tmp_path)
+    encode, denoise, _ = setup.stages()
+    registry = Registry()
+    whole = {each: registry.load(each, "cpu") for stage in (encode, denoise) for each in stage.uses}
+    conditioned = encode.run([setup.plan(reference(1))], whole, RunContext())
+    (first,) = denoise.run(conditioned, whole, RunContext())
+    model, adapter = denoise.uses
+    streamed = {model: registry.load(model, "cpu", streamed=True), adapter: whole[adapter]}
+    (again,) = denoise.run(conditioned, streamed, RunContext())
+    torch.testing.assert_close(first.latents, again.latents, atol=1e-5, rtol=0)
+    assert registry.brought(model)[0] > 0
+
+
+def test_a_picture_is_painted_over_after_a_reference_as_by_the_library(twin: Twin, tmp_path: Path) -> None:
+    setup = Setup("SD 1.5", twin, tmp_path)
+    stages = repaint_stages(
+        model=key(setup.folder), references=setup.adapter, image_encoder=setup.sees, strength=0.7
+    )
+    rows = [draft(setup.plan(reference(1, 0.5))), draft(setup.plan()), draft(setup.plan(reference(2, 0.5)))]
+    made = pictures(stages, rows, memory=DeviceMemory(Registry()))
+    for value, picture in zip(rows, made, strict=True):
+        request = value.plan.request
+        pipeline = library_pipeline(setup.folder, diffusers.StableDiffusionImg2ImgPipeline)
+        more: dict[str, Any] = {}
+        if request.references:
+            setup._wear(pipeline, [0.5])
+            more["ip_adapter_image"] = [PIL.Image.fromarray(request.references[0].picture.numpy())]
+        preview = PIL.Image.fromarray(value.preview.numpy())
+        images = pipeline(
+            prompt=request.prompt,
+            image=preview.resize((request.width, request.height), PIL.Image.Resampling.BICUBIC),
+            strength=0.7,
+            num_inference_steps=STEPS,
+            generator=generators([RowKey(request.seed, request.candidate)], "repaint")[0],
+            output_type="np",
+            **CALLS["SD 1.5"],
+            **more,
+        ).images
+        expected = (torch.from_numpy(images[0]).float() * 255).round().int()
+        assert (picture - expected).abs().max() <= 1
+    assert (made[0] - made[1]).abs().max() > 1 and (made[0] - made[2]).abs().max() > 1
 
 
 def test_an_adapter_of_another_family_is_refused_before_anything_is_loaded(twin: Twin, tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ READS = "references"
 EDITED_SIDE = 1024
 """Pixels a side, about, to which editors scale the pictures that they are given."""
 
+LEAST_EDITED = 64
+"""Pixels a side: FLUX.2 refuses less, and the others make nothing of so little."""
+
 ONE_PICTURE = ("StableDiffusion3", "SD3")
 """Pipelines, by the beginning of their names, whose adapters take after one picture."""
 
@@ -145,6 +148,8 @@ def editing_fault(references: Sequence[Reference], most: int) -> str:
     if len(references) > most:
         takes = "one" if most == 1 else str(most)
         return f"{len(references)} reference pictures: its editor takes {takes}: give no more"
+    if any(min(each.picture.shape[:2]) < LEAST_EDITED for each in references):
+        return f"a reference picture is too small: its editor takes {LEAST_EDITED} pixels a side, at least"
     if any(each.weight != 1 for each in references):
         return "reference_weight: an editor takes pictures as they are: leave it out"
     return ""

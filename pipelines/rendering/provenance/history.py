@@ -45,7 +45,7 @@ class ReferenceText(TypedDict):
 
     picture: str
     weight: Annotated[float, msgspec.Meta(ge=0, le=2)]
-    name: NotRequired[str]
+    name: str
 
 
 def format_of(start: Start | None) -> int:

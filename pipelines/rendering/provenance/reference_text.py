@@ -50,17 +50,15 @@ def reference_summary(reference: Reference) -> dict[str, Any]:
 def _said(reference: Reference) -> ReferenceText:
     data = io.BytesIO()
     PIL.Image.fromarray(reference.picture.numpy()).save(data, "PNG")
-    said: ReferenceText = {
+    return {
         "picture": base64.b64encode(data.getvalue()).decode(),
         "weight": reference.weight,
+        "name": reference.name,
     }
-    if reference.name:
-        said["name"] = reference.name
-    return said
 
 
 def _reference(said: ReferenceText) -> Reference:
-    return Reference(picture=_pixels(said["picture"]), weight=said["weight"], name=said.get("name", ""))
+    return Reference(picture=_pixels(said["picture"]), weight=said["weight"], name=said["name"])
 
 
 def _pixels(text: str) -> "torch.Tensor":
