@@ -69,7 +69,7 @@ class Registry:
     def _weights(self, key: ModelKey[object], *, streamed: bool, device: str) -> dict[str, int]:
         self.vet(key)
         name = _streamed(key) if streamed else ""
-        part = _folder(key) / ("" if key.family in WHOLE else name) if name else None
+        part = _folder(key) / ("" if key.family == "control" else name) if name else None
         form = key.dtype
         if key.loras or key.embeddings:  # what is merged, or has more words, is nobody else's
             form += f" with {key.loras} and {key.embeddings}"

@@ -9,6 +9,7 @@ from diptych.pipelines.rendering.rows.image_rows import FIELDS
 from diptych.pipelines.text_to_image import Wishes
 from diptych.prompts.settings import (
     COLUMNS,
+    CONTROL_COLUMNS,
     COPIES_NAMES,
     REFERENCE_COLUMNS,
     FieldError,
@@ -21,12 +22,13 @@ from .conftest import Read
 
 
 def test_a_row_may_set_what_a_call_may() -> None:
-    assert set(COLUMNS) == {*Wishes.__annotations__, "seed", *FIELDS, *REFERENCE_COLUMNS}
+    assert set(COLUMNS) == {*Wishes.__annotations__, "seed", *FIELDS, *REFERENCE_COLUMNS, *CONTROL_COLUMNS}
 
 
 def test_what_a_row_sets_is_taken_by_the_engine() -> None:
     values: dict[str, Any] = {
-        name: setting(name, "1") for name in {*COLUMNS} - {*FIELDS, *REFERENCE_COLUMNS, "height", "width"}
+        name: setting(name, "1")
+        for name in {*COLUMNS} - {*FIELDS, *REFERENCE_COLUMNS, *CONTROL_COLUMNS, "height", "width"}
     } | {
         "height": setting("height", "64"),
         "width": 64,

@@ -144,7 +144,7 @@ def _found(
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    picture = memory.picture(number, thing.colour.value if thing.colour else "")
+    picture = memory.picture(number, colour)
     return _Found(thing, picture, kind, floats=memory.pictures[number].floats)
 
 

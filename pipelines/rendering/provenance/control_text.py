@@ -49,16 +49,14 @@ def control_summary(control: Control) -> dict[str, Any]:
 def _said(control: Control) -> ControlText:
     data = io.BytesIO()
     PIL.Image.fromarray(control.picture.numpy()).save(data, "PNG")
-    said: ControlText = {
+    return {
         "type": control.kind,
         "picture": base64.b64encode(data.getvalue()).decode(),
         "weight": control.weight,
         "start": control.start,
         "stop": control.stop,
+        "ready": control.ready,
     }
-    if control.ready is not None:
-        said["ready"] = control.ready
-    return said
 
 
 def _control(said: ControlText) -> Control:
@@ -68,7 +66,7 @@ def _control(said: ControlText) -> Control:
         weight=said["weight"],
         start=said["start"],
         stop=said["stop"],
-        ready=said.get("ready"),
+        ready=said["ready"],
     )
 
 

@@ -23,7 +23,7 @@ class ControlText(TypedDict):
         picture: a PNG file in base64.
         weight: how strongly it counted, 0 to 2.
         start, stop: the shares of the steps from which and up to which it counted, 0 to 1.
-        ready: whether it was the control picture itself; absent where the recipe decided.
+        ready: whether it was the control picture itself; null where the recipe decided.
     """
 
     type: str
@@ -31,7 +31,7 @@ class ControlText(TypedDict):
     weight: Annotated[float, msgspec.Meta(ge=0, le=2)]
     start: Share
     stop: Share
-    ready: NotRequired[bool]
+    ready: bool | None
 
 
 class ReferenceText(TypedDict):

@@ -16,6 +16,7 @@ from diptych.engine import values
 from diptych.engine.values import (
     Candidate,
     Codebook,
+    Control,
     Draft,
     Fact,
     FactAnswer,
@@ -158,6 +159,14 @@ MAKERS: dict[type, Callable[[Draw], Any]] = {
     Outcome: outcome,
     Picture: picture,
     Plan: plan,
+    Control: lambda draw: Control(
+        kind=draw(st.sampled_from(["edges", "depth"])),
+        picture=torch.full((2, 3, 3), draw(st.integers(0, 255)), dtype=torch.uint8),
+        weight=draw(st.floats(0, 2)),
+        start=draw(st.floats(0, 0.5)),
+        stop=draw(st.floats(0.75, 1)),
+        ready=draw(st.sampled_from([None, True, False])),
+    ),
     Reference: lambda draw: Reference(
         picture=torch.full((2, 3, draw(st.sampled_from([3, 4]))), draw(st.integers(0, 255)), dtype=torch.uint8),
         weight=draw(st.floats(0, 2)),

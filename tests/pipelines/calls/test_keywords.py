@@ -11,6 +11,7 @@ from diptych.engine.values import SETTINGS, Wishes
 from diptych.pipelines.calls.keywords import CallOptions, RequestOptions, settings_of
 from diptych.pipelines.calls.unknown import ATTRIBUTES, KEYWORDS, OPTIONS
 from diptych.pipelines.catalogue import PIPELINES
+from diptych.pipelines.pictures.controls import KEYWORDS as CONTROLS
 from diptych.pipelines.pictures.references import KEYWORDS as REFERENCES
 
 
@@ -22,6 +23,8 @@ def test_the_short_names_that_type_checkers_know_are_those_of_the_table() -> Non
         "size",
         *REFERENCES,
         "references",
+        *CONTROLS,
+        "controls",
     }
 
 
