@@ -4,10 +4,10 @@ A request is a wave of its own. At each turn the desk carries out one micro-batc
 next, filled up with rows of others that wait for the same stage. Who is next:
 
     priority    the highest
-    fairness    of these, the client that had the least of the machine's time
-    age         of its requests, the oldest
+    fairness    of these, the one whose client had the least of the machine's time when its turn came
+    age         of these, the oldest
 
-So a single request waits for the micro-batch at hand, and not for a long batch. Two things may come before its
+What is begun goes on to its end, unless it takes much longer than is usual (see `fairness.turns`). So a single request waits for the micro-batch at hand, and not for a long batch. Two things may come before its
 own step. Where models take turns on the device, rows that wait for the model that is there go first, a wave's
 worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
 
@@ -31,7 +31,7 @@ from ..microbatch import Done, Failed, rows_that_pay, run_stage
 from ..runner import Runner
 from ..stage import AnyStage
 from ..values import Failure, Outcome, Plan, Request
-from .fairness import Shares
+from .fairness import Shares, UnderWay, turns
 from .wave import Step, Wave
 
 _log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class _Open:
     results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
     has_waited: bool = False  # for others to catch up, at this step
     result: Outcome | Failure | None = None
+    spent: float = 0.0  # seconds of the machine's time
+    turn: float = 0.0  # see `turns`
 
     @property
     def waiting(self) -> list[int]:
@@ -115,6 +117,7 @@ class Desk:
         self._open: dict[Visitor, _Open] = {}
         self._orders = itertools.count()
         self._shares = Shares()
+        self._usual: float | None = None  # seconds that a request takes, lately
         self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
         self._plans = OrderedDict[Hashable, Plan]()
         self._last: tuple[int, str] | None = None
@@ -174,10 +177,21 @@ class Desk:
     # Who is next
 
     def _key(self, each: _Open) -> tuple[int, float, int]:
-        return -each.visitor.priority, self._shares.had(each.visitor.client), each.order
+        return -each.visitor.priority, each.turn, each.order
+
+    def _line_up(self) -> None:
+        """Say of each when its turn is."""
+        there = list(self._open.values())
+        usual = self._usual
+        if usual is None:
+            usual = max((each.spent for each in there), default=0.0)
+        said = [UnderWay(each.visitor.client, each.visitor.priority, each.spent) for each in there]
+        for each, turn in zip(there, turns(said, self._shares.had, usual=usual), strict=True):
+            each.turn = turn
 
     def _rows(self) -> list[tuple[_Open, int]]:
         """The rows of the next micro-batch."""
+        self._line_up()
         chosen = self._chosen(min(self._open.values(), key=self._key))
         assert chosen.step is not None, "who waits has a step"
         self._stayed = self._stayed + 1 if chosen.at == self._last else 0
@@ -252,6 +266,7 @@ class Desk:
         self._seconds[rows[0][0].at] = (before + seconds) / 2
         for (each, i), result in zip(rows, results, strict=True):
             self._shares.charge(each.visitor.client, seconds / len(rows))
+            each.spent += seconds / len(rows)
             each.results[i] = result
             if isinstance(result, Done):
                 self._remember(each, i, result)
@@ -297,6 +312,7 @@ class Desk:
                 each.step = each.steps.send(sent)
             except StopIteration:
                 each.result = each.wave.states[0].result
+                self._usual = each.spent if self._usual is None else 0.9 * self._usual + 0.1 * each.spent
                 return
             except Exception as error:  # whatever a stage of another package made
                 _log.debug("a request cannot go on", exc_info=True)
