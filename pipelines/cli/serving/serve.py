@@ -161,6 +161,7 @@ def _run(runtime: "Runtime", listening: socket.socket, *, keys: Sequence[str], n
 
     from ...serving.app import made_app
 
+    runtime.shop.deaths.catch_crashes()
     app = made_app(runtime, keys=keys, names=names)
     config = uvicorn.Config(
         app,

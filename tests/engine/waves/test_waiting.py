@@ -73,7 +73,9 @@ def test_at_80_percent_one_in_twenty_waits_at_most_half_as_long_as_one_after_the
         coming = drawn(0.8, seed)
         one += Machine().waits(coming, most=1)
         desk += Machine().waits(coming, most=64, client=client)
-    said = f"p50 {at(0.5, one):.2f} and {at(0.5, desk):.2f} s, p95 {at(0.95, one):.2f} and {at(0.95, desk):.2f} s"
+    said = (
+        f"p50 {at(0.5, one):.2f} and {at(0.5, desk):.2f} s, p95 {at(0.95, one):.2f} and {at(0.95, desk):.2f} s"
+    )
     print(f"clients {clients}: one after the other and at the desk {said}")
     assert at(0.95, desk) <= 0.5 * at(0.95, one), said
     assert at(0.5, desk) <= at(0.5, one), said
