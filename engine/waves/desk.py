@@ -7,9 +7,10 @@ next, filled up with rows of others that wait for the same stage. Who is next:
     fairness    of these, the one whose client had the least of the machine's time when its turn came
     age         of these, the oldest
 
-What is begun goes on to its end, unless it takes much longer than is usual (see `fairness.turns`). So a single request waits for the micro-batch at hand, and not for a long batch. Two things may come before its
-own step. Where models take turns on the device, rows that wait for the model that is there go first, a wave's
-worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
+What is begun goes on to its end, unless it takes much longer than is usual (see `fairness.turns`). So a single
+request waits for the micro-batch at hand and for those before it, and not for a long batch. Two things may come
+before its own step. Where models take turns on the device, rows that wait for the model that is there go first,
+a wave's worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
 
 What a row comes to does not depend on when it arrives or beside whom, as far as it does not in a batch: with
 `batch_invariant` it has the same bits. The desk serves one thread; `stop` may be called from any.

@@ -43,13 +43,13 @@ class UnderWay(NamedTuple):
 
 
 def turns(requests: Iterable[UnderWay], had: Callable[[str], float], *, usual: float) -> list[float]:
-    """When each request's turn is: the seconds that its client will have had when it begins. Of all, the least is
-    next, and of these the oldest.
+    """When each request's turn is: the seconds that its client will have had when it begins. Of all, the least
+    is next, and of these the oldest.
 
     What a request itself had does not count against it, so one that is begun goes on to its end, and clients
     with one request each are served as they come; shares of time for all at once would make all of them late.
-    Of one client's requests each waits for those before it. It is start-time fair queueing (Goyal, Vin and Cheng
-    1996), with what was done for a client in the place of its start.
+    Of one client's requests each waits for those before it. It is start-time fair queueing (Goyal, Vin and
+    Cheng 1996), with what was done for a client in the place of its start.
 
     Args:
         requests: the oldest first.

@@ -24,8 +24,8 @@ from ....engine.waves.desk import Desk
 from ...rendering.output import record as records
 from ...rendering.provenance.identity import identity
 from ...rendering.provenance.provenance import picture_bytes
-from ..queue.jobs import Job, RowSpec
 from ..queue.deaths import MOST, Deaths
+from ..queue.jobs import Job, RowSpec
 from ..queue.store import Store
 from .events import Bus, Event
 from .offered_recipes import Pipe, Pipes
@@ -226,8 +226,8 @@ class Workshop:
             self._begin(chosen.job, row.number, row.spec)
 
     def _may_begin(self, job: str, number: int) -> bool:
-        """Whether nothing else is under way, where that matters: a row is alone with which the server died once,
-        so that no other is blamed if it dies again."""
+        """Whether a row may join those under way. One with which the server died once is alone, so that no
+        other is blamed if it dies again."""
         is_suspect = self.deaths.of((job, number)) > 0
         return not len(self._desk) or not (is_suspect or any(map(self.deaths.of, self._under_way())))
 
@@ -264,7 +264,7 @@ class Workshop:
 
     def _begin(self, job: Job, number: int, spec: RowSpec) -> None:
         if (died := self.deaths.of((job.id, number))) >= MOST:
-            why = f"the server died {died} times while it was under way: it is not begun again unless it is retried"
+            why = f"the server died {died} times while it was under way: it is not begun again unless retried"
             self._fail(job, number, spec, "fault", why)
             return
         self.deaths.under_way({*self._under_way(), (job.id, number)})

@@ -1,7 +1,7 @@
 """Which rows were under way when the process died of them: of a crash in a library (a segmentation fault, an
 abort), or because memory ran out and the system killed it. Such a row would kill every server that begins it.
 
-    DATA/deaths.json    rows under way; how often each was when a server died; how often the system killed for memory
+    DATA/deaths.json    rows under way, how often each was when a server died, kills for memory until then
     DATA/crash.txt      what Python said of the crash, if there was one
 
 Who is stopped or killed from outside (`kill -9`, a power cut) leaves neither sign, and no row is blamed for it.

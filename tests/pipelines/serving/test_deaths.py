@@ -1,4 +1,4 @@
-"""Rows of which the server dies: they are tried alone, given up after two deaths, and blamed for nothing else."""
+"""Rows of which the server dies: they are tried alone, and given up after two deaths."""
 
 import faulthandler
 import os
