@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 CATCH_UP = 0.5
 """Of the time that a stage takes: so long may the next request wait for others to fill the stage with it."""
 
+CROWD = 4
+"""Rows that go together on a CPU where as many wait, even if only one pays: the stages behind get several."""
+
 KEPT_PLANS = 512
 """Plans that are remembered, for requests that are made again."""
 
@@ -124,7 +127,7 @@ class Desk:
         self._last: tuple[int, str] | None = None
         self._stayed = 0
         self._memory: DeviceMemory | None = None
-        self._stopping = False
+        self.stopping = False
 
     def __len__(self) -> int:
         """Requests under way."""
@@ -150,7 +153,7 @@ class Desk:
 
     def stop(self) -> None:
         """Have the micro-batch at hand broken off: the turn ends with `Cancelled`, and nothing is finished."""
-        self._stopping = True
+        self.stopping = True
 
     def had(self, client: str) -> float:
         """Seconds of work that a client had, for whoever chooses the next to enter."""
@@ -183,10 +186,8 @@ class Desk:
     def _line_up(self) -> None:
         """Say of each when its turn is."""
         there = list(self._open.values())
-        usual = self._usual
-        if usual is None:
-            usual = max((each.spent for each in there), default=0.0)
-        said = [UnderWay(each.visitor.client, each.visitor.priority, each.spent) for each in there]
+        usual = max((each.spent for each in there), default=0.0) if self._usual is None else self._usual
+        said = (UnderWay(each.visitor.client, each.visitor.priority, each.spent) for each in there)
         for each, turn in zip(there, turns(said, self._shares.had, usual=usual), strict=True):
             each.turn = turn
 
@@ -221,9 +222,8 @@ class Desk:
     def _behind(self, first: _Open) -> _Open | None:
         """Who may take a step before `first` does, so that both take the next one together."""
         assert first.step is not None, "who waits has a step"
-        waiting = sum(len(each.waiting) for each in self._open.values() if each.at == first.at)
         took = self._seconds.get(first.at)
-        if first.has_waited or took is None or waiting >= self._most(first):
+        if first.has_waited or took is None or self._count_at(first.at) >= self._most(first):
             return None
         places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
         here = places.get(id(first.step.stage), 0)
@@ -248,10 +248,16 @@ class Desk:
         return one.memory.weight_bytes(keys) > one.memory.budget_bytes
 
     def _most(self, each: _Open) -> int:
-        """Rows of a micro-batch of its step."""
+        """Rows of a micro-batch of its step: the more wait for it, the more."""
         assert each.step is not None, "who waits has a step"
-        runner = each.visitor.runner
-        return rows_that_pay(each.step.stage, runner.batching.micro_batch, device=runner.memory.device)
+        batching, device = each.visitor.runner.batching, each.visitor.runner.memory.device
+        pay = rows_that_pay(each.step.stage, batching.micro_batch, device=device)
+        waiting = 0 if batching.batch_invariant else self._count_at(each.at)
+        return min(batching.micro_batch, max(pay, CROWD if waiting >= CROWD else waiting // 2))
+
+    def _count_at(self, at: tuple[int, str]) -> int:
+        """Rows that wait there."""
+        return sum(len(each.waiting) for each in self._open.values() if each.at == at)
 
     # Carrying out
 
@@ -284,14 +290,13 @@ class Desk:
         rows: Sequence[tuple[_Open, int]],
         runner: Runner,
     ) -> Sequence[Done | Failed]:
-        watch = _Watch(self, values, [each.visitor for each, _ in rows])
-        if any(each.visitor.wants_views() for each, _ in rows):
-            watch = _Onlooker(self, values, [each.visitor for each, _ in rows])
+        seen = any(each.visitor.wants_views() for each, _ in rows)
+        watch = (_Onlooker if seen else _Watch)(self, values, [each.visitor for each, _ in rows])
         memory, batching = runner.memory, runner.batching
         try:
             return run_stage(stage, values, memory=memory, batching=batching, watch=watch, label=label)
         except Cancelled:
-            if self._stopping:
+            if self.stopping:
                 raise
             return [Failed("stopped")] * len(values)  # nobody wants any of them
         except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
@@ -343,11 +348,6 @@ class Desk:
             self._plans[_content(each.step.stage, value)] = result.value
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopping
 
 
 class _Watch:

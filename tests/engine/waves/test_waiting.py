@@ -81,13 +81,22 @@ def test_at_80_percent_one_in_twenty_waits_at_most_half_as_long_as_one_after_the
     assert at(0.5, desk) <= at(0.5, one), said
 
 
+def test_all_at_once_take_hardly_longer_than_a_batch() -> None:
+    batch, desk = Machine(), Machine()
+    requests = [wish(f"a boat {number}", seed=9) for number in range(48)]
+    assert len(batch.it.run(*requests)) == 48
+    desk.waits([0.0] * 48, most=64)
+    print(f"all at once: a batch {batch.now:.2f} s, the desk {desk.now:.2f} s")
+    assert desk.now <= 1.05 * batch.now
+
+
 def test_whoever_has_many_requests_lets_one_with_few_in_between() -> None:
     machine = Machine()
     coming = [0.0] * 40 + [1.0] * 2
     waits = machine.waits(coming, most=64, client=lambda number: "many" if number < 40 else "few")
     assert len(waits) == 42
-    order = [batch[0].plan.request.prompt for batch in machine.it.refine.handed]
-    assert {order.index("a boat 40"), order.index("a boat 41")} < set(range(12))
+    order = [draft.plan.request.prompt for batch in machine.it.refine.handed for draft in batch]
+    assert {order.index("a boat 40"), order.index("a boat 41")} < set(range(16))
 
 
 def test_what_is_begun_is_finished_before_what_comes_later() -> None:
