@@ -9,6 +9,8 @@ const RELATIONS = {
 };
 const STACKED = { above: [[0, 0, 100, 50], [0, 50, 100, 50]], below: [[0, 50, 100, 50], [0, 0, 100, 50]] };
 
+const SMALL = new Set(["a", "an", "the", "in", "on", "at", "of", "to"]);
+
 export const bare = (text) => text.replace(/^(?:a|an|the)\s+/i, "");
 const last = (text) => text.trim().split(/\s+/).pop();
 
@@ -52,6 +54,17 @@ export function factList(facts, { chosen = null, overlay = null } = {}) {
       make("span", { class: "sure" }, known && fact.probability !== null ? percent(fact.probability) : ""));
   };
   return make("ul", { class: "facts" }, facts.map(line));
+}
+
+/** The facts of a picture. Of a change, first those that it is about; the rest of the picture was not asked for, and
+ * is listed without ticks. */
+export function factsOf(facts, change, options = {}) {
+  if (!change) return factList(facts, options);
+  const said = new Set(change.toLowerCase().match(/[\p{L}\p{N}]+/gu));
+  const isAbout = ({ text }) => bare(text).toLowerCase().split(/\s+/).every((word) => said.has(word) || SMALL.has(word));
+  const [about, rest] = [facts.filter(isAbout), facts.filter((fact) => !isAbout(fact))];
+  const plain = rest.map((fact) => ({ ...fact, shown: null, asked: true }));
+  return make("div", {}, about.length > 0 && factList(about, options), plain.length > 0 && make("h4", {}, "The rest of the picture"), plain.length > 0 && factList(plain, options));
 }
 
 /** Candidates side by side, and why each won or lost. `pictures` has what was seen of them, by index. */
