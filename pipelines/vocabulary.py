@@ -99,7 +99,8 @@ def _planner_folder(recipe: Recipe) -> Path | None:
     plan = recipe.stages.get("plan")
     if plan is None or plan.model.family != PLANNER:
         return None
-    folder = folder_of(plan.model.checkpoint)
+    read = plan.models.get("memory", plan.model)
+    folder = folder_of(read.checkpoint)
     return folder if (folder / closed.FILE).exists() else None
 
 

@@ -46,6 +46,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "image-tokenizer": ("vision.patch_codebook", "load_codebook"),
     "picture-memory": ("vision.picture_memory", "load_picture_memory"),
     "sketch-reader": ("vision.sketch_reader", "load_sketch_reader"),
+    "thing-finder": ("vision.thing_finder", "load_thing_finder"),
 }
 """Family: (module of this folder, function of (folder, dtype, device) that loads one)."""
 
@@ -62,7 +63,7 @@ WITH_CODE = ("causal-lm",)
 LIBRARIES: dict[str, tuple[str, ...]] = {
     **{name: ("transformers",) for name in FAMILIES},
     "diffusers": ("transformers", "diffusers"),
-    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader"), ()),
+    **dict.fromkeys(("image-tokenizer", "picture-memory", "sketch-reader", "thing-finder"), ()),
 }
 """Family: the libraries that load it."""
 

@@ -216,8 +216,8 @@ app.command()(interpolate)
 
 
 TRAINED = (
-    "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader; ship,"
-    " art, memory."
+    "tokenizer, planner, drafter, refiner, captioner, inspector, all, preference, lora, sketch_reader,"
+    " thing_finder; ship, art, memory."
 )
 
 

@@ -51,6 +51,7 @@ OF_FAMILY = {
     ("plan", SERVER): ("planning.server_plan", "ServerPlanStage"),
     ("plan", "llama-cpp"): ("planning.llama_cpp_plan", "LlamaCppPlanStage"),
     ("judge", SERVER): ("judging.server_judge", "ServerJudgeStage"),
+    ("judge", "thing-finder"): ("judging.finding_judge", "FindingJudgeStage"),
     ("draft", "multimodal-lm"): ("drafting.draft_multimodal", "MultimodalDraftStage"),
 }
 """As `STAGES`, for stages that models of one family carry out in a way of their own."""

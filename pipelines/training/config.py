@@ -26,6 +26,8 @@ _SHARES = (
     "drop",
     "ema",
     "label_smoothing",
+    "mosaics",
+    "painted",
     "plain",
     "previews",
     "corrupted",

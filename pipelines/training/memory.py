@@ -1,12 +1,10 @@
-"""`diptych train memory`: a memory of pictures, and a recipe that plans, drafts and paints with it.
+"""`diptych train memory`: a memory of pictures, and a recipe that plans, drafts, paints and judges with it.
 
 Nothing is trained: the shipped models draw what they are shown. The pictures are those of the art, of a user's
 own folders, or both.
 """
 
 import io
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,27 +12,25 @@ import numpy as np
 from PIL import Image
 
 from ...engine.errors import InputError
-from ...engine.language.closed_vocabulary.vocabulary import FILE
 from ...engine.models.vision.picture_memory import Remembered, write_memory
 from ..files import refuse_if_not_a_folder, replacing_folder, write_atomically
-from ..pocket.art import Art, Kind, prepare
+from ..pocket.art import Art, prepare
 from ..pocket.art.drawing import PLAIN_COLOURS, RIM_STYLES
-from ..pocket.art.hands import Hand
 from ..pocket.art.scene import PLAIN
 from ..pocket.art.vocabulary import vocabulary_table
 from ..pocket.art.words import SETTING_WORDS, USUAL_STYLE, style_words
-from ..pocket.world import KINDS
-from ..recipes.reader import POCKET_WEIGHTS
+from ..pocket.world import COLOURS, KINDS
 from .data.art_data import ArtSource
+from .memory_judge import write_judge
 
 SIDE = 112  # pixels of a picture's longer side: what a thing of medium size has in a picture of 256
-QUALITY = 90  # of WebP, with its transparency kept exactly
+QUALITY, OPACITY_QUALITY = 85, 80  # of WebP
 
 RECIPE = """\
 # Pictures of {count} kinds of things that the models were never trained on: they are shown them. Made by
 # `diptych train memory`.
 summary = "The small models of the package, shown pictures from a memory: {count} kinds of things."
-use = "What the illustrated world does not know. Nobody judges the pictures."
+use = "What the illustrated world does not know."
 licence = "The models: Apache-2.0. The pictures: see {pictures}."
 
 [picture]
@@ -48,11 +44,18 @@ temperature = 0.7
 top_k = 64
 top_p = 0.95
 draft_guidance_scale = 1.0
+candidates = 1
+rounds = 1
+accept = 0.5
 
 [stages.plan]
 family = "causal-lm"
-checkpoint = "./planner"
+checkpoint = "pocket/planner"
 settings = {{ temperature = 0.3 }}
+
+[stages.plan.models.memory]
+family = "picture-memory"
+checkpoint = "./memory"
 
 [stages.recall]
 family = "picture-memory"
@@ -74,11 +77,20 @@ checkpoint = "pocket/sketch_reader"
 family = "diffusers"
 checkpoint = "pocket/refiner"
 dtype = "auto"
+
+# What is drawn by heart, as without the memory, the captioner judges.
+[stages.judge]
+family = "thing-finder"
+checkpoint = "./judge"
+
+[stages.judge.models.captioner]
+family = "image-text-to-text"
+checkpoint = "pocket/captioner"
 """
 
 
 def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print) -> Path:
-    """Write `out/memory`, `out/planner` and `out/recipe.toml`; returns the recipe's path.
+    """Write `out/memory`, `out/judge` and `out/recipe.toml`; returns the recipe's path.
 
     Args:
         art: folders alone are remembered alone; with neither, the art is fetched into `out/art`.
@@ -95,25 +107,12 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
         packaged=packaged,
         tell=lambda line: say(f"memory: {line}"),
     )
-    meanings = vocabulary_table(drawn.kinds, drawn.hands)
-    if not packaged:
-        meanings["plain_style"] = style_words(next(iter(drawn.hands)))[0]
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out / "memory") as part:
-            count = write_memory(
-                part,
-                _pictures(drawn),
-                meanings=meanings,
-                rimmed=[style_words(style)[0] for style in RIM_STYLES],
-                by_heart=[kind for kind in KINDS if kind in drawn.kinds],
-                grounds={SETTING_WORDS[PLAIN][0]: PLAIN_COLOURS},
-            )
-        with replacing_folder(out / "planner") as part:
-            shutil.copytree(POCKET_WEIGHTS / "planner", part, dirs_exist_ok=True, copy_function=shutil.copyfile)
-            (part / FILE).write_text(
-                json.dumps(meanings, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
-            )
+            count = remember(drawn, part, plain_style=USUAL_STYLE if packaged else next(iter(drawn.hands)))
+        with replacing_folder(out / "judge") as part:
+            write_judge(part, out / "memory", say=lambda line: say(f"memory: {line}"))
         pictures = "NOTICE, and your own folders" if art.folders else "NOTICE"
         recipe = RECIPE.format(count=len(drawn.kinds), pictures=pictures)
         write_atomically(out / "recipe.toml", recipe.encode())
@@ -125,24 +124,44 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
     return out / "recipe.toml"
 
 
+def remember(art: Art, folder: Path, *, plain_style: str = USUAL_STYLE) -> int:
+    """Write a memory of all drawings of the art into `folder`; how many there are.
+
+    Args:
+        plain_style: the hand that goes without saying.
+    """
+    return write_memory(
+        folder,
+        _pictures(art),
+        meanings=vocabulary_table(art.kinds, art.hands) | {"plain_style": style_words(plain_style)[0]},
+        rimmed=[style_words(style)[0] for style in RIM_STYLES],
+        by_heart=[kind for kind in KINDS if kind in art.kinds],
+        grounds={SETTING_WORDS[PLAIN][0]: PLAIN_COLOURS},
+        colours=COLOURS,
+    )
+
+
 def _pictures(art: Art) -> Iterator[tuple[Remembered, bytes]]:
-    """The usual hand first; of each kind its own colour, then those that it may be turned to."""
+    """The usual hand first; each kind in its own colour, and with those that it may be turned to."""
     for style in sorted(art.hands, key=lambda style: style != USUAL_STYLE):
         hand = art.hands[style]
         for name in hand.kinds:
-            yield from _of_kind(art.kinds[name], hand, style_words(style)[0])
-
-
-def _of_kind(kind: Kind, hand: Hand, said: str) -> Iterator[tuple[Remembered, bytes]]:
-    for colour in dict.fromkeys(("", *(each for each in kind.looks if each != kind.own))):
-        drawing = np.ascontiguousarray(hand.drawing(kind.name, colour, kind.turns))
-        which = Remembered(kind=kind.name, style=said, colour=colour, floats=kind.floats)
-        yield which, _coded(Image.fromarray(drawing))
+            kind = art.kinds[name]
+            which = Remembered(
+                kind=name,
+                style=style_words(style)[0],
+                floats=kind.floats,
+                colours=tuple(colour for colour in kind.looks if colour and colour != kind.own),
+                turns=kind.turns,
+            )
+            yield which, _coded(Image.fromarray(np.ascontiguousarray(hand.drawing(name))))
 
 
 def _coded(picture: Image.Image) -> bytes:
     by = SIDE / max(picture.size)
     size = (max(1, round(picture.width * by)), max(1, round(picture.height * by)))
     file = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(file, "WEBP", quality=QUALITY, method=2)
+    picture.resize(size, Image.Resampling.LANCZOS).save(
+        file, "WEBP", quality=QUALITY, alpha_quality=OPACITY_QUALITY, method=6
+    )
     return file.getvalue()

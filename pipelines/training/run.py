@@ -35,6 +35,14 @@ WHAT = (
     "art",
     "memory",
 )
+BESIDE = {
+    "preference": "tunes a drafter that there is",
+    "sketch_reader": "shows sketches to a drafter that there is",
+    "thing_finder": "judges what a drafter that there is draws",
+}
+"""Models that are trained for shipped ones, and what they do for those."""
+OF_ART = {"sketch_reader": "sketches", "thing_finder": "things"}
+"""Models that learn from the art alone, and what they learn."""
 WITHOUT_KEPT_PICTURES = (
     *(name for name, trainer in TRAINERS.items() if not trainer.looks),
     "ship",
@@ -201,14 +209,13 @@ def _check(
         )
     if what == "lora" and base is None:
         raise InputError("train lora: fine-tunes a checkpoint: name its diffusers folder with --base")
-    if what in ("preference", "sketch_reader") and beginning is None:
-        does = "tunes" if what == "preference" else "shows sketches to"
+    if what in BESIDE and beginning is None:
         raise InputError(
-            f"train {what}: {does} a drafter that there is: name its weights with --start-from: pocket, or a"
-            " folder of shipped ones"
+            f"train {what}: {BESIDE[what]}: name its weights with --start-from: pocket, or a folder of shipped"
+            " ones"
         )
-    if what == "sketch_reader" and data != "art":
-        raise InputError("train sketch_reader: sketches are of the art alone: say --data art")
+    if what in OF_ART and data != "art":
+        raise InputError(f"train {what}: {OF_ART[what]} are of the art alone: say --data art")
     if what != "lora" and (base is not None or rank is not None):
         raise InputError(f"train {what}: --base and --rank go with lora alone")
     if what == "lora" and beginning is not None:

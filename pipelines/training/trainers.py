@@ -61,6 +61,13 @@ TRAINERS: dict[str, Trainer] = {
         of_all=False,
         looks=False,
     ),
+    "thing_finder": Trainer(
+        module="thing_finder",
+        task="ThingFinderTask",
+        needs=("data", "beginning"),
+        of_all=False,
+        looks=False,
+    ),
     "lora": Trainer(module="lora", task="LoraTask", needs=("data", "base"), of_all=False),
 }
 """By the name of the model, in the order in which `train all` trains them."""

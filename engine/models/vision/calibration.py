@@ -29,6 +29,10 @@ class FactFit:
         """Log-odds, of those of the answer and of the nats with which the captioner would say the same."""
         return self.yes * yes - self.said * said + self.bias
 
+    def probability(self, odds: float) -> float:
+        """Of the log-odds of an answer alone."""
+        return _sigmoid(self.yes * odds + self.bias)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:

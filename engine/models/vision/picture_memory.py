@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -21,6 +22,7 @@ from torch import nn
 from ...errors import CheckpointError
 from ...language.closed_vocabulary.vocabulary import FILE, Vocabulary, read_vocabulary
 from ..checkpoint.folder import read_json
+from .turning import PARTS, Colour, turned
 
 MOST_SIDE = 1024  # pixels of a picture
 FORMATS = ("WEBP", "PNG")
@@ -33,14 +35,18 @@ class Remembered:
     Args:
         kind: its name in the vocabulary.
         style: as the vocabulary has it.
-        colour: that it has been turned to, or '' for its own.
+        colour: that it has in this picture, of several; '' for its own.
         floats: it does not stand on the ground.
+        colours: that it may be turned to, when it is looked up; see `PictureMemory.colours`.
+        turns: the part of it that is turned then, one of `turning.PARTS`.
     """
 
     kind: str
     style: str
     colour: str = ""
     floats: bool = False
+    colours: tuple[str, ...] = ()
+    turns: str = ""
 
 
 class PictureMemory(nn.Module):
@@ -54,6 +60,7 @@ class PictureMemory(nn.Module):
         rimmed: styles whose things are cut out with a white rim.
         grounds: settings that are one colour, with those that they may be, uint8 values of red, green, blue.
         by_heart: kinds that the drafter draws without pictures, in the styles of which there are none.
+        colours: what the colours are that pictures may be turned to.
     """
 
     data: torch.Tensor
@@ -69,12 +76,13 @@ class PictureMemory(nn.Module):
         rimmed: Iterable[str] = (),
         by_heart: Iterable[str] = (),
         grounds: Mapping[str, Sequence[Sequence[int]]] | None = None,
+        colours: Mapping[str, Colour] | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("data", data)
         self.register_buffer("ends", ends)
         self.vocabulary, self.rimmed, self.by_heart = vocabulary, frozenset(rimmed), frozenset(by_heart)
-        self.pictures, self.grounds = tuple(pictures), dict(grounds or {})
+        self.pictures, self.grounds, self.colours = tuple(pictures), dict(grounds or {}), dict(colours or {})
         self._places = {(each.kind, each.style, each.colour): i for i, each in enumerate(self.pictures)}
 
     @functools.cached_property
@@ -88,12 +96,20 @@ class PictureMemory(nn.Module):
         place = self._places.get((kind, style, colour))
         return self._places.get((kind, style, "")) if place is None else place
 
-    def picture(self, number: int) -> Any:
-        """A PIL picture, RGBA.
+    def picture(self, number: int, colour: str = "") -> Any:
+        """A PIL picture, RGBA; turned to a colour, if it may be.
 
         Raises:
             CheckpointError: it cannot be read.
         """
+        from PIL import Image
+
+        picture, which = self._decoded(number), self.pictures[number]
+        if colour not in which.colours:
+            return picture
+        return Image.fromarray(turned(np.asarray(picture), colour, self.colours[colour], which.turns))
+
+    def _decoded(self, number: int) -> Any:
         from PIL import Image
 
         begin = int(self.ends[number - 1]) if number else 0
@@ -123,7 +139,8 @@ class PictureMemory(nn.Module):
             raise CheckpointError(f"{folder}: has no {FILE}: make it again: diptych train memory")
         try:
             tensors = load_file(folder / "model.safetensors")
-            pictures = [Remembered(**row) for row in read_json(folder / "pictures.json")["pictures"]]
+            rows = read_json(folder / "pictures.json")["pictures"]
+            pictures = [Remembered(**{**row, "colours": tuple(row.get("colours", ()))}) for row in rows]
             memory = cls(
                 vocabulary,
                 pictures,
@@ -132,6 +149,7 @@ class PictureMemory(nn.Module):
                 rimmed=config.get("rimmed", ()),
                 by_heart=config.get("by_heart", ()),
                 grounds=config.get("grounds"),
+                colours={name: tuple(rgb) for name, rgb in config.get("colours", {}).items()},
             )
         except (SafetensorError, KeyError, TypeError, OSError) as error:
             raise CheckpointError(f"{folder}: {error}: make it again: diptych train memory") from None
@@ -147,6 +165,7 @@ def write_memory(
     rimmed: Iterable[str] = (),
     by_heart: Iterable[str] = (),
     grounds: Mapping[str, Sequence[Sequence[int]]] | None = None,
+    colours: Mapping[str, Colour] | None = None,
 ) -> int:
     """Write a memory's files; how many pictures there are.
 
@@ -167,13 +186,13 @@ def write_memory(
         "rimmed": sorted(rimmed),
         "by_heart": sorted(by_heart),
     }
-    config["grounds"] = dict(grounds or {})
+    config |= {"grounds": dict(grounds or {}), "colours": dict(colours or {})}
     for name, content in (
         ("config.json", config),
         ("pictures.json", {"pictures": told}),
         (FILE, dict(meanings)),
     ):
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+        (folder / name).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     return len(coded)
 
 
@@ -189,7 +208,15 @@ def _check(memory: PictureMemory, folder: Path) -> None:
             raise CheckpointError(
                 f"{folder}/config.json: grounds: {setting!r} is no setting of colours: copy it again"
             )
+    if any(not _is_colour(each) for each in memory.colours.values()):
+        raise CheckpointError(
+            f"{folder}/config.json: colours: each is red, green, blue, 0 to 255: copy it again"
+        )
     for each in memory.pictures:
+        if not {*each.colours} <= {*memory.colours} or each.turns not in PARTS:
+            raise CheckpointError(
+                f"{folder}/pictures.json: {each.kind!r} cannot be turned as it says: copy the folder again"
+            )
         if each.kind not in vocabulary.kinds or each.style not in vocabulary.styles:
             raise CheckpointError(
                 f"{folder}: {FILE} does not know {each.kind!r} {each.style!r}, of which there is a picture:"

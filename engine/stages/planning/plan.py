@@ -12,10 +12,11 @@ from typing import Annotated, Any, NamedTuple
 from ...ar.sampling import Sampling
 from ...errors import InputError
 from ...language.closed_vocabulary.known_words import FILE as WORDS
-from ...language.closed_vocabulary.vocabulary import FILE
+from ...language.closed_vocabulary.vocabulary import FILE, Vocabulary
 from ...models.checkpoint.folder import folder_of
 from ...models.language.causal_lm import LanguageModel, decoder_config, decoding_bytes, packed_bytes
 from ...models.registry import BYTES
+from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Request, Settings
 from ...values.setting import Setting, declared
@@ -63,6 +64,7 @@ class PlanStage:
 
     Args:
         model: a `causal-lm`.
+        memory: a `picture-memory`, whose vocabulary is read in place of the one that the model comes with.
         temperature, top_p: how what the prompt leaves open is filled in.
         prompt_tokens: that instructions and prompt may have together; `None` for what the checkpoint has room
             for, see `_room_of_chat`.
@@ -85,6 +87,7 @@ class PlanStage:
         self,
         *,
         model: ModelKey[LanguageModel],
+        memory: ModelKey[PictureMemory] | None = None,
         temperature: Annotated[float, _DRAWN["temperature"]] = 1.0,
         top_p: Annotated[float, _DRAWN["top_p"]] = 0.9,
         prompt_tokens: Annotated[int | None, _TOKENS] = None,
@@ -95,8 +98,8 @@ class PlanStage:
     ) -> None:
         if thinking_tokens < 0:
             raise InputError(f"thinking_tokens = {thinking_tokens}: must be 0 (none) or more")
-        self._planner = model
-        self.uses = (model,)
+        self._planner, self._memory = model, memory
+        self.uses = (model,) if memory is None else (model, memory)
         self._sampling = Sampling(temperature=temperature, top_p=top_p)
         self._told = (prompt_tokens, max_tokens)
         self._thinking_tokens = thinking_tokens
@@ -151,17 +154,17 @@ class PlanStage:
             InputError: it has none.
         """
         model = models[self._planner]
-        if model.vocabulary is None and model.words is None:
+        if self._vocabulary(models) is None and model.words is None:
             chat = self._chat(model=model, **self._room._asdict())
             chat_plan.check_room(request, chat)
 
     def run(self, batch: Sequence[Request], models: Models, context: RunContext) -> list[Plan]:
         """Raises `RowError` for a prompt that is too long, or of which the model knows no word."""
-        model, room = models[self._planner], self._room
-        if model.vocabulary is not None:
+        model, room, vocabulary = models[self._planner], self._room, self._vocabulary(models)
+        if vocabulary is not None:
             writing = vocabulary_plan.Writing(
                 model=model,
-                vocabulary=model.vocabulary,
+                vocabulary=vocabulary,
                 sampling=self._sampling,
                 prompt_tokens=room.prompt_tokens,
             )
@@ -176,3 +179,15 @@ class PlanStage:
             )
             return words_plan.plans_of(batch, known, context)
         return chat_plan.plans_of(batch, self._chat(model=model, **room._asdict()), context)
+
+    def _vocabulary(self, models: Models) -> Vocabulary | None:
+        """Raises `InputError` where a memory's is to be read by a planner that takes any words."""
+        own = models[self._planner].vocabulary
+        if self._memory is None:
+            return own
+        if own is None:
+            raise InputError(
+                "[stages.plan.models.memory] is for planners that come with a vocabulary: take it out, since this"
+                " one reads any words"
+            )
+        return models[self._memory].vocabulary

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ...errors import RowError
+from ...language.closed_vocabulary.by_heart import known_by_heart
 from ...language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT, Composition, composition_of
 from ...language.closed_vocabulary.wish import Thing
 from ...language.closed_vocabulary.wish_reader import wish_of
@@ -80,10 +81,10 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     if not wish.things:
         return None
     composition = composition_of(wish)
+    if known_by_heart(composition, memory.vocabulary, styles=memory.styles, by_heart=memory.by_heart):
+        return None
     style = composition.style.value if composition.style else memory.vocabulary.plain_style
     things = _things(composition)
-    if style not in memory.styles and all(thing.kind.value in memory.by_heart for thing in things):
-        return None
     hand = style if style in memory.styles else memory.styles[0]
     found = [_found(index, thing, hand, memory) for thing in things]
     size = min(plan.request.height, plan.request.width)
@@ -155,7 +156,7 @@ def _cut(
     each: _Found, place: Place, rng: random.Random, style: str, memory: PictureMemory, size: int
 ) -> CutOut:
     floats = memory.pictures[each.number].floats
-    picture = memory.picture(each.number)
+    picture = memory.picture(each.number, each.thing.colour.value if each.thing.colour else "")
     return cut_out(picture, place, rng, floats=floats, rimmed=style in memory.rimmed, size=size)
 
 

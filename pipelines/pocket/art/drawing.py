@@ -52,7 +52,8 @@ def render(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int =
     hand = hands.get(scene.style)
     if hand is None:
         raise SceneError(f"no hand draws in the style {scene.style!r}; known: {', '.join(hands) or 'none'}")
-    picture, mask = _background(scene, size), Image.new("L", (size, size))
+    picture = background(scene.setting, scene.variation, size)
+    mask = Image.new("L", (size, size))
     cuts = _cuts(scene, hand, kinds, size)
     for index in order_of(scene.arrangement, len(cuts)):
         cut, kind = cuts[index], kinds[scene.things[index].kind]
@@ -77,12 +78,13 @@ def sketch(scene: ArtScene, hands: Mapping[str, Hand], kinds: Kinds, size: int =
     return laid(cuts, order_of(scene.arrangement, len(cuts)), size)
 
 
-def _background(scene: ArtScene, size: int) -> Image.Image:
-    rng = random.Random(f"{scene.variation}/{scene.setting}")
-    if scene.setting == PLAIN:
+def background(setting: str, variation: int, size: int) -> Image.Image:
+    """A setting with nothing in it."""
+    rng = random.Random(f"{variation}/{setting}")
+    if setting == PLAIN:
         return Image.new("RGB", (size, size), rng.choice(PLAIN_COLOURS))
     finer = Image.new("RGB", (2 * size, 2 * size))
-    BACKGROUNDS[scene.setting](Backdrop(finer, thinnest=1 / size), rng)
+    BACKGROUNDS[setting](Backdrop(finer, thinnest=1 / size), rng)
     return finer.reduce(2)
 
 

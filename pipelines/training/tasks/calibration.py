@@ -100,7 +100,7 @@ def fit_wording(captioner: Captioner, data: TrainingData, shown: range) -> float
         ).tolist()
         answers = captioner.shows(seen, [facts for _, facts in plans])
         rows += [[gain, evidence(each)[0]] for gain, each in zip(gains, answers, strict=True)]
-    wording, worst, _ = _logistic(torch.tensor(rows), torch.tensor(truths))
+    wording, worst, _ = logistic(torch.tensor(rows), torch.tensor(truths))
     return wording / worst if worst > 0 < wording else 1.0
 
 
@@ -118,7 +118,7 @@ def plan_of(scene: Any, data: TrainingData, i: int) -> tuple[str, tuple[Fact, ..
 
 def fit(measured: torch.Tensor, truth: torch.Tensor) -> Calibration:
     """The calibration that makes `truth`, float (n,), 0 or 1, likeliest given what `evidence_of` measured."""
-    worst, together, bias = _logistic(measured, truth)
+    worst, together, bias = logistic(measured, truth)
     return Calibration(worst=worst, together=together, bias=bias)
 
 
@@ -143,11 +143,11 @@ def fit_facts(captioner: Captioner, data: TrainingData, shown: range) -> dict[st
             for j, (kind, _, truth) in enumerate(each):
                 inputs[kind].append([float(yes[i, j]), -float(said[i, j])])
                 truths[kind].append(truth)
-    fits = {kind: _logistic(torch.tensor(inputs[kind]), torch.tensor(truths[kind])) for kind in sorted(inputs)}
+    fits = {kind: logistic(torch.tensor(inputs[kind]), torch.tensor(truths[kind])) for kind in sorted(inputs)}
     return {kind: FactFit(yes=yes, said=said, bias=bias) for kind, (yes, said, bias) in fits.items()}
 
 
-def _logistic(inputs: torch.Tensor, truth: torch.Tensor) -> list[float]:
+def logistic(inputs: torch.Tensor, truth: torch.Tensor) -> list[float]:
     """A weight for each of the columns of (n, k), and a bias, that make `truth`, (n,), likeliest."""
     x = torch.cat([inputs, torch.ones(len(inputs), 1)], 1).double()
     c = torch.zeros(x.shape[1], dtype=torch.double, requires_grad=True)

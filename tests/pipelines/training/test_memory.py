@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from diptych import TextToImage
+from diptych import PictureJudge, TextToImage
 from diptych.engine.errors import InputError
 from diptych.engine.values import Failure, Outcome
 from diptych.pipelines.training.data.art_data import ArtSource
@@ -71,6 +71,16 @@ def test_the_drafter_is_shown_what_it_cannot_know(pipe: TextToImage) -> None:
     assert outcome.draft is not None
     preview = outcome.draft.preview.numpy().astype(int)
     assert (np.abs(preview - GOBLIN).max(2) < 60).sum() > 250
+
+
+def test_what_is_drawn_is_judged_by_pictures_of_it(pipe: TextToImage, recipe: Path) -> None:
+    """Of things that no model was trained on: seen where they are shown, and missed where others are."""
+    goblin, lamp = made(pipe, "a goblin in the snow", "a lava lamp in the snow")
+    judge = PictureJudge.from_recipe(str(recipe))
+    for outcome, kind, other in ((goblin, "goblin", "lava lamp"), (lamp, "lava lamp", "goblin")):
+        assert outcome.verdict is not None and kind in outcome.verdict.caption
+        assert all(answer.shown for answer in outcome.verdict.answers if answer.fact.asked)
+        assert judge.score(outcome.image, f"a {kind}").score > judge.score(outcome.image, f"a {other}").score
 
 
 @pytest.mark.parametrize(

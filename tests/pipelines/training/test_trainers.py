@@ -26,12 +26,24 @@ def test_every_row_leads_to_a_class_and_to_a_table_of_sizes(name: str) -> None:
 def test_the_table_says_what_goes_with_what() -> None:
     assert MODELS == ("planner", "drafter", "refiner", "captioner", "inspector")
     assert WITH_MASKS == ("inspector",)
-    assert ("tokenizer", *MODELS, "all", "preference", "sketch_reader", "lora", "ship", "art", "memory") == WHAT
+    assert (
+        "tokenizer",
+        *MODELS,
+        "all",
+        "preference",
+        "sketch_reader",
+        "thing_finder",
+        "lora",
+        "ship",
+        "art",
+        "memory",
+    ) == WHAT
     assert set(WITHOUT_KEPT_PICTURES) == {
         "planner",
         "inspector",
         "preference",
         "sketch_reader",
+        "thing_finder",
         "ship",
         "art",
         "memory",

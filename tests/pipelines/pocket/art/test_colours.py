@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from diptych.pipelines.pocket.art.colours import main_of, named, to_lab, to_rgb, turned
+from diptych.engine.models.vision.turning import main_of, to_lab, to_rgb
+from diptych.pipelines.pocket.art.colours import named, turned
 from diptych.pipelines.pocket.art.hands import Hand
 from diptych.pipelines.pocket.art.svg import Pixels
 from diptych.pipelines.pocket.world import COLOURS
