@@ -56,13 +56,20 @@ export function factList(facts, { chosen = null, overlay = null } = {}) {
   return make("ul", { class: "facts" }, facts.map(line));
 }
 
+const stems = (text) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => word.replace(/(?<=..)s$/, ""));
+
+/** The facts that a change by words is about: all of their words are said in it. */
+export function aboutChange(facts, change) {
+  const said = new Set(stems(change));
+  return facts.filter(({ text }) => stems(text).every((word) => said.has(word) || SMALL.has(word)));
+}
+
 /** The facts of a picture. Of a change, first those that it is about; the rest of the picture was not asked for, and
  * is listed without ticks. */
 export function factsOf(facts, change, options = {}) {
   if (!change) return factList(facts, options);
-  const said = new Set(change.toLowerCase().match(/[\p{L}\p{N}]+/gu));
-  const isAbout = ({ text }) => bare(text).toLowerCase().split(/\s+/).every((word) => said.has(word) || SMALL.has(word));
-  const [about, rest] = [facts.filter(isAbout), facts.filter((fact) => !isAbout(fact))];
+  const about = aboutChange(facts, change);
+  const rest = facts.filter((fact) => !about.includes(fact));
   const plain = rest.map((fact) => ({ ...fact, shown: null, asked: true }));
   return make("div", {}, about.length > 0 && factList(about, options), plain.length > 0 && make("h4", {}, "The rest of the picture"), plain.length > 0 && factList(plain, options));
 }

@@ -2,7 +2,7 @@
 
 import { ask, follow } from "./api.js";
 import { button, byId, count, duration, make, words } from "./dom.js";
-import { candidateList, factList, factsOf } from "./facts.js";
+import { aboutChange, candidateList, factList, factsOf } from "./facts.js";
 import { changeOf, saying } from "./start.js";
 
 const DOING = { plan: "planning", draft: "drafting", preview: "looking at drafts", refine: "painting", upscale: "enlarging", judge: "judging" };
@@ -213,7 +213,10 @@ export function notDrawn(row) {
 
 /** How a picture came out, in words. A score is of all that the picture should show, and says little of a change. */
 export function verdict(row) {
-  if (changeOf(row)) return `${notDrawn(row) ? "some words were not drawn" : "changed"}, ${duration(row.seconds)}`;
+  if (changeOf(row)) {
+    const missed = aboutChange(row.facts ?? [], changeOf(row)).some(({ shown }) => shown === false);
+    return `${notDrawn(row) ? "some words were not drawn" : missed ? "changed, perhaps not as asked" : "changed"}, ${duration(row.seconds)}`;
+  }
   const score = row.score === null || row.score === undefined ? "" : `, score ${Math.round(100 * row.score)} %`;
   const said = row.accepted ? "accepted" : row.left_out?.length ? "some words were not drawn" : row.score === null ? "not judged" : "not accepted";
   return `${said}${score}, ${duration(row.seconds)}`;
