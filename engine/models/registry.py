@@ -28,7 +28,7 @@ from .diffusion.single_files.assembly import (
     pipeline_folder,
     single_file_in,
 )
-from .families import FAMILIES, LIBRARIES, PARTS, STREAMED, WHOLE, WITH_CODE
+from .families import FAMILIES, LIBRARIES, PARTS, STREAMED, WITH_CODE
 from .quantised.gguf_header import ENDING, gguf_sizes
 from .quantised.gguf_planner import gguf_in, whole_sizes
 from .told import told_of

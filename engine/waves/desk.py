@@ -4,12 +4,13 @@ A request is a wave of its own. At each turn the desk carries out one micro-batc
 next, filled up with rows of others that wait for the same stage. Who is next:
 
     priority    the highest
-    fairness    of these, the client that had the least of the machine's time
-    age         of its requests, the oldest
+    fairness    of these, the one whose client had the least of the machine's time when its turn came
+    age         of these, the oldest
 
-So a single request waits for the micro-batch at hand, and not for a long batch. Two things may come before its
-own step. Where models take turns on the device, rows that wait for the model that is there go first, a wave's
-worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
+What is begun goes on to its end, unless it takes much longer than is usual (see `fairness.turns`). So a single
+request waits for the micro-batch at hand and for those before it, and not for a long batch. Two things may come
+before its own step. Where models take turns on the device, rows that wait for the model that is there go first,
+a wave's worth at most. Where its stage has room for more rows, those just behind it catch up, if that is quick.
 
 What a row comes to does not depend on when it arrives or beside whom, as far as it does not in a batch: with
 `batch_invariant` it has the same bits. The desk serves one thread; `stop` may be called from any.
@@ -31,13 +32,16 @@ from ..microbatch import Done, Failed, rows_that_pay, run_stage
 from ..runner import Runner
 from ..stage import AnyStage
 from ..values import Failure, Outcome, Plan, Request
-from .fairness import Shares
+from .fairness import Shares, UnderWay, turns
 from .wave import Step, Wave
 
 _log = logging.getLogger(__name__)
 
 CATCH_UP = 0.5
 """Of the time that a stage takes: so long may the next request wait for others to fill the stage with it."""
+
+CROWD = 4
+"""Rows that go together on a CPU where as many wait, even if only one pays: the stages behind get several."""
 
 KEPT_PLANS = 512
 """Plans that are remembered, for requests that are made again."""
@@ -90,6 +94,8 @@ class _Open:
     results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
     has_waited: bool = False  # for others to catch up, at this step
     result: Outcome | Failure | None = None
+    spent: float = 0.0  # seconds of the machine's time
+    turn: float = 0.0  # see `turns`
 
     @property
     def waiting(self) -> list[int]:
@@ -115,12 +121,13 @@ class Desk:
         self._open: dict[Visitor, _Open] = {}
         self._orders = itertools.count()
         self._shares = Shares()
+        self._usual: float | None = None  # seconds that a request takes, lately
         self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
         self._plans = OrderedDict[Hashable, Plan]()
         self._last: tuple[int, str] | None = None
         self._stayed = 0
         self._memory: DeviceMemory | None = None
-        self._stopping = False
+        self.stopping = False
 
     def __len__(self) -> int:
         """Requests under way."""
@@ -146,7 +153,7 @@ class Desk:
 
     def stop(self) -> None:
         """Have the micro-batch at hand broken off: the turn ends with `Cancelled`, and nothing is finished."""
-        self._stopping = True
+        self.stopping = True
 
     def had(self, client: str) -> float:
         """Seconds of work that a client had, for whoever chooses the next to enter."""
@@ -174,10 +181,19 @@ class Desk:
     # Who is next
 
     def _key(self, each: _Open) -> tuple[int, float, int]:
-        return -each.visitor.priority, self._shares.had(each.visitor.client), each.order
+        return -each.visitor.priority, each.turn, each.order
+
+    def _line_up(self) -> None:
+        """Say of each when its turn is."""
+        there = list(self._open.values())
+        usual = max((each.spent for each in there), default=0.0) if self._usual is None else self._usual
+        said = (UnderWay(each.visitor.client, each.visitor.priority, each.spent) for each in there)
+        for each, turn in zip(there, turns(said, self._shares.had, usual=usual), strict=True):
+            each.turn = turn
 
     def _rows(self) -> list[tuple[_Open, int]]:
         """The rows of the next micro-batch."""
+        self._line_up()
         chosen = self._chosen(min(self._open.values(), key=self._key))
         assert chosen.step is not None, "who waits has a step"
         self._stayed = self._stayed + 1 if chosen.at == self._last else 0
@@ -206,9 +222,8 @@ class Desk:
     def _behind(self, first: _Open) -> _Open | None:
         """Who may take a step before `first` does, so that both take the next one together."""
         assert first.step is not None, "who waits has a step"
-        waiting = sum(len(each.waiting) for each in self._open.values() if each.at == first.at)
         took = self._seconds.get(first.at)
-        if first.has_waited or took is None or waiting >= self._most(first):
+        if first.has_waited or took is None or self._count_at(first.at) >= self._most(first):
             return None
         places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
         here = places.get(id(first.step.stage), 0)
@@ -233,10 +248,16 @@ class Desk:
         return one.memory.weight_bytes(keys) > one.memory.budget_bytes
 
     def _most(self, each: _Open) -> int:
-        """Rows of a micro-batch of its step."""
+        """Rows of a micro-batch of its step: the more wait for it, the more."""
         assert each.step is not None, "who waits has a step"
-        runner = each.visitor.runner
-        return rows_that_pay(each.step.stage, runner.batching.micro_batch, device=runner.memory.device)
+        batching, device = each.visitor.runner.batching, each.visitor.runner.memory.device
+        pay = rows_that_pay(each.step.stage, batching.micro_batch, device=device)
+        waiting = 0 if batching.batch_invariant else self._count_at(each.at)
+        return min(batching.micro_batch, max(pay, CROWD if waiting >= CROWD else waiting // 2))
+
+    def _count_at(self, at: tuple[int, str]) -> int:
+        """Rows that wait there."""
+        return sum(len(each.waiting) for each in self._open.values() if each.at == at)
 
     # Carrying out
 
@@ -252,6 +273,7 @@ class Desk:
         self._seconds[rows[0][0].at] = (before + seconds) / 2
         for (each, i), result in zip(rows, results, strict=True):
             self._shares.charge(each.visitor.client, seconds / len(rows))
+            each.spent += seconds / len(rows)
             each.results[i] = result
             if isinstance(result, Done):
                 self._remember(each, i, result)
@@ -268,14 +290,13 @@ class Desk:
         rows: Sequence[tuple[_Open, int]],
         runner: Runner,
     ) -> Sequence[Done | Failed]:
-        watch = _Watch(self, values, [each.visitor for each, _ in rows])
-        if any(each.visitor.wants_views() for each, _ in rows):
-            watch = _Onlooker(self, values, [each.visitor for each, _ in rows])
+        seen = any(each.visitor.wants_views() for each, _ in rows)
+        watch = (_Onlooker if seen else _Watch)(self, values, [each.visitor for each, _ in rows])
         memory, batching = runner.memory, runner.batching
         try:
             return run_stage(stage, values, memory=memory, batching=batching, watch=watch, label=label)
         except Cancelled:
-            if self._stopping:
+            if self.stopping:
                 raise
             return [Failed("stopped")] * len(values)  # nobody wants any of them
         except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
@@ -297,6 +318,7 @@ class Desk:
                 each.step = each.steps.send(sent)
             except StopIteration:
                 each.result = each.wave.states[0].result
+                self._usual = each.spent if self._usual is None else 0.9 * self._usual + 0.1 * each.spent
                 return
             except Exception as error:  # whatever a stage of another package made
                 _log.debug("a request cannot go on", exc_info=True)
@@ -326,11 +348,6 @@ class Desk:
             self._plans[_content(each.step.stage, value)] = result.value
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopping
 
 
 class _Watch:

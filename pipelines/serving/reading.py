@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...engine.language.closed_vocabulary.composition import composition_of
-from ...engine.language.closed_vocabulary.phrases import misspelt_in
+from ...engine.language.closed_vocabulary.phrases import misspelt_in, pieces_of
 from ...engine.language.closed_vocabulary.vocabulary import Vocabulary
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts
@@ -30,11 +30,13 @@ def reading_of(prompt: str, vocabulary: Vocabulary | None) -> dict[str, Any]:
 
     Returns:
         `any_words`, whether it takes any; `facts` that are asked for; `left_out`, the words that will not be
-        drawn; `read_as`, misspelt words and what they are taken for; `draws`, whether anything can be drawn;
-        `things`, what could be. Places are of characters in the prompt, from `start` to `end`.
+        drawn, and of them `unknown`, those that the planner does not know; `read_as`, misspelt words and what
+        they are taken for; `draws`, whether anything can be drawn; `things`, what could be. Places are of
+        characters in the prompt, from `start` to `end`.
     """
     if vocabulary is None:
-        return {"any_words": True, "facts": [], "left_out": [], "read_as": {}, "draws": True, "things": []}
+        nothing: dict[str, Any] = {"facts": [], "left_out": [], "unknown": [], "read_as": {}, "things": []}
+        return {"any_words": True, "draws": True, **nothing}
     wish = wish_of(prompt, vocabulary)
     draws = bool(wish.things or wish.setting)
     asked = composition_of(wish) if wish.things else None
@@ -43,6 +45,7 @@ def reading_of(prompt: str, vocabulary: Vocabulary | None) -> dict[str, Any]:
         "any_words": False,
         "facts": [_fact(each) for each in asked_facts(asked, vocabulary)] if asked else [],
         "left_out": [*_placed(left_out)],
+        "unknown": [*_placed(_unknown(prompt, left_out, vocabulary))],
         "read_as": misspelt_in(prompt, vocabulary),
         "draws": draws,
         "things": [] if draws else list(vocabulary.kinds),
@@ -53,6 +56,18 @@ def _fact(fact: Fact) -> dict[str, Any]:
     span = fact.span if fact.span is not None and fact.span.has_place else None
     place = None if span is None else [span.start, span.end]
     return {"kind": fact.kind, "text": fact.text, "asked": fact.asked, "span": place}
+
+
+def _unknown(prompt: str, left_out: Iterable[Span], vocabulary: Vocabulary) -> list[Span]:
+    """Of the words that are left out those to blame: of "big green dog" the last, where green is known."""
+    pieces, _ = pieces_of(prompt, vocabulary)
+    spans = [each for each in left_out if each.has_place]
+    return [
+        piece.span
+        for piece in pieces
+        if piece.role == "unknown"
+        and any(each.start <= piece.span.start and piece.span.end <= each.end for each in spans)
+    ]
 
 
 def _placed(spans: Iterable[Span]) -> Iterable[dict[str, Any]]:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from ...engine.errors import DiptychError, InputError
 from ...prompts.row import PromptFileError
 from ...prompts.settings import FieldError
-from .queue.jobs import QueueFullError, TooLargeError, UnknownRecipeError
+from .queue.jobs import KeyUsedError, QueueFullError, TooLargeError, UnknownRecipeError
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(404, said, param="model", code="model_not_found")
         case QueueFullError():
             return ApiError(429, said, code="queue_full")
+        case KeyUsedError():
+            return ApiError(422, said, code="idempotency_key_in_use")
         case TooLargeError():
             return ApiError(413, said, code="too_large")
         case InputError() | PromptFileError() | FieldError():

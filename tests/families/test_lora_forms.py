@@ -286,3 +286,11 @@ def test_damaged_files_are_told_in_a_line(twin: Twin, tmp_path: Path) -> None:
     flat = {f"{name}.lora_down.weight": torch.zeros(2), f"{name}.lora_up.weight": torch.zeros(32, 2)}
     assert "do not fit each other" in refusal(sd, saved(tmp_path / "flat.safetensors", flat))
     assert read_lora(str(half)).strays
+
+
+def test_a_row_of_zeros_stays_one_whatever_length_dora_gives_it() -> None:
+    weight = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    parts = {"down": torch.zeros(1, 2), "up": torch.zeros(2, 1), "magnitude": torch.tensor([7.0, 10.0])}
+    added = Layer(name="layer", parts=parts).change(weight, 1.0)
+    assert added is not None
+    torch.testing.assert_close(weight + added, torch.tensor([[0.0, 0.0], [6.0, 8.0]]))

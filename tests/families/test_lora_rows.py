@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -264,3 +265,27 @@ def test_a_file_that_is_gone_is_told(twin: Twin, tmp_path: Path) -> None:
         pipe(PROMPT, loras="gone", **CALL)
     (trouble,) = check(pipe_of(twin(FAMILIES["SD 1.5"]), folder=tmp_path / "none").recipe).checkup.troubles
     assert trouble.endswith("none: no such folder: name one with LoRA weights, or none")
+
+
+def test_a_folder_is_walked_again_when_it_has_changed_and_not_for_each_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diptych.engine.models.diffusion.lora import rack
+
+    monkeypatch.setattr(rack, "_SETTLED_NS", -(10**12))  # the clock ticks finely here
+    walked, walk = list[Path](), rack._walked
+    monkeypatch.setattr(rack, "_walked", lambda top: (walked.append(top), walk(top))[1])
+    within = tmp_path / "within"
+    within.mkdir()
+    (tmp_path / "ink.safetensors").touch()
+    offer = Rack(folder=str(tmp_path))
+    assert [*offer.files()] == [*offer.files()] == ["ink"] and len(walked) == 1
+    for folder, name in ((within, "paper"), (tmp_path, "chalk")):
+        (folder / f"{name}.safetensors").touch()
+        os.utime(folder, ns=(0, folder.stat().st_mtime_ns + 1))
+        assert name in offer.files()
+    assert len(walked) == 3
+    (within / "paper.safetensors").unlink()
+    within.rmdir()
+    os.utime(tmp_path, ns=(0, tmp_path.stat().st_mtime_ns + 1))
+    assert [*offer.files()] == ["chalk", "ink"]

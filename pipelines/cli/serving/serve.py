@@ -1,5 +1,6 @@
 """`diptych serve`: pictures over HTTP, for programs that speak OpenAI's image API or AUTOMATIC1111's."""
 
+import ipaddress
 import os
 import socket
 import sys
@@ -56,6 +57,12 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", help="A name by which clients may call this server.")
     ] = None,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--behind-proxy", help="A proxy's address, whose X-Forwarded-For is believed; may be often."
+        ),
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Agree that code of checkpoints is run.")
     ] = False,
@@ -67,12 +74,13 @@ def serve(
     if trust_remote_code:
         options["trust_remote_code"] = True
     _refuse_open_door(host, keys)
+    proxies = [_proxy(each) for each in behind_proxy or ()]
     listening = _listening(host, port)
     with listening:
         limits = _limits(queued_rows=max_queue, kept_jobs=keep)
         runtime = _runtime(recipe or ["pocket"], data, limits, idle_seconds, options)
         _say(runtime, listening)
-        _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())])
+        _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())], proxies=proxies)
 
 
 def serve_here(
@@ -103,6 +111,17 @@ def _keys(given: Sequence[str] | None) -> list[str]:
         if len(key.strip()) < 8 or not key.isprintable():
             raise InputError("--api-key: must have eight characters or more, none of them blank or unprintable")
     return [key.strip() for key in keys]
+
+
+def _proxy(said: str) -> str:
+    """An address, or a network of them, of a proxy; never any, or whoever asks could choose who they are."""
+    try:
+        network = ipaddress.ip_network(said, strict=False)
+    except ValueError:
+        raise InputError(f"--behind-proxy {said}: must be an address, such as 127.0.0.1") from None
+    if network.prefixlen == 0:
+        raise InputError(f"--behind-proxy {said}: must not be all addresses: name the proxy's own")
+    return str(network if network.num_addresses > 1 else network.network_address)
 
 
 def _refuse_open_door(host: str, keys: Sequence[str]) -> None:
@@ -156,11 +175,19 @@ def _say(runtime: "Runtime", listening: socket.socket) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _run(runtime: "Runtime", listening: socket.socket, *, keys: Sequence[str], names: Sequence[str]) -> None:
+def _run(
+    runtime: "Runtime",
+    listening: socket.socket,
+    *,
+    keys: Sequence[str],
+    names: Sequence[str],
+    proxies: Sequence[str] = (),
+) -> None:
     import uvicorn
 
     from ...serving.app import made_app
 
+    runtime.shop.deaths.catch_crashes()
     app = made_app(runtime, keys=keys, names=names)
     config = uvicorn.Config(
         app,
@@ -170,6 +197,8 @@ def _run(runtime: "Runtime", listening: socket.socket, *, keys: Sequence[str], n
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_PATIENCE_S,
         ws="none",
+        proxy_headers=bool(proxies),  # else anybody could say that they are somebody else
+        forwarded_allow_ips=list(proxies),
         lifespan="on",
     )
     uvicorn.Server(config).run(sockets=[listening])

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from ....engine.errors import InputError
+from ...rendering.output.lock import LOCK, FolderLock
 from ..options import DeviceOption, MemoryOption
 from .serve import serve_here
 
@@ -20,9 +22,10 @@ def studio(
         typer.Option("--recipe", help="A recipe's name, or a .toml file; may be given often, the usual first."),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes one that is free.")] = 7861,
-    data: Annotated[Path, typer.Option("--data", help="Folder of the queue and its pictures.")] = Path(
-        "diptych-server"
-    ),
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of the queue and its pictures; diptych-server if not said."),
+    ] = None,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
     deterministic: Annotated[
@@ -39,12 +42,18 @@ def studio(
     runs there already is taken; stopped or killed, it goes on where it was."""
     says = _opened if open_browser else _said
     if port and _answers(address := f"http://127.0.0.1:{port}"):
-        says(address)
-        return
+        if data is None or _is_served(data):
+            says(address)
+            return
+        print(
+            f"diptych: the server at {address}/ keeps other pictures: {data} gets one of its own",
+            file=sys.stderr,
+        )
+        port = 0
     serve_here(
         recipe,
         port=port,
-        data=data,
+        data=data or Path("diptych-server"),
         options={
             "device": device,
             "memory": memory,
@@ -62,6 +71,17 @@ def _answers(address: str) -> bool:
             return "version" in json.load(answer)
     except (OSError, ValueError):
         return False
+
+
+def _is_served(data: Path) -> bool:
+    """Whether a server holds this folder."""
+    if not (data / LOCK).exists():
+        return False
+    try:
+        FolderLock(data).release()
+    except InputError:
+        return True
+    return False
 
 
 def _said(address: str) -> None:

@@ -24,6 +24,7 @@ from ....engine.waves.desk import Desk
 from ...rendering.output import record as records
 from ...rendering.provenance.identity import identity
 from ...rendering.provenance.provenance import picture_bytes
+from ..queue.deaths import MOST, Deaths
 from ..queue.jobs import Job, RowSpec
 from ..queue.store import Store
 from .events import Bus, Event
@@ -85,6 +86,7 @@ class Workshop:
         self._looked = -_LOOK_S  # when somebody looked at whatever is under way
         self.idle_s = idle_s
         self._clock = clock
+        self.deaths = Deaths(store.folder)
         self._desk = Desk()
         self._jobs: dict[str, _OpenJob] = {}
         self._lines: dict[tuple[int, str], deque[_OpenJob]] = {}  # of each priority's clients, the oldest first
@@ -108,6 +110,7 @@ class Workshop:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        self.deaths.close()
 
     def wake(self, new: Job | None = None) -> None:
         """Something in the store has changed, or no more than that there is a new job."""
@@ -160,6 +163,7 @@ class Workshop:
             try:
                 self._refresh()
                 self._admit()
+                self.deaths.under_way(self._under_way())
                 left = self._release_idle()
                 if not len(self._desk):
                     self._rest(left)
@@ -214,10 +218,18 @@ class Workshop:
             if row is None:
                 self._jobs.pop(chosen.job.id)
                 continue
+            if not self._may_begin(chosen.job.id, row.number):
+                return
             chosen.begun = row.number
             if (chosen.job.id, row.number) in self._under_way():
                 continue
             self._begin(chosen.job, row.number, row.spec)
+
+    def _may_begin(self, job: str, number: int) -> bool:
+        """Whether a row may join those under way. One with which the server died once is alone, so that no
+        other is blamed if it dies again."""
+        is_suspect = self.deaths.of((job, number)) > 0
+        return not len(self._desk) or not (is_suspect or any(map(self.deaths.of, self._under_way())))
 
     def _under_way(self) -> set[tuple[str, int]]:
         """Job and number of each row under way that is wanted."""
@@ -251,6 +263,11 @@ class Workshop:
         return -each.job.priority, self._desk.had(each.job.client), each.job.order
 
     def _begin(self, job: Job, number: int, spec: RowSpec) -> None:
+        if (died := self.deaths.of((job.id, number))) >= MOST:
+            why = f"the server died {died} times while it was under way: it is not begun again unless retried"
+            self._fail(job, number, spec, "fault", why)
+            return
+        self.deaths.under_way({*self._under_way(), (job.id, number)})
         try:
             pipe = self.pipes.of(job.recipe)
             self._used[pipe.name] = self._clock()
@@ -352,6 +369,7 @@ class Workshop:
                     return
                 self._pause(_TRY_AGAIN_S)
         self.trouble = ""
+        self.deaths.forget((job.id, number))
         if found is None:
             return
         state = "failed" if result.get("picture") is None else "done"

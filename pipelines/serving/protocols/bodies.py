@@ -1,5 +1,7 @@
 """Bodies of requests, read: JSON or forms, as plain values; and who sends them."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -85,6 +87,12 @@ def invalid(error: msgspec.ValidationError) -> ApiError:
         return ApiError(400, f"{field}: is missing", param=field, code="missing")
     named = f"{field}: " if field else ""
     return ApiError(400, f"{named}{what[:1].lower()}{what[1:]}", param=field, code="invalid_type")
+
+
+def digest_of(said: Mapping[str, Any]) -> str:
+    """Tells one request from another by what it says, in whatever order; files by their content."""
+    text = json.dumps(said, sort_keys=True, default=lambda value: hashlib.sha256(value).hexdigest())
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def client_of(request: Request) -> str:

@@ -25,7 +25,7 @@ from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
 from ..queue.jobs import Job, NewJob, RowResult, RowSpec
 from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
 from ..runtime import POLL_S, Runtime, count_of
-from .bodies import body_of, client_of, converted, gone_of, priority_of
+from .bodies import body_of, client_of, converted, digest_of, gone_of, priority_of
 from .results import base64_of, facts_of, failure_of, file_address, picture_of
 
 MOST_PARTIAL = 3
@@ -84,6 +84,7 @@ class Wish:
             protocol="openai",
             title=self.body.prompt[:200],
             key=self.request.headers.get("idempotency-key"),
+            said=digest_of({**self.said, "edits": self.edits}),
         )
 
     def _check(self) -> None:

@@ -37,7 +37,16 @@ from ..pictures import MEDIA_TYPES, decoded, encoded, preview
 from ..queue.jobs import Job, NewJob, RowSpec, TooLargeError, any_seed
 from ..replies import ApiError, event_text, without_paths
 from ..runtime import Runtime, count_of
-from .bodies import body_of, client_of, controls_of_row, converted, number_of, priority_of, references_of_row
+from .bodies import (
+    body_of,
+    client_of,
+    controls_of_row,
+    converted,
+    digest_of,
+    number_of,
+    priority_of,
+    references_of_row,
+)
 from .results import base64_of, job_body, picture_of, row_body
 
 MOST_LISTED = 1000
@@ -191,13 +200,17 @@ async def _submitted(runtime: Runtime, request: Request) -> Response:
     if isinstance(said.get("file"), bytes):
         said["file"] = _utf8(said["file"])
     body: NewJobBody = converted(said, NewJobBody)
-    client, key = client_of(request), request.headers.get("idempotency-key")
-    job = await runtime.submitted(lambda: _new_job(runtime, body, client, key))
+    sent = {
+        "client": client_of(request),
+        "key": request.headers.get("idempotency-key"),
+        "said": digest_of(said),
+    }
+    job = await runtime.submitted(lambda: _new_job(runtime, body, sent))
     address = {"Location": f"/v1/jobs/{job.id}"}
     return JSONResponse(_body(runtime, job), status_code=201, headers=address)
 
 
-def _new_job(runtime: Runtime, body: NewJobBody, client: str, key: str | None) -> NewJob:
+def _new_job(runtime: Runtime, body: NewJobBody, sent: Mapping[str, Any]) -> NewJob:
     recipe = runtime.pipes.name_of(body.recipe)
     if (body.prompts is None) == (body.file is None):
         raise InputError("give either prompts or a file")
@@ -220,7 +233,7 @@ def _new_job(runtime: Runtime, body: NewJobBody, client: str, key: str | None) -
             raise InputError(f"row {number}: {error}") from None
     title = body.title or (rows[0].prompt if rows else "")
     priority = priority_of({"priority": body.priority}, usual=0)
-    more: dict[str, Any] = {"client": client, "priority": priority, "key": key, "title": title[:200]}
+    more: dict[str, Any] = {"priority": priority, "title": title[:200], **sent}
     return NewJob(recipe=recipe, rows=rows, paused=bool(body.paused), **more)
 
 

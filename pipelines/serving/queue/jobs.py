@@ -35,6 +35,10 @@ class TooLargeError(InputError):
     """A body, a picture or a number of rows is above the server's bounds."""
 
 
+class KeyUsedError(InputError):
+    """A client has sent another request with the same key before."""
+
+
 class InputGoneError(InputError):
     """A picture is not among the server's inputs any more."""
 
@@ -93,6 +97,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         protocol: by which it came.
         title: for people.
         key: of several jobs of a client with the same one, only the first is accepted; the others are that one.
+        said: a digest of what the client said: with the same key it must say the same.
         paused: it waits until it is told to go on.
     """
 
@@ -103,6 +108,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = "own"
     title: str = ""
     key: str | None = None
+    said: str = ""
     paused: bool = False
 
 

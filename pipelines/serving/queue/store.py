@@ -24,6 +24,7 @@ from .jobs import (
     INPUT,
     InputGoneError,
     Job,
+    KeyUsedError,
     Limits,
     NewJob,
     QueueFullError,
@@ -36,25 +37,11 @@ from .jobs import (
     now,
     spec_of,
 )
+from .schema import prepare
 
-VERSION = 1
-_SCHEMA = """
-create table if not exists jobs (
-    ordered integer primary key autoincrement, id text unique not null, client text not null,
-    priority integer not null, protocol text not null, recipe text not null, title text not null,
-    paused integer not null default 0, cancelled integer not null default 0,
-    rows integer not null, done integer not null default 0, failed integer not null default 0,
-    created real not null, finished real, key text unique);
-create index if not exists open_jobs on jobs (finished) where finished is null;
-create table if not exists rows (
-    job text not null, number integer not null, spec text not null, state text not null default 'queued',
-    record text, picture integer not null default 0, error text not null default '',
-    tokens integer not null default 0, seconds real not null default 0,
-    primary key (job, number)) without rowid;
-create index if not exists queued_rows on rows (state) where state = 'queued';
-"""
 _JOB = "ordered, id, client, priority, protocol, recipe, title, paused, cancelled, rows, done, failed, created"
 _JOB += ", finished"
+_SAID = ("client", "priority", "protocol", "recipe", "title", "paused", "said")
 _OF_JOB = len(_JOB.split(", "))
 _ROW = "number, spec, state, record, picture, error, tokens, seconds"
 
@@ -85,7 +72,7 @@ class Store:
         sweep(self.folder)
         self._db = sqlite3.connect(self.folder / "queue.sqlite3", check_same_thread=False, isolation_level=None)
         try:
-            self._prepare()
+            prepare(self._db)
             self._sweep_inputs()
         except (sqlite3.DatabaseError, InputError) as error:
             self.close()
@@ -106,6 +93,7 @@ class Store:
             QueueFullError: so many rows are not taken now.
             TooLargeError: so many rows are never taken in one job.
             InputError: it has none.
+            KeyUsedError: its client has sent another one with the same key.
             InputGoneError: another job's end has taken a picture with it.
         """
         if not job.rows:
@@ -114,7 +102,7 @@ class Store:
             raise TooLargeError(f"{len(job.rows)} rows: a job may have {self.limits.job_rows}")
         with self._turn, self._writing():
             key = None if job.key is None else f"{job.client} {job.key}"  # others choose the same
-            if key is not None and (known := self._find("key = ?", key)) is not None:
+            if key is not None and (known := self._sent_before(key, job.said)) is not None:
                 return known
             if self.queued() + len(job.rows) > self.limits.queued_rows:
                 raise QueueFullError(f"the queue is full: it holds {self.limits.queued_rows} rows, try later")
@@ -122,12 +110,10 @@ class Store:
                 if not (self.inputs / name).is_file():  # it went with a job that was deleted meanwhile
                     raise InputGoneError("a picture that it starts from is not there any more: send it again")
             name = new_id()
-            said = (job.client, job.priority, job.protocol, job.recipe, job.title, int(job.paused), key)
-            self._db.execute(
-                "insert into jobs (id, rows, created, client, priority, protocol, recipe, title, paused, key)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (name, len(job.rows), now(), *said),
-            )
+            said = {each: getattr(job, each) for each in _SAID}
+            said |= {"id": name, "rows": len(job.rows), "created": now(), "key": key}
+            places = ", ".join("?" * len(said))
+            self._db.execute(f"insert into jobs ({', '.join(said)}) values ({places})", (*said.values(),))
             specs = ((name, number, dumped(spec)) for number, spec in enumerate(job.rows, start=1))
             self._db.executemany("insert into rows (job, number, spec) values (?, ?, ?)", specs)
             made = self._find("id = ?", name)
@@ -293,8 +279,13 @@ class Store:
         Raises:
             OSError, sqlite3.OperationalError: it cannot be written; the row is as it was.
         """
-        if picture is not None:
-            write_atomically(self.picture_path(job, number), picture)
+        try:
+            if picture is not None:
+                write_atomically(self.picture_path(job, number), picture)
+        except FileNotFoundError:  # somebody deletes the job just now, and its folder
+            if self.job(job) is None:
+                return None
+            raise
         state: RowState = "failed" if picture is None else "done"
         with self._turn, self._writing():
             changed = self._db.execute(
@@ -321,15 +312,6 @@ class Store:
 
     # How it is written
 
-    def _prepare(self) -> None:
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")  # a job that is accepted outlives a power cut
-        (version,) = self._db.execute("pragma user_version").fetchone()
-        if version > VERSION:
-            raise InputError("a later version of diptych wrote it")
-        self._db.executescript(_SCHEMA)
-        self._db.execute(f"pragma user_version = {VERSION}")
-
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """All of the block, or nothing."""
@@ -344,6 +326,15 @@ class Store:
     def _find(self, where: str, value: str) -> Job | None:
         found = self._db.execute(f"select {_JOB} from jobs where {where}", (value,)).fetchone()
         return None if found is None else _job(found)
+
+    def _sent_before(self, key: str, said: str) -> Job | None:
+        """The job that came with this key. Raises `KeyUsedError` where it was another request."""
+        found = self._db.execute("select id, said from jobs where key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        if found[1] and said and found[1] != said:
+            raise KeyUsedError("Idempotency-Key: was sent with another request before: choose a new one")
+        return self._find("id = ?", found[0])
 
     def _inputs_of(self, job: str) -> set[str]:
         specs = (spec_of(spec) for (spec,) in self._db.execute("select spec from rows where job = ?", (job,)))

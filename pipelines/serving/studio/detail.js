@@ -2,10 +2,10 @@
 
 import { ask, blobOf } from "./api.js";
 import { button, byId, make, words } from "./dom.js";
-import { bare, candidateList, factList, placeOf, thingOf } from "./facts.js";
+import { bare, candidateList, factsOf, placeOf, thingOf } from "./facts.js";
 import { keyOf } from "./history.js";
-import { seen, verdict } from "./run.js";
-import { saying } from "./start.js";
+import { notDrawn, seen, verdict } from "./run.js";
+import { changeOf, saying } from "./start.js";
 
 export class Detail {
   constructor({ history, begin, submitted, failed, deleted }) {
@@ -94,9 +94,9 @@ export class Detail {
       words("h2", { id: "detail-title" }, saying(row)),
       row.picture ? this.actions(row) : make("div", { class: "actions" }, button("Try again", () => this.again(row, false), { class: "flat" }), this.removal(row)),
       row.error && words("p", { class: "left-out" }, row.error),
-      row.left_out?.length > 0 && make("p", { class: "left-out" }, "Not drawn: ", words("span", {}, row.left_out.join(", "))),
+      notDrawn(row),
       facts.length > 0 && make("h3", {}, "What it shows"),
-      facts.length > 0 && factList(facts, { chosen: row.picture ? (fact) => this.choose(fact) : null, overlay: (place) => this.overlay(place) }),
+      facts.length > 0 && factsOf(facts, changeOf(row), { chosen: row.picture ? (fact) => this.choose(fact) : null, overlay: (place) => this.overlay(place) }),
       this.menu,
       row.caption && make("h3", {}, "As the captioner says it"),
       row.caption && words("p", { class: "caption" }, row.caption),
@@ -113,10 +113,10 @@ export class Detail {
     const act = (text, way, id) => button(text, () => { this.dialog.close(); this.begin(row, way); }, { class: "flat", id });
     const download = button("Download", () => this.download(row), { class: "flat", id: "download" });
     return make("div", { class: "actions", role: "group", "aria-label": "What to do with it" },
-      button("Make it again", () => this.again(row, true), { class: "flat", id: "again" }),
-      button("Another like it", () => this.again(row, false), { class: "flat", id: "another" }),
-      act("Change", "edit", "do-edit"), act("Paint a part anew", "mask", "do-mask"), act("Variations", "variation", "do-variation"), act("Start from it", "image", "do-image"),
-      download, this.removal(row));
+      act("Change", "edit", "do-edit"), button("Another like it", () => this.again(row, false), { class: "flat", id: "another", title: "The same words, drawn anew" }), download,
+      make("details", { class: "rest" }, make("summary", { class: "flat", id: "do-more" }, "More"), make("div", { role: "group", "aria-label": "More" },
+        act("Paint a part anew", "mask", "do-mask"), act("Variations", "variation", "do-variation"), act("Start from it", "image", "do-image"),
+        button("The very same again", () => this.again(row, true), { class: "flat", id: "again", title: "The same words and the same seed" }), this.removal(row))));
   }
 
   removal(row) {

@@ -9,6 +9,8 @@ const RELATIONS = {
 };
 const STACKED = { above: [[0, 0, 100, 50], [0, 50, 100, 50]], below: [[0, 50, 100, 50], [0, 0, 100, 50]] };
 
+const SMALL = new Set(["a", "an", "the", "in", "on", "at", "of", "to"]);
+
 export const bare = (text) => text.replace(/^(?:a|an|the)\s+/i, "");
 const last = (text) => text.trim().split(/\s+/).pop();
 
@@ -52,6 +54,24 @@ export function factList(facts, { chosen = null, overlay = null } = {}) {
       make("span", { class: "sure" }, known && fact.probability !== null ? percent(fact.probability) : ""));
   };
   return make("ul", { class: "facts" }, facts.map(line));
+}
+
+const stems = (text) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => word.replace(/(?<=..)s$/, ""));
+
+/** The facts that a change by words is about: all of their words are said in it. */
+export function aboutChange(facts, change) {
+  const said = new Set(stems(change));
+  return facts.filter(({ text }) => stems(text).every((word) => said.has(word) || SMALL.has(word)));
+}
+
+/** The facts of a picture. Of a change, first those that it is about; the rest of the picture was not asked for, and
+ * is listed without ticks. */
+export function factsOf(facts, change, options = {}) {
+  if (!change) return factList(facts, options);
+  const about = aboutChange(facts, change);
+  const rest = facts.filter((fact) => !about.includes(fact));
+  const plain = rest.map((fact) => ({ ...fact, shown: null, asked: true }));
+  return make("div", {}, about.length > 0 && factList(about, options), plain.length > 0 && make("h4", {}, "The rest of the picture"), plain.length > 0 && factList(plain, options));
 }
 
 /** Candidates side by side, and why each won or lost. `pictures` has what was seen of them, by index. */

@@ -19,7 +19,7 @@ function failed(message) {
 }
 
 const settings = new SettingsForm({ changed: (error) => (error ? failed(error.message) : (prompt.read(), start.current === "sketch" || start.show())) });
-const start = new Start({ changed: () => composed(), failed, sizeOf: () => settings.said?.sizes[0] ?? [512, 512] });
+const start = new Start({ changed: () => composed(), failed, sizeOf: () => settings.said?.sizes[0] ?? [512, 512], uninstructed: () => (prompt.text = "") });
 const prompt = new PromptBox({ recipe: () => settings.recipe, instructs: () => start?.instructs ?? false });
 const queue = new Queue({ watch: (job) => watch(job), failed });
 const runs = new Runs({ open: (row) => detail.open(row), failed, stages: (recipe) => settings.recipes.find(({ name }) => name === recipe)?.stages ?? [], heard: (job) => queue.tell(job) });

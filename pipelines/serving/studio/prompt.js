@@ -47,7 +47,7 @@ export class PromptBox {
     try {
       const reading = await ask("v1/read", { body: { prompt, recipe: this.recipe() } });
       if (turn !== this.turn) return;
-      this.mark(reading.left_out);
+      this.mark(reading.left_out.flatMap((span) => (within(span, reading.unknown).length ? within(span, reading.unknown) : [span])));
       this.say(said(reading));
     } catch (error) {
       if (turn === this.turn) this.say([error.message]);
@@ -73,12 +73,19 @@ export class PromptBox {
   }
 }
 
+/** Of a phrase that will not be drawn, the words that are to blame, where it has known ones, too. */
+const within = ({ start, end }, unknown) => unknown.filter((each) => start <= each.start && each.end <= end);
+
+const listed = (nodes) => nodes.flatMap((each, i) => (i ? [", ", each] : [each]));
+
 function said(reading) {
   const lines = [];
   if (!reading.draws) lines.push(`Nothing here can be drawn yet. Things that can: ${reading.things.join(", ")}.`);
   else if (reading.left_out.length) {
     const quoted = reading.left_out.map(({ text }) => words("q", {}, text));
-    lines.push(["Will not be drawn: ", ...quoted.flatMap((each, i) => (i ? [", ", each] : [each])), reading.left_out.length > 1 ? ". This recipe does not know them." : ". This recipe does not know it."]);
+    const unknown = reading.unknown.map(({ text }) => words("q", {}, text));
+    const why = unknown.length ? [". This recipe does not know ", ...listed(unknown), "."] : ["."];
+    lines.push(["Will not be drawn: ", ...listed(quoted), ...why]);
   }
   for (const [said, meant] of Object.entries(reading.read_as)) lines.push(`${said} is read as ${meant}.`);
   return lines;

@@ -2,8 +2,8 @@
 
 import { ask, follow } from "./api.js";
 import { button, byId, count, duration, make, words } from "./dom.js";
-import { candidateList, factList } from "./facts.js";
-import { saying } from "./start.js";
+import { aboutChange, candidateList, factList, factsOf } from "./facts.js";
+import { changeOf, saying } from "./start.js";
 
 const DOING = { plan: "planning", draft: "drafting", preview: "looking at drafts", refine: "painting", upscale: "enlarging", judge: "judging" };
 const AT_A_TIME = 2; // followed with previews: browsers open six connections to a server
@@ -195,8 +195,8 @@ class RowView {
       const several = whole.candidates?.length > 1;
       this.about.replaceChildren(
         make("h3", {}, "What it shows"), words("p", { class: "plan" }, whole.caption ?? whole.resolved_prompt ?? ""),
-        whole.left_out?.length ? make("p", { class: "left-out" }, "Not drawn: ", words("span", {}, whole.left_out.join(", "))) : "",
-        factList(whole.facts ?? []),
+        notDrawn(whole) ?? "",
+        factsOf(whole.facts ?? [], changeOf(whole)),
         several ? make("h3", {}, "Candidates") : "", several ? candidateList(whole.candidates, this.pictures) : "");
     } catch (error) {
       this.run.runs.failed(error.message);
@@ -204,8 +204,19 @@ class RowView {
   }
 }
 
-/** How a picture came out, in words. */
+/** Words that were asked for and are not drawn; of a change those of what it began from were asked for before. */
+export function notDrawn(row) {
+  const change = changeOf(row);
+  const left = (row.left_out ?? []).filter((each) => !change || change.toLowerCase().includes(each.toLowerCase()));
+  return left.length ? make("p", { class: "left-out" }, "Not drawn: ", words("span", {}, left.join(", "))) : null;
+}
+
+/** How a picture came out, in words. A score is of all that the picture should show, and says little of a change. */
 export function verdict(row) {
+  if (changeOf(row)) {
+    const missed = aboutChange(row.facts ?? [], changeOf(row)).some(({ shown }) => shown === false);
+    return `${notDrawn(row) ? "some words were not drawn" : missed ? "changed, perhaps not as asked" : "changed"}, ${duration(row.seconds)}`;
+  }
   const score = row.score === null || row.score === undefined ? "" : `, score ${Math.round(100 * row.score)} %`;
   const said = row.accepted ? "accepted" : row.left_out?.length ? "some words were not drawn" : row.score === null ? "not judged" : "not accepted";
   return `${said}${score}, ${duration(row.seconds)}`;

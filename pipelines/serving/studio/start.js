@@ -13,8 +13,8 @@ const WAYS = {
 };
 
 export class Start {
-  constructor({ changed, failed, sizeOf }) {
-    Object.assign(this, { changed, failed, sizeOf });
+  constructor({ changed, failed, sizeOf, uninstructed }) {
+    Object.assign(this, { changed, failed, sizeOf, uninstructed });
     this.place = byId("start");
     this.forget();
   }
@@ -27,9 +27,12 @@ export class Start {
     return this.current === "edit";
   }
 
+  /** Go on without the picture; an instruction says nothing without it. */
   clear() {
+    const instructed = this.instructs;
     this.forget();
     this.changed();
+    if (instructed) this.uninstructed();
   }
 
   forget() {
@@ -128,6 +131,9 @@ export class Start {
     }
   }
 }
+
+/** The change that a row asks for, where it is one by words; else empty. */
+export const changeOf = (row) => row.settings?.edit ?? (row.way === "edit" ? row.prompt : "");
 
 /** What a row says: its prompt, or the change that was wished for. */
 export const saying = (row) => row.settings?.edit ?? row.prompt;

@@ -2,6 +2,7 @@
 
 import builtins
 import socket
+import types
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,44 @@ def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=r"pip install 'diptych\[serve\]'"):
         command._runtime(["pocket"], tmp_path, Limits(), 0, {})
+
+
+def test_a_proxy_is_named_by_its_address_and_never_all_of_them() -> None:
+    assert command._proxy("127.0.0.1") == "127.0.0.1"
+    assert command._proxy("10.0.0.7/24") == "10.0.0.0/24"
+    for said in ("*", "proxy.example", ""):
+        with pytest.raises(InputError, match="must be an address"):
+            command._proxy(said)
+    for said in ("0.0.0.0/0", "::/0"):
+        with pytest.raises(InputError, match="must not be all addresses"):
+            command._proxy(said)
+
+
+@pytest.mark.parametrize(("proxies", "believed"), [([], False), (["127.0.0.1"], True), (["10.9.8.7"], False)])
+def test_forwarded_addresses_are_believed_of_the_named_proxy_alone(
+    monkeypatch: pytest.MonkeyPatch, proxies: list[str], believed: bool
+) -> None:
+    import asyncio
+
+    import uvicorn
+
+    from diptych.pipelines.serving import app
+
+    seen: list[Any] = []
+
+    async def keeps(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+
+    def asked(server: Any, sockets: Any) -> None:
+        server.config.load()
+        headers = [(b"x-forwarded-for", b"6.6.6.6")]
+        scope = {"type": "http", "client": ("127.0.0.1", 1), "headers": headers, "scheme": "http"}
+        asyncio.run(server.config.loaded_app(scope, None, None))
+
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    monkeypatch.setattr(app, "made_app", lambda *args, **more: keeps)
+    monkeypatch.setattr(uvicorn.Server, "run", asked)
+    runtime: Any = types.SimpleNamespace(shop=types.SimpleNamespace(deaths=types.SimpleNamespace()))
+    vars(runtime.shop.deaths)["catch_crashes"] = lambda: None
+    command._run(runtime, None, keys=[], names=[], proxies=proxies)  # pyright: ignore[reportArgumentType]
+    assert seen == ["6.6.6.6" if believed else "127.0.0.1"]

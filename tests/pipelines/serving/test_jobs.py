@@ -83,6 +83,16 @@ def test_the_same_key_is_the_same_job(store: Store) -> None:
     assert store.queued() == 1
 
 
+def test_a_queue_of_an_older_server_goes_on(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    job = store.add(new("a boat", key="k"))
+    vars(store)["_db"].execute("alter table jobs drop column said")
+    store.close()
+    again = Store(tmp_path / "data")
+    assert again.add(msgspec.structs.replace(new("a hat", key="k"), said="digest")).id == job.id
+    again.close()
+
+
 def test_bounds_of_the_queue(store: Store) -> None:
     with pytest.raises(InputError, match="no rows"):
         store.add(new())
@@ -252,3 +262,20 @@ def test_rows_have_the_bytes_that_a_batch_gives_them(
         expected = picture_bytes(outcome, environment)
         assert runtime.store.picture_path(job.id, number).read_bytes() == expected
     runtime.stop()
+
+
+def test_a_job_that_is_deleted_while_its_picture_is_written_is_no_trouble(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diptych.pipelines.serving.queue import store as module
+
+    job, other = store.add(new("a boat")), store.add(new("a hat"))
+
+    def gone(path: Path, data: bytes) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(module, "write_atomically", gone)
+    store.delete(job.id)
+    assert store.finish(job.id, 1, record={}, picture=b"picture") is None
+    with pytest.raises(FileNotFoundError):  # of one that is there it is told
+        store.finish(other.id, 1, record={}, picture=b"picture")

@@ -106,6 +106,16 @@ def test_a_request_that_is_sent_again_with_its_key_is_one_job(client: TestClient
     key = {"Idempotency-Key": "abc"}
     first, again = (client.post(JOBS, json={"prompts": ["a boat"]}, headers=key).json() for _ in range(2))
     assert first["id"] == again["id"]
+    for other in ({"prompts": ["a hat"]}, {"prompts": ["a boat"], "seed": 1}):
+        answer = client.post(JOBS, json=other, headers=key)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_in_use")
+        assert "was sent with another request before" in answer.json()["error"]["message"]
+    picture = {"prompt": "a boat"}
+    address, other = "/v1/images/generations", {"Idempotency-Key": "other"}
+    assert client.post(address, json=picture, headers=other).status_code == 200
+    assert client.post(address, json=picture, headers=other).status_code == 200
+    assert client.post(address, json={"prompt": "a hat"}, headers=other).status_code == 422
+    assert len(client.get(JOBS).json()["jobs"]) == 2
 
 
 def test_pictures_that_are_sent_are_kept_and_go_with_their_job(client: TestClient) -> None:

@@ -56,6 +56,9 @@ def test_a_prompt_is_read_without_drawing(server: TestClient) -> None:
     said = server.post("/v1/read", json={"prompt": "a red baot wearing a hat"}).json()
     assert [each["text"] for each in said["left_out"]] == ["wearing", "hat"]
     assert said["read_as"] == {"baot": "boat"} and said["draws"]
+    dog = server.post("/v1/read", json={"prompt": "a red boat and a big green gargoyle"}).json()
+    assert [each["text"] for each in dog["unknown"]] == ["gargoyle"]
+    assert "green gargoyle" in dog["left_out"][0]["text"]
     nothing = server.post("/v1/read", json={"prompt": "quantum"}).json()
     assert not nothing["draws"] and "boat" in nothing["things"]
     assert server.post("/v1/read", json={"prompt": "a", "recipe": "no"}).status_code == 404

@@ -178,6 +178,7 @@ def test_pictures_are_searched_starred_compared_made_again_copied_and_deleted(vi
         page.click("#download")
     assert download.value.suggested_filename == "a-blue-cat-9007199254740993.png"
     first = Path(download.value.path()).read_bytes()
+    page.click("#do-more")
     page.click("#again")
     page.wait_for_selector(".run.over:has-text('a blue cat') .making.done")
     page.click(".making .well")
@@ -186,6 +187,7 @@ def test_pictures_are_searched_starred_compared_made_again_copied_and_deleted(vi
         page.click("#download")
     assert Path(download.value.path()).read_bytes() == first
     count = page.locator(".card").count()
+    page.click("#do-more")
     page.click("#delete")
     page.click("#delete")
     page.wait_for_selector(f".grid:not(:has(.card:nth-child({count})))")
@@ -206,6 +208,7 @@ def test_a_picture_is_worked_on(visitor: Visitor) -> None:
     page.click("#fact-redraw")
     finished(page, "a red boat")
     opened(page, "a red boat at sunset")
+    page.click("#do-more")
     page.click("#do-mask")
     page.wait_for_selector("canvas[tabindex]")
     page.click("#make")
@@ -226,8 +229,36 @@ def test_a_picture_is_worked_on(visitor: Visitor) -> None:
     page.click("#make")
     finished(page, "a red boat at night")
     opened(page, "make the boat blue")
+    page.click("#do-more")
     page.click("#again")
     finished(page, "make the boat blue")
+
+
+def test_a_change_is_told_apart_from_what_the_picture_showed_before(visitor: Visitor) -> None:
+    page = visitor.open()
+    make(page, "two red boats and a gargoyle")
+    opened(page, "two red boats and a gargoyle")
+    assert page.inner_text("#about .left-out") == "Not drawn: gargoyle"
+    page.click("#do-edit")
+    page.fill("#prompt", "at night")
+    page.click("#make")
+    finished(page, "at night")
+    assert re.match(r"changed, [\d.]+ s", page.inner_text(".doing"))
+    opened(page, "at night")
+    assert page.locator("#about .left-out").count() == 0
+    assert page.inner_text("#detail-place").startswith("changed")
+    rest = page.locator("#about h4 ~ .facts li")
+    assert rest.count() and page.locator("#about h4 ~ .facts li.open").count() == rest.count()
+    page.click("#do-edit")
+    page.fill("#prompt", "make the boats blue")
+    page.click("#start-clear")
+    assert page.input_value("#prompt") == ""  # an instruction says nothing without its picture
+    page.fill("#prompt", "a red boat and a big green gargoyle")
+    page.wait_for_selector("#marks mark")
+    assert page.locator("#marks mark").all_inner_texts() == ["gargoyle"]
+    assert page.inner_text("#reading").endswith(
+        "This recipe does not know gargoyle."
+    ) or "gargoyle" in page.inner_text("#reading")
 
 
 def test_pictures_are_dropped_pasted_and_drawn(visitor: Visitor) -> None:
@@ -345,6 +376,18 @@ def test_a_key_is_asked_for_once_and_kept_for_the_tab(browser: Any, tmp_path: Pa
         process.kill()
         for context in browser.contexts:
             context.close()
+
+
+def test_a_studio_of_other_pictures_gets_a_server_of_its_own(server: str, tmp_path: Path) -> None:
+    other = ("--no-open", "--port", server.rpartition(":")[2])
+    process, address = begun(tmp_path / "other", *other)
+    try:
+        assert process.stderr is not None and address == server
+        said = process.stderr.readline()
+        assert "keeps other pictures" not in said and server not in said
+    finally:
+        process.kill()
+        process.wait(60)
 
 
 def test_a_studio_that_runs_already_is_taken(server: str) -> None:

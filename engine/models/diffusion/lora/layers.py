@@ -225,4 +225,5 @@ def _with_lengths(weight: torch.Tensor, lengths: torch.Tensor, *, by_column: boo
     axis = 1 if by_column else 0
     others = [each for each in range(weight.dim()) if each != axis]
     norms = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-    return weight * (lengths.reshape(norms.shape) / norms)
+    scales = lengths.reshape(norms.shape) / norms
+    return weight * torch.where(norms > 0, scales, 0.0)  # a row of zeros has no direction

@@ -5,6 +5,9 @@ A name is never a path: whoever writes a prompt reaches no other file.
 """
 
 import dataclasses
+import functools
+import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from ....values.loras import Asked, loras_text, parse_loras
 
 _MOST_FILES = 20_000
 _ENDING = ".safetensors"
+_SETTLED_NS = 2 * 10**9
+"""Longer than file systems take for one tick of their clocks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +92,50 @@ class Rack:
 
     def files(self) -> dict[str, Path]:
         """Those of the folder by their names; of two of one name, in two folders within it, the first."""
-        found: dict[str, Path] = {}
-        folder = Path(self.folder) if self.folder else None
-        if folder is None or not folder.is_dir():
-            return found
-        for i, path in enumerate(sorted(folder.rglob(f"*{_ENDING}"))):
-            if i >= _MOST_FILES:
-                break
-            if path.is_file():
-                found.setdefault(path.name.removesuffix(_ENDING), path)
-        return found
+        return _shelf(self.folder).files() if self.folder else {}
+
+
+class _Shelf:
+    """The files of a folder, which is walked again when it, or one within it, has changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[dict[Path, int], dict[str, Path]] | None = None
+
+    def files(self) -> dict[str, Path]:
+        seen = self._seen
+        if seen is None or seen[0] != {folder: _changed(folder) for folder in seen[0]}:
+            started = time.time_ns()
+            folders, found = _walked(self._folder)
+            settled = all(changed < started - _SETTLED_NS for changed in folders.values())
+            seen = folders, found
+            self._seen = seen if settled else None  # what changes in one tick of the clock shows no change
+        return dict(seen[1])
+
+
+@functools.lru_cache(maxsize=16)
+def _shelf(folder: str) -> _Shelf:
+    return _Shelf(Path(folder))
+
+
+def _walked(top: Path) -> tuple[dict[Path, int], dict[str, Path]]:
+    """All folders with the time of their last change; and the files by their names."""
+    folders, paths = {top: _changed(top)}, list[Path]()
+    for place, within, names in os.walk(top):
+        folders |= {(folder := Path(place, name)): _changed(folder) for name in within}
+        paths += [Path(place, name) for name in names if name.endswith(_ENDING)]
+        if len(paths) > _MOST_FILES:
+            break
+    found: dict[str, Path] = {}
+    for path in sorted(paths)[:_MOST_FILES]:
+        if path.is_file():
+            found.setdefault(path.name.removesuffix(_ENDING), path)
+    return folders, found
+
+
+def _changed(folder: Path) -> int:
+    """In nanoseconds; 0 where it is gone."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
