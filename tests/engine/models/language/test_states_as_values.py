@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.values.hidden_states import HiddenStates
+from diptych.engine.models.language.hidden_states import HiddenStates
 
 
 def made(**changed: Any) -> HiddenStates:
