@@ -68,12 +68,12 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES) $(FOLDERS)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.dependencies
-	$(PIP) install -c constraints.txt --no-build-isolation '.[test,lora,ray,serve]'
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test,lora,ray,retrieve,serve]'
 	rm -rf $(LEFTOVERS)
 	touch $@
 
 $(VENV)/.check: $(VENV)/.dependencies
-	$(PIP) install -c constraints.txt --no-build-isolation '.[test,check,lora,ray,serve]'
+	$(PIP) install -c constraints.txt --no-build-isolation '.[test,check,lora,ray,retrieve,serve]'
 	rm -rf $(LEFTOVERS)
 	touch $@
 

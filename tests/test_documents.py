@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from diptych import Settings, read_recipe
-from diptych.engine.models.registry import FAMILIES
+from diptych.engine.models.families import FAMILIES
 from diptych.pipelines.recipes.build import STAGES
 from diptych.pipelines.recipes.check import markdown
 from diptych.pipelines.recipes.reader import known_recipes

@@ -45,7 +45,7 @@ class Control(Contents):
     ready: bool | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.kind, str) or not self.kind.strip():
+        if not _is_name(self.kind):
             raise InputError(f"control_type = {shown(self.kind)}: must be a name, such as edges")
         check_pixels(self.picture)
         object.__setattr__(self, "weight", check_weight(self.weight))
@@ -111,3 +111,7 @@ def check_weight(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not LOW <= value <= HIGH:
         raise InputError(f"control_weight = {shown(value)}: must lie between {LOW:g} and {HIGH:g}")
     return float(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

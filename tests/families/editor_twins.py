@@ -58,7 +58,7 @@ def _qwen_edit(class_name: str) -> Callable[[Path], None]:
                 "qwen2_5_vl_text", len(tokenizer), rope_parameters=rope, max_position_embeddings=8192
             ),
             vision_config={**vision, "fullatt_block_indexes": [0]},
-            **ids,
+            **ids,  # pyright: ignore[reportArgumentType]
         )
         transformer = diffusers.QwenImageTransformer2DModel(
             in_channels=16,

@@ -235,7 +235,8 @@ def test_a_control_of_another_family_or_size_is_refused_before_anything_is_loade
 ) -> None:
     def refusal(pipeline: Path, net: Path, **more: Any) -> str:
         with pytest.raises((InputError, CheckpointError)) as caught:
-            paint_stages(model=key(pipeline), controls=(control_key(net, **more),))[0].refuse()
+            denoise: Any = paint_stages(model=key(pipeline), controls=(control_key(net, **more),))[0]
+            denoise.refuse()
         return str(caught.value)
 
     sd, xl = twin(stable_diffusion), twin(stable_diffusion_xl)
@@ -247,9 +248,10 @@ def test_a_control_of_another_family_or_size_is_refused_before_anything_is_loade
     assert "leave it out" in refusal(sd, control("SD 1.5", "controlnet"), mode=1)
     assert "name a ControlNet or a T2I-Adapter" in refusal(sd, sd / "unet")
     with pytest.raises(InputError, match="starts StableDiffusion3Pipeline from a picture"):
-        repaint_stages(
+        denoise: Any = repaint_stages(
             model=key(twin(FAMILIES["SD 3"])), controls=(control_key(control("SD 3", "controlnet")),)
-        )[0].refuse()
+        )[0]
+        denoise.refuse()
 
 
 def test_what_a_row_asks_of_controls_in_vain_is_one_line(twin: Twin, control: Control_) -> None:

@@ -120,7 +120,7 @@ def test_an_editor_without_a_picture_says_that_it_needs_one(twin: Twin) -> None:
 
 
 def test_the_autoencoder_is_leased_with_the_denoiser_for_rows_with_pictures_alone(twin: Twin) -> None:
-    _, paint, _ = paint_stages(model=key(twin(EDITORS["FLUX.2"])))
+    paint: Any = paint_stages(model=key(twin(EDITORS["FLUX.2"])))[1]
     parts = {each.part for each in paint.uses_for([row("FLUX.2", reference(1)).request])}
     assert parts == {"denoiser", "vae"}
     assert {each.part for each in paint.uses_for([row("FLUX.2").request])} == {"denoiser"}

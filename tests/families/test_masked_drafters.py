@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from diptych.engine.ar.sampling import Sampler, Sampling
-from diptych.engine.ar.unmasking import _gumbel  # pyright: ignore[reportPrivateUsage]
+from diptych.engine.ar.unmasking import _gumbel
 from diptych.engine.errors import CheckpointError, InputError, RowError
 from diptych.engine.models.registry import Registry
 from diptych.engine.randomness import RowKey, uniforms

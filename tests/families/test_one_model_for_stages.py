@@ -78,6 +78,7 @@ def test_a_planner_that_reads_for_the_painter_gives_the_librarys_pixels(folders:
         text_encoder=Qwen3Model.from_pretrained(planner),
         tokenizer=AutoTokenizer.from_pretrained(planner),
     )
+    assert outcome.picture.plan is not None
     request = outcome.picture.plan.request
     theirs = pipeline(
         prompt=outcome.picture.plan.prompt,

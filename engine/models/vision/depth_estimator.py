@@ -74,7 +74,7 @@ def load_depth_estimator(folder: Path, dtype: torch.dtype, device: torch.device)
     from transformers import AutoConfig, AutoModelForDepthEstimation
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if type(config) not in AutoModelForDepthEstimation._model_mapping:
+    if type(config) not in AutoModelForDepthEstimation._model_mapping:  # pyright: ignore[reportPrivateUsage]
         raise CheckpointError(
             f"{folder}: a {config.model_type} estimates no depth: name a Depth Anything or DPT checkpoint"
         )

@@ -140,7 +140,7 @@ class PictureMemory(nn.Module):
         try:
             tensors = load_file(folder / "model.safetensors")
             rows = read_json(folder / "pictures.json")["pictures"]
-            pictures = [Remembered(**{**row, "colours": tuple(row.get("colours", ()))}) for row in rows]
+            pictures = [Remembered(**row | {"colours": tuple(row.get("colours", ()))}) for row in rows]
             memory = cls(
                 vocabulary,
                 pictures,

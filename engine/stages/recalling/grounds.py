@@ -26,7 +26,7 @@ def thing_in(picture: np.ndarray) -> Image.Image:
         InputError: it has neither opacity nor a ground of one colour, or nothing stands before it.
     """
     image = Image.fromarray(picture)
-    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] < OPAQUE:
+    if image.mode == "RGBA" and int(picture[..., 3].min()) < OPAQUE:
         return _close(image)
     image = image.convert("RGB")
     image.thumbnail((LOOKED_AT * 2, LOOKED_AT * 2), Image.Resampling.LANCZOS)

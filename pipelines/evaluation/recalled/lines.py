@@ -23,7 +23,6 @@ from ...training.data.source import PICTURE_SIDE, WorldData
 from ..figures import Measure
 
 READER = "pocket/edge_reader"
-PLAIN = {"candidates": 1, "rounds": 1, "repairs": 0}
 
 
 def following(recipe: Recipe, reader: str) -> Recipe:
@@ -58,11 +57,13 @@ def main(count: int = 40, reader: str = READER, weight: float = 1.0) -> None:
                 seed=i,
                 row=i + 1,
                 controls=(Control(kind="edges", picture=pixels, weight=weights),),
-                **PLAIN,
+                candidates=1,
+                rounds=1,
+                repairs=0,
             )
             for i, (scene, pixels) in enumerate(zip(batch.scenes, batch.pixels, strict=True))
         ]
-        made = pipe.run(requests)
+        made = list(pipe.run(requests))
         own, other, score = _figures(made, wanted)
         print(f"{name}: agreement {own}; with another's lines {other}; judged {score}", flush=True)
 
@@ -79,5 +80,5 @@ def _figures(made: Sequence[object], wanted: torch.Tensor) -> tuple[Measure, Mea
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(*map(int, given[:1]), *given[1:2], *map(float, given[2:3]))
+    given = dict(zip(("count", "reader", "weight"), sys.argv[1:], strict=False))
+    main(int(given.get("count", 40)), given.get("reader", READER), float(given.get("weight", 1)))

@@ -158,7 +158,9 @@ def controls_of_row(said: Mapping[str, Any], keep: Callable[..., str], line: int
     Raises:
         InputError: it is no picture, or they are too many.
     """
-    settings = {name: setting(name, said[name]) for name in KEYWORDS[1:] if said.get(name) is not None}
+    settings: dict[str, Any] = {
+        name: setting(name, said[name]) for name in KEYWORDS[1:] if said.get(name) is not None
+    }
     if (given := said.get("control")) is not None:
         pictures = given if isinstance(given, list) else [given]
         if not all(isinstance(each, str) for each in pictures):

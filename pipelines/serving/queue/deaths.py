@@ -95,7 +95,7 @@ def _read(path: Path) -> dict[str, Any]:
             said = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError, InputError):
         return {}
-    return said if isinstance(said, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    return said if isinstance(said, dict) else {}
 
 
 def _counts(said: Any) -> list[tuple[Row, int]]:

@@ -100,8 +100,8 @@ class EdgeReaderTask:
         drawn = [render(scene, SIDE) for scene in scenes]
         pictures = [(np.asarray(each.image), np.asarray(each.mask)) for each in drawn]
         turned = [
-            tuple(np.ascontiguousarray(part[:, ::-1]) for part in each) if rng.random() < MIRRORED else each
-            for each, rng in zip(pictures, rngs, strict=True)
+            (_mirrored(picture), _mirrored(mask)) if rng.random() < MIRRORED else (picture, mask)
+            for (picture, mask), rng in zip(pictures, rngs, strict=True)
         ]
         batch = batch_of(turned, scenes, SIDE)
         lines = [lines_in(*each) for each in zip(batch.pixels, batch.masks, rngs, strict=True)]
@@ -120,3 +120,7 @@ class EdgeReaderTask:
 
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
+
+
+def _mirrored(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array[:, ::-1])

@@ -13,8 +13,9 @@ from diptych.engine.errors import CheckpointError, InputError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.models.checkpoint.folder import folder_of, parameter_count
 from diptych.engine.models.diffusion.refiner import PreviewRefiner
+from diptych.engine.models.families import FAMILIES
 from diptych.engine.models.language.causal_lm import ImageTokenModel, LanguageModel
-from diptych.engine.models.registry import FAMILIES, Registry
+from diptych.engine.models.registry import Registry
 from diptych.engine.models.vision.captioner import Captioner
 from diptych.engine.models.vision.patch_codebook import PatchCodebook
 from diptych.engine.stage import ModelKey

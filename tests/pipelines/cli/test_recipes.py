@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from diptych.engine.models.registry import BYTES
+from diptych.engine.models.diffusion.pipeline_sizes import BYTES
 from diptych.engine.stage import ModelKey
 from diptych.pipelines.cli.main import app
 from diptych.pipelines.recipes.check import markdown

@@ -100,7 +100,8 @@ def test_its_picture_has_the_plan_that_it_was_made_by(pipe: TextToImage) -> None
 
 def test_its_picture_says_what_it_started_from(pipe: TextToImage) -> None:
     start = read_made_of(OLDER / "started.png").start
-    assert start.digest == "0eddbac95d8820cc" and start.shows == "a red tree" and start.wording is not None
+    assert start is not None and start.wording is not None
+    assert start.digest == "0eddbac95d8820cc" and start.shows == "a red tree"
     assert start.wording.facts == (
         Fact(kind="thing", text="a boat", span=Span.of("a boat", 0, 6)),
         Fact(kind="setting", text="at sea", asked=False),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .test_processes import PROMPTS, Server, servers  # noqa: F401
+from .test_processes import PROMPTS, Server, servers  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 MINUTES = float(os.environ.get("DIPTYCH_SOAK") or 0.25)
 WARM = 0.25

@@ -1,6 +1,7 @@
 """Request to Request: what a prompt speaks of is looked up in a folder of pictures with captions."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -25,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(folder: Path, prompt: str, **settings: float) -> list[str]:
+def names(folder: Path, prompt: str, **settings: Any) -> list[str]:
     stage = RetrieveStage(folder=str(folder), **settings)
     (request,) = stage.run([Request(prompt=prompt)], {}, RunContext())
     return [each.name for each in request.references]

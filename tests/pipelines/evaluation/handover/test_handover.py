@@ -1,5 +1,6 @@
 """The comparison of what a refiner is handed: equal training, what each kind sees, going on."""
 
+import time
 from pathlib import Path
 from typing import get_args
 
@@ -58,7 +59,7 @@ def test_whoever_had_least_time_is_next_and_training_goes_on_where_it_was(
     monkeypatch.setattr(training, "TURN", 1)
     monkeypatch.setattr(training, "BATCH", 2)
     ticks = iter(range(10_000))
-    monkeypatch.setattr(training.time, "process_time", lambda: float(next(ticks)))  # each step takes a second
+    monkeypatch.setattr(time, "process_time", lambda: float(next(ticks)))  # each step takes a second
 
     def arms(budget_s: float) -> dict[str, Arm]:
         kinds: tuple[Handed, ...] = ("text", "states")

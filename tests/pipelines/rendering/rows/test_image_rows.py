@@ -203,7 +203,8 @@ def test_a_picture_says_what_it_started_from_and_is_made_again_from_that(
     path = out / "0001-a-boat.png"
     (folder / "boat.png").unlink()  # from here on the picture is enough
     history: Any = read_history(path)["request"].get("start")
-    assert history["may_change"] == 0.5 and history["id"] == read_made_of(path).start.digest
+    start = read_made_of(path).start
+    assert start is not None and history["may_change"] == 0.5 and history["id"] == start.digest
     with pytest.raises(InputError, match="does not say what it started from"):
         read_made_of(out / "0002-a-boat.png")
     (again,) = rerender([path], make_pipe=lambda history: pipe)
