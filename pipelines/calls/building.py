@@ -12,7 +12,7 @@ from ...engine.memory import parse_bytes
 from ...engine.messages import shown
 from ...engine.values.setting import number, truth, whole_number
 from ..device import choose_device
-from ..recipes.reader import DTYPES, Recipe, read_recipe
+from ..recipes.reader import DTYPES, Recipe, known_recipes, read_recipe
 from .unknown import refuse_option
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def recipe_of(recipe: object) -> Recipe:
         return read_recipe(recipe)
     if not isinstance(recipe, str | Path):
         raise InputError(f"recipe = {shown(recipe)}: give a recipe's name, or the path of a .toml file")
-    if Path(recipe).suffix != ".toml" and _is_checkpoint(str(recipe)):
+    name = str(recipe)
+    if Path(recipe).suffix != ".toml" and name not in known_recipes() and _is_checkpoint(name):
         raise InputError(
-            f"{shown(str(recipe))} is a checkpoint, not a recipe: name it in one, a .toml file with"
+            f"{shown(name)} is a checkpoint, not a recipe: name it in one, a .toml file with"
             f' [stages.paint] family = "diffusers" checkpoint = "{recipe}" (docs/recipes.md)'
         )
     return read_recipe(recipe)

@@ -8,7 +8,7 @@ import torch
 
 from diptych import InputError, PictureJudge, TextToImage, Variations
 from diptych.engine.models.dtypes import quick_dtype
-from diptych.pipelines.calls.building import with_dtype
+from diptych.pipelines.calls.building import recipe_of, with_dtype
 from diptych.pipelines.recipes.reader import read_recipe
 
 
@@ -59,6 +59,14 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: st
 def test_a_folder_of_weights_is_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a checkpoint, not a recipe"):
         TextToImage.from_pretrained(tmp_path)
+
+
+def test_a_folder_does_not_hide_the_recipe_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pocket").mkdir()  # as `-o pocket` leaves it
+    assert recipe_of("pocket").name == "pocket"
 
 
 def test_where_to_go_must_be_a_device_or_a_dtype(pocket_pipe: TextToImage) -> None:
