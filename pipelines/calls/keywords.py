@@ -155,8 +155,16 @@ def _without_controls(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     wished, values = wished_controls(said), said.get("controls")
     if values and wished:
         raise InputError("controls are said twice, as values and as pictures: keep one of them")
-    found = tuple(values or wished)
+    found = _control_values(values) or wished
     return rest, {"controls": found} if found else {}
+
+
+def _control_values(values: object) -> tuple[Control, ...]:
+    given = () if values is None else values if isinstance(values, list | tuple) else (values,)
+    for each in given:
+        if not isinstance(each, Control):
+            raise InputError(f"controls = {shown(each)}: must be Control values; pictures are given as control")
+    return tuple(given)
 
 
 def copies_of(value: object, *, called: str = COPIES) -> int:

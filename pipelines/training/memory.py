@@ -25,6 +25,7 @@ from .memory_judge import write_judge
 
 SIDE = 112  # pixels of a picture's longer side: what a thing of medium size has in a picture of 256
 QUALITY, OPACITY_QUALITY = 85, 80  # of WebP
+BY_HEART = "flat"  # the style in which the drafter draws what it knows by heart, and nobody says
 
 RECIPE = """\
 # Pictures of {count} kinds of things that the models were never trained on: they are shown them. Made by
@@ -110,7 +111,7 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out / "memory") as part:
-            count = remember(drawn, part, plain_style=USUAL_STYLE if packaged else next(iter(drawn.hands)))
+            count = remember(drawn, part, plain_style=BY_HEART if packaged else next(iter(drawn.hands)))
         with replacing_folder(out / "judge") as part:
             write_judge(part, out / "memory", say=lambda line: say(f"memory: {line}"))
         pictures = "NOTICE, and your own folders" if art.folders else "NOTICE"
@@ -124,11 +125,12 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
     return out / "recipe.toml"
 
 
-def remember(art: Art, folder: Path, *, plain_style: str = USUAL_STYLE) -> int:
+def remember(art: Art, folder: Path, *, plain_style: str = BY_HEART) -> int:
     """Write a memory of all drawings of the art into `folder`; how many there are.
 
     Args:
-        plain_style: the hand that goes without saying.
+        plain_style: the style that goes without saying; one that is none of the hands', where things that are
+            known by heart are drawn so as long as nobody asks for anything else.
     """
     return write_memory(
         folder,

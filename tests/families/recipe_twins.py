@@ -71,5 +71,5 @@ def on_twins(recipe: Recipe, folder_of: Callable[[Make], Path], **defaults: floa
         for name, stage in recipe.stages.items()
     }
     settings = dataclasses.replace(recipe.defaults, **defaults)
-    side = recipe.height if recipe.name == "pocket" else 64
+    side = recipe.height if recipe.name in ("pocket", "atlas") else 64
     return dataclasses.replace(recipe, stages=stages, defaults=settings, height=side, width=side)

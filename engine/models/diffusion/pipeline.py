@@ -271,13 +271,16 @@ class PipelinePart:
         """
         vae: Any = self.vae if self.movq is None else self.movq
         assert vae is not None, "the autoencoder's part decodes"
-        pipeline = copy.copy(self.pipeline)
+        pipeline, starts_from_picture = copy.copy(self.pipeline), self.kind.starts_from_picture
         finished = latents.to(self._device, vae.dtype)
         call = {**self._blank(arguments), "generator": [torch.Generator()], "output_type": "np"}
         if prepare_latents := getattr(pipeline, "prepare_latents", None):
 
             def give_back(*args: object, **kwargs: object) -> object:
-                drawn = prepare_latents(**without_pictures(prepare_latents, args, kwargs))
+                if starts_from_picture:  # it takes no noise without one
+                    drawn = prepare_latents(*args, **kwargs)
+                else:
+                    drawn = prepare_latents(**without_pictures(prepare_latents, args, kwargs))
                 return (finished, *drawn[1:]) if isinstance(drawn, tuple) else finished
 
             pipeline.prepare_latents = give_back

@@ -16,7 +16,7 @@ from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .repainting import Repainting, repainting_of
-from .shown_sketch import conditions_of
+from .shown_sketch import conditions_of, laid_again, shown_to
 
 DEFAULTS = Settings(num_inference_steps=8, guidance_scale=1.0)
 BYTES_A_PIXEL = 270  # of activations, one branch; measured on the pocket refiner at its peak, 242 to 246
@@ -81,12 +81,13 @@ class RefineStage:
             _check(i, draft, model)
         request, steps = batch[0].plan.request, _steps(batch)
         height, width = request.height, request.width
-        condition = conditions_of(batch, model, height, width)
+        seen = shown_to(batch, height, width)
+        condition = conditions_of(seen, model, height, width)
         repainting = repainting_of(batch, model, condition, steps=steps)
         if repainting is not None and not repainting.sigmas:
             pixels = repainting.pictures
         else:
-            pixels = self._paint(batch, model, condition, repainting, steps, context)
+            pixels = self._paint(batch, seen, model, condition, repainting, steps, context)
         return [
             Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, batch, strict=True)
         ]
@@ -94,6 +95,7 @@ class RefineStage:
     def _paint(
         self,
         batch: Sequence[Draft],
+        seen: Sequence[torch.Tensor],
         model: PreviewRefiner,
         condition: torch.Tensor,
         repainting: Repainting | None,
@@ -129,6 +131,7 @@ class RefineStage:
             context.note(f"{cache.reused} of {cache.predicted} predictions were left out")
         pixels, sound = model.painted(residual, condition)
         context.check("pixels", sound.tolist())
+        pixels = laid_again(pixels, seen, batch)
         return repainting.finish(pixels) if repainting else pixels
 
 

@@ -111,7 +111,7 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size, ground=ground)
     return Sketch(
         pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
-        wording=wording(len(cuts), setting, style),
+        wording=wording(len(cuts), setting, style if composition.style else hand),
         shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
 

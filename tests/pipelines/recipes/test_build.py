@@ -31,7 +31,7 @@ def test_a_planner_may_be_left_out_but_no_painter() -> None:
     recipe = read_recipe("pixart-sigma")
     assert build_chain(recipe).stages[0].uses == ()
     none = dataclasses.replace(recipe.stages["paint"], model=NO_MODEL)
-    with pytest.raises(InputError, match="family 'none': only plan can do without a model"):
+    with pytest.raises(InputError, match="family 'none': only plan and retrieve can do without a model"):
         build_stage(recipe, none)
 
 

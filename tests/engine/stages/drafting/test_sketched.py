@@ -14,7 +14,7 @@ from diptych.engine.models.language.decoding.lean import LeanDecoding
 from diptych.engine.models.vision.sketch_reader import SketchReader, tokens_of
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
-from diptych.engine.stages.painting.shown_sketch import conditions_of
+from diptych.engine.stages.painting.shown_sketch import before, conditions_of, laid_again, shown_to
 from diptych.engine.values import Plan, Sketch
 
 SAMPLING = {"temperature": 0.7, "top_k": 64, "top_p": 0.95}  # the pocket recipe's
@@ -127,9 +127,31 @@ def test_a_refiner_is_shown_the_sketch_as_sharp_as_it_is(
     stage: DraftStage, models: Models, refiner: ModelKey, plans: list[Plan]
 ) -> None:
     drafts, model = stage.run(plans[:2], models, RunContext()), models[refiner]
-    both = conditions_of(drafts, model, 256, 256)
+    both = conditions_of(shown_to(drafts, 256, 256), model, 256, 256)
     plain = model.encode_previews(torch.stack([draft.preview for draft in drafts]), 256, 256)
     torch.testing.assert_close(both[1], plain[1])
     pixels = model.latents.decode(both[:1])[0]
     assert (pixels[80:176, 80:176].float() - torch.tensor([230.0, 30, 160])).abs().max() <= 1
     assert not torch.equal(both[0], plain[0])
+
+
+def test_round_a_thing_the_ground_goes_on_as_it_is_beside_it(plans: list[Plan]) -> None:
+    sketch = plans[0].sketch
+    assert sketch is not None
+    preview = torch.full((64, 64, 3), 200, dtype=torch.uint8)
+    preview[32:] = 90
+    smeared = preview.clone()
+    smeared[19:45, 19:45] = 0  # more than the thing, which stands from 20 to 44
+    assert torch.equal(before(smeared, sketch, 256, 256), before(preview, sketch, 256, 256))
+
+
+def test_a_thing_is_what_it_was_and_far_from_it_all_is_as_it_was_painted(
+    stage: DraftStage, models: Models, plans: list[Plan]
+) -> None:
+    drafts = stage.run(plans[:2], models, RunContext())
+    painted = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8)
+    found = laid_again(painted, shown_to(drafts, 256, 256), drafts)
+    thing = torch.tensor([230, 30, 160], dtype=torch.uint8)
+    assert bool((found[0, 80:176, 80:176] == thing).all())
+    assert torch.equal(found[0, :60], painted[0, :60]) and torch.equal(found[0, :, 200:], painted[0, :, 200:])
+    assert torch.equal(found[1], painted[1])
