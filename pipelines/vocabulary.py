@@ -12,9 +12,8 @@ from typing import Literal, Protocol
 
 from ..engine.language.closed_vocabulary import vocabulary as closed
 from ..engine.language.closed_vocabulary.vocabulary import plain_words
-from ..engine.language.closed_vocabulary.wish_reader import wish_of
 from . import everyday_words
-from .recipes.reader import Recipe, read_recipe
+from .recipes.reader import Recipe
 
 Category = Literal["kind", "plural", "colour", "size", "number", "setting", "style"]
 """What a phrase says. `kind` is one thing, `plural` several of a kind."""
@@ -24,10 +23,6 @@ Words = tuple[str, ...]
 
 PLANNER = "causal-lm"
 """The family of planners that may come with a vocabulary."""
-
-
-WIDEST = "atlas"
-"""The shipped recipe with a vocabulary that knows most."""
 
 
 class Vocabulary(Protocol):
@@ -84,17 +79,6 @@ def planner_vocabulary(recipe: Recipe) -> closed.Vocabulary | None:
     """All that a recipe's planner knows; `None` where it takes any words. Errors as `vocabulary_for`."""
     folder = _planner_folder(recipe)
     return None if folder is None else _read(folder, _changed(folder))
-
-
-def known_to_widest(prompts: Iterable[str], recipe: Recipe) -> tuple[str, ...]:
-    """Things that prompts name, and that the shipped recipe `WIDEST` draws, but not this one; none, where its
-    planner takes any words."""
-    own = planner_vocabulary(recipe)
-    wide = planner_vocabulary(read_recipe(WIDEST)) if own is not None else None
-    if own is None or wide is None:
-        return ()
-    named = (thing.kind.value for text in prompts for thing in wish_of(text, wide).things)
-    return tuple(kind for kind in dict.fromkeys(named) if plain_words(kind) not in own.terms)
 
 
 def ways_by_category(vocabulary: closed.Vocabulary) -> dict[str, dict[str, list[str]]]:
