@@ -19,6 +19,7 @@ from ..engine.watch import Watcher
 from .calls.building import Building
 from .calls.described import placed, stage_lines
 from .pictures.pixels import AnyPicture, pixels_of, rgb_of
+from .recipes import DEFAULT_RECIPE
 from .recipes.reader import Recipe
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class PictureJudge:
     @classmethod
     def from_recipe(
         cls,
-        recipe: str | Path | Recipe = "pocket",
+        recipe: str | Path | Recipe = DEFAULT_RECIPE,
         *,
         device: str = "auto",
         memory: str | int | None = None,

@@ -31,6 +31,7 @@ from .calls.reference_check import refuse_references
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
 from .pictures.controls import controls_for
+from .recipes import DEFAULT_RECIPE
 from .recipes.build import refuse_choice, told_of_configs
 from .recipes.environment import Environment, environment_of
 from .recipes.lora_table import rack_of
@@ -66,7 +67,7 @@ class TextToImage:
     @classmethod
     @spelled_out
     def from_recipe(
-        cls, recipe: str | Path | Mapping[str, Any] | Recipe = "pocket", **options: Unpack[PipeOptions]
+        cls, recipe: str | Path | Mapping[str, Any] | Recipe = DEFAULT_RECIPE, **options: Unpack[PipeOptions]
     ) -> "TextToImage":
         """The pipeline of a recipe. No weights are loaded before the first call.
 
@@ -95,7 +96,7 @@ class TextToImage:
     @classmethod
     @spelled_out
     def from_pretrained(
-        cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]
+        cls, recipe: str | Path | Recipe = DEFAULT_RECIPE, **options: Unpack[PipeOptions]
     ) -> "TextToImage":
         """As `from_recipe`, which says more, by the name that diffusers has for it."""
         return cls.from_recipe(recipe, **options)

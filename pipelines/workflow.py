@@ -17,6 +17,7 @@ from .calls.call import Call
 from .calls.described import described
 from .calls.signature import spelled_out
 from .calls.unknown import refuse_attribute
+from .recipes import DEFAULT_RECIPE
 from .recipes.reader import Recipe
 from .render_result import RenderResult, gathered
 from .text_to_image import TextToImage
@@ -39,13 +40,15 @@ class Workflow:
 
     @classmethod
     @spelled_out
-    def from_recipe(cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]) -> Self:
+    def from_recipe(cls, recipe: str | Path | Recipe = DEFAULT_RECIPE, **options: Unpack[PipeOptions]) -> Self:
         """The workflow of a recipe; arguments and errors as `TextToImage.from_recipe`."""
         return cls(TextToImage.from_recipe(recipe, **options))
 
     @classmethod
     @spelled_out
-    def from_pretrained(cls, recipe: str | Path | Recipe = "pocket", **options: Unpack[PipeOptions]) -> Self:
+    def from_pretrained(
+        cls, recipe: str | Path | Recipe = DEFAULT_RECIPE, **options: Unpack[PipeOptions]
+    ) -> Self:
         """As `from_recipe`, by the name that diffusers has for it."""
         return cls.from_recipe(recipe, **options)
 

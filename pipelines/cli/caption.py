@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...engine.errors import InputError
+from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption
 
 
@@ -17,7 +18,7 @@ def caption(
         typer.Argument(help="Pictures (PNG, JPEG, WebP), folders of them, or patterns as *.png."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:

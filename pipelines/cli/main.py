@@ -17,6 +17,7 @@ import typer
 from ...engine.errors import InputError
 from ...engine.values import Wishes
 from ..files import GALLERY
+from ..recipes import DEFAULT_RECIPE
 from .caption import caption as caption_command
 from .choose import choose
 from .evaluate import evaluate
@@ -85,7 +86,7 @@ def render(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for pictures and results.")] = Path("out"),
     text: TextOption = None,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     seed: Annotated[
         int | None,
         setting_option("seed", help="Decides every draw; 0 for files, a new one for -p, if not given."),
@@ -143,7 +144,7 @@ def prompts(
     ] = False,
     recipe: Annotated[
         str, typer.Option("--recipe", help="With --words: a recipe's name, or a .toml file.")
-    ] = "pocket",
+    ] = DEFAULT_RECIPE,
 ) -> None:
     """Show the rows of a source as render would carry them out, without rendering; or the words it may hold."""
     from ..rendering.rows.prompt_source import ReadOptions
@@ -195,7 +196,7 @@ app.command()(studio)
 
 @app.command()
 def doctor(
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,

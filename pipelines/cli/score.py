@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
+from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption, setting_option
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def score(
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON instead of a table, also on a terminal.")
     ] = False,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:

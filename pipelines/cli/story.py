@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import InputError
+from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption, StepsOption, setting_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def storyboard(
     title: Annotated[str, typer.Option(help="Title of the page.")] = "",
     seed: SeedOption = 0,
     steps: StepsOption = None,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:
@@ -56,7 +57,7 @@ def style_sheet(
     out: OutOption = Path("styles"),
     seed: SeedOption = 0,
     steps: StepsOption = None,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:
@@ -78,7 +79,7 @@ def interpolate(
     frames: Annotated[int, typer.Option(help="Number of frames, stops included.")] = 16,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 12,
     steps: StepsOption = None,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...engine.errors import Cancelled, DiptychError, InputError
+from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption
 from .score import Refusals
 
@@ -39,7 +40,7 @@ def upscale(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     seed: SeedOption = 0,
-    recipe: RecipeOption = "pocket",
+    recipe: RecipeOption = DEFAULT_RECIPE,
     device: DeviceOption = "auto",
     memory: MemoryOption = None,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....engine.errors import InputError
+from ...recipes import SERVED
 from ..options import DeviceOption, MemoryOption
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def serve(
     listening = _listening(host, port)
     with listening:
         limits = _limits(queued_rows=max_queue, kept_jobs=keep)
-        runtime = _runtime(recipe or ["pocket"], data, limits, idle_seconds, options)
+        runtime = _runtime(recipe or SERVED, data, limits, idle_seconds, options)
         _say(runtime, listening)
         _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())], proxies=proxies)
 
@@ -98,7 +99,7 @@ def serve_here(
     """
     _refuse_open_door("127.0.0.1", [])
     with _listening("127.0.0.1", port) as listening:
-        runtime = _runtime(recipe or ["pocket"], data, _limits(), IDLE_S, options)
+        runtime = _runtime(recipe or SERVED, data, _limits(), IDLE_S, options)
         _say(runtime, listening)
         listens(f"http://127.0.0.1:{listening.getsockname()[1]}")
         _run(runtime, listening, keys=[], names=[])

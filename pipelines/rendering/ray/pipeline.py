@@ -26,6 +26,7 @@ from ....engine.memory import EventLog
 from ....engine.messages import first_line, shown
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Quiet, Watcher
+from ...recipes import DEFAULT_RECIPE
 from ...recipes.environment import Environment
 from ...recipes.reader import Recipe
 from ...recipes.writer import recipe_table
@@ -93,7 +94,7 @@ class RayTextToImage:
     @classmethod
     def from_recipe(
         cls,
-        recipe: str | Path | Recipe = "pocket",
+        recipe: str | Path | Recipe = DEFAULT_RECIPE,
         *,
         address: str = LOCAL,
         workers: int | None = None,
