@@ -14,18 +14,22 @@ from PIL import Image
 from ...engine.errors import InputError
 from ...engine.models.vision.picture_memory import Remembered, write_memory
 from ..files import refuse_if_not_a_folder, replacing_folder, write_atomically
-from ..pocket.art import Art, prepare
+from ..pocket.art import Art, Kinds, prepare
 from ..pocket.art.drawing import PLAIN_COLOURS, RIM_STYLES
+from ..pocket.art.hands import Hand, draw_own
 from ..pocket.art.scene import PLAIN
+from ..pocket.art.svg import Pixels
+from ..pocket.art.things import own_kinds
 from ..pocket.art.vocabulary import vocabulary_table
 from ..pocket.art.words import SETTING_WORDS, USUAL_STYLE, style_words
 from ..pocket.world import COLOURS, KINDS
+from ..pocket.world.words import STYLE_WORDS
 from .data.art_data import ArtSource
 from .memory_judge import write_judge
 
 SIDE = 112  # pixels of a picture's longer side: what a thing of medium size has in a picture of 256
 QUALITY, OPACITY_QUALITY = 85, 80  # of WebP
-BY_HEART = "flat"  # the style in which the drafter draws what it knows by heart, and nobody says
+BY_HEART = STYLE_WORDS["flat"][0]  # how the drafter draws what it knows by heart
 
 RECIPE = """\
 # Pictures of {count} kinds of things that the models were never trained on: they are shown them. Made by
@@ -111,44 +115,52 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
     try:
         out.mkdir(parents=True, exist_ok=True)
         with replacing_folder(out / "memory") as part:
-            count = remember(drawn, part, plain_style=BY_HEART if packaged else next(iter(drawn.hands)))
+            count = remember(
+                drawn, part, plain_style=BY_HEART if packaged else style_words(next(iter(drawn.hands)))[0]
+            )
         with replacing_folder(out / "judge") as part:
             write_judge(part, out / "memory", say=lambda line: say(f"memory: {line}"))
         pictures = "NOTICE, and your own folders" if art.folders else "NOTICE"
-        recipe = RECIPE.format(count=len(drawn.kinds), pictures=pictures)
+        recipe = RECIPE.format(count=len(remembered(drawn)), pictures=pictures)
         write_atomically(out / "recipe.toml", recipe.encode())
     except OSError as error:
         raise InputError(
             f"{out}: cannot be written ({error.strerror or error}): name another with --out"
         ) from None
-    say(f"memory: {count} pictures of {len(drawn.kinds)} kinds, by {len(drawn.hands)} hands")
+    say(f"memory: {count} pictures of {len(remembered(drawn))} kinds, by {len(drawn.hands)} hands")
     return out / "recipe.toml"
 
 
 def remember(art: Art, folder: Path, *, plain_style: str = BY_HEART) -> int:
-    """Write a memory of all drawings of the art into `folder`; how many there are.
+    """Write a memory of all drawings of the art, and of our own, into `folder`; how many there are.
 
     Args:
         plain_style: the style that goes without saying; one that is none of the hands', where things that are
             known by heart are drawn so as long as nobody asks for anything else.
     """
+    kinds = remembered(art)
     return write_memory(
         folder,
-        _pictures(art),
-        meanings=vocabulary_table(art.kinds, art.hands) | {"plain_style": style_words(plain_style)[0]},
+        _pictures(art, kinds),
+        meanings=vocabulary_table(kinds, art.hands) | {"plain_style": plain_style},
         rimmed=[style_words(style)[0] for style in RIM_STYLES],
-        by_heart=[kind for kind in KINDS if kind in art.kinds],
+        by_heart=[kind for kind in KINDS if kind in kinds],
         grounds={SETTING_WORDS[PLAIN][0]: PLAIN_COLOURS},
         colours=COLOURS,
     )
 
 
-def _pictures(art: Art) -> Iterator[tuple[Remembered, bytes]]:
+def remembered(art: Art) -> Kinds:
+    """The kinds of a memory of the art: with the usual hand go those that we drew ourselves."""
+    own = own_kinds() if USUAL_STYLE in art.hands else {}
+    return {**art.kinds, **{name: kind for name, kind in own.items() if name not in art.kinds}}
+
+
+def _pictures(art: Art, kinds: Kinds) -> Iterator[tuple[Remembered, bytes]]:
     """The usual hand first; each kind in its own colour, and with those that it may be turned to."""
     for style in sorted(art.hands, key=lambda style: style != USUAL_STYLE):
-        hand = art.hands[style]
-        for name in hand.kinds:
-            kind = art.kinds[name]
+        for name, drawing in _drawings(art.hands[style], style):
+            kind = kinds[name]
             which = Remembered(
                 kind=name,
                 style=style_words(style)[0],
@@ -156,7 +168,13 @@ def _pictures(art: Art) -> Iterator[tuple[Remembered, bytes]]:
                 colours=tuple(colour for colour in kind.looks if colour and colour != kind.own),
                 turns=kind.turns,
             )
-            yield which, _coded(Image.fromarray(np.ascontiguousarray(hand.drawing(name))))
+            yield which, _coded(Image.fromarray(np.ascontiguousarray(drawing)))
+
+
+def _drawings(hand: Hand, style: str) -> Iterator[tuple[str, Pixels]]:
+    yield from ((name, hand.drawing(name)) for name in hand.kinds)
+    if style == USUAL_STYLE:
+        yield from draw_own()
 
 
 def _coded(picture: Image.Image) -> bytes:

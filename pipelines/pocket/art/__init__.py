@@ -3,7 +3,7 @@ has."""
 
 from .collection import Art, prepare
 from .scene import ArtScene, ArtThing, sample_scene
-from .things import LANGUAGES, Kind, Kinds, known_kinds
+from .things import LANGUAGES, Kind, Kinds, known_kinds, own_kinds
 from .words import HANDS
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Kind",
     "Kinds",
     "known_kinds",
+    "own_kinds",
     "prepare",
     "sample_scene",
 ]

@@ -18,6 +18,7 @@ from PIL import Image
 from ....engine.errors import InputError
 from .colours import turned
 from .svg import Pixels, draw_svg
+from .things import OWN, own_kinds
 
 DRAWN_SIDE = 128  # pixels of the longer side of every drawing
 FINER = 2  # drawn this much larger first, and then reduced
@@ -122,6 +123,14 @@ def draw_icons(icons: bytes, names: Mapping[str, str], *, where: str) -> Iterabl
                 f"{where}: has no icon {name!r} for {kind!r}: it is not the version that is asked for"
             )
         yield kind, draw_svg(_document(icon, usual), DRAWN_SIDE * FINER, where=f"{where}: {name}")
+
+
+def draw_own() -> Iterable[tuple[str, Pixels]]:
+    """Draw the kinds of `own_kinds`, as large as those of hands."""
+    for name, kind in own_kinds().items():
+        path = OWN / f"{kind.icon}.svg"
+        text = path.read_text(encoding="utf-8")
+        yield name, fit_side(draw_svg(text, DRAWN_SIDE * FINER, where=str(path)))
 
 
 def fit_side(drawing: Pixels) -> Pixels:

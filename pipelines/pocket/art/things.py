@@ -1,7 +1,8 @@
 """The things that art of people shows: what each is called in eight languages, and how it stands in a scene.
 
 The table is `things.jsonl`, one thing a line, looked through by hand. Its labels in other languages than
-English come from emojibase-data. Knows nothing of pictures (see `hands`).
+English come from emojibase-data. What no set of icons has, `own` tells of: a table of the same form, and an SVG
+file beside it for each thing, which we drew ourselves. Knows nothing of pictures (see `hands`).
 """
 
 import json
@@ -15,6 +16,7 @@ from ....engine.language.words.inflection import an as an
 from ..world import COLOURS
 
 TABLE = Path(__file__).with_name("things.jsonl")
+OWN = Path(__file__).with_name("own")
 LANGUAGES: tuple[str, ...] = ("en", "zh", "es", "fr", "de", "ja", "pt", "hi")
 STANDS: tuple[str, ...] = ("ground", "air", "water")
 SIZES_BY_NATURE: tuple[str, ...] = ("small", "middling", "large")
@@ -80,8 +82,13 @@ Kinds = Mapping[str, Kind]
 @cache
 def known_kinds() -> Kinds:
     """The kinds of the table, by name, in the table's order."""
-    rows = (json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines())
-    return {kind.name: kind for kind in map(kind_of, rows)}
+    return _kinds_in(TABLE)
+
+
+@cache
+def own_kinds() -> Kinds:
+    """The kinds that we drew ourselves, none of which is in the table; the icon is the SVG file's name."""
+    return _kinds_in(OWN / TABLE.name)
 
 
 def kind_of(row: Mapping[str, Any]) -> Kind:
@@ -99,6 +106,11 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
         size=row["size"],
         carries=row.get("carries", False),
     )
+
+
+def _kinds_in(table: Path) -> Kinds:
+    rows = (json.loads(line) for line in table.read_text(encoding="utf-8").splitlines())
+    return {kind.name: kind for kind in map(kind_of, rows)}
 
 
 def _said(row: Mapping[str, Any]) -> Said:

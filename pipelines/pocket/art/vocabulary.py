@@ -52,7 +52,7 @@ def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
     colours, colour_nouns = _colours(kinds, world["colours"])
     nouns = {**_both(languages.values()), **{word: kind for word, kind in _ORANGE.items() if kind in kinds}}
     return {
-        "kinds": {name: _kind(kind) for name, kind in kinds.items()},
+        "kinds": _with_words_of(world["kinds"], kinds),
         "colours": colours,
         **{name: world[name] for name in ("sizes", "numbers", "several", "places", "plain_size")},
         "relations": _relations(world["relations"], english["relations"]),
@@ -149,6 +149,21 @@ def _kind(kind: Kind) -> dict[str, Any]:
         "settings": [SETTING_WORDS[setting][0] for setting in settings],
         "own_settings": {way: SETTING_WORDS[setting][0] for way, setting in own.items()},
     }
+
+
+def _with_words_of(world: Mapping[str, Mapping[str, Any]], kinds: Kinds) -> dict[str, dict[str, Any]]:
+    """The kinds, also by what they are called in the world, where no kind is called so here."""
+    named = {
+        word.lower()
+        for kind in kinds.values()
+        for said in kind.said.values()
+        for word in (*said.words, *said.plurals)
+    }
+    found = {name: _kind(kind) for name, kind in kinds.items()}
+    for name in world.keys() & found.keys():
+        for group in ("ways", "plurals"):
+            found[name][group] += [word for word in world[name][group] if word.lower() not in named]
+    return found
 
 
 def _behind_article(words: Iterable[str], language: str) -> list[str]:

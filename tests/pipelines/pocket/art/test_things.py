@@ -3,18 +3,27 @@ from collections import defaultdict
 
 import pytest
 
-from diptych.pipelines.pocket.art.things import LANGUAGES, SIZES_BY_NATURE, STANDS, TABLE, an, known_kinds
+from diptych.pipelines.pocket.art.things import (
+    LANGUAGES,
+    SIZES_BY_NATURE,
+    STANDS,
+    TABLE,
+    an,
+    known_kinds,
+    own_kinds,
+)
 from diptych.pipelines.pocket.world import COLOURS
 from diptych.pipelines.pocket.world.more_words import MORE_KINDS
 from diptych.pipelines.pocket.world.words import KIND_WORDS, plural
 
-KINDS = known_kinds()
+KINDS = {**known_kinds(), **own_kinds()}
 
 
 def test_the_table_has_hundreds_of_kinds_in_order_one_a_line() -> None:
     lines = TABLE.read_text(encoding="utf-8").splitlines()
-    assert len(lines) == len(KINDS) >= 600
-    assert list(KINDS) == sorted(KINDS)
+    assert len(lines) == len(known_kinds()) >= 600
+    for kinds in (known_kinds(), own_kinds()):
+        assert list(kinds) == sorted(kinds)
 
 
 def test_every_row_keeps_to_its_vocabulary() -> None:
@@ -65,18 +74,21 @@ def test_labels_are_nouns_without_what_labels_add() -> None:
 
 
 def test_words_of_the_illustrated_world_name_the_same_kinds_here() -> None:
-    """A prompt means one thing, whichever hand draws it."""
+    """A prompt means one thing, whichever hand draws it; but balloons of the world carry people, and such a one
+    is a thing of its own here."""
     words = {}
     for kind, ways in KIND_WORDS.items():
         more, several = MORE_KINDS[kind]
         words |= {way: kind for way in (*ways, *map(plural, ways), *more, *several)}
     for kind in KINDS.values():
         for word in (*kind.said["en"].words, *kind.said["en"].plurals):
-            assert words.get(word, kind.name) == kind.name, word
+            if kind.name != "hot-air balloon":
+                assert words.get(word, kind.name) == kind.name, word
 
 
-def test_most_kinds_of_the_illustrated_world_are_known_by_the_same_name() -> None:
-    assert set(KIND_WORDS) - set(KINDS) == {"lighthouse", "lamp"}  # no set has them
+def test_all_kinds_of_the_illustrated_world_are_known_by_the_same_name() -> None:
+    assert set(KIND_WORDS) <= set(KINDS)
+    assert set(KIND_WORDS) - set(known_kinds()) == {"lighthouse", "lamp"}  # no set has them
 
 
 @pytest.mark.parametrize(

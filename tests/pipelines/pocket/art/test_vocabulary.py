@@ -9,13 +9,14 @@ from diptych.engine.language.closed_vocabulary.composition import Composition, c
 from diptych.engine.language.closed_vocabulary.vocabulary import Vocabulary, vocabulary_of
 from diptych.engine.language.closed_vocabulary.wish_reader import wish_of
 from diptych.engine.language.closed_vocabulary.wording import facts_of, only_wording
-from diptych.pipelines.pocket.art import HANDS, LANGUAGES, ArtScene, known_kinds, sample_scene
+from diptych.pipelines.pocket.art import HANDS, LANGUAGES, ArtScene, known_kinds, own_kinds, sample_scene
 from diptych.pipelines.pocket.art.captions import caption_of
 from diptych.pipelines.pocket.art.facts import facts_of as facts_of_scene
 from diptych.pipelines.pocket.art.facts import prompt_of
 from diptych.pipelines.pocket.art.vocabulary import vocabulary_table
+from diptych.pipelines.pocket.world.vocabulary import vocabulary_table as world_vocabulary
 
-KINDS = known_kinds()
+KINDS = {**known_kinds(), **own_kinds()}
 USUAL = ", as a sticker"
 
 
@@ -124,6 +125,12 @@ def test_words_that_mean_two_things(vocabulary: Vocabulary, prompt: str, things:
         ("猫の左に犬", "side by side", ["dog", "cat"]),
         ("猫と犬の間に馬", "in a row", ["cat", "horse", "dog"]),
         ("a dog over a cat", "stacked", ["dog", "cat"]),
+        ("a dog under a table", "stacked", ["table", "dog"]),
+        ("a house on a hill", "on", ["house", "hill"]),
+        ("zwei Leuchttürme", "group", ["lighthouse"]),
+        ("un cofre del tesoro en la playa", "alone", ["treasure chest"]),
+        ("桌子上有一只猫", "on", ["cat", "table"]),
+        ("a glass and a pair of glasses", "side by side", ["glass of water", "pair of glasses"]),
     ],
 )
 def test_how_things_stand(vocabulary: Vocabulary, prompt: str, arrangement: str, kinds: list[str]) -> None:
@@ -136,3 +143,13 @@ def test_a_colour_that_nobody_drew_a_thing_in_is_left_out_by_name(vocabulary: Vo
     plan = read("a red zebra", vocabulary)
     assert plan.things[0].colour is None and [span.text for span in plan.left_out] == ["red"]
     assert only_wording(read("a zebra at night", vocabulary), vocabulary) == "a zebra in the middle, at night"
+
+
+def test_whatever_names_a_thing_of_the_illustrated_world_names_one_here(vocabulary: Vocabulary) -> None:
+    """The same one, but where other drawings and languages have a finer word."""
+    world = vocabulary_of(world_vocabulary())
+    ways = {way: term.value for way, term in world.terms.items() if term.category == "kind"}
+    here = {way: vocabulary.terms[way] for way in ways}
+    assert {term.category for term in here.values()} == {"kind"}
+    others = {(kind, here[way].value) for way, kind in ways.items() if here[way].value != kind}
+    assert others == {("balloon", "hot-air balloon"), ("clock", "mantel clock")}
