@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from ...models.diffusion.refiner import PreviewRefiner
 from ...values import Draft, Sketch
 
-FRINGE = 12 / 256  # of the frame: how far beyond a thing its draft's tokens may show something of it
 RIM = 2 / 256  # of the frame: how far beyond a thing nothing is painted
 SOFT = 3 / 256  # of the frame: from there to where everything is
 
@@ -24,7 +23,9 @@ def shown_to(batch: Sequence[Draft], height: int, width: int) -> list[torch.Tens
     """What the refiner is shown of each draft: uint8 (height, width, 3) of those with a sketch, else the
     preview."""
     return [
-        draft.preview if draft.plan.sketch is None else before(draft.preview, draft.plan.sketch, height, width)
+        draft.preview
+        if draft.plan.sketch is None
+        else before(draft.preview, draft.plan.sketch, height, width, grid=draft.grid)
         for draft in batch
     ]
 
@@ -38,14 +39,18 @@ def conditions_of(
     return torch.cat([model.encode_previews(picture[None], height, width) for picture in shown])
 
 
-def before(preview: torch.Tensor, sketch: Sketch, height: int, width: int) -> torch.Tensor:
-    """A sketch laid on a preview uint8 (h', w', 3), which is enlarged: uint8 (height, width, 3). Round the
-    things the preview goes on as it is beside them."""
-    behind = PIL.Image.fromarray(preview.numpy()).resize((width, height), PIL.Image.Resampling.BICUBIC)
+def before(
+    preview: torch.Tensor, sketch: Sketch, height: int, width: int, *, grid: tuple[int, int]
+) -> torch.Tensor:
+    """A sketch laid on a preview uint8 (h', w', 3), which is enlarged: uint8 (height, width, 3). Where tokens,
+    of which there are rows and columns, show something of a thing, the preview goes on as it is beside them.
+    """
     opacity = _opacity(sketch)
-    ground = _without(np.asarray(behind), _grown(opacity, FRINGE) > 0)
-    things = sketch.pixels[..., :3].float()
-    return (ground + (things - ground) * opacity[..., None]).round().byte()
+    cells = F.adaptive_max_pool2d(opacity[None, None], grid) > 0
+    hidden = F.interpolate(cells.float(), preview.shape[:2])[0, 0] > 0
+    ground = PIL.Image.fromarray(_without(preview.numpy(), hidden.numpy()))
+    behind = torch.from_numpy(np.array(ground.resize((width, height), PIL.Image.Resampling.BICUBIC)))
+    return torch.lerp(behind.float(), sketch.pixels[..., :3].float(), opacity[..., None]).round().byte()
 
 
 def laid_again(painted: torch.Tensor, shown: Sequence[torch.Tensor], batch: Sequence[Draft]) -> torch.Tensor:
@@ -90,18 +95,17 @@ def _softened(opacity: torch.Tensor, by: float) -> torch.Tensor:
     return found[0, 0]
 
 
-def _without(picture: np.ndarray, hidden: torch.Tensor) -> torch.Tensor:
-    """A picture uint8 (h, w, 3) whose hidden places, bool (h, w), show what is beside them in their row, which
-    in most scenes goes on: float32."""
-    found, seen = picture.astype(np.float32), ~hidden.numpy()
-    across = np.arange(picture.shape[1])
-    whole = np.flatnonzero(seen.any(1))
-    for row in np.flatnonzero(~seen.all(1)):
-        if seen[row].any():
-            known = across[seen[row]]
-            for channel in range(3):
-                found[row, :, channel] = np.interp(across, known, found[row, known, channel])
-    if len(whole):
-        for row in np.flatnonzero(~seen.any(1)):
-            found[row] = found[whole[np.abs(whole - row).argmin()]]
-    return torch.from_numpy(found)
+def _without(picture: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """A picture uint8 (h, w, 3) whose hidden places, bool (h, w), show what is seen next to them to the left
+    and right, above and below; the nearer, the more of it."""
+    total, weights = np.zeros(picture.shape), np.zeros((*hidden.shape, 1))
+    for turns in range(4):
+        seen, turned = np.rot90(~hidden, turns), np.rot90(picture, turns)
+        across = np.broadcast_to(np.arange(seen.shape[1]), seen.shape)
+        last = np.maximum.accumulate(np.where(seen, across, -1), axis=1)  # the nearest that is seen before it
+        near = np.where(last < 0, 0, 1 / np.maximum(across - last, 1) ** 2)[..., None]
+        found = np.take_along_axis(turned, np.maximum(last, 0)[..., None], axis=1)
+        total += np.rot90(found * near, -turns)
+        weights += np.rot90(near, -turns)
+    filled = np.divide(total, weights, out=picture.astype(float), where=weights > 0).round().astype(np.uint8)
+    return np.where(hidden[..., None], filled, picture)

@@ -141,8 +141,10 @@ def test_round_a_thing_the_ground_goes_on_as_it_is_beside_it(plans: list[Plan]) 
     preview = torch.full((64, 64, 3), 200, dtype=torch.uint8)
     preview[32:] = 90
     smeared = preview.clone()
-    smeared[19:45, 19:45] = 0  # more than the thing, which stands from 20 to 44
-    assert torch.equal(before(smeared, sketch, 256, 256), before(preview, sketch, 256, 256))
+    smeared[20:44, 20:44] = 0  # the tokens of the thing
+    found = before(smeared, sketch, 256, 256, grid=(16, 16))
+    assert torch.equal(found, before(preview, sketch, 256, 256, grid=(16, 16)))
+    assert int(found[70, 128, 0]) == 200 and int(found[186, 128, 0]) == 90
 
 
 def test_a_thing_is_what_it_was_and_far_from_it_all_is_as_it_was_painted(
