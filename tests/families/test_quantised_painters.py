@@ -284,8 +284,8 @@ def test_a_pipeline_of_bitsandbytes_without_its_scales_is_one_line(
     bits: int, missing: str, twin: Twin, tmp_path: Path
 ) -> None:
     make = functools.partial(files.bitsandbytes_denoiser, bits=bits)
-    files.quantised_pipeline(twin(stable_diffusion), tmp_path / "small", make, "unet")
-    for path in (tmp_path / "small" / "unet").glob("*.safetensors"):
+    files.quantised_pipeline(twin(flux), tmp_path / "small", make, "transformer")
+    for path in (tmp_path / "small" / "transformer").glob("*.safetensors"):
         files.rewrite(path, lambda name, tensor: {} if name.endswith(missing) else {name: tensor})
     with pytest.raises(CheckpointError, match="copy the checkpoint again") as caught:
         Registry().load(dataclasses.replace(key(tmp_path / "small"), part="denoiser"), "cpu")
