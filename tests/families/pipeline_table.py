@@ -37,11 +37,15 @@ def verdict(kind: Kind) -> str:
 
 def main() -> None:
     count: collections.Counter[str] = collections.Counter()
+    modular = 0
     for kind in kinds():
         said = verdict(kind)
         count["refused" if kind.fault else said.partition(",")[0]] += 1
-        print(f"| {kind.name} | {said} |")
+        has_blocks = hasattr(diffusers, kind.name.replace("Pipeline", "ModularPipeline"))
+        modular += has_blocks and said.startswith("paints")
+        print(f"| {kind.name} | {said} | {'modular, too' if has_blocks else ''} |")
     print(", ".join(f"{number} {what}" for what, number in count.most_common()))
+    print(f"{modular} of those that paint have modular blocks, too")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Checkpoints with quantised weights, in the layouts that people have; made of small ones with plain ones."""
 
+import contextlib
 import importlib
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,45 @@ def torchao_denoiser(source: Path, folder: Path) -> None:
     kind = getattr(diffusers, json.loads((source / "config.json").read_text())["_class_name"])
     how = diffusers.TorchAoConfig(quantisation.Int8WeightOnlyConfig(set_inductor_config=False))
     kind.from_pretrained(source, quantization_config=how, torch_dtype=torch.float32).save_pretrained(folder)
+
+
+def bitsandbytes_denoiser(source: Path, folder: Path, *, bits: int = 4) -> None:
+    """As diffusers quantises and saves it; on a CPU, where it says that it needs a GPU, but does not."""
+    diffusers: Any = importlib.import_module("diffusers")
+    quantisers: Any = importlib.import_module("diffusers.quantizers.bitsandbytes.bnb_quantizer")
+    kind = getattr(diffusers, json.loads((source / "config.json").read_text())["_class_name"])
+    plain: Any = kind.from_pretrained(source)
+    narrow = [  # bitsandbytes' four bits on a CPU are for whole blocks alone
+        name
+        for name, module in plain.named_modules()
+        if isinstance(module, torch.nn.Linear) and (module.in_features % 64 or module.out_features % 32)
+    ]
+    four = {
+        "llm_int8_skip_modules": narrow,
+        "load_in_4bit": True,
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+    }
+    how = diffusers.BitsAndBytesConfig(**(four if bits == 4 else {"load_in_8bit": True}))
+    with on_a_cpu(quantisers):
+        made = kind.from_pretrained(
+            source, quantization_config=how, torch_dtype=torch.float32, device_map={"": "cpu"}
+        )
+        made.save_pretrained(folder)
+
+
+@contextlib.contextmanager
+def on_a_cpu(quantisers: Any) -> Generator[None]:
+    """diffusers' reading of bitsandbytes without its question for a GPU."""
+    kinds = (quantisers.BnB4BitDiffusersQuantizer, quantisers.BnB8BitDiffusersQuantizer)
+    asked = [kind.validate_environment for kind in kinds]
+    for kind in kinds:
+        kind.validate_environment = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        for kind, ask in zip(kinds, asked, strict=True):
+            kind.validate_environment = ask
 
 
 def gguf(source: Path, path: Path, *, kind: str = "Q8_0", makers_names: bool = False) -> None:

@@ -150,6 +150,18 @@ def test_the_picture_weight_and_range_of_a_control_count(twin: Twin, control: Co
             assert not torch.equal(one, other)
 
 
+def test_a_range_that_no_step_lies_in_is_refused(twin: Twin, control: Control_) -> None:
+    net = control_key(control("SD 1.5", "controlnet"))
+    stages = paint_stages(model=key(twin(stable_diffusion)), controls=(net,))
+    said: list[dict[str, Any]] = [{"stop": 0.3}, {"start": 0.5, "stop": 0.9}, {"start": 0.7}, {"stop": 0.4}]
+    rows = [steered("SD 1.5", Control(**{"kind": "map", "picture": photo(1), **each})) for each in said]
+    *refused, counts = painted(stages, rows)
+    for each, why in zip(said, refused, strict=False):
+        assert f"none of {STEPS} steps lies whole" in why and str({"stop": 1.0, **each}["stop"]) in why
+    (plain,) = pictures(stages, [steered("SD 1.5")])
+    assert (counts.pixels.int() - plain).abs().max() > 1
+
+
 def test_two_controls_steer_together(twin: Twin, control: Control_) -> None:
     net = control("SD 1.5", "controlnet")
     keys = (control_key(net, "one"), control_key(net, "two"))

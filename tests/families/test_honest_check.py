@@ -18,7 +18,7 @@ from diptych.pipelines.text_to_image import TextToImage
 
 from .painting import Twin
 from .pipeline_twins import flux
-from .unet_twins import stable_diffusion
+from .unet_twins import stable_diffusion, stable_diffusion_xl
 
 MAKERS = (stable_diffusion, flux)
 CLASSES = ("StableDiffusionImg2ImgPipeline", "FluxPipeline", "WanPipeline", "FluxPipelin", "DDIMPipeline")
@@ -65,6 +65,13 @@ def spoil_scheduler_config(table: dict[str, Any], folder: Path, chance: random.R
 def spoil_arguments(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
     name = chance.choice(("clip_skip", "max_sequence_length", "eta", "guidance_rescale", "prompt", "image"))
     stage_of(table)["settings"]["arguments"] = {name: chance.choice((1, 0.0, "x", True))}
+
+
+def spoil_steps(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
+    """A strength that may be too small for the steps, of a stage that goes over the picture."""
+    table["stages"]["repaint"] = copy.deepcopy(stage_of(table))
+    table["stages"]["repaint"]["settings"]["strength"] = chance.choice((0.01, 0.3, 0.49, 0.5, 1.0))
+    table["defaults"]["num_inference_steps"] = chance.choice((1, 2, 3))
 
 
 def spoil_settings(table: dict[str, Any], folder: Path, chance: random.Random) -> None:
@@ -151,6 +158,58 @@ def test_a_good_recipe_passes_and_renders(twin: Twin, tmp_path: Path) -> None:
         (place := tmp_path / str(i)).mkdir()
         path = written(recipe(twin(make)), place)
         assert is_passed(path) == (True, "") and is_rendered(path) == (True, "")
+
+
+UNABLE: list[tuple[dict[str, Any], str]] = [
+    ({"scheduler_config": {"prediction_type": "x"}}, "cannot go 2 steps as it is told to"),
+    ({"scheduler": "DDIM", "scheduler_config": {"steps_offset": 3000}}, "index 3500 is out of bounds"),
+    ({"scheduler": "PNDM"}, "PNDMScheduler cannot go 2 steps"),
+    ({"scheduler": "UniPCMultistep", "scheduler_config": {"predict_x0": False}}, "numbers that are none"),
+    ({"scheduler": "DDPM", "scheduler_config": {"variance_type": "learned"}}, "DDPMScheduler cannot go"),
+    ({"scheduler": "DPMSolverMultistep", "scheduler_config": {"solver_type": "x"}}, "x is not implemented"),
+    ({"arguments": {"timesteps": [900, 5]}, "scheduler": "EulerDiscrete"}, ""),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), UNABLE)
+def test_a_scheduler_is_held_to_its_steps_before_they_are_painted(
+    settings: dict[str, Any], said: str, twin: Twin, tmp_path: Path
+) -> None:
+    table = recipe(twin(stable_diffusion))
+    stage_of(table)["settings"] = settings
+    path = written(table, tmp_path)
+    (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+    assert passed == rendered == (not said), (checked, failed)
+    assert said in checked and failed == (f"encode: {checked}" if said else "")
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.5])
+def test_a_repaint_that_would_paint_nothing_is_refused_in_the_same_line(
+    strength: float, twin: Twin, tmp_path: Path
+) -> None:
+    table = recipe(twin(stable_diffusion))
+    table["stages"]["repaint"] = copy.deepcopy(stage_of(table))
+    table["stages"]["repaint"]["settings"]["strength"] = strength
+    path = written(table, tmp_path)
+    (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+    if strength * 2 >= 1:
+        assert passed and rendered
+        return
+    assert checked == "strength 0.3 of 2 steps leaves none to paint: raise one of them"
+    assert not passed and not rendered and failed == f"repaint_encode: {checked}"
+
+
+def test_sizes_that_a_pipeline_is_told_are_lists_of_a_recipe(twin: Twin, tmp_path: Path) -> None:
+    table = recipe(twin(stable_diffusion_xl))
+    for size, said in (
+        ([48, 64], ""),
+        ([64], "target_size = [64]: must be a list of 2"),
+        ("64", "a list of 2"),
+    ):
+        stage_of(table)["settings"]["arguments"] = {"target_size": size}
+        path = written(table, tmp_path)
+        (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+        assert passed == rendered == (not said) and said in checked and checked == failed
 
 
 @pytest.mark.parametrize(

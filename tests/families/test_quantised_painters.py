@@ -1,6 +1,7 @@
 """Pipelines with quantised weights: the library's own picture with the same weights, counted at their size."""
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import json
@@ -29,6 +30,7 @@ from .unet_twins import stable_diffusion
 diffusers: Any = importlib.import_module("diffusers")
 
 needs_torchao = pytest.mark.skipif(not files.has("torchao"), reason="torchao is not installed")
+needs_bitsandbytes = pytest.mark.skipif(not files.has("bitsandbytes"), reason="bitsandbytes is not installed")
 needs_gguf = pytest.mark.skipif(not files.has("gguf"), reason="gguf is not installed")
 
 HOWS = [
@@ -37,6 +39,8 @@ HOWS = [
     pytest.param("quantize int8", marks=needs_torchao, id="quantize int8"),
     pytest.param("quantize fp8", marks=needs_torchao, id="quantize fp8"),
     pytest.param("torchao", marks=needs_torchao, id="torchao"),
+    pytest.param("bitsandbytes 4", marks=needs_bitsandbytes, id="bitsandbytes nf4"),
+    pytest.param("bitsandbytes 8", marks=needs_bitsandbytes, id="bitsandbytes int8"),
     pytest.param("gguf", marks=needs_gguf, id="gguf"),
 ]
 SOME = ["SD 1.5", "SD 3", "FLUX.1", "Z-Image", "Qwen-Image"]
@@ -48,6 +52,8 @@ def denoiser_of(family: str) -> str:
 
 def quantised(how: str, family: str, twin: Twin, place: Path) -> tuple[ModelKey, Callable[[], torch.Tensor]]:
     """A painter's key, and the library's own picture with the same weights."""
+    if (how, family) == ("bitsandbytes 4", "SD 1.5"):
+        pytest.skip("the small U-Net has no layer of whole blocks")
     source, name = twin(FAMILIES[family]), denoiser_of(family)
     value = plan(family)
     match how:
@@ -60,6 +66,12 @@ def quantised(how: str, family: str, twin: Twin, place: Path) -> tuple[ModelKey,
             files.quantised_pipeline(source, place / "small", files.torchao_denoiser, name)
             return key(place / "small"), lambda: with_denoiser(
                 source, family, of_folder(place / "small" / name)
+            )
+        case "bitsandbytes 4" | "bitsandbytes 8":
+            make = functools.partial(files.bitsandbytes_denoiser, bits=int(how[-1]))
+            files.quantised_pipeline(source, place / "small", make, name)
+            return key(place / "small"), lambda: with_denoiser(
+                source, family, by_bitsandbytes(place / "small" / name)
             )
         case "gguf":
             files.gguf(source / name, place / "model.gguf")
@@ -75,6 +87,13 @@ def quantised(how: str, family: str, twin: Twin, place: Path) -> tuple[ModelKey,
 def of_folder(folder: Path) -> Any:
     kind = getattr(diffusers, json.loads((folder / "config.json").read_text())["_class_name"])
     return kind.from_pretrained(folder, torch_dtype=torch.float32)
+
+
+def by_bitsandbytes(folder: Path) -> Any:
+    quantisers: Any = importlib.import_module("diffusers.quantizers.bitsandbytes.bnb_quantizer")
+    kind = getattr(diffusers, json.loads((folder / "config.json").read_text())["_class_name"])
+    with files.on_a_cpu(quantisers):
+        return kind.from_pretrained(folder, torch_dtype=torch.float32, device_map={"": "cpu"})
 
 
 def of_gguf(source: Path, name: str, path: Path) -> Any:
@@ -259,17 +278,15 @@ def test_batch_invariant_rows_have_the_same_bits_beside_any_neighbours(
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
-def test_a_pipeline_of_bitsandbytes_is_refused_where_diffusers_does_not_read_it(
-    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@needs_bitsandbytes
+@pytest.mark.parametrize(("bits", "missing"), [(4, "weight.absmax"), (8, "SCB")])
+def test_a_pipeline_of_bitsandbytes_without_its_scales_is_one_line(
+    bits: int, missing: str, twin: Twin, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(twin(stable_diffusion), tmp_path / "small"))
-    files.config_of(folder / "unet", quantization_config={"load_in_4bit": True, "quant_method": "bitsandbytes"})
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *more: object() if name == "bitsandbytes" else find(name, *more),
-    )
-    with pytest.raises(CheckpointError, match=r"by bitsandbytes, which diffusers reads on a GPU alone"):
-        Registry().outline(dataclasses.replace(key(folder), part="denoiser"))
+    make = functools.partial(files.bitsandbytes_denoiser, bits=bits)
+    files.quantised_pipeline(twin(flux), tmp_path / "small", make, "transformer")
+    for path in (tmp_path / "small" / "transformer").glob("*.safetensors"):
+        files.rewrite(path, lambda name, tensor: {} if name.endswith(missing) else {name: tensor})
+    with pytest.raises(CheckpointError, match="copy the checkpoint again") as caught:
+        Registry().load(dataclasses.replace(key(tmp_path / "small"), part="denoiser"), "cpu")
+    assert missing.removeprefix("weight.") in str(caught.value) and "\n" not in str(caught.value)

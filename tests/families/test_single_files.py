@@ -4,6 +4,7 @@ of the same weights in a folder, which are the library's own, and bytes are acco
 import dataclasses
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from diptych.engine.models.registry import Registry
 from diptych.engine.stage import ModelKey, RunContext
 from diptych.engine.stages.painting.paint import paint_stages
 from diptych.engine.stages.painting.pipeline_call import keys_of
+from diptych.pipelines.recipes.new import new_recipe
 
 from .painting import CALLS, STEPS, Twin, key, library_picture, pictures, plan
 from .pipeline_twins import FAMILIES
@@ -266,11 +268,39 @@ def test_copies_that_training_keeps_are_neither_loaded_nor_counted(twin: Twin, t
     assert sizes[0] == sizes[1]
 
 
-def test_eight_bits_with_scales_of_their_own_are_refused_by_name(twin: Twin, tmp_path: Path) -> None:
+COMPOSED = [
+    ("layers.0.feed_forward.w1.scale_weight", "scales of their own"),
+    ("model.diffusion_model.scaled_fp8", "scales of their own"),
+    ("model.diffusion_model.layers.0.feed_forward.w1.comfy_quant", "scales of their own"),
+    ("model.diffusion_model.layers.0.feed_forward.w1.weight_scale", "scales of their own"),
+    ("layers.0.feed_forward.w1.weight.quant_state.bitsandbytes__nf4", "by bitsandbytes"),
+    ("layers.0.feed_forward.w1.weight.absmax", "by bitsandbytes"),
+    ("layers.0.feed_forward.w1.SCB", "by bitsandbytes"),
+    ("layers.0.feed_forward.net_0.wscales", r"nunchaku \(SVDQuant\)"),
+]
+
+
+@pytest.mark.parametrize(("name", "what"), COMPOSED)
+def test_weights_that_are_whole_with_others_alone_are_refused_by_name(
+    name: str, what: str, twin: Twin, tmp_path: Path
+) -> None:
     folder, file = twin(FAMILIES["Z-Image"]), tmp_path / "scaled.safetensors"
     state = weights_of(folder / "transformer")
-    write({**state, "layers.0.feed_forward.w1.scale_weight": torch.ones(1)}, file)
-    assert "scales of their own" in refused(with_part(folder, "transformer", file))
+    low_rank = {f"{name.rpartition('.')[0]}.lora_down": torch.ones(1)}  # as nunchaku's files have, and LoRAs
+    write({**state, **low_rank, name: torch.ones(1)}, file)
+    for said in (
+        refused(with_part(folder, "transformer", file)),
+        refused(ModelKey("diffusers", str(file))),
+        written_for(file),
+    ):
+        assert re.search(what, said) and name in said and "not read from single files" in said
+
+
+def written_for(file: Path) -> str:
+    """What is said where a recipe is to be written."""
+    with pytest.raises(CheckpointError) as caught:
+        new_recipe(str(file))
+    return str(caught.value)
 
 
 def test_prefixes_of_other_makers_are_no_part_of_a_model(twin: Twin, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import torch
 
 from ...errors import InputError
 from ...stage import Lora
+from ...values.control import Control
 from .classes.calling import (
     Encoded,
     OnStep,
@@ -39,6 +40,7 @@ from .classes.kinds import Kind, kind_of
 from .classes.outlines import Finished, Left, Reader
 from .classes.outlines import Outline as Outline
 from .classes.outlines import TextOutline as TextOutline
+from .classes.trial import no_step_left, try_steps
 from .control.steering import Steering
 from .lora.layout import Layout
 from .lora.merging import fit_to
@@ -109,7 +111,12 @@ class PipelinePart:
 
     @torch.inference_mode()
     def encode(
-        self, arguments: Mapping[str, object], *, weights: bool = True, seeing: Seeing | None = None
+        self,
+        arguments: Mapping[str, object],
+        *,
+        weights: bool = True,
+        seeing: Seeing | None = None,
+        scheduler: Any = None,
     ) -> tuple[Encoded, Encoded]:
         """What the text encoders make of one row, and what its references are for an adapter.
 
@@ -117,6 +124,7 @@ class PipelinePart:
             arguments: of the library's call, as far as it takes them.
             weights: whether marks in the prompts say how strongly words count.
             seeing: the row's references, and what sees them.
+            scheduler: of this call's own, where it is not the checkpoint's.
         """
         pipeline = copy.copy(self.pipeline)
         encode_prompt = pipeline.encode_prompt
@@ -137,7 +145,7 @@ class PipelinePart:
                 raise Left
 
             pipeline.prepare_latents = leave
-        vars(pipeline)["scheduler"] = copy.copy(pipeline.scheduler)
+        vars(pipeline)["scheduler"] = scheduler or copy.copy(pipeline.scheduler)
         call = {**self._blank(arguments), "generator": [torch.Generator()]}
         seen: list[object] = []
         if seeing is not None:
@@ -162,6 +170,21 @@ class PipelinePart:
         except RuntimeError as error:
             if "meta" not in str(error):  # else it asked a tensor without numbers for some
                 raise
+
+    def try_steps(
+        self,
+        arguments: Mapping[str, object],
+        scheduler: Any,
+        *,
+        strength: float | None = None,
+        controls: Sequence[Control] = (),
+    ) -> None:
+        """Raise `InputError` where a scheduler, of this trial's own, cannot go the steps of a call, or none is
+        left at this strength or for one of the controls."""
+        kind = type(self.pipeline)
+        if strength is not None and not self.kind.starts_from_picture:
+            kind = self._kind_from_picture
+        try_steps(self.pipeline, kind, scheduler, arguments, strength=strength, controls=controls)
 
     def _read(self, pipeline: Any, arguments: Mapping[str, Any], *, weights: bool) -> Reading:
         return reading(pipeline, arguments, words=self.words, weights=weights, weighs=self.family.weighs)
@@ -220,7 +243,8 @@ class PipelinePart:
                 call |= taking.played_back(pipeline, self._device)
             pipeline(**accepted(pipeline, call | steps.arguments(pipeline)))
         if steps.latents is None:
-            raise InputError("so small a strength of so few steps leaves none to paint: raise one of them")
+            strength = None if start is None else start[2]
+            raise InputError(no_step_left(strength, arguments.get("num_inference_steps", "so few")))
         return steps.latents.cpu()
 
     def _one_by_one(
@@ -271,13 +295,13 @@ class PipelinePart:
         """
         vae: Any = self.vae if self.movq is None else self.movq
         assert vae is not None, "the autoencoder's part decodes"
-        pipeline, starts_from_picture = copy.copy(self.pipeline), self.kind.starts_from_picture
+        pipeline = copy.copy(self.pipeline)
         finished = latents.to(self._device, vae.dtype)
         call = {**self._blank(arguments), "generator": [torch.Generator()], "output_type": "np"}
         if prepare_latents := getattr(pipeline, "prepare_latents", None):
 
             def give_back(*args: object, **kwargs: object) -> object:
-                if starts_from_picture:  # it takes no noise without one
+                if self.kind.starts_from_picture:  # it takes no noise without one
                     drawn = prepare_latents(*args, **kwargs)
                 else:
                     drawn = prepare_latents(**without_pictures(prepare_latents, args, kwargs))
@@ -335,6 +359,12 @@ class PipelinePart:
     def _dtype(self) -> torch.dtype:
         return (self.unet or self.transformer).dtype  # pyright: ignore
 
+    @property
+    def _kind_from_picture(self) -> Any:
+        import diffusers
+
+        return getattr(diffusers, self.family.image_to_image)
+
     def _blank(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """With a picture and a mask for a pipeline that cannot do without, where they do not matter."""
         return {
@@ -344,13 +374,11 @@ class PipelinePart:
 
     def _image_to_image(self, autoencoder: "PipelinePart") -> Any:
         """The pipeline that starts from a picture, of the same components."""
-        import diffusers
-
         if self.kind.starts_from_picture:
             pipeline = copy.copy(self.pipeline)
             vars(pipeline)["vae"] = Reader(autoencoder.vae)
             return pipeline
-        kind = getattr(diffusers, self.family.image_to_image)
+        kind = self._kind_from_picture
         wanted = inspect.signature(kind.__init__).parameters
         parts = {name: value for name, value in self.pipeline.components.items() if name in wanted}
         others = {"requires_safety_checker": False} if "requires_safety_checker" in wanted else {}

@@ -15,6 +15,7 @@ from ...stage import Lora
 from ..checkpoint.folder import outlined, read_header, read_json, weight_files, whole
 from ..checkpoint.loaded_sizes import small_weights
 from ..checkpoint.tokenizer import require_tokenizer
+from ..quantised.bitsandbytes_component import is_bitsandbytes, load_bitsandbytes
 from ..quantised.gguf_component import load_gguf
 from ..quantised.pretrained import from_pretrained
 from .classes.kinds import pipeline_class
@@ -148,7 +149,7 @@ def new_scheduler(part: PipelinePart, name: str = "", settings: Mapping[str, obj
     scheduler_settings(kind, settings)
     try:
         return kind.from_config(own.config, **(settings or {}))
-    except (TypeError, ValueError, ImportError) as error:
+    except (TypeError, ValueError, ImportError, RuntimeError) as error:  # NotImplementedError, too
         raise InputError(f"scheduler {kind.__name__}: {first_line(error)}") from None
 
 
@@ -186,6 +187,8 @@ def _load(
     try:
         if library == "transformers":
             loaded = from_pretrained(kind, folder, device, **options)
+        elif is_bitsandbytes(folder):
+            return load_bitsandbytes(folder, kind, dtype, outline=device.type == "meta")
         else:
             loaded = kind.from_pretrained(folder, output_loading_info=True, **outlined(device), **options)
         return whole(loaded, folder).eval().requires_grad_(False)

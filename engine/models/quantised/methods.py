@@ -69,11 +69,6 @@ def _refuse_method(folder: Path, method: str, *, is_diffusers: bool) -> None:
                 f"{folder}: its weights are quantised by {method}: pip install 'diptych[{_EXTRAS[method]}]', or"
                 f" {PLAIN}"
             )
-        if method == "bitsandbytes" and is_diffusers and not _has_gpu():
-            raise CheckpointError(
-                f"{folder}: its weights are quantised by bitsandbytes, which diffusers reads on a GPU alone,"
-                f" and there is none: {PLAIN}"
-            )
         return
     if is_diffusers and method in _OF_TRANSFORMERS_ALONE:
         raise CheckpointError(
@@ -88,12 +83,6 @@ def _refuse_method(folder: Path, method: str, *, is_diffusers: bool) -> None:
         )
     if package is None and method == "none":
         raise CheckpointError(f"{folder}/config.json: quantization_config says no quant_method: {PLAIN}")
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _refuse_missing_scales(folder: Path, header: Mapping[str, Any]) -> None:

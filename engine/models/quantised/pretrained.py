@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from ..checkpoint.folder import outlined, read_json
+from ..checkpoint.folder import outlined
+from .bitsandbytes_component import is_bitsandbytes
 from .gguf_planner import gguf_in, read_gguf
 
 
@@ -28,7 +29,7 @@ def from_pretrained(kind: Any, folder: Path, device: torch.device, **options: An
     file = gguf_in(folder)
     if file is not None and device.type != "meta":
         return read_gguf(kind, file, **options)
-    if file is None and not _of_bitsandbytes(folder):
+    if file is None and not is_bitsandbytes(folder):
         return kind.from_pretrained(folder, output_loading_info=True, **options, **outlined(device))
     if device.type != "meta":
         _hush()
@@ -47,13 +48,6 @@ def _config_of(folder: Path) -> Any:
     from transformers import AutoConfig
 
     return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def _of_bitsandbytes(folder: Path) -> bool:
-    said = read_json(folder / "config.json").get("quantization_config")
-    return isinstance(said, dict) and bool(
-        said.get("load_in_4bit") or said.get("load_in_8bit") or said.get("quant_method") == "bitsandbytes"
-    )
 
 
 @functools.cache

@@ -4,11 +4,12 @@ library's classes, before anything is loaded."""
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, InputError
 from ...messages import did_you_mean, shown
+from ...models.diffusion.classes.calling import tuple_of
 from ...models.diffusion.classes.kinds import Kind, kind_of, pipeline_class
 from ...models.diffusion.pipeline_families import family_of
 from ...models.diffusion.pipeline_parts import read_index
@@ -43,6 +44,7 @@ OURS = (
     "max_area",
     "ip_adapter_image",
     "ip_adapter_image_embeds",
+    "use_resolution_binning",
 )
 """Arguments of a pipeline's call that rows and stages decide."""
 
@@ -97,6 +99,10 @@ def refuse_arguments(pipeline: Any, kind: Kind, arguments: Mapping[str, object])
             raise InputError(f"arguments: {name} is what rows and settings say: leave it out")
         if name not in free:
             raise InputError(f"arguments: {kind.name} takes no {name!r}{did_you_mean(name, free)}")
+        numbers = tuple_of(call[name].annotation)
+        if numbers and not _are_of(value, numbers):
+            must = f"a list of {len(numbers)}: {', '.join(_WORDS[each] for each in numbers)}"
+            raise InputError(f"arguments: {name} = {shown(value)}: must be {must}")
         kinds = _kinds(call[name].annotation)
         if kinds and not any(_is_of(value, each) for each in kinds):
             must = " or ".join(_WORDS[each] for each in kinds)
@@ -108,6 +114,12 @@ def _kinds(hint: Any) -> list[Any]:
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     kinds = [each for each in (typing.get_args(hint) if union else (hint,)) if each is not types.NoneType]
     return kinds if all(isinstance(each, type) and each in _WORDS for each in kinds) else []
+
+
+def _are_of(value: object, kinds: Sequence[Any]) -> bool:
+    return (
+        isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))  # pyright: ignore[reportUnknownArgumentType]
+    )
 
 
 def _is_of(value: object, kind: Any) -> bool:

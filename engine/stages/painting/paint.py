@@ -35,11 +35,13 @@ from .pipeline_call import (
     CallSettings,
     PipelineCall,
     check_row,
+    check_steps,
     in_bytes,
     init_image,
     keys_of,
     lora_bytes,
     mask_image,
+    steps_of,
     wearing,
     within_mask,
 )
@@ -203,17 +205,23 @@ class EncodeStage:
         if part.family.must_edit:
             row = dataclasses.replace(row, plan=with_a_picture(row.plan))
         check_row(0, row, part, self._call)
+        check_steps(0, row, part, self._call)
         if not self._call.tokens:
             part.rehearse(self._call.call(part.family, [row]), self._call.new_scheduler(part, row.plan))
 
     def run(
         self, batch: Sequence[Plan | Draft | Picture], models: Models, context: RunContext
     ) -> list[Conditioned]:
-        """Raises `RowError` for a size that the pipeline does not paint, or tokens that it cannot read."""
+        """Raises `RowError` for a size that the pipeline does not paint, steps that it cannot go, or tokens
+        that it cannot read."""
         part = models[self._encoders]
         rows = [_unconditioned(value) for value in batch]
+        tried: set[Hashable] = set()
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
+            if (steps := steps_of(row, self._call)) not in tried:
+                check_steps(i, row, part, self._call)
+                tried.add(steps)
             if fault := self.control_fault(row.plan.request):
                 raise RowError(i, fault)
         known: dict[Hashable, tuple[tuple[object, ...], tuple[object, ...]]] = {}
@@ -224,7 +232,10 @@ class EncodeStage:
                 seeing = None if self._referring is None else self._referring.seeing(row.plan, models)
                 with wearing(part, self._encoders, row.plan):
                     known[said] = part.encode(
-                        self._call.call(part.family, [row]), weights=self._call.prompt_weights, seeing=seeing
+                        self._call.call(part.family, [row]),
+                        weights=self._call.prompt_weights,
+                        seeing=seeing,
+                        scheduler=self._call.new_scheduler(part, row.plan),
                     )
             context.step(i + 1, len(rows))
             encoded, seen = known[said]

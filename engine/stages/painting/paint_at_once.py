@@ -15,7 +15,15 @@ from ...stage import ModelKey, Models, RunContext
 from ...values import Picture, Plan
 from .call_check import refuse_call
 from .conditioned import Conditioned
-from .pipeline_call import PIPELINE_SETTINGS, PipelineCall, check_row, in_bytes, lora_bytes, wearing
+from .pipeline_call import (
+    PIPELINE_SETTINGS,
+    PipelineCall,
+    check_row,
+    check_steps,
+    in_bytes,
+    lora_bytes,
+    wearing,
+)
 
 if TYPE_CHECKING:
     from ...models.diffusion.pipeline import PipelinePart
@@ -67,15 +75,17 @@ class PaintAtOnceStage:
         part = models[self.uses[0]]
         row = Conditioned(plan=plan, encoded=())
         check_row(0, row, part, self._call)
+        check_steps(0, row, part, self._call)
         part.rehearse(self._call.call(part.family, [row]), self._call.new_scheduler(part, plan))
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Picture]:
-        """Raises `RowError` for a size that the pipeline does not paint."""
+        """Raises `RowError` for a size that the pipeline does not paint, or steps that it cannot go."""
         first, *others = (models[key] for key in self.uses)
         part = first.joined(others)
         rows = [Conditioned(plan=plan, encoded=()) for plan in batch]
         for i, row in enumerate(rows):
             check_row(i, row, part, self._call)
+            check_steps(i, row, part, self._call)
         keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         pictures: list[Picture] = []
         for i, (row, generator) in enumerate(zip(rows, generators(keys, self.name), strict=True)):

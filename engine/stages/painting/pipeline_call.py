@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import torch
@@ -159,6 +159,29 @@ def check_row(index: int, row: Conditioned, part: "PipelinePart", call: Pipeline
     if call.tokens:
         _check_tokens(index, row, part)
     refuse_arguments(type(part.pipeline), part.kind, call.arguments)
+
+
+def steps_of(row: Conditioned, call: PipelineCall) -> Hashable:
+    """All that `check_steps` looks at: one row is checked for all that have the same."""
+    request = row.plan.request
+    ranges = tuple((each.start, each.stop) for each in request.controls)
+    return request.settings.num_inference_steps, request.settings.scheduler, call.strength_of(row.plan), ranges
+
+
+def check_steps(index: int, row: Conditioned, part: "PipelinePart", call: PipelineCall) -> None:
+    """Raises `RowError` where the scheduler cannot go the steps that the row asks for."""
+    strength = call.strength_of(row.plan)
+    if strength == 0:
+        return  # the picture stays as it is
+    try:
+        part.try_steps(
+            call.call(part.family, [row]),
+            call.new_scheduler(part, row.plan),
+            strength=strength,
+            controls=row.plan.request.controls,
+        )
+    except InputError as error:
+        raise RowError(index, str(error)) from None
 
 
 def _check_tokens(index: int, row: Conditioned, part: "PipelinePart") -> None:

@@ -2,6 +2,8 @@
 its rows have in common."""
 
 import inspect
+import types
+import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +30,9 @@ def accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, obj
     where it reads no lists."""
     taken = inspect.signature(type(pipeline).__call__).parameters
     call = {name: value for name, value in {**ALWAYS, **arguments}.items() if name in taken}
+    for name, value in call.items():
+        if isinstance(value, list) and tuple_of(taken[name].annotation):
+            call[name] = tuple(value)  # a recipe has lists alone
     if isinstance(pictures := call.get("image"), list) and pictures and isinstance(pictures[0], list):
         (own,) = pictures  # those of the one row that editors take
         call["image"] = own if len(own) > 1 else own[0]
@@ -36,6 +41,18 @@ def accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, obj
             if isinstance(said := call.get(name), list):
                 (call[name],) = said
     return call
+
+
+def tuple_of(hint: Any) -> tuple[Any, ...]:
+    """Of an argument that is a tuple of so many numbers, or may be left out, their types: `(int, int)` for
+    SDXL's `original_size`. Empty for any other."""
+    options = [hint]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        options = [each for each in typing.get_args(hint) if each is not types.NoneType]
+    if len(options) != 1 or typing.get_origin(options[0]) is not tuple:
+        return ()
+    numbers = typing.get_args(options[0])
+    return numbers if all(each in (int, float) for each in numbers) else ()
 
 
 def row_of(arguments: Mapping[str, object], i: int) -> dict[str, object]:

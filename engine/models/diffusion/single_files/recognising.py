@@ -244,16 +244,30 @@ def unused(names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(("model_ema.", "ema.", "ema_model.", "optimizer."))]
 
 
+_COMPOSED = (
+    (
+        re.compile(r"\.quant_state\.bitsandbytes__|\.(absmax|quant_map|SCB)$"),
+        "weights quantised by bitsandbytes (nf4, fp4 or int8)",
+        "take a .gguf file of the same model, or diffusers' folder of it",
+    ),
+    (
+        re.compile(r"\.(wscales|wtscale|wcscales|qzeros)$"),
+        "weights of four bits for nunchaku (SVDQuant) or of the kind of AWQ and GPTQ",
+        "take a .gguf file of the same model",
+    ),
+    (
+        re.compile(r"\.(scale_weight|weight_scale(_2)?|comfy_quant)$|(^|\.)scaled_fp8$"),
+        "weights of few bits with scales of their own",
+        "take the same model in bfloat16 or float16, in plain fp8, or as a .gguf file",
+    ),
+)
+"""Tensors that make weights whole, by their names; what such weights are, and what to do instead."""
+
+
 def refuse_scaled(header: Header, file: Path) -> None:
-    """Raise `CheckpointError` where weights are whole only with scales that lie beside them, which are not
-    applied
-    here: the picture would be black."""
-    scaled = next(
-        (name for name in header if name.endswith((".scale_weight", ".weight_scale", "scaled_fp8"))), None
-    )
-    if scaled is not None:
-        raise CheckpointError(
-            f"{file}: holds weights of eight bits with scales of their own ({scaled}), which are not read:"
-            " take the"
-            " same model in bfloat16 or float16"
-        )
+    """Raise `CheckpointError` where weights are whole only with what lies beside them, which is not applied
+    here: the picture would be black or noise."""
+    for pattern, what, do in _COMPOSED:
+        found = next((name for name in header if pattern.search(name)), None)
+        if found is not None:
+            raise CheckpointError(f"{file}: holds {what} ({found}), which are not read from single files: {do}")
