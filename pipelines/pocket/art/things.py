@@ -5,9 +5,10 @@ English come from emojibase-data. Knows nothing of pictures (see `hands`).
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ....engine.language.words.inflection import an as an
 from ..world import COLOURS
 
 TABLE = Path(__file__).with_name("things.jsonl")
+TURNED = Path(__file__).with_name("turned.toml")
 LANGUAGES: tuple[str, ...] = ("en", "zh", "es", "fr", "de", "ja", "pt", "hi")
 STANDS: tuple[str, ...] = ("ground", "air", "water")
 SIZES_BY_NATURE: tuple[str, ...] = ("small", "middling", "large")
@@ -79,9 +81,10 @@ Kinds = Mapping[str, Kind]
 
 @cache
 def known_kinds() -> Kinds:
-    """The kinds of the table, by name, in the table's order."""
+    """The kinds of the table, by name, in the table's order, in all colours that may be wished for."""
     rows = (json.loads(line) for line in TABLE.read_text(encoding="utf-8").splitlines())
-    return {kind.name: kind for kind in map(kind_of, rows)}
+    wished = _wished()
+    return {kind.name: wished.get(kind.name, _as_it_is)(kind) for kind in map(kind_of, rows)}
 
 
 def kind_of(row: Mapping[str, Any]) -> Kind:
@@ -99,6 +102,21 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
         size=row["size"],
         carries=row.get("carries", False),
     )
+
+
+def _wished() -> Mapping[str, Callable[[Kind], Kind]]:
+    """By kind: how it is to be had in colours that such things hardly have; see `TURNED`."""
+    table = tomllib.loads(TURNED.read_text(encoding="utf-8"))
+    every = partial(replace, colours=tuple(COLOURS))
+    return {
+        **dict.fromkeys(table["any"], every),
+        **dict.fromkeys(table["grey"], partial(every, turns="grey")),
+        **{name: partial(replace, colours=tuple(colours)) for name, colours in table["some"].items()},
+    }
+
+
+def _as_it_is(kind: Kind) -> Kind:
+    return kind
 
 
 def _said(row: Mapping[str, Any]) -> Said:
