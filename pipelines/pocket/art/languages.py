@@ -51,9 +51,7 @@ def tongues() -> Mapping[str, Tongue]:
     return {name: Tongue(name, table[name]) for name in LANGUAGES[1:]}
 
 
-def caption_in(
-    scene: ArtScene, kinds: Kinds, language: str, rng: random.Random, *, whole: bool = False
-) -> str:
+def caption_in(scene: ArtScene, kinds: Kinds, language: str, rng: random.Random, *, whole: bool = False) -> str:
     """A caption in one of `LANGUAGES` but English; the style is left out if it is the usual one.
 
     A kind that the language has no word for is said in English. `whole`: every detail is said.
