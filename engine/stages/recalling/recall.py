@@ -79,25 +79,6 @@ class RecallStage:
         return plans
 
 
-@dataclass(frozen=True)
-class Laid:
-    """A plan's things as they are laid out, in the order of its composition.
-
-    Args:
-        kinds: of the things; `given`, those that a reference shows.
-        order: from back to front.
-        hand: the style of the drawings; `style`, the one that is asked for.
-    """
-
-    cuts: tuple[CutOut, ...]
-    kinds: tuple[str, ...]
-    given: frozenset[str]
-    order: tuple[int, ...]
-    setting: str
-    style: str
-    hand: str
-
-
 def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     """The things of a plan, laid out; `None` where it has none, or where the style is none of the memory's, and
     the drafter knows all of them by heart. Others are shown in the memory's first style then.
@@ -108,22 +89,6 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     Raises:
         RowError: there is no picture of one of the things, or a reference shows none of them.
     """
-    found = laid_out(index, plan, memory)
-    if found is None:
-        return None
-    colours, seed = memory.grounds.get(found.setting), plan.request.seed
-    ground = random.Random(f"{STAGE}/{seed}/ground").choice(list(colours)) if colours else None
-    size = min(plan.request.height, plan.request.width)
-    pixels = laid(found.cuts, found.order, size, ground=ground)
-    return Sketch(
-        pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
-        wording=wording(len(found.cuts), found.setting, found.style),
-        shows=tuple((kind, "" if kind in found.given else found.hand) for kind in found.kinds),
-    )
-
-
-def laid_out(index: int, plan: Plan, memory: PictureMemory) -> Laid | None:
-    """Where the things of a plan stand; arguments, `None` and what is raised as of `sketch_of`."""
     references = plan.request.references
     vocabulary = with_names(memory.vocabulary, [each.name for each in references])
     wish = wish_of(plan.prompt, vocabulary)
@@ -140,14 +105,14 @@ def laid_out(index: int, plan: Plan, memory: PictureMemory) -> Laid | None:
     found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
     cuts = _cuts(composition, found, hand in memory.rimmed, seed=plan.request.seed, size=size)
-    return Laid(
-        cuts=tuple(cuts),
-        kinds=tuple(each.kind for each in found),
-        given=frozenset(each.kind for each in found if each.given),
-        order=tuple(order_of(composition.arrangement, len(cuts))),
-        setting=composition.setting.value if composition.setting else "",
-        style=style,
-        hand=hand,
+    setting = composition.setting.value if composition.setting else ""
+    colours = memory.grounds.get(setting)
+    ground = random.Random(f"{STAGE}/{plan.request.seed}/ground").choice(list(colours)) if colours else None
+    pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size, ground=ground)
+    return Sketch(
+        pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
+        wording=wording(len(cuts), setting, style),
+        shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
 
 

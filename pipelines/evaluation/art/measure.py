@@ -6,8 +6,9 @@ INSPECTOR is a folder of `diptych train inspector`, or of a finder of things, as
 FOLDER go sheets of the pictures.
 
 One picture is made of each prompt, so nothing is selected by any judge. `atlas` is judged by that same
-`thing_finder`: what it is right about on true renders stands beside what it says of the pictures, and `nearest`
-counts kinds without it, where the recipe has a memory.
+`thing_finder`: what it is right about on true renders stands beside what it says of the pictures; `readable` has
+the pictures of those scenes alone in whose renders it errs in that question nowhere; and `nearest` counts kinds
+without it, where the recipe has a memory.
 """
 
 import json
@@ -71,6 +72,20 @@ def shares_of(rows: Iterable[tuple[Sighting | None, ArtScene]]) -> dict[str, Fig
     return {name: Share.of_truths(listed) for name, listed in truths.items()}
 
 
+def readable(
+    pictures: Iterable[tuple[Sighting | None, ArtScene]], renders: Sequence[Sighting]
+) -> dict[str, Figure]:
+    """As `shares_of`, of each question by the scenes whose renders are answered rightly: what is wrong there, the
+    pictures lack."""
+    truths: dict[str, list[bool]] = {}
+    for (seen, scene), render in zip(pictures, renders, strict=True):
+        own = answers(render, scene)
+        for name, truth in answers(seen, scene).items():
+            if own[name]:
+                truths.setdefault(name, []).append(truth)
+    return {name: Share.of_truths(listed) for name, listed in truths.items()}
+
+
 def known_kinds(rows: Iterable[tuple[ArtScene, bool]]) -> tuple[Share, list[str]]:
     """How many kinds are right in at least half of their pictures, and the names of the others.
 
@@ -121,8 +136,9 @@ def main(
     data, look = ArtData(art), looks_with(inspector)
     scenes, alone = held_out_scenes(art, prompts), scenes_of_kinds(art, of_each)
     readable, misread = known_kinds(found(zip(seen_in_renders(art, look, alone), alone, strict=True)))
+    renders = seen_in_renders(art, look, scenes)
     body: dict[str, Any] = {
-        "inspector": _json(shares_of(zip(seen_in_renders(art, look, scenes), scenes, strict=True))),
+        "inspector": _json(shares_of(zip(renders, scenes, strict=True))),
         "inspector, kinds": readable.to_json(),
         "misread": misread,
     }
@@ -144,6 +160,7 @@ def main(
         what="held-out prompts",
     )
     body |= _figures(kinds, pictures)
+    body["readable"] = _json(readable([(row.seen, row.scene) for row in pictures], renders))
     if nearest is not None:
         known, missed = known_kinds((row.scene, row.nearest == row.scene.things[0].kind) for row in kinds)
         own, _ = known_kinds(nearest_in_renders(nearest, alone[:first]))
