@@ -6,9 +6,9 @@ INSPECTOR is a folder of `diptych train inspector`, or of a finder of things, as
 FOLDER go sheets of the pictures.
 
 One picture is made of each prompt, so nothing is selected by any judge. `atlas` is judged by that same
-`thing_finder`: what it is right about on true renders stands beside what it says of the pictures; `readable` has
-the pictures of those scenes alone in whose renders it errs in that question nowhere; and `nearest` counts kinds
-without it, where the recipe has a memory.
+`thing_finder`: what it is right about on true renders stands beside what it says of the pictures; `readable`
+has, of each question, the pictures of those scenes alone whose renders it answers rightly; and `nearest` counts
+kinds without it, where the recipe has a memory.
 """
 
 import json
@@ -75,8 +75,8 @@ def shares_of(rows: Iterable[tuple[Sighting | None, ArtScene]]) -> dict[str, Fig
 def readable(
     pictures: Iterable[tuple[Sighting | None, ArtScene]], renders: Sequence[Sighting]
 ) -> dict[str, Figure]:
-    """As `shares_of`, of each question by the scenes whose renders are answered rightly: what is wrong there, the
-    pictures lack."""
+    """As `shares_of`, of each question by the scenes whose renders are answered rightly: what is wrong there is
+    of the pictures."""
     truths: dict[str, list[bool]] = {}
     for (seen, scene), render in zip(pictures, renders, strict=True):
         own = answers(render, scene)

@@ -70,7 +70,7 @@ def plans_of(pipe: TextToImage, prompts: Sequence[str]) -> list[Plan | None]:
     return values
 
 
-def same_plans(wishes: Sequence[Wish], plans: Mapping[str, Sequence[Plan | None]]) -> dict[str, list[bool]]:
+def same_plans(plans: Mapping[str, Sequence[Plan | None]]) -> dict[str, list[bool]]:
     """By language, of each wish whether its plan is that of the English one."""
     english = plans[LANGUAGES[0]]
     return {

@@ -13,9 +13,9 @@ from diptych.pipelines.pocket.art import Art, ArtScene, ArtThing
 from diptych.pipelines.pocket.world import is_held_out
 from diptych.pipelines.training.data.art_data import ArtData
 
-from ..pocket.art.conftest import art as art
-from ..pocket.art.conftest import hands as hands
-from ..pocket.art.conftest import kinds as kinds
+from ...pocket.art.conftest import art as art
+from ...pocket.art.conftest import hands as hands
+from ...pocket.art.conftest import kinds as kinds
 
 XS = {"left": 0.28, "middle": 0.5, "right": 0.72}
 
