@@ -47,7 +47,7 @@ class Sighting:
 
     def __str__(self) -> str:
         from_left = dict.fromkeys((t.kind, t.colour) for t in sorted(self.things, key=lambda t: t.x))
-        named = [number_of(self.pairs[kind, colour], f"{colour} {kind}") for kind, colour in from_left]
+        named = [number_of(self.pairs[kind, colour], f"{colour} {kind}".strip()) for kind, colour in from_left]
         return f"{' and '.join(named) or 'nothing'}; {self.setting}; {self.style}"
 
 

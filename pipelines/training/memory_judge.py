@@ -2,7 +2,8 @@
 again.
 
 Nothing is trained. Of each kind in each style it sees a few pictures, on several grounds and in two sizes; what
-these look like to it, on average, is what it compares with.
+these look like to it, on average, is what it compares with: once for those in the kind's own colour, and once
+for those in others, which look like something else to it at times.
 """
 
 import shutil
@@ -22,11 +23,13 @@ from ..recipes.reader import POCKET_WEIGHTS
 from .data.mosaics import PLACES_OF_FOUR, one_each
 
 FINDER = POCKET_WEIGHTS / "thing_finder"
-OTHER_COLOURS = 1  # of each kind and style, beside its own colour
+OTHER_COLOURS = 4  # of each kind and style, beside its own colour
 AT_ONCE = 8  # pictures that are looked at together
 
-Thing = tuple[str, str]
+Thing = tuple[str, str, bool]
+"""Kind and style, and whether it is in another colour than its own."""
 Picture = tuple[int, str]  # the memory's number, and the colour that it is turned to
+View = tuple[Thing, Picture, int]  # and how many cells it is large
 
 
 def write_judge(
@@ -46,11 +49,12 @@ def write_judge(
 
 def shown(finder: ThingFinder, memory: PictureMemory, *, say: Callable[[str], None] = print) -> ThingFinder:
     """A finder with the same weights, that knows the things of a memory."""
-    things = list(dict.fromkeys((each.kind, each.style) for each in memory.pictures))
+    views = _views(memory)
+    things = list(dict.fromkeys(thing for thing, _, _ in views))
     sums = torch.zeros(len(things), finder.looks)
     numbers = {thing: n for n, thing in enumerate(things)}
-    say(f"judge: is shown {len(things)} drawings")
-    for group, looks in _looks(finder, memory, things):
+    say(f"judge: is shown {len(views)} pictures of {len({thing[:2] for thing in things})} drawings")
+    for group, looks in _looks(finder, memory, views):
         for thing, each in zip(group, looks, strict=True):
             sums[numbers[thing]] += each
     knows = ThingFinder(
@@ -60,7 +64,7 @@ def shown(finder: ThingFinder, memory: PictureMemory, *, say: Callable[[str], No
         colours=finder.colours,
         settings=finder.settings,
         manners=finder.manners,
-        known=things,
+        known=[(kind, style) for kind, style, _ in things],
         vocabulary=memory.vocabulary,
         by_heart=memory.by_heart,
         calibration=finder.calibration,
@@ -70,14 +74,9 @@ def shown(finder: ThingFinder, memory: PictureMemory, *, say: Callable[[str], No
 
 
 def _looks(
-    finder: ThingFinder, memory: PictureMemory, things: Sequence[Thing]
+    finder: ThingFinder, memory: PictureMemory, views: Sequence[View]
 ) -> Iterator[tuple[list[Thing], torch.Tensor]]:
     """Things, and what each looks like in one picture of it, (n, d)."""
-    pictures_of: dict[Thing, list[Picture]] = {}
-    for number, each in enumerate(memory.pictures):
-        pictures = pictures_of.setdefault((each.kind, each.style), [])
-        pictures += [(number, colour) for colour in ("", *each.colours)]
-    views = [(thing, *view) for thing in things for view in _views(pictures_of[thing])]
     four = len(PLACES_OF_FOUR)
     pictures = [views[start : start + four] for start in range(0, len(views), four)]
     for start in range(0, len(pictures), AT_ONCE):
@@ -90,16 +89,24 @@ def _looks(
             yield [thing for thing, _, _ in each], torch.stack([maps.looks[i, y, x] for y, x in cells])
 
 
-def _views(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, int]]:
-    """Which of the memory's pictures of a thing are looked at, and how large."""
-    yield pictures[0], MEDIUM
-    yield pictures[0], SMALL
-    for picture in pictures[1 : 1 + OTHER_COLOURS]:
-        yield picture, MEDIUM
+def _views(memory: PictureMemory) -> list[View]:
+    """Which of the memory's pictures of each thing are looked at, and how large."""
+    pictures_of: dict[tuple[str, str], list[Picture]] = {}
+    for number, each in enumerate(memory.pictures):
+        pictures = pictures_of.setdefault((each.kind, each.style), [])
+        pictures += [(number, colour) for colour in ("", *each.colours)]
+    views: list[View] = []
+    for (kind, style), (own, *others) in pictures_of.items():
+        views += [((kind, style, False), own, MEDIUM), ((kind, style, False), own, SMALL)]
+        spread = others[:: max(1, len(others) // OTHER_COLOURS)][:OTHER_COLOURS]
+        views += [((kind, style, True), each, MEDIUM) for each in spread]
+    return views
 
 
-def _values(memory: PictureMemory, views: Sequence[tuple[Thing, Picture, int]], seed: int) -> torch.Tensor:
-    pictures = [(memory.picture(*picture), style in memory.rimmed, side) for (_, style), picture, side in views]
+def _values(memory: PictureMemory, views: Sequence[View], seed: int) -> torch.Tensor:
+    pictures = [
+        (memory.picture(*picture), style in memory.rimmed, side) for (_, style, _), picture, side in views
+    ]
     return values_of(torch.from_numpy(one_each(pictures, SETTINGS[seed % len(SETTINGS)], seed).copy()))
 
 

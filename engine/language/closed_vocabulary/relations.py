@@ -15,9 +15,10 @@ class _Open:
     said: Said
     things: list[int]
     before: int | None = None  # what was spoken of before, in another part of the sentence
+    turned: bool = False  # the thing that it is said of comes last: 'the tree's left side has a horse'
 
     def __post_init__(self) -> None:
-        self.inverted = not self.things
+        self.inverted = self.turned or not self.things
 
     def in_order(self) -> tuple[int, ...]:
         """The things, the subject first: 'under a tree a snail' is said of the snail."""
@@ -43,15 +44,17 @@ class OpenRelations:
         self.relations: list[Relation] = []
         self.left_out: list[Span] = []
 
-    def begin(self, said: Said, first: int | None, *, before: int | None) -> None:
+    def begin(self, said: Said, first: int | None, *, before: int | None, turned: bool = False) -> None:
         """A relation is named.
 
         Args:
             first: the thing that it is said of; `None` where that is still to come.
             before: what was spoken of in another part of the sentence.
+            turned: it is said of the thing to come, to the first: of languages that say it behind a thing.
         """
         if len(self._open) < MOST_OPEN:
-            self._open.append(_Open(said, [] if first is None else [first], before=before))
+            things = [] if first is None else [first]
+            self._open.append(_Open(said, things, before=before, turned=turned))
         elif said.span:
             self.left_out.append(said.span)
 

@@ -74,7 +74,8 @@ class Vocabulary:
         colour_nouns: words that are things, and colours before a noun: 'a rose cup'.
         articles: those beside the English and French ones.
         functions: phrases of grammar beside those of English and French.
-        after_things: relations that are said after all their things, as in Chinese.
+        after_things: relations that are said after all their things, as in Chinese, or after the second of
+            them: 'tree left-of horse' is said of the horse.
         after_two: likewise of 'between', after the two that the third is between, as in Japanese.
         languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
     """

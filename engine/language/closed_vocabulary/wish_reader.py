@@ -16,8 +16,10 @@ from ..words.grammar_words import (
     DEFINITE,
     EVERYTHING,
     JOINS,
+    ONE,
     OTHERS,
     PRONOUNS,
+    SAID_TO_BE,
     VERBS_FOLLOW,
     WHICH,
 )
@@ -97,10 +99,11 @@ class _Reader(Surroundings):
         end = start
         while end < len(self._pieces) and self._goes_on(start, end):
             end += 1
-        run = self._coloured(self._pieces[start:end])
+        run = self._coloured(self._pieces[start:end], self._word(start - 1))
         heads = [i for i, piece in enumerate(run) if piece.category == "kind"]
-        if not heads and (noun := self._noun_of(run[-1], start, end)):
-            run[-1], heads = noun, [len(run) - 1]
+        for at in () if heads else (-1, 0):  # 'an orange'; 'une rose rouge'
+            if not heads and (noun := self._noun_of(run[at], start, end)):
+                run[at], heads = noun, [at % len(run)]
         if not heads:
             self._headless(run, start, end)
             return end
@@ -116,19 +119,21 @@ class _Reader(Surroundings):
             self._of_last(piece, ends=piece is run[-1])
         return end
 
-    def _coloured(self, run: list[Piece]) -> list[Piece]:
-        """The run, in which a thing that is a colour, too, is one before a noun: 'a rose cup'."""
-        colours = self._vocabulary.colour_nouns
-        return [
-            dataclasses.replace(piece, term=Term("colour", colours[piece.word]))
-            if piece.category == "kind"
-            and len(piece.words) == 1
-            and piece.word in colours
-            and after.category == "kind"
-            else piece
-            for piece, after in zip(run, [*run[1:], run[0]], strict=True)
-            if piece is not run[-1]
-        ] + run[-1:]
+    def _coloured(self, run: list[Piece], before: str) -> list[Piece]:
+        """The run, in which a thing that is a colour, too, is one before a noun: 'a rose cup'; behind one, as
+        in French: 'un chat rose'; or where it is said to be one: 'that is chestnut'."""
+
+        known, nouns = self._vocabulary.colour_nouns, self._vocabulary.nouns
+        kinds = [piece.category == "kind" for piece in run]
+        for i, piece in enumerate(run):
+            word = piece.word.removesuffix("s") if piece.term and piece.term.plural else piece.word
+            if not kinds[i] or len(piece.words) > 1 or word not in known:
+                continue
+            leads, ends = any(kinds[i + 1 : i + 2]), i + 1 == len(run)
+            behind = ends and i > 0 and kinds[i - 1] and word in nouns
+            if leads or behind or (before in SAID_TO_BE and len(run) == 1):
+                run[i] = dataclasses.replace(piece, term=Term("colour", known[word]))
+        return run
 
     def _noun_of(self, piece: Piece, start: int, end: int) -> Piece | None:
         """The thing that a word for a colour names: 'an orange'; not 'an orange and red boat', 'is orange'."""
@@ -151,6 +156,8 @@ class _Reader(Surroundings):
             return False
         if comma and self._spoken is not None and self._is_break(start - 1):
             return False  # 'cat, black, red house'
+        if comma and self._word(start - 1) == "in":
+            return False  # 'a book in black, small house'
         if comma and self._word(start - 1) in ARTICLES and self._is_noun(end + 1):
             return True  # 'a big, red, house'
         after = self._piece(end + 1)
@@ -169,7 +176,7 @@ class _Reader(Surroundings):
         for piece in [*self._waiting, *said[cut:]]:
             self._put(found, piece)
         self._waiting = []
-        if noun.term.plural and found.number is None:
+        if noun.term.plural and found.number is None and self._word(start - 1) not in ONE:
             found.number = Said("several", noun.span)
         known = self._again(found, start)
         if known is None and len(self.things) == MOST_THINGS:
@@ -377,7 +384,8 @@ class _Reader(Surroundings):
         elif self._word(i + 1) in PRONOUNS and first is not None and others:
             self._open.relations.append(Relation(said=said, things=(first, others[-1])))
         else:
-            self._open.begin(said, first, before=self._spoken)
+            behind = piece.words in self._vocabulary.after_things
+            self._open.begin(said, first, before=self._spoken, turned=behind and first is not None)
 
 
 def _one(piece: Piece) -> bool:

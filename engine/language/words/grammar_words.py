@@ -17,6 +17,10 @@ OF_ANOTHER = words("of for from to")
 """Words that do so between two nouns."""
 WHICH = words("which whom lequel laquelle")
 JOINS = words("and with et avec und mit y con e com 和 与 と और")
+ONE = words("einen einem eines")
+"""Articles of one thing before words that are several behind others: 'einen Löwen'."""
+SAID_TO_BE = words("is are in")
+"""Before a colour that is one of a thing named before: 'that is chestnut'."""
 AND = words("and et und y e 和 与 と और")
 LEADS = words("under beneath deep among when while during amid sous")
 """What leads to a setting, beside function words."""

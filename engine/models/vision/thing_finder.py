@@ -65,7 +65,7 @@ class ThingFinder(nn.Module):
         looks: numbers that say what a thing looks like.
         colours, settings: what it tells apart, by their usual phrases; `COLOURLESS` is a colour.
         manners: styles of whole pictures; the first, '', is that of things that prototypes know.
-        known: (kind, style) of each prototype.
+        known: (kind, style) of each prototype; some have two, in their own colour, and in others.
         vocabulary: of those who ask; `None` of one that knows no things yet.
         by_heart: kinds that are drawn without a memory, in the styles of which it has no pictures.
         calibration: of its answers.

@@ -18,21 +18,19 @@ import torch
 
 from ....engine.models.vision.picture_memory import PictureMemory, load_picture_memory
 from ....engine.models.vision.sketch_reader import CLEAR, load_sketch_reader, tokens_of
-from ....engine.stages.recalling.recall import sketch_of
-from ....engine.values import Outcome, Plan, Request
+from ....engine.values import Outcome
 from ...pocket.art import Art, prepare
 from ...pocket.art.facts import an
 from ...pocket.art.words import SETTING_WORDS
 from ...recipes.reader import POCKET_WEIGHTS
 from ...text_to_image import TextToImage
 from ...training.data.art_data import ArtData
-from ...training.data.source import DRAFT_SIDE, smaller
 from ...training.tasks.sketch_reader import SketchReaderTask, is_new, scene_of
 from ..figures import Share
+from .nearest import NearestKinds
 
 BATCH = 16
 SOLID = 0.98  # opacity from which a place shows nothing of the ground
-OUTER = 12  # pixels at either side of a picture of 64, where a thing in the middle is not
 SEED = 0
 
 
@@ -63,8 +61,7 @@ def nats(task: SketchReaderTask, art: Art, count: int, *, new: bool) -> dict[str
 def nearest(pipe: TextToImage, memory: PictureMemory, kinds: Sequence[str]) -> dict[str, Share]:
     """Of pictures of one thing each, and of their drafts: how many are most like the memory's picture of it."""
     style, settings = memory.styles[0], [ways[0] for ways in SETTING_WORDS.values()]
-    every = sorted({each.kind for each in memory.pictures if each.style == style})
-    sketches = np.stack([_laid(memory, kind) for kind in every])
+    every = NearestKinds(memory)
     said = [f"{an(kind)} in the middle, {settings[i % len(settings)]}, {style}" for i, kind in enumerate(kinds)]
     made = pipe.run([pipe.request(text, seed=SEED, row=i) for i, text in enumerate(said, 1)])
     right = {"pictures": 0, "drafts": 0}
@@ -72,29 +69,8 @@ def nearest(pipe: TextToImage, memory: PictureMemory, kinds: Sequence[str]) -> d
         if isinstance(outcome, Outcome) and outcome.draft is not None:
             shown = {"pictures": np.asarray(outcome.image), "drafts": outcome.draft.preview.numpy()}
             for name, pixels in shown.items():
-                right[name] += every[_most_like(smaller(pixels, DRAFT_SIDE), sketches)] == kind
+                right[name] += every.kind_in(pixels, seed=SEED) == kind
     return {name: Share(count, len(kinds)) for name, count in right.items()}
-
-
-def _laid(memory: PictureMemory, kind: str) -> np.ndarray:
-    """A thing in the middle, in its own colour, premultiplied float32 (64, 64, 4)."""
-    words = f"{an(kind)} in the middle"
-    sketch = sketch_of(0, Plan(request=Request(prompt=words, seed=SEED), prompt=words, facts=()), memory)
-    assert sketch is not None, f"the memory has {kind}"
-    x = sketch.pixels.numpy().astype(np.float32) / 255
-    x[..., :3] *= x[..., 3:]
-    by = len(x) // DRAFT_SIDE
-    return x.reshape(DRAFT_SIDE, by, DRAFT_SIDE, by, 4).mean((1, 3))
-
-
-def _most_like(picture: np.ndarray, sketches: np.ndarray) -> int:
-    """The number of the sketch that explains a picture uint8 (64, 64, 3) best, on what is at its sides."""
-    pixels = picture.astype(np.float32) / 255
-    sides = np.concatenate([pixels[:, :OUTER], pixels[:, -OUTER:]], 1)
-    ground = np.median(sides, axis=1)[:, None]  # (64, 1, 3)
-    explained = sketches[..., :3] + (1 - sketches[..., 3:]) * ground
-    middle = slice(OUTER, -OUTER)
-    return int(((explained - pixels)[:, :, middle] ** 2).sum((1, 2, 3)).argmin())
 
 
 def main(art_folder: Path, recipe: Path, count: int = 64) -> None:

@@ -21,19 +21,26 @@ USE_SYNONYM = 0.35
 OTHER_LANGUAGES = 0.25  # share of captions
 
 
-def caption_of(scene: ArtScene, kinds: Kinds, rng: random.Random, *, language: str | None = None) -> str:
+def caption_of(
+    scene: ArtScene,
+    kinds: Kinds,
+    rng: random.Random,
+    *,
+    language: str | None = None,
+    whole: bool = False,
+) -> str:
     """One of many wordings; every thing is named, and how things stand to each other where it is unusual.
 
-    `language`, one of `LANGUAGES`, is drawn unless it is given: mostly English.
+    `language`, one of `LANGUAGES`, is drawn unless it is given: mostly English. `whole`: every detail is said.
     """
     if language is None:
         language = rng.choice(LANGUAGES[1:]) if rng.random() < OTHER_LANGUAGES else "en"
     if language != "en":
-        return caption_in(scene, kinds, language, rng)
+        return caption_in(scene, kinds, language, rng, whole=whole)
     way = rng.random()
     if way < 0.05:
         return prompt_of(scene, kinds)
-    teller = _Teller(scene, kinds, rng)
+    teller = _Teller(scene, kinds, rng, whole)
     if way < 0.17 and scene.arrangement in ("alone", "group"):
         return teller.tags()
     return teller.sentence()
@@ -42,18 +49,18 @@ def caption_of(scene: ArtScene, kinds: Kinds, rng: random.Random, *, language: s
 class _Teller:
     """Says one scene once."""
 
-    def __init__(self, scene: ArtScene, kinds: Kinds, rng: random.Random) -> None:
-        self._scene, self._kinds, self._rng = scene, kinds, rng
+    def __init__(self, scene: ArtScene, kinds: Kinds, rng: random.Random, whole: bool) -> None:
+        self._scene, self._kinds, self._rng, self._whole = scene, kinds, rng, whole
 
     def sentence(self) -> str:
         """What is shown, with an opening, the setting and the style, each at times, the setting before or
         after."""
         rng, scene = self._rng, self._scene
         text = f"{rng.choice(OPENINGS)} {self._body()}" if rng.random() < 0.35 else self._body()
-        if rng.random() < SAY_SETTING:
+        if self._says(SAY_SETTING):
             setting = self._say(SETTING_WORDS[scene.setting])
             text = f"{setting}, {text}" if rng.random() < 0.2 else f"{text}{rng.choice((', ', ' '))}{setting}"
-        if scene.style == USUAL_STYLE and rng.random() >= SAY_USUAL:
+        if scene.style == USUAL_STYLE and (self._whole or rng.random() >= SAY_USUAL):
             return text
         style = self._say(style_words(scene.style))
         return f"{style}: {text}" if rng.random() < 0.1 else f"{text}{rng.choice((', ', ', ', ' '))}{style}"
@@ -67,19 +74,23 @@ class _Teller:
         else:
             noun, _, colour, size = self._said(thing)
             parts = [" ".join(filter(None, (colour, noun))), *([size] if size else [])]
-            parts += [TAG_WORDS[thing.place]] if rng.random() < SAY_PLACE else []
-        if rng.random() < SAY_SETTING:
+            parts += [TAG_WORDS[thing.place]] if self._says(SAY_PLACE) else []
+        if self._says(SAY_SETTING):
             tag = TAG_WORDS.get(scene.setting, "plain background")
             parts.append(tag if rng.random() < 0.6 else self._say(SETTING_WORDS[scene.setting]))
-        if scene.style != USUAL_STYLE or rng.random() < SAY_USUAL:
+        if scene.style != USUAL_STYLE or (not self._whole and rng.random() < SAY_USUAL):
             parts.append(scene.style)
         return ", ".join(parts)
+
+    def _says(self, share: float) -> bool:
+        """Whether a detail is said that captions mention this often."""
+        return self._whole or self._rng.random() < share
 
     def _body(self) -> str:
         things, rng = self._scene.things, self._rng
         match self._scene.arrangement:
             case "alone":
-                return self._phrase(things[0], place=rng.random() < SAY_PLACE)
+                return self._phrase(things[0], place=self._says(SAY_PLACE))
             case "group":
                 return self._several()
             case "side by side":
@@ -148,8 +159,9 @@ class _Teller:
             if several or not counted
         ]
         noun, several = rng.choice(ways[1:]) if len(ways) > 1 and rng.random() < USE_SYNONYM else ways[0]
-        colour = self._say(COLOUR_WORDS[thing.colour]) if thing.colour and rng.random() < SAY_COLOUR else ""
-        said_size = rng.random() < (SAY_MEDIUM if thing.size == "medium" else SAY_SIZE)
+        colour = self._say(COLOUR_WORDS[thing.colour]) if thing.colour and self._says(SAY_COLOUR) else ""
+        medium = thing.size == "medium"
+        said_size = not medium if self._whole else rng.random() < (SAY_MEDIUM if medium else SAY_SIZE)
         return noun, several, colour, self._say(SIZE_WORDS[thing.size]) if said_size else ""
 
     def _say(self, ways: tuple[str, ...]) -> str:

@@ -51,67 +51,85 @@ def tongues() -> Mapping[str, Tongue]:
     return {name: Tongue(name, table[name]) for name in LANGUAGES[1:]}
 
 
-def caption_in(scene: ArtScene, kinds: Kinds, language: str, rng: random.Random) -> str:
+def caption_in(scene: ArtScene, kinds: Kinds, language: str, rng: random.Random, *, whole: bool = False) -> str:
     """A caption in one of `LANGUAGES` but English; the style is left out if it is the usual one.
 
-    A kind that the language has no word for is said in English.
+    A kind that the language has no word for is said in English. `whole`: every detail is said.
     """
-    tongue = tongues()[language]
-    parts = [_body(scene, kinds, tongue, rng)]
-    if rng.random() < SAY_SETTING:
-        parts.append(rng.choice(tongue.ways("settings", scene.setting)))
-    if scene.style != USUAL_STYLE or rng.random() < SAY_USUAL:
-        known = scene.style in tongue.words["styles"]  # a user's own hand is called by its name
-        parts.append(rng.choice(tongue.ways("styles", scene.style)) if known else scene.style)
-    return tongue.words["comma"].join(parts)
+    return _Teller(scene, kinds, tongues()[language], rng, whole).sentence()
 
 
-def _body(scene: ArtScene, kinds: Kinds, tongue: Tongue, rng: random.Random) -> str:
-    things = scene.things
-    if scene.arrangement == "group":
-        return _several(things[0], len(things), kinds, tongue, rng)
-    phrases = [_phrase(thing, kinds, tongue, rng) for thing in things]
-    if scene.arrangement == "alone":
-        place = rng.random() < SAY_PLACE
-        return phrases[0] + (tongue.words["space"] + tongue.ways("places", things[0].place)[0] if place else "")
-    pattern = rng.choice(tongue.ways("relations", scene.arrangement))
-    return pattern.format(**dict(zip("abc", phrases, strict=False)))
+@dataclass(frozen=True)
+class _Teller:
+    """Says one scene once, in one language."""
 
+    scene: ArtScene
+    kinds: Kinds
+    tongue: Tongue
+    rng: random.Random
+    whole: bool
 
-def _phrase(thing: ArtThing, kinds: Kinds, tongue: Tongue, rng: random.Random) -> str:
-    """'un petit chien rouge'; without article and adjectives where the gender is not known."""
-    said, noun = _noun(thing, kinds, tongue, rng)
-    gender = said.gender if noun == said.words[0] else ""
-    known = bool(gender) or not tongue.words["genders"]
-    colour = thing.colour if known and rng.random() < SAY_COLOUR else ""
-    size = thing.size if known and thing.size != "medium" and rng.random() < SAY_SIZE else ""
-    words = {
-        "article": tongue.form("words", "article", gender=gender, several=False) if known else "",
-        "size": tongue.form("sizes", size, gender=gender, several=False) if size else "",
-        "colour": tongue.form("colours", colour, gender=gender, several=False) if colour else "",
-        "noun": noun,
-    }
-    return _joined(tongue.words["phrase"], words, tongue)
+    def sentence(self) -> str:
+        """What is shown, where, and in which style."""
+        scene, tongue, rng = self.scene, self.tongue, self.rng
+        parts = [self._body()]
+        if self._says(SAY_SETTING):
+            parts.append(rng.choice(tongue.ways("settings", scene.setting)))
+        if scene.style != USUAL_STYLE or (not self.whole and rng.random() < SAY_USUAL):
+            known = scene.style in tongue.words["styles"]  # a user's own hand is called by its name
+            parts.append(rng.choice(tongue.ways("styles", scene.style)) if known else scene.style)
+        return tongue.words["comma"].join(parts)
 
+    def _says(self, share: float) -> bool:
+        """Whether a detail is said that captions mention this often."""
+        return self.whole or self.rng.random() < share
 
-def _several(thing: ArtThing, count: int, kinds: Kinds, tongue: Tongue, rng: random.Random) -> str:
-    said = kinds[thing.kind].said.get(tongue.name) or kinds[thing.kind].said["en"]
-    counted = said.plural or said.words[0]
-    known = bool(said.gender and said.plural) or not tongue.words["genders"]
-    colour = thing.colour if known and rng.random() < SAY_COLOUR else ""
-    numbers = "animals" if kinds[thing.kind].category == "animals" else "numbers"
-    words = {
-        "number": tongue.form(numbers, str(count), gender=said.gender, several=False),
-        "colour": tongue.form("colours", colour, gender=said.gender, several=True) if colour else "",
-        "noun": counted,
-    }
-    return _joined(tongue.words["several"], words, tongue)
+    def _body(self) -> str:
+        scene, tongue = self.scene, self.tongue
+        if scene.arrangement == "group":
+            return self._several(scene.things[0], len(scene.things))
+        phrases = [self._phrase(thing) for thing in scene.things]
+        if scene.arrangement == "alone":
+            place = tongue.ways("places", scene.things[0].place)[0] if self._says(SAY_PLACE) else ""
+            return phrases[0] + (tongue.words["space"] + place if place else "")
+        pattern = self.rng.choice(tongue.ways("relations", scene.arrangement))
+        return pattern.format(**dict(zip("abc", phrases, strict=False)))
 
+    def _phrase(self, thing: ArtThing) -> str:
+        """'un petit chien rouge'; without article and adjectives where the gender is not known."""
+        tongue = self.tongue
+        said, noun = self._noun(thing)
+        gender = said.gender if noun == said.words[0] else ""
+        known = bool(gender) or not tongue.words["genders"]
+        sayable = known or self.whole  # in the first form, where all is to be said
+        colour = thing.colour if sayable and self._says(SAY_COLOUR) else ""
+        size = thing.size if sayable and thing.size != "medium" and self._says(SAY_SIZE) else ""
+        words = {
+            "article": tongue.form("words", "article", gender=gender, several=False) if known else "",
+            "size": tongue.form("sizes", size, gender=gender, several=False) if size else "",
+            "colour": tongue.form("colours", colour, gender=gender, several=False) if colour else "",
+            "noun": noun,
+        }
+        return _joined(tongue.words["phrase"], words, tongue)
 
-def _noun(thing: ArtThing, kinds: Kinds, tongue: Tongue, rng: random.Random) -> tuple[Said, str]:
-    said = kinds[thing.kind].said.get(tongue.name) or kinds[thing.kind].said["en"]
-    usual, *others = said.words
-    return said, rng.choice(others) if others and rng.random() < USE_SYNONYM else usual
+    def _several(self, thing: ArtThing, count: int) -> str:
+        kind, tongue = self.kinds[thing.kind], self.tongue
+        said = kind.said.get(tongue.name) or kind.said["en"]
+        known = bool(said.gender and said.plural) or not tongue.words["genders"]
+        colour = thing.colour if (known or self.whole) and self._says(SAY_COLOUR) else ""
+        numbers = "animals" if kind.category == "animals" else "numbers"
+        words = {
+            "number": tongue.form(numbers, str(count), gender=said.gender, several=False),
+            "colour": tongue.form("colours", colour, gender=said.gender, several=True) if colour else "",
+            "noun": said.plural or said.words[0],
+        }
+        return _joined(tongue.words["several"], words, tongue)
+
+    def _noun(self, thing: ArtThing) -> tuple[Said, str]:
+        said = self.kinds[thing.kind].said
+        here = said.get(self.tongue.name) or said["en"]
+        usual, *others = here.words
+        return here, self.rng.choice(others) if others and self.rng.random() < USE_SYNONYM else usual
 
 
 def _joined(pattern: str, words: Mapping[str, str], tongue: Tongue) -> str:

@@ -6,9 +6,10 @@ file beside it for each thing, which we drew ourselves. Knows nothing of picture
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..world import COLOURS
 
 TABLE = Path(__file__).with_name("things.jsonl")
 OWN = Path(__file__).with_name("own")
+TURNED = Path(__file__).with_name("turned.toml")
 LANGUAGES: tuple[str, ...] = ("en", "zh", "es", "fr", "de", "ja", "pt", "hi")
 STANDS: tuple[str, ...] = ("ground", "air", "water")
 SIZES_BY_NATURE: tuple[str, ...] = ("small", "middling", "large")
@@ -81,8 +83,9 @@ Kinds = Mapping[str, Kind]
 
 @cache
 def known_kinds() -> Kinds:
-    """The kinds of the table, by name, in the table's order."""
-    return _kinds_in(TABLE)
+    """The kinds of the table, by name, in the table's order, in all colours that may be wished for."""
+    wished = _wished()
+    return {name: wished.get(name, _as_it_is)(kind) for name, kind in _kinds_in(TABLE).items()}
 
 
 @cache
@@ -111,6 +114,21 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
 def _kinds_in(table: Path) -> Kinds:
     rows = (json.loads(line) for line in table.read_text(encoding="utf-8").splitlines())
     return {kind.name: kind for kind in map(kind_of, rows)}
+
+
+def _wished() -> Mapping[str, Callable[[Kind], Kind]]:
+    """By kind: how it is to be had in colours that such things hardly have; see `TURNED`."""
+    table = tomllib.loads(TURNED.read_text(encoding="utf-8"))
+    every = partial(replace, colours=tuple(COLOURS))
+    return {
+        **dict.fromkeys(table["any"], every),
+        **dict.fromkeys(table["grey"], partial(every, turns="grey")),
+        **{name: partial(replace, colours=tuple(colours)) for name, colours in table["some"].items()},
+    }
+
+
+def _as_it_is(kind: Kind) -> Kind:
+    return kind
 
 
 def _said(row: Mapping[str, Any]) -> Said:

@@ -5,6 +5,7 @@ beside them.
 """
 
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,11 @@ USUAL_SETTINGS: Mapping[str, tuple[str, ...]] = {
 ELSEWHERE = ("plain", "meadow")
 _SWIMS = ("in the sea", "in the ocean", "in the water", "in water", "ocean", "sea")
 _AFLOAT = (*_SWIMS, "at sea", "on the sea", "on the ocean", "on the water", "on water", "on a lake")
+# What other languages say, the table has: `swims`, `afloat`.
+
+_COUNTED = {"2": "两二兩2", "3": "三3", "4": "四4", "5": "五5", "6": "六6"}
+"""Digits, and what they are called in Chinese and Japanese, where a word for what is counted follows."""
+_NUKTA = "\u093c"  # Hindi's dot below, which many leave out
 
 _COUNTING = ("pair of ", "bunch of ", "group of ", "paar ", "paire de ")
 _ARTICLE = {"en": "a", "de": "ein", "fr": "une"}
@@ -139,7 +145,8 @@ def _kind(kind: Kind) -> dict[str, Any]:
     own: dict[str, str] = {}
     if kind.stands == "water":
         settings = ("underwater",) if swims else ("beach",)
-        own = dict.fromkeys(_SWIMS if swims else _AFLOAT, settings[0])
+        ways = [*(_SWIMS if swims else _AFLOAT), *sorted(_all(_more(), "swims" if swims else "afloat"))]
+        own = dict.fromkeys(ways, settings[0])
     plurals = (kind.plural, *said.plurals, *_MORE_PLURALS.get(kind.name, ()))
     return {
         "ways": _behind_article((kind.name, *said.words), "en"),
@@ -197,10 +204,11 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str
         for number in map(str, NUMBER_WORDS)
         if number != "1"
     }
-    return {
+    numbers = _with(_counted(tongue.name, more), numbers)
+    found = {
         "kinds": {
             name: {
-                "ways": _nouns(each.words, tongue.name, more),
+                "ways": _nouns(_bent(each.words, tongue.name), tongue.name, more),
                 "plurals": [word for word in each.plurals if word],
             }
             for name, each in said.items()
@@ -214,3 +222,32 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str
         "settings": ways("settings", SETTING_WORDS),
         "styles": ways("styles", {style: style_words(style) for style in HANDS}),
     }
+    return _without_dots(found) if tongue.name == "hi" else found
+
+
+def _counted(language: str, more: Mapping[str, Any]) -> Ways:
+    """Numbers with what is counted by them: '三只', '三匹の'."""
+    ends = ("の", "") if language == "ja" else ("",)
+    counters = more.get("counters", "").split()
+    return {
+        number: [digit + counter + end for end in ends for counter in counters for digit in digits]
+        for number, digits in _COUNTED.items()
+        if counters
+    }
+
+
+def _bent(words: Iterable[str], language: str) -> list[str]:
+    """Hindi nouns also as they stand before 'on' and the like, or several of them: 'कुत्ता', 'कुत्ते'."""
+    listed = list(words)
+    if language != "hi":
+        return listed
+    bent = (f"{word[:-1]}े" if word.endswith("ा") else word for word in listed)
+    return list(dict.fromkeys([*listed, *(word.replace(" का ", " के ") for word in bent)]))
+
+
+def _without_dots(table: Any) -> Any:
+    """Each way also as it is typed without dots below."""
+    if isinstance(table, dict):
+        return {name: _without_dots(part) for name, part in table.items()}
+    plain = (unicodedata.normalize("NFD", way).replace(_NUKTA, "") for way in table)
+    return list(dict.fromkeys([*table, *(unicodedata.normalize("NFC", way) for way in plain)]))

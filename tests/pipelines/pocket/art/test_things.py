@@ -1,4 +1,5 @@
 import re
+import tomllib
 from collections import defaultdict
 
 import pytest
@@ -8,6 +9,7 @@ from diptych.pipelines.pocket.art.things import (
     SIZES_BY_NATURE,
     STANDS,
     TABLE,
+    TURNED,
     an,
     known_kinds,
     own_kinds,
@@ -89,6 +91,15 @@ def test_words_of_the_illustrated_world_name_the_same_kinds_here() -> None:
 def test_all_kinds_of_the_illustrated_world_are_known_by_the_same_name() -> None:
     assert set(KIND_WORDS) <= set(KINDS)
     assert set(KIND_WORDS) - set(known_kinds()) == {"lighthouse", "lamp"}  # no set has them
+
+
+def test_what_people_never_have_is_not_turned_to_other_colours() -> None:
+    table = tomllib.loads(TURNED.read_text(encoding="utf-8"))
+    named = [*table["any"], *table["grey"], *table["some"]]
+    assert len(named) == len({*named}) and {*named} <= {*KINDS}
+    assert not {KINDS[name].category for name in named} & {"people", "body"}
+    assert all(len(KINDS[name].colours) >= len(COLOURS) - 1 for name in named)
+    assert KINDS["elephant"].colours == tuple(COLOURS) and KINDS["mouse"].turns == "grey"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_how_things_stand(vocabulary: Vocabulary, prompt: str, arrangement: str,
 
 
 def test_a_colour_that_nobody_drew_a_thing_in_is_left_out_by_name(vocabulary: Vocabulary) -> None:
-    plan = read("a red zebra", vocabulary)
+    plan = read("a red rainbow", vocabulary)
     assert plan.things[0].colour is None and [span.text for span in plan.left_out] == ["red"]
     assert only_wording(read("a zebra at night", vocabulary), vocabulary) == "a zebra in the middle, at night"
 
@@ -153,3 +153,58 @@ def test_whatever_names_a_thing_of_the_illustrated_world_names_one_here(vocabula
     assert {term.category for term in here.values()} == {"kind"}
     others = {(kind, here[way].value) for way, kind in ways.items() if here[way].value != kind}
     assert others == {("balloon", "hot-air balloon"), ("clock", "mantel clock")}
+
+
+def test_who_asks_for_a_pink_elephant_is_understood(vocabulary: Vocabulary) -> None:
+    plan = read("a pink elephant in the park", vocabulary)
+    assert only_wording(plan, vocabulary) == "a pink elephant in the middle, in a meadow" and not plan.left_out
+    panda = read("a red panda", vocabulary)  # another animal
+    assert panda.things[0].colour is None and [span.text for span in panda.left_out] == ["red"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "english"),
+    [
+        ("eine schwarze Katze auf einem roten Sofa", "a black cat on a red sofa"),
+        ("ein lila Drache", "a purple dragon"),
+        ("zeichne mir bitte einen Löwen", "a lion"),
+        ("eine Pizza vor einfarbigem Hintergrund", "a pizza on a plain background"),
+        ("un chat rose", "a pink cat"),
+        ("trois chats roses", "three pink cats"),
+        ("une rose rouge", "a red rose"),
+        ("une baleine dans la mer", "a whale in the sea"),
+        ("四朵红玫瑰", "four red roses"),
+        ("海滩上的两只狗", "two dogs on the beach"),
+        ("棕榈树下的大象", "an elephant below a palm tree"),
+        ("城堡前面的机器人", "a robot in front of a castle"),
+        ("树左边有一匹马", "a horse to the left of a tree"),
+        ("一只黑猫坐在红色沙发上", "a black cat on a red sofa"),
+        ("冬天的企鹅", "a penguin in winter"),
+        ("赤いソファの上の黒い猫", "a black cat on a red sofa"),
+        ("四本の赤いバラ", "four red roses"),
+        ("犬は猫の左にいる", "a dog to the left of a cat"),
+        ("लाल सोफ़े पर काली बिल्ली", "a black cat on a red sofa"),
+        ("लाल सोफे पर काली बिल्ली", "a black cat on a red sofa"),  # as it is typed without dots
+        ("समुद्र तट पर दो कुत्ते", "two dogs on the beach"),
+        ("महल के सामने एक रोबोट", "a robot in front of a castle"),
+        ("नीले घर के बाईं ओर एक घोड़ा", "a horse to the left of a blue house"),
+    ],
+)
+def test_what_people_type_in_other_languages_is_read_as_in_english(
+    vocabulary: Vocabulary, prompt: str, english: str
+) -> None:
+    plan = read(prompt, vocabulary)
+    assert said(plan) == said(read(english, vocabulary)) and not plan.left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wording"),
+    [
+        ("a timer that is chestnut", "a brown kitchen timer in the middle"),
+        ("a notebook in black, little maize", "a black notebook on the left and a small corn cob on the right"),
+        ("a horse and a chestnut", "a brown horse on the left and a brown chestnut on the right"),
+    ],
+)
+def test_a_colour_belongs_to_the_thing_before_it(vocabulary: Vocabulary, prompt: str, wording: str) -> None:
+    plan = read(f"{prompt}, at night", vocabulary)
+    assert only_wording(plan, vocabulary) == f"{wording}, at night"
