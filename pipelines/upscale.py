@@ -205,8 +205,9 @@ def _entry(recipe: Recipe, settings: dict[str, Any]) -> StageRecipe:
     if STAGE in recipe.stages:
         entry = recipe.stages[STAGE]
     elif "refine" in recipe.stages and "judge" in recipe.stages:
-        captioner = recipe.stages["judge"].model
-        entry = StageRecipe(name=STAGE, model=recipe.stages["refine"].model, models={"captioner": captioner})
+        judge = recipe.stages["judge"]
+        models = {"captioner": judge.models.get("captioner", judge.model)}
+        entry = StageRecipe(name=STAGE, model=recipe.stages["refine"].model, models=models)
     else:
         raise InputError(f"recipe {recipe.name}: cannot enlarge: add a [stages.upscale] that names a refiner")
     return dataclasses.replace(entry, settings={**entry.settings, **settings})

@@ -65,14 +65,14 @@ def _rendered(recipe: str) -> float:
 
 
 def main(count: int = 60) -> None:
+    nothing = largest_mib("")  # memory first: a child begins with what this process had at most
+    for name in RECIPES:
+        print(f"{name}: {largest_mib(name) - nothing:.0f} MiB of memory beyond what imports take", flush=True)
     took = timed(prompts(count))
     for name in RECIPES:
         print(f"{name}: {Measure.mean_of(took[name], 's')} of processor time a picture", flush=True)
     longer = [after - before for before, after in zip(*(took[name] for name in RECIPES), strict=True)]
     print(f"{RECIPES[1]} less {RECIPES[0]}, of the same prompt: {Measure.mean_of(longer, 's')}")
-    nothing = largest_mib("")
-    for name in RECIPES:
-        print(f"{name}: {largest_mib(name) - nothing:.0f} MiB of memory beyond what imports take", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from diptych.pipelines.recipes import DEFAULT_RECIPE
 from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.vocabulary import planner_vocabulary
 
@@ -10,7 +11,7 @@ from .conftest import Run
 
 
 def test_all_words_are_listed_by_what_they_say(run: Run) -> None:
-    vocabulary = planner_vocabulary(read_recipe("pocket"))
+    vocabulary = planner_vocabulary(read_recipe(DEFAULT_RECIPE))
     assert vocabulary is not None
     text = run("prompts", "--words").out
     listed = json.loads(run("prompts", "--words", "--json").out)

@@ -43,7 +43,7 @@ def test_all_kinds_of_pocket_are_known_by_heart_and_shown(memory: PictureMemory)
 
 def test_the_judge_knows_what_the_memory_shows(memory: PictureMemory) -> None:
     config = json.loads((POCKET_WEIGHTS / "thing_finder" / "config.json").read_text(encoding="utf-8"))
-    assert [tuple(each) for each in config["known"]] == [(each.kind, each.style) for each in memory.pictures]
+    assert {tuple(each) for each in config["known"]} == {(each.kind, each.style) for each in memory.pictures}
     assert set(config["by_heart"]) == set(KINDS)
 
 

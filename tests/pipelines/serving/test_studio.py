@@ -106,9 +106,9 @@ def test_a_picture_is_made_and_watched_and_what_is_not_drawn_is_said(visitor: Vi
     assert "Your pictures will stand here" in page.inner_text("#nothing")
     page.click(".chip >> nth=0")
     assert page.input_value("#prompt") == "a red boat at sunset"
-    page.fill("#prompt", "a red boat waering a hat at sunset")
+    page.fill("#prompt", "a red boat waering a gargoyle at sunset")
     page.wait_for_selector("#marks mark")
-    assert "hat" in page.locator("#marks mark").all_inner_texts()
+    assert "gargoyle" in page.locator("#marks mark").all_inner_texts()
     assert "Will not be drawn" in page.inner_text("#reading")
     page.fill("#prompt", "a red boat at sunset")
     page.fill("#set-seed", "18446744073709551615")
