@@ -5,6 +5,7 @@ computes on both. So its layers are put in place by diffusers and filled here, o
 where any weights go.
 """
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ def load_bitsandbytes(folder: Path, kind: Any, dtype: torch.dtype, *, outline: b
         owner = model.get_submodule(module)
         made = _filled(name, parameter, tensors, torch.float32 if is_kept(name, kept) else dtype, owner, folder)
         owner.register_parameter(last, made)
-    for name, buffer in list(model.named_buffers()):
+    buffers: dict[str, torch.Tensor] = dict(model.named_buffers())
+    for name, found in {**buffers, **{each: tensors[each] for each in buffers if each in tensors}}.items():
         module, _, last = name.rpartition(".")
-        found = tensors.get(name, buffer)
         model.get_submodule(module)._buffers[last] = found.to(dtype) if found.is_floating_point() else found
     return model.eval().requires_grad_(False)
 
@@ -87,8 +88,7 @@ def _filled(
     folder: Path,
 ) -> torch.nn.Parameter:
     """A parameter with the numbers of a file."""
-    import bitsandbytes
-
+    bitsandbytes: Any = importlib.import_module("bitsandbytes")
     data = tensors[name]
     if isinstance(parameter, bitsandbytes.nn.Params4bit):
         state = {each: tensor for each, tensor in tensors.items() if each.startswith(f"{name}.")}

@@ -117,9 +117,7 @@ def _kinds(hint: Any) -> list[Any]:
 
 
 def _are_of(value: object, kinds: Sequence[Any]) -> bool:
-    return (
-        isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))  # pyright: ignore[reportUnknownArgumentType]
-    )
+    return isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
 
 
 def _is_of(value: object, kind: Any) -> bool:
