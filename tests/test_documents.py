@@ -119,7 +119,8 @@ def test_the_words_of_the_pocket_models_are_those_of_their_vocabulary() -> None:
         (listed,) = re.findall(rf"^- \*\*{name}:\*\* (.*(?:\n  .*)*)", text, re.MULTILINE)
         assert " ".join(listed.split()).split(", ") == list(getattr(vocabulary, name))
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"{len(vocabulary.colours)} colours ({', '.join(vocabulary.colours)})" in readme
+    colours, sizes, styles = (len(each) for each in (vocabulary.colours, vocabulary.sizes, vocabulary.styles))
+    assert f"in {colours} colours, {sizes} sizes and {styles} styles" in readme
     for kind in vocabulary.kinds:
         assert re.search(rf"\b{kind}\b", readme)
 

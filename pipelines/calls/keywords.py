@@ -160,11 +160,11 @@ def _without_controls(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 
 
 def _control_values(values: object) -> tuple[Control, ...]:
-    given = () if values is None else values if isinstance(values, list | tuple) else (values,)
+    given: Sequence[Any] = () if values is None else values if isinstance(values, list | tuple) else (values,)
     for each in given:
         if not isinstance(each, Control):
             raise InputError(f"controls = {shown(each)}: must be Control values; pictures are given as control")
-    return tuple(given)
+    return tuple(each for each in given if isinstance(each, Control))
 
 
 def copies_of(value: object, *, called: str = COPIES) -> int:

@@ -99,4 +99,4 @@ def main(recipe: str = "atlas", inspector: str = "pocket/thing_finder", folder: 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(*given[:2], *map(Path, given[2:3]))
+    main(*given[:2], folder=Path(given[2]) if len(given) > 2 else None)

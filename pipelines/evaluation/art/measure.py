@@ -135,11 +135,11 @@ def main(
     art = prepare(cache) if memory is None else drawn_as(prepare(cache), memory.styles)
     data, look = ArtData(art), looks_with(inspector)
     scenes, alone = held_out_scenes(art, prompts), scenes_of_kinds(art, of_each)
-    readable, misread = known_kinds(found(zip(seen_in_renders(art, look, alone), alone, strict=True)))
+    inspected, misread = known_kinds(found(zip(seen_in_renders(art, look, alone), alone, strict=True)))
     renders = seen_in_renders(art, look, scenes)
     body: dict[str, Any] = {
         "inspector": _json(shares_of(zip(renders, scenes, strict=True))),
-        "inspector, kinds": readable.to_json(),
+        "inspector, kinds": inspected.to_json(),
         "misread": misread,
     }
     nearest = None if memory is None else NearestKinds(memory)
@@ -202,4 +202,5 @@ def _json(figures: dict[str, Figure]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(given[0], given[1], Path(given[2]), *map(int, given[3:5]), *map(Path, given[5:6]))
+    folder = Path(given[5]) if len(given) > 5 else None
+    main(given[0], given[1], Path(given[2]), *map(int, given[3:5]), folder=folder)

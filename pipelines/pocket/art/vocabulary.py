@@ -6,7 +6,7 @@ beside them.
 
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,13 @@ def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
     """The content of a planner's `vocabulary.json`; see `engine.language.closed_vocabulary.vocabulary`."""
     world, more = world_vocabulary(), _more()
     english = more["en"]
-    languages = {name: _language(tongue, kinds, more.get(name, {})) for name, tongue in tongues().items()}
+    styles = {
+        **{said: [*ways, *english["styles"].get(style, ())] for style, said, ways in _styles(hands)},
+        **world["styles"],
+    }
+    languages = {
+        name: _language(tongue, kinds, more.get(name, {}), styles) for name, tongue in tongues().items()
+    }
     colours, colour_nouns = _colours(kinds, world["colours"])
     nouns = {**_both(languages.values()), **{word: kind for word, kind in _ORANGE.items() if kind in kinds}}
     return {
@@ -63,10 +69,7 @@ def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
         **{name: world[name] for name in ("sizes", "numbers", "several", "places", "plain_size")},
         "relations": _relations(world["relations"], english["relations"]),
         "settings": _with(world["settings"], _by_usual(SETTING_WORDS, english["settings"])),
-        "styles": {
-            **{said: [*ways, *english["styles"].get(style, ())] for style, said, ways in _styles(hands)},
-            **world["styles"],
-        },
+        "styles": styles,
         "plain_style": style_words(USUAL_STYLE)[0],
         "plain_kind": "tree" if "tree" in kinds else next(iter(kinds)),
         "nouns": nouns,
@@ -187,8 +190,8 @@ def _nouns(words: Iterable[str], language: str, more: Mapping[str, Any]) -> list
     return _behind_article(ways, language)
 
 
-def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str, Any]:
-    """What phrases mean in one language, in the form of the whole table."""
+def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any], styles: Collection[str]) -> dict[str, Any]:
+    """What phrases mean in one language, in the form of the whole table; of styles that there are, alone."""
 
     def ways(group: str, usual: Mapping[str, Any]) -> Ways:
         extra = more.get(group, {})
@@ -205,6 +208,7 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str
         if number != "1"
     }
     numbers = _with(_counted(tongue.name, more), numbers)
+    hands = ways("styles", {style: style_words(style) for style in HANDS})
     found = {
         "kinds": {
             name: {
@@ -220,7 +224,7 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any]) -> dict[str
         "places": ways("places", PLACE_WORDS),
         "relations": ways("relations", RELATION_WORDS),
         "settings": ways("settings", SETTING_WORDS),
-        "styles": ways("styles", {style: style_words(style) for style in HANDS}),
+        "styles": {said: each for said, each in hands.items() if said in styles},
     }
     return _without_dots(found) if tongue.name == "hi" else found
 

@@ -52,7 +52,7 @@ def test_a_file_becomes_pictures_and_a_table(run: Run, fakes: dict[str, Any], pr
         assert text in result.out
     assert "draft: 3 of 3" in result.err and "rows: 3 of 3" in result.err
     assert len((out / "results.jsonl").read_text().splitlines()) == 3
-    assert fakes == {"recipe": "pocket", "device": "auto", "memory": None, "deterministic": False, "wave": 16}
+    assert fakes == {"recipe": "atlas", "device": "auto", "memory": None, "deterministic": False, "wave": 16}
 
 
 def test_options_reach_the_requests(run: Run, fakes: dict[str, Any], prompt_file: Path) -> None:
