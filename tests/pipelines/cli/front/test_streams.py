@@ -53,6 +53,11 @@ def test_prompts_are_utf8_whatever_the_system_speaks(tmp_path: Path) -> None:
     assert decoded(["B\udcc3\udcb6ot", "b\udcff", "a"]) == ["B\u00f6ot", "b\udcff", "a"]
 
 
+def heeds_ctrl_c() -> None:
+    """As in a terminal: what a shell starts in the background is told to pass it over."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_while_importing_is_one_line(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "diptych", "render", "-p", "a boat"],
@@ -60,6 +65,7 @@ def test_ctrl_c_while_importing_is_one_line(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        preexec_fn=heeds_ctrl_c,
     )
     assert process.stderr is not None
     for line in process.stderr:  # it says what it has imported
