@@ -27,6 +27,7 @@ from ...sheets.grid import Labels, grid
 from ...text_to_image import TextToImage
 from ..figures import Share
 from .finding import Look, looks_with
+from .measure import memory_of
 from .pictures import PLAIN
 
 THINGS = (
@@ -60,8 +61,10 @@ def measured(
     pipe: TextToImage, look: Look, asked: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, Share], list[PIL.Image.Image | None]]:
     """What is drawn, told, and shown, and the pictures."""
+    memory = memory_of(pipe.recipe)
+    style = "" if memory is None else f", {memory.styles[0]}"  # else what is known by heart is not looked up
     requests: list[Any] = [
-        pipe.request(an(f"{colour} {kind}"), seed=i, row=i + 1, **PLAIN)
+        pipe.request(an(f"{colour} {kind}") + style, seed=i, row=i + 1, **PLAIN)
         for i, (kind, colour) in enumerate(asked)
     ]
     truths: dict[str, list[bool]] = {name: [] for name in ("drawn", "told", "by pixels", "by the inspector")}

@@ -133,7 +133,7 @@ def main(
     pipe = TextToImage.from_recipe(recipe)
     memory = memory_of(pipe.recipe)
     art = prepare(cache) if memory is None else drawn_as(prepare(cache), memory.styles)
-    data, look = ArtData(art), looks_with(inspector)
+    look = looks_with(inspector)
     scenes, alone = held_out_scenes(art, prompts), scenes_of_kinds(art, of_each)
     inspected, misread = known_kinds(found(zip(seen_in_renders(art, look, alone), alone, strict=True)))
     renders = seen_in_renders(art, look, scenes)
@@ -147,7 +147,7 @@ def main(
     kinds = judged_pictures(
         pipe,
         look,
-        [(scene, data.prompt_of(scene), i // max(1, first)) for i, scene in enumerate(alone)],
+        [(scene, art.prompt_of(scene), i // max(1, first)) for i, scene in enumerate(alone)],
         nearest=nearest,
         keep=lambda number, row: number < first or not row.right,
         what="kinds",
@@ -155,7 +155,7 @@ def main(
     pictures = judged_pictures(
         pipe,
         look,
-        [(scene, data.prompt_of(scene), i) for i, scene in enumerate(scenes)],
+        [(scene, art.prompt_of(scene), i) for i, scene in enumerate(scenes)],
         keep=lambda number, row: number < sheets.PROMPTS or not row.right,
         what="held-out prompts",
     )
