@@ -62,7 +62,7 @@ def measured(
 ) -> tuple[dict[str, Share], list[PIL.Image.Image | None]]:
     """What is drawn, told, and shown, and the pictures."""
     memory = memory_of(pipe.recipe)
-    style = "" if memory is None else f", {memory.styles[0]}"  # else what is known by heart is not looked up
+    style = "" if memory is None else f", {memory.styles[0]}"  # or it may be drawn by heart
     requests: list[Any] = [
         pipe.request(an(f"{colour} {kind}") + style, seed=i, row=i + 1, **PLAIN)
         for i, (kind, colour) in enumerate(asked)

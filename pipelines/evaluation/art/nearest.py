@@ -36,9 +36,7 @@ class NearestKinds:
     def laid(self, kind: str, *, seed: int, size: str = "medium") -> np.ndarray:
         """A kind's drawing as a plan lays it: premultiplied float32 (64, 64, 4)."""
         thing = an(kind if size == "medium" else f"{size} {kind}")
-        words = (
-            f"{thing} in the middle, {self._memory.styles[0]}"  # else what is known by heart is not looked up
-        )
+        words = f"{thing} in the middle, {self._memory.styles[0]}"  # or it may be drawn by heart
         sketch = sketch_of(
             0, Plan(request=Request(prompt=words, seed=seed), prompt=words, facts=()), self._memory
         )
