@@ -9,7 +9,7 @@ from diptych.prompts import reader
 from diptych.prompts.variants import resolve
 
 LIBRARY = Path(reader.__file__).parent / "library"
-ROWS = {"demo.txt": 24, "variants.txt": 5, "options.txt": 5, "infotext.txt": 2}
+ROWS = {"demo.txt": 40, "variants.txt": 5, "options.txt": 5, "infotext.txt": 2}
 ROWS |= {"table.csv": 3, "rows.jsonl": 3, "rows.yaml": 2}
 
 

@@ -200,9 +200,9 @@ def test_every_line_that_is_not_blank_or_a_comment_is_a_row(lines: list[str]) ->
     assert [row.prompt for row in found] == ["a picture", *wanted]
 
 
-def test_the_demo_shows_the_range_of_the_pocket_world() -> None:
+def test_the_demo_shows_the_range_of_the_illustrated_world() -> None:
     prompts = [row.prompt for row in read_prompts(Path(reader.__file__).parent / "library" / "demo.txt")]
-    assert len(prompts) == len(set(prompts)) == 24
+    assert len(prompts) == len(set(prompts)) == 40
     words = set(re.findall(r"[a-z-]+", " ".join(prompts)))
     things = "cat fish bird butterfly turtle tree mushroom house castle lighthouse boat car rocket train"
     colours = "red orange yellow green blue purple white black pink brown"
