@@ -82,7 +82,7 @@ def test_what_references_cannot_show_is_said(memory: PictureMemory) -> None:
     with pytest.raises(RowError, match="2 reference pictures for giraffe: leave some out"):
         sketched(memory, "a giraffe", *(Reference(picture=picture(RED)) for _ in range(2)))
     noise = torch.randint(0, 256, (90, 90, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(RowError, match="its ground is not of one colour: cut the thing out of it first"):
+    with pytest.raises(RowError, match="its ground is of too many colours: cut the thing out of it first"):
         sketched(memory, "a giraffe", Reference(picture=noise))
 
 
@@ -91,6 +91,16 @@ def test_a_thing_is_cut_from_a_plain_ground_and_keeps_what_is_inside() -> None:
     assert abs(cut.shape[0] - 60) <= 4 and abs(cut.shape[1] - 80) <= 4
     assert cut[cut.shape[0] // 2, cut.shape[1] // 2, 3] == 255  # the hole is inside
     assert cut[10, 10, 3] == 255
+
+
+def test_a_thing_is_cut_from_a_scene_and_clouds_are_not() -> None:
+    pixels = np.empty((120, 160, 3), np.uint8)
+    pixels[:80], pixels[80:] = (180, 217, 230), (145, 205, 121)  # a sky above a meadow
+    pixels[10:20, 20:50] = 255
+    pixels[50:100, 60:100] = RED
+    cut = np.asarray(thing_in(pixels))
+    assert abs(cut.shape[0] - 50) <= 4 and abs(cut.shape[1] - 40) <= 4
+    assert tuple(cut[25, 20]) == (*RED, 255)
 
 
 def test_a_thing_with_opacity_is_taken_as_it_is() -> None:
