@@ -18,7 +18,7 @@ import io
 import PIL.Image
 
 from ..files import opened
-from ..sheets.thumbnails import candidates_name, thumbnail, thumbnail_name
+from ..sheets.thumbnails import candidates_name, given_name, thumbnail, thumbnail_name
 from .output.folder import OutputFolder
 from .output.index import FileFacts, IndexLine
 from .output.journal import Journal
@@ -101,6 +101,7 @@ class RowFiles:
         small = self._opened(thumbnail_name(row)) or self._thumbnail_again(row, (picture,))
         others = [record.preview] if record.preview else []
         others += [candidates_name(row)] if len(record.candidates) > 1 else []
+        others += [given_name(row)] if record.settings.get(GIVEN) else []
         for facts in (small, *map(self._opened, others)):
             if facts is None:
                 return None

@@ -28,10 +28,10 @@ from typing import Any
 from ....engine.errors import InputError
 from ....prompts.row import place_of
 from ...files import GALLERY, opened
-from ...sheets.thumbnails import MAX_CELLS, candidates_name, thumbnail_name
+from ...sheets.thumbnails import MAX_CELLS, candidates_name, given_name, thumbnail_name
 from ..output.choices import Choices
 from ..output.folder import OutputFolder
-from ..output.record import Record
+from ..output.record import GIVEN, Record
 from .choices_script import CHOICES_SCRIPT, choices_script
 from .script import cleaned, json_line
 
@@ -40,6 +40,7 @@ WRITE_EVERY_S = 3.0
 
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = ("dom.js", "choices.js", "store.js", "choice.js", "grid.js", "detail.js", "main.js")
+_NOT_SETTINGS = ("height", "width", GIVEN)  # shown elsewhere
 _SHORT = 600  # characters of a text that cards show and filters search
 _LONG = 20_000  # characters of a text that a row's own view shows
 _PNG_HEADER = struct.Struct(">8s8xII")  # its first chunk begins with the size
@@ -229,8 +230,10 @@ def _details(record: Record, out: Path) -> dict[str, Any]:
         "candidates": [_all_cleaned(candidate) for candidate in record.candidates[:MAX_CELLS]],
         "more_candidates": max(0, len(record.candidates) - MAX_CELLS),
         "candidate_sheet": candidates_name(record.row) if several else None,
+        "given": [cleaned(str(each), _SHORT) for each in record.settings.get(GIVEN, ())][:MAX_CELLS],
+        "given_sheet": given_name(record.row) if record.picture and record.settings.get(GIVEN) else None,
         "timings": record.timings,
-        "settings": {name: value for name, value in record.settings.items() if name not in ("height", "width")},
+        "settings": {name: value for name, value in record.settings.items() if name not in _NOT_SETTINGS},
         "notes": {cleaned(name, _SHORT): cleaned(str(note), _SHORT) for name, note in record.notes.items()},
         "place": cleaned(place_of(record.source, record.line), _SHORT) if record.source is not None else None,
         "template": cleaned(record.template, _LONG) if record.template != record.prompt else None,

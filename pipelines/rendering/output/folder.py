@@ -29,7 +29,7 @@ from .index import INDEX, FileFacts
 from .lock import LOCK, FolderLock
 
 _FILES = (RESULTS, GALLERY, SHEET, LOCK, INDEX)
-FOLDERS = ("previews", "gallery", "gallery/thumbnails", "gallery/candidates")
+FOLDERS = ("previews", "gallery", "gallery/thumbnails", "gallery/candidates", "gallery/given")
 """In the output folder; all but the second hold small pictures of rows."""
 MOST_BYTES = 2**30  # of a file that is looked at whole
 

@@ -12,6 +12,7 @@ from ....engine.loop import Policy
 from ....engine.messages import AGAIN, shown
 from ....engine.values import Failure, Outcome, Request
 from ...files import picture_name, preview_name
+from ...sheets.thumbnails import given_to
 from ..schema import SchemaError, fit, parse_json
 from .lines import CandidateLine, FactLine, candidate_lines, fact_line
 
@@ -20,6 +21,9 @@ VERSION = 5
 2 did not say its number; 3 did not say the row's in its source; 4 did not say which words were misspelt."""
 MOST_ROWS = 10**12
 _HIGHEST = 1000  # version that may ever be written
+
+GIVEN = "given"
+"""Among a record's settings: which pictures the row was given. It is told, and no setting that a row may have."""
 
 
 class LaterVersionError(SchemaError):
@@ -212,9 +216,13 @@ def settings_line(request: Request) -> dict[str, Any]:
 
 
 def _start_line(request: Request) -> dict[str, Any]:
-    """Where what a request starts from, takes after and follows is kept: in the row's own picture."""
+    """Where what a request starts from, takes after and follows is kept: in the row's own picture; and which
+    pictures these are."""
     kept = request.start is not None or bool(request.references or request.controls)
-    return {"starts_from": picture_name(request.row, request.prompt)} if kept else {}
+    given = list(given_to(request))
+    return ({"starts_from": picture_name(request.row, request.prompt)} if kept else {}) | (
+        {GIVEN: given} if given else {}
+    )
 
 
 def _sayable(value: Any) -> bool:

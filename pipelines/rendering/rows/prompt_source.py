@@ -26,7 +26,7 @@ from ....prompts.settings import copy_seed
 from ....prompts.variants import MAX_VARIANTS, STYLE_PLACE, resolve
 from ...files import opened
 from ...pictures.texts import texts_of
-from ..output.record import LaterVersionError, Record
+from ..output.record import GIVEN, LaterVersionError, Record
 from ..provenance.other_tools import said_in_picture
 from ..provenance.provenance import CHUNK, CONTROLS_CHUNK, REFERENCES_CHUNK, START_CHUNK, read_history
 from ..schema import SchemaError, bounded_lines
@@ -252,7 +252,8 @@ def _result_rows(path: Path) -> Iterator[Row]:
             except SchemaError as error:
                 yield Row(prompt="", source=str(path), line=number, fault=f"is no line of results: {error}")
                 continue
-            yield _row(record.prompt, record.seed, record.settings, record.template, path, number)
+            settings = {name: value for name, value in record.settings.items() if name != GIVEN}
+            yield _row(record.prompt, record.seed, settings, record.template, path, number)
 
 
 def _row(

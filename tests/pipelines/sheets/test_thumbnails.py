@@ -10,13 +10,17 @@ import pytest
 import torch
 
 from diptych import Outcome, Picture, TextToImage
+from diptych.engine.values import Control, Reference
 from diptych.pipelines.sheets.thumbnails import (
     CELL_SIDE,
     THUMBNAIL_SIDE,
     candidate_sheet,
+    given_to,
     small_pictures,
     thumbnail,
 )
+
+RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 def opened(data: bytes) -> PIL.Image.Image:
@@ -70,3 +74,18 @@ def test_a_candidate_without_anything_to_show_leaves_its_cell_empty(outcome: Cal
     sheet = opened(candidate_sheet((first, bare))).convert("RGBA")
     pixel = sheet.getpixel((CELL_SIDE + 80, 80))
     assert isinstance(pixel, tuple) and pixel[3] == 0
+
+
+def test_what_a_row_was_given_stands_on_a_sheet(outcome: Callable[..., Outcome]) -> None:
+    made = outcome()
+    red, blue = (torch.tensor(each, dtype=torch.uint8).expand(32, 48, 3).contiguous() for each in (RED, BLUE))
+    references = (Reference(picture=red, name="dog"), Reference(picture=blue))
+    control = Control(kind="edges", picture=red)
+    request = dataclasses.replace(made.request, references=references, controls=(control,))
+    assert list(given_to(request)) == ["reference: dog", "reference", "control: edges"]
+    files = small_pictures(dataclasses.replace(made, request=request))
+    sheet = opened(files["gallery/given/0001.webp"]).convert("RGB")
+    assert sheet.size == (3 * CELL_SIDE, CELL_SIDE)
+    for place, colour in enumerate((RED, BLUE, RED)):
+        pixel = sheet.getpixel((place * CELL_SIDE + CELL_SIDE // 2, CELL_SIDE // 2))
+        assert isinstance(pixel, tuple) and max(abs(a - b) for a, b in zip(pixel, colour, strict=True)) <= 6

@@ -146,6 +146,7 @@ function aboutParts(item, details, view) {
   if (item.picture) parts.push(yourChoice(item, view));
   if (details.error && item.picture) parts.push(section("Trouble", words("p", { class: "trouble" }, details.error)));
   if (details.read_as?.length) parts.push(section("Read", readAs(details.read_as)));
+  if (details.given_sheet) parts.push(section("Given", givenList(details)));
   if (details.plan) parts.push(section("Plan", words("p", { class: "plan" }, details.plan)));
   if (item.caption) parts.push(section("What the judge sees", words("p", { class: "caption" }, item.caption)));
   if (item.not_drawn) parts.push(section("Not drawn", leftOut(item)));
@@ -224,19 +225,33 @@ function factList(facts, more = "") {
   return make("ul", { class: `facts ${more}` }, facts.map(line));
 }
 
+/** One cell of a sheet of small pictures. */
+function cellOf(sheet, place, columns, lines) {
+  const cell = make("div", { class: "cell", "aria-hidden": "true" });
+  if (sheet) {
+    const at = (index, size) => (size > 1 ? (100 * index) / (size - 1) : 0);
+    cell.style.backgroundImage = `url("${address(sheet)}")`;
+    cell.style.backgroundSize = `${100 * columns}% ${100 * lines}%`;
+    cell.style.backgroundPosition = `${at(place % columns, columns)}% ${at(Math.floor(place / columns), lines)}%`;
+  }
+  return cell;
+}
+
+/** What the row started from, took after and followed, beside each other. */
+function givenList({ given, given_sheet: sheet }) {
+  const columns = Math.min(8, given.length);
+  const lines = Math.ceil(given.length / columns);
+  const one = (name, place) => make("li", {}, cellOf(sheet, place, columns, lines), words("p", { class: "reason" }, name));
+  return make("ol", { class: "candidates given" }, given.map(one));
+}
+
 function candidateList(item, details, view) {
   const taken = item.choice.pick ?? details.candidates.find((candidate) => candidate.chosen)?.index;
   const { candidates, candidate_sheet: sheet, more_candidates: more } = details;
   const columns = Math.min(8, candidates.length);
   const lines = Math.ceil(candidates.length / columns);
   const one = (candidate, place) => {
-    const cell = make("div", { class: "cell", "aria-hidden": "true" });
-    if (sheet) {
-      const at = (index, size) => (size > 1 ? (100 * index) / (size - 1) : 0);
-      cell.style.backgroundImage = `url("${address(sheet)}")`;
-      cell.style.backgroundSize = `${100 * columns}% ${100 * lines}%`;
-      cell.style.backgroundPosition = `${at(place % columns, columns)}% ${at(Math.floor(place / columns), lines)}%`;
-    }
+    const cell = cellOf(sheet, place, columns, lines);
     const judged = candidate.score ?? candidate.preview_score;
     const seen = candidate.score === null ? "draft" : "picture";
     const note = judged === null || judged === undefined ? "not judged" : `${seen} ${Math.round(100 * judged)} %`;
