@@ -22,6 +22,7 @@ from ..sheets.thumbnails import candidates_name, given_name, thumbnail, thumbnai
 from .output.folder import OutputFolder
 from .output.index import FileFacts, IndexLine
 from .output.journal import Journal
+from .output.record import GIVEN
 from .provenance.provenance import picture_id
 from .schema import SchemaError
 

@@ -23,7 +23,7 @@ MOST_ROWS = 10**12
 _HIGHEST = 1000  # version that may ever be written
 
 GIVEN = "given"
-"""Among a record's settings: which pictures the row was given. It is told, and no setting that a row may have."""
+"""Among a record's settings: which pictures the row was given. No setting that a row may have."""
 
 
 class LaterVersionError(SchemaError):
