@@ -105,7 +105,7 @@ def test_without_temperature_the_seed_is_of_no_account(run: Run) -> None:
     assert len({(plan.prompt, plan.facts) for plan in plans}) == 1
 
 
-@pytest.mark.parametrize("prompt", ["xyzzy qwrtp", "!!!", "天気", "boats-and-cats"])
+@pytest.mark.parametrize("prompt", ["xyzzy qwrtp", "!!!", "boats-and-cats"])
 def test_a_prompt_of_unknown_words_is_refused(run: Run, prompt: str) -> None:
     with pytest.raises(RowError, match=r"names nothing that this planner knows\. Things: cat, ") as caught:
         run(requests_of(["a boat", prompt, "a cat"]))
@@ -124,6 +124,13 @@ def test_a_refusal_names_the_nearest_thing_and_where_all_words_are_listed(run: R
         "prompts --words",
     ):
         assert part in str(caught.value)
+
+
+def test_a_refusal_says_which_languages_are_read_and_takes_no_word_of_grammar_for_a_slip(run: Run) -> None:
+    with pytest.raises(RowError, match=r"knows \('天気': it reads en\)\. Things: cat, "):
+        run(requests_of(["天気"]))
+    with pytest.raises(RowError, match=r"knows\. Things: cat, "):
+        run(requests_of(["love and peace"]))  # no 'glove', no 'wand'
 
 
 def test_known_words_are_known_in_any_case_and_beside_any_mark(run: Run) -> None:
