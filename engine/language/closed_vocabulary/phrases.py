@@ -14,7 +14,7 @@ from ...values.fact import Span
 from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS, QUALITY_PHRASES
 from ..words.content import plain, praised, words_of
 from ..words.prompt_syntax import marked
-from .signs import count_of, nouns_of, signs_in, single
+from .signs import ends_of, nouns_of, signs_in, single
 from .vocabulary import Term, Vocabulary
 
 Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
@@ -118,7 +118,9 @@ class _Text:
         return self._praised.get(i, 0)
 
     def parted(self, i: int) -> bool:
-        """Whether a comma or the like stands before word `i`."""
+        """Whether a comma or the like stands before word `i`; what two picture signs show are two things."""
+        if self.plain[i - 1] in self.vocabulary.signs and self.plain[i] in self.vocabulary.signs:
+            return True
         between = self.text[self.words[i - 1].end : self.words[i].start]
         return any(character in _BREAKS for character in between)
 
@@ -175,13 +177,15 @@ class _Text:
 
     def _sign(self, i: int) -> list[Piece]:
         """'🍎🍎🍎': a number and a noun; '🍎': a noun."""
-        span, kind, count = self.words[i], self.vocabulary.signs[self.plain[i]], count_of(self.words[i].text)
-        if count == 1:
+        run, kind, ends = self.words[i], self.vocabulary.signs[self.plain[i]], ends_of(self.words[i].text)
+        if len(ends) == 1:
             return [self._piece(i, 1, "term", Term("kind", kind))]
-        number = self.vocabulary.terms.get((str(count),)) or Term("number", str(count))
+        number, first = str(len(ends)), run.start + ends[0]
+        more, one = Span.of(self.prompt, first, run.end), Span.of(self.prompt, run.start, first)
+        counted = self.vocabulary.terms.get((number,)) or Term("number", number)
         return [
-            Piece(role="digits", span=span, words=(str(count),), term=number),
-            Piece(role="digits", span=span, words=(self.plain[i],), term=Term("kind", kind, plural=True)),
+            Piece(role="digits", span=more, words=(number,), term=counted),
+            Piece(role="digits", span=one, words=(self.plain[i],), term=Term("kind", kind, plural=True)),
         ]
 
     def _hyphened(self, i: int, count: int) -> list[Piece]:

@@ -58,9 +58,9 @@ def single(run: str) -> str:
     return plain_sign(next(_SIGN.finditer(run))[0])
 
 
-def count_of(run: str) -> int:
-    """How many signs a run has."""
-    return len(_SIGN.findall(run))
+def ends_of(run: str) -> list[int]:
+    """Where each sign of a run ends in it."""
+    return [each.end() for each in _SIGN.finditer(run)]
 
 
 def nouns_of(signs: Sequence[Span], pieces: Sequence[Phrase]) -> list[Span]:

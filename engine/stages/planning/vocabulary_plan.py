@@ -22,7 +22,7 @@ from ...language.closed_vocabulary.wording import asked_wording, facts_of, only_
 from ...language.closed_vocabulary.wording import wordings as wordings_of
 from ...language.words.common_words import FUNCTION_WORDS
 from ...language.words.content import plain_words
-from ...messages import nearest, shown
+from ...messages import nearest, shown, some_of
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -30,7 +30,6 @@ from ...values import Plan, Request
 
 STAGE = "plan"  # of the draws
 WORDING_TOKENS = 96  # of the longest wording, and what stands around it
-_MOST_NAMED, _NAMED_OF_MANY = 40, 12  # kinds in a message: all of few, some of many
 _SHOWN = 60  # characters of a prompt in a message
 _WORDS_COMPARED = 50  # of a prompt that names nothing
 _SLIP = 0.7  # how alike a word must be to be a hint
@@ -144,24 +143,17 @@ def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
     said = shown(prompt, most=_SHOWN)
     return (
         f"{said} names nothing that this planner knows{_near(prompt, vocabulary)}."
-        f" Things: {_some(list(vocabulary.kinds))};"
+        f" Things: {some_of(list(vocabulary.kinds))};"
         f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
         f" styles: {', '.join(vocabulary.styles)}. `diptych prompts --words` lists all words"
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    """All names, or of very many some that stand far apart."""
-    if len(names) <= _MOST_NAMED:
-        return ", ".join(names)
-    step = len(names) // _NAMED_OF_MANY
-    return f"{len(names)} kinds, such as {', '.join(names[::step][:_NAMED_OF_MANY])}"
-
-
 def _near(prompt: str, vocabulary: Vocabulary) -> str:
     """A hint at the thing that a prompt may have meant: the one whose name is most like one of its words; or at
     the languages that are read, where a word is in a script of none."""
-    things = [word for word, term in vocabulary.single_words.items() if term.category == "kind"]
+    terms = vocabulary.languages.get("", vocabulary.terms)  # of other languages a hint would be a riddle
+    things = [phrase[0] for phrase, term in terms.items() if len(phrase) == 1 and term.category == "kind"]
     for word in plain_words(prompt)[:_WORDS_COMPARED]:
         scripts = scripts_of(word)
         if scripts and not scripts & vocabulary.scripts:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from diptych.engine.errors import CheckpointError, RowError
 from diptych.engine.models.language.decoding.native import NativeDecoding
 from diptych.engine.stage import ModelKey, Models, RunContext
-from diptych.engine.stages.planning import vocabulary_plan
 from diptych.engine.stages.planning.plan import PlanStage
 from diptych.engine.values import FactKind, Plan, Request
 
@@ -150,10 +149,3 @@ def test_a_folder_that_is_no_language_model_is_refused_before_it_is_loaded() -> 
     stage = PlanStage(model=ModelKey("causal-lm", "pocket/tokenizer"))
     with pytest.raises(CheckpointError, match="says nothing of num_attention_heads"):
         stage.workspace(requests_of(["a boat"]))
-
-
-def test_of_very_many_kinds_a_refusal_names_some() -> None:
-    few, many = [f"kind {i}" for i in range(40)], [f"kind {i}" for i in range(780)]
-    assert vocabulary_plan._some(few) == ", ".join(few)
-    said = vocabulary_plan._some(many)
-    assert said.startswith("780 kinds, such as kind 0, kind 65, ") and said.count(",") == 12

@@ -216,6 +216,7 @@ def test_a_colour_belongs_to_the_thing_before_it(vocabulary: Vocabulary, prompt:
     [
         ("🐶🍕", "a dog and a pizza"),
         ("a 🐱 and a 🚗", "a cat and a car"),
+        ("a 🐶🍕", "a dog and a pizza"),
         ("🍎🍎🍎", "three apples"),
         ("a cat in the park and a red 🚗", "a cat in the park and a red car"),
         ("👩🏽‍🚀 on a 🐴", "an astronaut on a horse"),
@@ -241,6 +242,11 @@ def test_every_picture_sign_of_the_table_is_read(vocabulary: Vocabulary) -> None
 def test_a_picture_sign_that_nobody_drew_is_named_where_a_noun_would_stand(vocabulary: Vocabulary) -> None:
     plan = read("a dog and a 🥹", vocabulary)
     assert [span.text for span in plan.left_out] == ["🥹"]
+
+
+def test_of_several_picture_signs_those_that_are_not_drawn_are_left_out_by_name(vocabulary: Vocabulary) -> None:
+    plan = read("🐶🐶🐶🍕", vocabulary)
+    assert [span.text for span in plan.left_out] == ["🐶🐶"] and len(plan.things) == 2
 
 
 @pytest.mark.parametrize(
