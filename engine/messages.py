@@ -5,7 +5,7 @@ Imports nothing of the package, so that every room can import it.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 LIKENESS = 0.6
@@ -13,9 +13,18 @@ LIKENESS = 0.6
 _MOST_CHARACTERS = 100  # of a name that is compared: time grows with the square
 _MOST_SHOWN = 60  # characters of a value
 
+_MOST_NAMED, _NAMED_OF_MANY = 40, 12  # kinds in a message: all of few, some of many
 AGAIN = "then run the same command again"
 """What messages end with whose cause lies elsewhere, and may be gone next time (a server that is down, say): a
 row that failed so is tried again by the same command."""
+
+
+def some_of(names: Sequence[str]) -> str:
+    """All names, or of very many some that stand far apart."""
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    step = len(names) // _NAMED_OF_MANY
+    return f"{len(names)} kinds, such as {', '.join(names[::step][:_NAMED_OF_MANY])}"
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = LIKENESS) -> str | None:

@@ -17,7 +17,7 @@ from ...engine.language.closed_vocabulary.known_words import read_words
 from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.closed_vocabulary.wording import asked_facts, asked_wording
 from ...engine.language.words.content import content_words, plain, plain_words
-from ...engine.messages import shown
+from ...engine.messages import shown, some_of
 from ...engine.values import Request
 from ...engine.values.fact import Fact, Span
 from ...engine.values.start import Start, Wording
@@ -115,7 +115,7 @@ class Edit(ImageInputPipeline):
             change = self._asked(wording, prompt) or change
         if change is None:
             known = planner_vocabulary(recipe)
-            things = f"; things that can be drawn: {', '.join(known.kinds)}" if known else ""
+            things = f"; things that can be drawn: {some_of(list(known.kinds))}" if known else ""
             raise InputError(
                 f"{prompt!r} changes nothing that is understood in {wording.prompt!r}: try 'make the THING"
                 " COLOUR', 'add a THING on the left', 'remove the THING', 'move the THING to the right', 'put a"

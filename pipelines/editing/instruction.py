@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from ...engine.errors import InputError
 from ...engine.language.closed_vocabulary import vocabulary as closed
-from ...engine.language.closed_vocabulary.phrases import misspelt_in
+from ...engine.language.closed_vocabulary.phrases import misspelt_in, pieces_of
 from ...engine.language.words.common_words import NEGATIONS, words
 from ...engine.language.words.content import content_words, joined, plain, plain_words
 from ...engine.values.fact import Span
@@ -38,6 +38,7 @@ _INSTEAD = (
     r"(?:(?:put|draw|paint|show|place|use)\s+)?(?P<new>.+?)\s+(?:instead|in (?:the )?place)\s+of\s+(?P<old>.+)",
     r"(?:replace|swap|exchange|substitute)\s+(?P<old>.+?)\s+(?:by|with|for)\s+(?P<new>.+)",
     r"(?:change|turn|transform|make)\s+(?P<old>.+?)\s+(?:into|to)\s+(?P<new>.+)",
+    r"(?:turn|make)\s+(?P<old>the .+?)\s+(?P<new>an? .+)",
 )
 _BECOMES = r"(?:make|paint|colou?r|turn|dye|change)\s+(?P<rest>.+)"
 _IS = r"(?P<old>.+?)\s+(?:is|should be|must be|becomes)\s+(?P<how>.+)"
@@ -131,7 +132,12 @@ def changed(
 
 
 def _spelled(instruction: str, known: closed.Vocabulary) -> str:
-    """The instruction with each word that is a slip of one that is known as that one, as prompts are read."""
+    """The instruction with each word that is a slip of one that is known as that one, as prompts are read; and
+    each picture sign as the word for what it shows."""
+    for piece in reversed(pieces_of(instruction, known)[0]):
+        if piece.word in known.signs:
+            before, behind = instruction[: piece.span.start], instruction[piece.span.end :]
+            instruction = f"{before}{known.signs[piece.word]}{behind}"
     for typed, meant in misspelt_in(instruction, known).items():
         instruction = re.sub(rf"\b{re.escape(typed)}\b", meant, instruction)
     return instruction
@@ -319,7 +325,7 @@ def _one_thing(said: str, prompt: str, vocabulary: Vocabulary) -> Phrase | None:
 
 
 def _instead(wording: Wording, text: str, vocabulary: Vocabulary) -> _Understood | None:
-    """'put a cat instead of the boat', 'replace the boat by a cat'."""
+    """'put a cat instead of the boat', 'replace the boat by a cat', 'make the boat a cat'."""
     for pattern in _INSTEAD:
         if match := re.fullmatch(pattern, text):
             old = _one_thing(match["old"], wording.prompt, vocabulary)

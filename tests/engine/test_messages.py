@@ -2,7 +2,7 @@
 
 import pytest
 
-from diptych.engine.messages import did_you_mean, first_line, nearest
+from diptych.engine.messages import did_you_mean, first_line, nearest, some_of
 
 
 def test_the_most_alike_of_the_known_names_is_hinted_at() -> None:
@@ -32,3 +32,10 @@ def test_a_name_of_any_length_is_compared_in_no_time() -> None:
 )
 def test_an_error_says_one_line(error: Exception, line: str, named: str) -> None:
     assert (first_line(error), first_line(error, named=True)) == (line, named)
+
+
+def test_of_very_many_names_a_message_has_some() -> None:
+    few, many = [f"kind {i}" for i in range(40)], [f"kind {i}" for i in range(780)]
+    assert some_of(few) == ", ".join(few)
+    said = some_of(many)
+    assert said.startswith("780 kinds, such as kind 0, kind 65, ") and said.count(",") == 12

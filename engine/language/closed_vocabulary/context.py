@@ -8,9 +8,11 @@ a can and a cup                   a word of grammar behind an article is a noun
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 from ..words.common_words import FUNCTION_WORDS, words
+from ..words.grammar_words import ONE
 from .phrases import Piece
 
 ARTICLES = words(
@@ -30,6 +32,7 @@ _NOUNS = words("can son will must need dear or being art work")
 _NAMES = words(
     "named called titled labeled labelled saying says reading reads word words text letters nommé appelé"
 )
+_READS = words("reading reads")
 _NEUTRAL = words(
     """
     background backdrop sky skies light lighting lights scenery landscape view vibe vibes mood atmosphere
@@ -47,11 +50,24 @@ def in_context(pieces: Sequence[Piece]) -> list[Piece]:
     return [_understood(placed, i, named=i > first) for i in range(len(placed))]
 
 
+def of_others(said: Sequence[Piece], noun: Piece) -> int:
+    """How many pieces before a noun speak of another one, which is unknown: 'two goats' in 'two goats playing
+    football'."""
+    assert noun.term is not None, "a head is a term"
+    if noun.term.plural:
+        return 0
+    for i, (number, other) in enumerate(itertools.pairwise(said)):
+        many = number.category == "number" and number.word not in ONE
+        if many and other.role == "unknown" and other.word.endswith("s"):
+            return i + 2
+    return 0
+
+
 def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
     """What follows "called" is a name, to the end of its phrase; what follows "made of" is a stuff."""
     naming = made_of = False
     last = ""
-    for piece in pieces:
+    for piece, after in itertools.zip_longest(pieces, pieces[1:]):
         joint = piece.role == "function" and piece.word not in ARTICLES
         if piece.role == "break" or (naming and (joint or piece.category in ("relation", "place"))):
             naming = False
@@ -59,7 +75,8 @@ def _without_names(pieces: Sequence[Piece]) -> Iterator[Piece]:
             piece = _unknown(piece)
         made_of = (made_of and piece.word in ARTICLES) or (piece.word == "of" and last == "made")
         last = piece.word
-        naming = naming or (piece.role == "unknown" and piece.word in _NAMES)
+        reader = piece.word in _READS and after is not None and after.word in ARTICLES  # 'reading a book'
+        naming = naming or (piece.role == "unknown" and piece.word in _NAMES and not reader)
         yield piece
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from ...values.fact import Span
-from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS
+from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS, QUALITY_PHRASES
 from ..words.content import plain, praised, words_of
 from ..words.prompt_syntax import marked
+from .signs import ends_of, nouns_of, signs_in, single
 from .vocabulary import Term, Vocabulary
 
 Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
@@ -34,7 +35,8 @@ class Piece:
             praise; a negation; a word that means nothing here; or what parts phrases from each other.
         words: as tables have them.
         span: its place in the prompt; of a break, empty.
-        misspelt: its word is none, and was taken for the one that it is a slip of.
+        misspelt: its word is none here, and was taken for the one that it is a slip of, or for what it is one
+            of.
     """
 
     role: Role
@@ -56,9 +58,24 @@ class Piece:
 def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[Span, ...]]:
     """The phrases of a prompt in their order, and the marks in it that no words carry out."""
     reading = marked(prompt)
-    words = list(words_of(reading.text, apart=True))
-    names = [plain(word.text) for word in words]
-    text = _Text(prompt, reading.text, words, names, vocabulary.read_as(names))
+    pieces = _pieces(prompt, reading.text, (), vocabulary)
+    signs = signs_in(prompt, vocabulary.signs)
+    if not signs:
+        return pieces, reading.cannot
+    nouns = nouns_of(signs, pieces)
+    cannot = [span for span in reading.cannot if not any(span.start <= sign.start < span.end for sign in nouns)]
+    return _pieces(prompt, reading.text, nouns, vocabulary), tuple(cannot)
+
+
+def _pieces(prompt: str, text: str, signs: Sequence[Span], vocabulary: Vocabulary) -> list[Piece]:
+    """The phrases of a prompt's text, in which these signs are nouns."""
+    words = sorted([*words_of(text, apart=True), *signs], key=lambda word: word.start)
+    names = [single(word.text) if word in signs else plain(word.text) for word in words]
+    return _phrases_of(_Text(prompt, text, words, names, vocabulary.read_as(names)))
+
+
+def _phrases_of(text: "_Text") -> list[Piece]:
+    prompt, words = text.prompt, text.words
     pieces: list[Piece] = []
     i = 0
     while i < len(words):
@@ -67,7 +84,7 @@ def pieces_of(prompt: str, vocabulary: Vocabulary) -> tuple[list[Piece], tuple[S
         found = text.at(i)
         pieces += found
         i += sum(max(1, len(piece.words)) for piece in found) if found[0].role != "digits" else 1
-    return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces], reading.cannot
+    return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces]
 
 
 def misspelt_in(prompt: str, vocabulary: Vocabulary) -> dict[str, str]:
@@ -101,12 +118,16 @@ class _Text:
         return self._praised.get(i, 0)
 
     def parted(self, i: int) -> bool:
-        """Whether a comma or the like stands before word `i`."""
+        """Whether a comma or the like stands before word `i`; what two picture signs show are two things."""
+        if self.plain[i - 1] in self.vocabulary.signs and self.plain[i] in self.vocabulary.signs:
+            return True
         between = self.text[self.words[i - 1].end : self.words[i].start]
         return any(character in _BREAKS for character in between)
 
     def at(self, i: int) -> list[Piece]:
         """The phrase that begins at word `i`; of a hyphened word, or of one behind a number, its parts."""
+        if self.plain[i] in self.vocabulary.signs:
+            return self._sign(i)
         terms, own = self.vocabulary.terms, self.vocabulary.own_phrases
         chain = self._chain(i)
         longest = self._longest(i)
@@ -138,7 +159,7 @@ class _Text:
             number = times[1] or times[2]
             term = self.vocabulary.terms.get((number,)) or Term("number", number)
             return [self._piece(i, 1, "term", term)]
-        meant = _meant(word, self.vocabulary)
+        meant = _one_of(word, self.vocabulary) or _meant(word, self.vocabulary)
         if meant is None and _is_slip_of_grammar(word):
             return [self._piece(i, 1, "function")]
         piece = self._piece(i, 1, "term" if meant else "unknown", meant)
@@ -152,6 +173,19 @@ class _Text:
         return [
             Piece(role="digits", span=spans[0], words=(counted[1],), term=number),
             Piece(role="digits", span=spans[1], words=(counted[2],), term=noun),
+        ]
+
+    def _sign(self, i: int) -> list[Piece]:
+        """'🍎🍎🍎': a number and a noun; '🍎': a noun."""
+        run, kind, ends = self.words[i], self.vocabulary.signs[self.plain[i]], ends_of(self.words[i].text)
+        if len(ends) == 1:
+            return [self._piece(i, 1, "term", Term("kind", kind))]
+        number, first = str(len(ends)), run.start + ends[0]
+        more, one = Span.of(self.prompt, first, run.end), Span.of(self.prompt, run.start, first)
+        counted = self.vocabulary.terms.get((number,)) or Term("number", number)
+        return [
+            Piece(role="digits", span=more, words=(number,), term=counted),
+            Piece(role="digits", span=one, words=(self.plain[i],), term=Term("kind", kind, plural=True)),
         ]
 
     def _hyphened(self, i: int, count: int) -> list[Piece]:
@@ -196,6 +230,14 @@ class _Text:
         return Piece(role=role, span=span, words=tuple(self.plain[i : i + count]), term=term)
 
 
+def _one_of(word: str, vocabulary: Vocabulary) -> Term | None:
+    """What is drawn for a word that has no drawing of its own: of 'corgis', dogs."""
+    for name, plural in ((word, False), (word.removesuffix("s"), True)):
+        if name in vocabulary.broader:
+            return Term("kind", vocabulary.broader[name], plural=plural)
+    return None
+
+
 def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     """What a misspelt word means: the one term that is a slip away, where the word is none of the language. Of
     a short word, that is two letters that changed places: 'rde'."""
@@ -212,16 +254,19 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
         and (not short or sorted(known) == sorted(word))
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
     ]
+    own = vocabulary.languages.get("", {})  # where the prompt is in the first language
+    near = [each for each in near if (each[2],) in own] or near
     if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):
         return None
     return min(near, key=lambda each: each[:3])[3]
 
 
 def _is_slip_of_grammar(word: str) -> bool:
-    """'stlye', 'pleese': no word of the language, and one letter from a word of grammar."""
+    """'stlye', 'pleese', 'beatiful': no word, but one letter from one of grammar or praise."""
     if len(word) < SHORTEST + 1 or not word.isalpha() or _dictionary()(word):
         return False
-    near = (known for known in FUNCTION_WORDS if abs(len(known) - len(word)) <= 1 and known[0] == word[0])
+    asking_nothing = FUNCTION_WORDS | QUALITY_PHRASES
+    near = (known for known in asking_nothing if abs(len(known) - len(word)) <= 1 and known[0] == word[0])
     return any(len(known) > SHORTEST and slips(word, known) <= 1 for known in near)
 
 

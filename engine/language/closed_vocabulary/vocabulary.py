@@ -9,6 +9,7 @@ that is left to `composition`.
 import dataclasses
 import functools
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,11 @@ plain_words = functools.partial(words_in, apart=True)
 """The words of a phrase as the tables of closed vocabularies have them."""
 
 Category = Literal["kind", "colour", "size", "number", "several", "place", "relation", "setting", "style"]
+
+
+def scripts_of(text: str) -> frozenset[str]:
+    """The scripts that a text's letters are of: LATIN, CYRILLIC, CJK (Unicode's names of letters begin so)."""
+    return frozenset(unicodedata.name(letter, "").partition(" ")[0] for letter in {*text} if letter.isalpha())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,9 @@ class Vocabulary:
         after_things: relations that are said after all their things, as in Chinese, or after the second of
             them: 'tree left-of horse' is said of the horse.
         after_two: likewise of 'between', after the two that the third is between, as in Japanese.
+        signs: picture signs, as `signs.plain_sign` has them, and the kinds that they stand for.
+        broader: words for what has no drawing of its own, and the kinds that it is one of: a corgi is a dog.
+        plain_kinds: by setting, what is drawn of a prompt that names this alone; else `plain_kind`.
         languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
     """
 
@@ -99,6 +108,9 @@ class Vocabulary:
     functions: frozenset[Phrase] = frozenset()
     after_things: frozenset[Phrase] = frozenset()
     after_two: frozenset[Phrase] = frozenset()
+    signs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    broader: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    plain_kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
     languages: Mapping[str, Mapping[Phrase, Term]] = dataclasses.field(default_factory=dict)
 
     def read_as(self, words: Sequence[str]) -> "Vocabulary":
@@ -123,6 +135,11 @@ class Vocabulary:
             name: dataclasses.replace(self, terms={**self.terms, **terms}, languages={})
             for name, terms in self.languages.items()
         }
+
+    @functools.cached_property
+    def scripts(self) -> frozenset[str]:
+        """Those that its words are written in; see `scripts_of`."""
+        return scripts_of("".join(word for phrase in self.terms for word in phrase))
 
     @functools.cached_property
     def longest(self) -> int:
@@ -200,10 +217,15 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
         functions=frozenset(map(plain_words, table.get("functions", ()))),
         after_things=frozenset(map(plain_words, table.get("after_things", ()))),
         after_two=frozenset(map(plain_words, table.get("after_two", ()))),
+        signs=dict(table.get("signs", {})),
+        broader=dict(table.get("broader", {})),
+        plain_kinds=dict(table.get("plain_kinds", {})),
         languages={"": first, **languages} if languages else {},
     )
-    if vocabulary.plain_kind not in kinds:
-        raise ValueError(f"plain_kind {vocabulary.plain_kind!r} is none of the kinds")
+    more = (vocabulary.signs, vocabulary.broader, vocabulary.plain_kinds)
+    for named in (vocabulary.plain_kind, *(kind for table in more for kind in table.values())):
+        if named not in kinds:
+            raise ValueError(f"{named!r}, which is drawn for others, is none of the kinds")
     for kind in kinds.values():
         strange = {*kind.colours, *kind.can_be} - {"", *vocabulary.colours} | {
             *kind.settings,

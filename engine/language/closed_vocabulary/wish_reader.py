@@ -23,7 +23,7 @@ from ..words.grammar_words import (
     VERBS_FOLLOW,
     WHICH,
 )
-from .context import ARTICLES, in_context
+from .context import ARTICLES, in_context, of_others
 from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
@@ -172,6 +172,7 @@ class _Reader(Surroundings):
             i for i, piece in enumerate(said) if piece.role == "unknown" and piece.words[-1].endswith("'s")
         ]
         cut = owners[-1] if owners else 0  # 'a black cat's red chair'
+        cut = max(cut, of_others(said, noun))
         self._leave_out(said[:cut])
         for piece in [*self._waiting, *said[cut:]]:
             self._put(found, piece)

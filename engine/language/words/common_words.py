@@ -112,6 +112,9 @@ QUALITY_PHRASES: frozenset[str] = frozenset(
     artstation
     artstation hq
     deviantart
+    unreal engine
+    unreal engine 5
+    octane render
     hq
     cgsociety
     pixiv

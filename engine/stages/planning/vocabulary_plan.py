@@ -15,13 +15,14 @@ from ...language.closed_vocabulary.composition import Composition, composition_o
 from ...language.closed_vocabulary.keeping import kept
 from ...language.closed_vocabulary.named import with_names
 from ...language.closed_vocabulary.phrases import misspelt_in
-from ...language.closed_vocabulary.vocabulary import Vocabulary
+from ...language.closed_vocabulary.vocabulary import Vocabulary, scripts_of
 from ...language.closed_vocabulary.wish import Said, Thing, Wish
 from ...language.closed_vocabulary.wish_reader import wish_of
 from ...language.closed_vocabulary.wording import asked_wording, facts_of, only_wording
 from ...language.closed_vocabulary.wording import wordings as wordings_of
+from ...language.words.common_words import FUNCTION_WORDS
 from ...language.words.content import plain_words
-from ...messages import nearest, shown
+from ...messages import nearest, shown, some_of
 from ...models.language.causal_lm import LanguageModel
 from ...randomness import RowKey, uniforms
 from ...stage import RunContext
@@ -29,7 +30,6 @@ from ...values import Plan, Request
 
 STAGE = "plan"  # of the draws
 WORDING_TOKENS = 96  # of the longest wording, and what stands around it
-_MOST_NAMED, _NAMED_OF_MANY = 40, 12  # kinds in a message: all of few, some of many
 _SHOWN = 60  # characters of a prompt in a message
 _WORDS_COMPARED = 50  # of a prompt that names nothing
 _SLIP = 0.7  # how alike a word must be to be a hint
@@ -132,8 +132,10 @@ def _plain_kind(wish: Wish, vocabulary: Vocabulary) -> str:
     """What is usual in the setting of a wish that names no thing, and that it does not deny."""
     allowed = [kind for kind in vocabulary.kinds.values() if ("kind", kind.name) not in wish.denied]
     fitting = [kind.name for kind in allowed if wish.setting and wish.setting.value in kind.settings[:1]]
+    usual = vocabulary.plain_kinds.get(wish.setting.value, "") if wish.setting else ""
     plain = [kind.name for kind in allowed if kind.name == vocabulary.plain_kind]
-    return [*fitting, *plain, *(kind.name for kind in allowed), vocabulary.plain_kind][0]
+    named = [kind.name for kind in allowed if kind.name == usual]
+    return [*named, *fitting, *plain, *(kind.name for kind in allowed), vocabulary.plain_kind][0]
 
 
 def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
@@ -141,24 +143,22 @@ def _refusal(prompt: str, vocabulary: Vocabulary) -> str:
     said = shown(prompt, most=_SHOWN)
     return (
         f"{said} names nothing that this planner knows{_near(prompt, vocabulary)}."
-        f" Things: {_some(list(vocabulary.kinds))};"
+        f" Things: {some_of(list(vocabulary.kinds))};"
         f" colours: {', '.join(vocabulary.colours)}; settings: {', '.join(vocabulary.settings)};"
         f" styles: {', '.join(vocabulary.styles)}. `diptych prompts --words` lists all words"
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    """All names, or of very many some that stand far apart."""
-    if len(names) <= _MOST_NAMED:
-        return ", ".join(names)
-    step = len(names) // _NAMED_OF_MANY
-    return f"{len(names)} kinds, such as {', '.join(names[::step][:_NAMED_OF_MANY])}"
-
-
 def _near(prompt: str, vocabulary: Vocabulary) -> str:
-    """A hint at the thing that a prompt may have meant: the one whose name is most like one of its words."""
-    things = [word for word, term in vocabulary.single_words.items() if term.category == "kind"]
+    """A hint at the thing that a prompt may have meant: the one whose name is most like one of its words; or at
+    the languages that are read, where a word is in a script of none."""
+    terms = vocabulary.languages.get("", vocabulary.terms)  # of other languages a hint would be a riddle
+    things = [phrase[0] for phrase, term in terms.items() if len(phrase) == 1 and term.category == "kind"]
     for word in plain_words(prompt)[:_WORDS_COMPARED]:
-        if word not in things and (near := nearest(word, things, cutoff=_SLIP)):
+        scripts = scripts_of(word)
+        if scripts and not scripts & vocabulary.scripts:
+            languages = ", ".join(name or "en" for name in vocabulary.languages or ("",))
+            return f" ({shown(word)}: it reads {languages})"
+        if word not in things and word not in FUNCTION_WORDS and (near := nearest(word, things, cutoff=_SLIP)):
             return f" ({shown(word)}: did you mean {near!r}?)"
     return ""

@@ -49,7 +49,7 @@ class Kind:
 
     `colours` are those of the world's ten that it may be turned to, by the part that `turns` (see
     `colours.PARTS`), `own` the one it has by itself, '' if none of them; `stands` one of `STANDS`; `size` one
-    of `SIZES_BY_NATURE`; others may stand on what `carries`.
+    of `SIZES_BY_NATURE`; others may stand on what `carries`. `sign` is its picture sign, where it has one.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Kind:
     stands: str = "ground"
     size: str = "middling"
     carries: bool = False
+    sign: str = ""
 
     @property
     def plural(self) -> str:
@@ -108,6 +109,7 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
         stands=row["stands"],
         size=row["size"],
         carries=row.get("carries", False),
+        sign=row.get("emoji", ""),
     )
 
 

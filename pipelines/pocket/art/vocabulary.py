@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ....engine.language.closed_vocabulary.signs import plain_sign
 from ..world.vocabulary import vocabulary_table as world_vocabulary
 from ..world.words import COLOUR_WORDS, NUMBER_WORDS, PLACE_WORDS, SIZE_WORDS
 from .languages import Tongue, tongues
@@ -72,6 +73,15 @@ def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
         "styles": styles,
         "plain_style": style_words(USUAL_STYLE)[0],
         "plain_kind": "tree" if "tree" in kinds else next(iter(kinds)),
+        "plain_kinds": {
+            _said(SETTING_WORDS, setting): kind
+            for setting, kind in more["plain_kinds"].items()
+            if kind in kinds
+        },
+        "broader": {
+            word: kind for kind, words in more["broader"].items() if kind in kinds for word in words.split()
+        },
+        "signs": _signs(kinds, more["signs"]),
         "nouns": nouns,
         "colour_nouns": colour_nouns,
         "functions": sorted({*_all(more, "functions"), *_all(more, "function_phrases")}),
@@ -86,6 +96,23 @@ def _all(more: Mapping[str, Any], key: str) -> set[str]:
     """What all languages list there; words in one text, or phrases."""
     listed = (part.get(key, ()) for part in more.values())
     return {each for ways in listed for each in (ways.split() if isinstance(ways, str) else ways)}
+
+
+def _signs(kinds: Kinds, more: Mapping[str, str]) -> dict[str, str]:
+    """The kinds by their picture signs, and by others that show the same; of people in each of their forms."""
+    own = {form: kind.name for kind in kinds.values() if kind.sign for form in _forms(plain_sign(kind.sign))}
+    listed = {plain_sign(sign): kind for kind, signs in more.items() if kind in kinds for sign in signs.split()}
+    first = {plain_sign(kind.sign): kind.name for kind in kinds.values() if kind.sign}
+    return {**listed, **own, **first}
+
+
+def _forms(sign: str) -> tuple[str, ...]:
+    """A sign, and those of men and women who do the same."""
+    joined, woman, man = "\u200d", "\u2640", "\u2642"
+    if sign.startswith("🧑"):
+        return sign, *(person + sign[1:] for person in "👨👩")
+    plain = sign.removesuffix(joined + woman).removesuffix(joined + man)
+    return plain, *(plain + joined + each for each in (woman, man))
 
 
 def _styles(hands: Iterable[str]) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -4,7 +4,7 @@ import { ask, blobOf } from "./api.js";
 import { button, byId, make, words } from "./dom.js";
 import { bare, candidateList, factsOf, placeOf, thingOf } from "./facts.js";
 import { keyOf } from "./history.js";
-import { notDrawn, seen, verdict } from "./run.js";
+import { notDrawn, readAs, seen, verdict } from "./run.js";
 import { changeOf, saying } from "./start.js";
 
 export class Detail {
@@ -95,6 +95,7 @@ export class Detail {
       row.picture ? this.actions(row) : make("div", { class: "actions" }, button("Try again", () => this.again(row, false), { class: "flat" }), this.removal(row)),
       row.error && words("p", { class: "left-out" }, row.error),
       notDrawn(row),
+      readAs(row),
       facts.length > 0 && make("h3", {}, "What it shows"),
       facts.length > 0 && factsOf(facts, changeOf(row), { chosen: row.picture ? (fact) => this.choose(fact) : null, overlay: (place) => this.overlay(place) }),
       this.menu,

@@ -196,6 +196,7 @@ class RowView {
       this.about.replaceChildren(
         make("h3", {}, "What it shows"), words("p", { class: "plan" }, whole.caption ?? whole.resolved_prompt ?? ""),
         notDrawn(whole) ?? "",
+        readAs(whole) ?? "",
         factsOf(whole.facts ?? [], changeOf(whole)),
         several ? make("h3", {}, "Candidates") : "", several ? candidateList(whole.candidates, this.pictures) : "");
     } catch (error) {
@@ -209,6 +210,12 @@ export function notDrawn(row) {
   const change = changeOf(row);
   const left = (row.left_out ?? []).filter((each) => !change || change.toLowerCase().includes(each.toLowerCase()));
   return left.length ? make("p", { class: "left-out" }, "Not drawn: ", words("span", {}, left.join(", "))) : null;
+}
+
+/** Words that were taken for others: a corgi for a dog. */
+export function readAs(row) {
+  const taken = Object.entries(row.read_as ?? {}).map(([said, meant]) => `${said} as ${meant}`);
+  return taken.length ? words("p", { class: "read-as" }, `Read: ${taken.join(", ")}`) : null;
 }
 
 /** How a picture came out, in words. A score is of all that the picture should show, and says little of a change. */

@@ -193,3 +193,21 @@ def test_slips_are_read_as_in_prompts(instruction: str, meant: str) -> None:
     prompt = "a red boat on the left and a blue bird on the right, at the beach"
     read, expected = (changed(wording(prompt), each, WORDS, known=KNOWN) for each in (instruction, meant))
     assert expected is not None and read == expected
+
+
+@pytest.mark.parametrize(
+    ("instruction", "words"),
+    [
+        ("put a 🐱 instead of the 🐶", "put a cat instead of the dog"),
+        ("make the 🍕 a 🎂", "turn the pizza into a birthday cake"),
+        ("remove the 🍕", "remove the pizza"),
+    ],
+)
+def test_instructions_may_have_picture_signs(instruction: str, words: str) -> None:
+    atlas = read_recipe("atlas")
+    shown = Wording(prompt="a dog on the left and a pizza on the right, in the snow", facts=())
+    read, meant = (
+        changed(shown, each, vocabulary_for(atlas), known=planner_vocabulary(atlas))
+        for each in (instruction, words)
+    )
+    assert read and meant and read.wording == meant.wording and not read.unread

@@ -34,6 +34,7 @@ TREE = "a blue tree on the right"
         ("the boat should be bigger", f"a big red boat on the left and {TREE}, at sunset", "thing"),
         ("put a cat instead of the boat", f"a red cat on the left and {TREE}, at sunset", "thing"),
         ("replace the boat with a pink house", f"a pink house on the left and {TREE}, at sunset", "thing"),
+        ("make the boat a castle", f"a red castle on the left and {TREE}, at sunset", "thing"),
         ("turn the boat into a castle", f"a red castle on the left and {TREE}, at sunset", "thing"),
         ("at night", f"a red boat on the left and {TREE}, at night", "around things"),
         ("move it to the beach", f"a red boat on the left and {TREE}, at the beach", "around things"),

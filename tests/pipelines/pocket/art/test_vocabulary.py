@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from diptych.engine.language.closed_vocabulary.composition import Composition, composition_of
+from diptych.engine.language.closed_vocabulary.phrases import misspelt_in
 from diptych.engine.language.closed_vocabulary.vocabulary import Vocabulary, vocabulary_of
 from diptych.engine.language.closed_vocabulary.wish_reader import wish_of
 from diptych.engine.language.closed_vocabulary.wording import facts_of, only_wording
@@ -208,3 +209,78 @@ def test_what_people_type_in_other_languages_is_read_as_in_english(
 def test_a_colour_belongs_to_the_thing_before_it(vocabulary: Vocabulary, prompt: str, wording: str) -> None:
     plan = read(f"{prompt}, at night", vocabulary)
     assert only_wording(plan, vocabulary) == f"{wording}, at night"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("🐶🍕", "a dog and a pizza"),
+        ("a 🐱 and a 🚗", "a cat and a car"),
+        ("a 🐶🍕", "a dog and a pizza"),
+        ("🍎🍎🍎", "three apples"),
+        ("a cat in the park and a red 🚗", "a cat in the park and a red car"),
+        ("👩🏽‍🚀 on a 🐴", "an astronaut on a horse"),
+        ("✈", "an airplane"),  # as some type it, as a letter
+        ("my dog 🐶", "a dog"),
+        ("a dog in the park ❤️", "a dog in the park"),
+        ("a dog, a cat 🥹", "a dog and a cat"),
+    ],
+)
+def test_picture_signs_are_read_as_what_they_show_where_they_are_no_ornaments(
+    vocabulary: Vocabulary, prompt: str, words: str
+) -> None:
+    plan = read(prompt, vocabulary)
+    assert said(plan) == said(read(words, vocabulary)) and not plan.left_out
+
+
+def test_every_picture_sign_of_the_table_is_read(vocabulary: Vocabulary) -> None:
+    for kind in KINDS.values():
+        if kind.sign:
+            assert [thing.kind.value for thing in read(kind.sign, vocabulary).things] == [kind.name]
+
+
+def test_a_picture_sign_that_nobody_drew_is_named_where_a_noun_would_stand(vocabulary: Vocabulary) -> None:
+    plan = read("a dog and a 🥹", vocabulary)
+    assert [span.text for span in plan.left_out] == ["🥹"]
+
+
+def test_of_several_picture_signs_those_that_are_not_drawn_are_left_out_by_name(vocabulary: Vocabulary) -> None:
+    plan = read("🐶🐶🐶🍕", vocabulary)
+    assert [span.text for span in plan.left_out] == ["🐶🐶"] and len(plan.things) == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kinds", "left_out"),
+    [
+        ("an old man reading a book", ["old man", "book"], ["reading"]),
+        ("two gnus playing football", ["football"], ["two gnus playing"]),
+        ("two wild cats", ["cat"], ["wild"]),
+        ("two kids playing football", ["boy", "football"], ["two", "playing"]),
+        ("photo of a frog, portrait of a cat, unreal engine", ["frog", "cat"], []),
+        ("a photo album and a cat", ["cat"], ["photo album"]),
+        ("ein Haus am See", ["house"], []),
+        ("una chica con un paraguas rojo", ["girl", "umbrella"], []),
+        ("富士山とさくら", ["snowy mountain", "cherry blossom"], []),
+    ],
+)
+def test_what_strangers_type(
+    vocabulary: Vocabulary, prompt: str, kinds: list[str], left_out: list[str]
+) -> None:
+    plan = read(prompt, vocabulary)
+    assert [thing.kind.value for thing in plan.things] == kinds
+    assert [span.text for span in plan.left_out] == left_out
+
+
+def test_a_slip_is_one_of_a_word_of_the_prompts_language(vocabulary: Vocabulary) -> None:
+    plan = read("a beatiful elefant in the jungel", vocabulary)
+    assert only_wording(plan, vocabulary) == "an elephant in the middle, in a forest" and not plan.left_out
+
+
+def test_of_what_nobody_drew_what_it_is_one_of_is_drawn_and_told(vocabulary: Vocabulary) -> None:
+    assert said(read("two corgis", vocabulary)) == said(read("two dogs", vocabulary))
+    assert misspelt_in("two corgis at night", vocabulary) == {"corgis": "dog"}
+
+
+def test_settings_alone_have_things_that_people_expect_there(vocabulary: Vocabulary) -> None:
+    assert set(vocabulary.plain_kinds) <= set(vocabulary.settings)
+    assert vocabulary.plain_kinds["in the city"] == "office building"
