@@ -18,20 +18,27 @@ Corner = tuple[int, int]
 
 
 def standing(picture: np.ndarray, drawing: CutOut, taken: Collection[Corner] = ()) -> Corner | None:
-    """Where a drawing stands in a picture uint8 (h, w, 3), wholly inside; `None` where it does not.
+    """Where a drawing stands in a picture uint8 (h, w, 3), with all that is opaque inside; `None` where it does
+    not.
 
     Args:
         taken: where others like it were found: what is less than half its size away is one of them.
     """
-    apart = _apart(picture, np.asarray(drawing.image))
-    half_wide, half_high = drawing.image.width // 2, drawing.image.height // 2
+    pixels = np.asarray(drawing.image)
+    opaque = pixels[..., 3] >= OPAQUE
+    if not opaque.any():
+        return None
+    rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
+    inner = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    apart = _apart(picture, inner)
+    half_high, half_wide = inner.shape[0] // 2, inner.shape[1] // 2
     for left, top in taken:
-        rows = slice(max(0, top - half_high), top + half_high)
-        apart[rows, max(0, left - half_wide) : left + half_wide] = np.inf
+        y, x = top + rows[0], left + columns[0]
+        apart[max(0, y - half_high) : y + half_high, max(0, x - half_wide) : x + half_wide] = np.inf
     if not apart.size or apart.min() > APART**2:
         return None
-    top, left = np.unravel_index(int(apart.argmin()), apart.shape)
-    return int(left), int(top)
+    y, x = np.unravel_index(int(apart.argmin()), apart.shape)
+    return int(x - columns[0]), int(y - rows[0])
 
 
 def _apart(picture: np.ndarray, drawing: np.ndarray) -> np.ndarray:
@@ -40,7 +47,7 @@ def _apart(picture: np.ndarray, drawing: np.ndarray) -> np.ndarray:
     height, width = drawing.shape[:2]
     rows, columns = picture.shape[0] - height + 1, picture.shape[1] - width + 1
     opaque = (drawing[..., 3] >= OPAQUE).astype(float)
-    if min(rows, columns) < 1 or not opaque.any():
+    if min(rows, columns) < 1:
         return np.empty((0, 0))
     seen, wanted = picture.astype(float), drawing[..., :3] * opaque[..., None]
     total = _correlated((seen**2).sum(2), opaque) + (wanted**2).sum()
