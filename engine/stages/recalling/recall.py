@@ -156,10 +156,20 @@ def _found(
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    picture, which = memory.picture(number, colour), memory.pictures[number]
-    others = [each for each in ("", *which.colours) if each != colour]
-    looks = functools.partial(map, functools.partial(memory.picture, number), others)
-    return _Found(thing, picture, kind, floats=which.floats, others=looks)
+    picture, floats = memory.picture(number, colour), memory.pictures[number].floats
+    others = functools.partial(_in_other_colours, memory, number, colour)
+    return _Found(thing, picture, kind, floats=floats, others=others)
+
+
+def _in_other_colours(memory: PictureMemory, number: int, colour: str) -> Iterator[Image.Image]:
+    """A picture as it may look otherwise: in its own colour, turned to another one, or drawn in one."""
+    which = memory.pictures[number]
+    for other in ("", *which.colours):
+        if other != colour:
+            yield memory.picture(number, other)
+    for i, each in enumerate(memory.pictures):
+        if i != number and (each.kind, each.style) == (which.kind, which.style):
+            yield memory.picture(i)
 
 
 class _Layout:
