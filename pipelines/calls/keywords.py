@@ -159,12 +159,12 @@ def _without_controls(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     return rest, {"controls": found} if found else {}
 
 
-def _control_values(values: object) -> tuple[Control, ...]:
+def _control_values(values: object) -> "tuple[Control | ControlWish, ...]":
     given: Sequence[Any] = () if values is None else values if isinstance(values, list | tuple) else (values,)
     for each in given:
-        if not isinstance(each, Control):
+        if not isinstance(each, Control | ControlWish):
             raise InputError(f"controls = {shown(each)}: must be Control values; pictures are given as control")
-    return tuple(each for each in given if isinstance(each, Control))
+    return tuple(given)
 
 
 def copies_of(value: object, *, called: str = COPIES) -> int:
