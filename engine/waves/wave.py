@@ -112,7 +112,7 @@ class Wave:
 
     def _plan(self, live: Sequence[RequestState]) -> Steps[list[CandidateRow]]:
         """Plan once for each request that does not bring a plan; its candidates share the plan and differ in
-        their random draws."""
+        their random draws. Stages that change plans get those that were brought, too."""
         wishes = [
             dataclasses.replace(
                 state.request, candidate=state.candidates()[0], missed=(*state.request.missed, *state.missed)
@@ -122,7 +122,10 @@ class Wave:
         asked = [Row(state, given_plan(wish) or wish) for state, wish in zip(live, wishes, strict=True)]
         open_rows = [row for row in asked if isinstance(row.value, Request)]
         yield from self._look(open_rows)
-        yield from self._carry(self.chain.between(Request, Plan), [row for row in open_rows if not row.lost])
+        stages = self.chain.between(Request, Plan)
+        planning = [stage for stage in stages if not issubclass(stage.takes, Plan)]
+        yield from self._carry(planning, [row for row in open_rows if not row.lost])
+        yield from self._carry(stages[len(planning) :], [row for row in asked if not row.lost])
         rows: list[CandidateRow] = []
         for planned in (row for row in asked if not row.lost):
             for candidate in planned.state.candidates():

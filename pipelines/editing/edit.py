@@ -121,7 +121,10 @@ class Edit(ImageInputPipeline):
                 " COLOUR', 'add a THING on the left', 'remove the THING', 'move the THING to the right', 'put a"
                 f" THING instead of the THING', 'at night', 'in ink'{things}"
             )
-        start = self._start(original, wording, change)
+        from .from_memory.changes import recalled_start
+
+        start = recalled_start(self, original, wording, change.wording, seed=seed, **wishes)
+        start = start or self._start(original, wording, change)
         return self.pipe.request(change.wording.prompt, seed=seed, row=row, start=start, **wishes)
 
     def _by_editor(

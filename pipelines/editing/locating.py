@@ -52,6 +52,10 @@ def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase:
     Raises:
         InputError: the recipe has no drafter that could be asked.
     """
+    from .from_memory.changes import found_in_memory
+
+    if remembered := found_in_memory(workflow, original, wording, phrase):
+        return remembered
     sought = Sought(
         picture=original.pixels,
         tokens=original.tokens,

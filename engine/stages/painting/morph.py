@@ -13,6 +13,7 @@ from ...randomness import RowKey, normals
 from ...stage import ModelKey, Models, RunContext
 from ...values import Draft, Picture, Settings
 from .refine import BYTES_A_PIXEL, DEFAULTS, RefineStage
+from .shown_sketch import conditions_of, laid_again, shown_to
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,8 @@ class MorphStage:
             )
         request = batch[0].first.plan.request
         previews = torch.stack([_preview(value) for value in batch])
-        condition = model.encode_previews(previews, request.height, request.width)
+        shown = [_shown(value, request.height, request.width) for value in batch]
+        condition = conditions_of(shown, model, request.height, request.width)
         shares = torch.tensor([value.share for value in batch], device=condition.device)
         shape = tuple(condition.shape[1:])
         ends = [_noise([_end(value, i) for value in batch], shape).to(condition) for i in (0, 1)]
@@ -85,6 +87,7 @@ class MorphStage:
             context.step(i + 1, steps)
         pixels, sound = model.painted(painted, condition)
         context.check("pixels", sound.tolist())
+        pixels = _laid(pixels, batch, request.height, request.width)
         drafts = [dataclasses.replace(each.nearer, preview=p) for each, p in zip(batch, previews, strict=True)]
         return [
             Picture(pixels=row, plan=draft.plan, draft=draft) for row, draft in zip(pixels, drafts, strict=True)
@@ -108,7 +111,7 @@ def _predict(
     model: PreviewRefiner, batch: Sequence[Between], condition: torch.Tensor, shares: torch.Tensor
 ) -> Predict:
     """The refiner with both texts mixed by their shares; with guidance where any row has some."""
-    cond = [model.encode_text([_end(value, i).plan.prompt for value in batch]) for i in (0, 1)]
+    cond = [model.encode_text([_end(value, i).plan.wording for value in batch]) for i in (0, 1)]
     text = torch.lerp(cond[0], cond[1], shares[:, None, None].to(cond[0]))
     scales = [_settings(value.nearer).guidance_scale for value in batch]
     if all(scale == 1 for scale in scales):
@@ -129,10 +132,45 @@ def _noise(drafts: Sequence[Draft], shape: tuple[int, ...]) -> torch.Tensor:
     return normals(keys, RefineStage.name, shape)
 
 
+def _way(value: Between) -> float:
+    """How far between the two its place is to look: slowly at the ends."""
+    return value.share * value.share * (3 - 2 * value.share)
+
+
 def _preview(value: Between) -> torch.Tensor:
-    """uint8 (h', w', 3): as far between the two as the place on the way, slowly at its ends."""
-    way = value.share * value.share * (3 - 2 * value.share)
-    return torch.lerp(value.first.preview.float(), value.second.preview.float(), way).round().to(torch.uint8)
+    """uint8 (h', w', 3)."""
+    return _mixed(value.first.preview, value.second.preview, _way(value))
+
+
+def _shown(value: Between, height: int, width: int) -> torch.Tensor:
+    """What the refiner is shown, uint8 (h', w', 3): at the ends what `refine` shows it."""
+    first, second = shown_to([value.first, value.second], height, width)
+    if first.shape == second.shape:
+        return _mixed(first, second, _way(value))
+    if value.share in (0, 1):
+        return second if value.share else first
+    return _mixed(_enlarged(first, height, width), _enlarged(second, height, width), _way(value))
+
+
+def _laid(painted: torch.Tensor, batch: Sequence[Between], height: int, width: int) -> torch.Tensor:
+    """What was painted, uint8 (b, height, width, 3), with the things of both sketches, those of one going over
+    into those of the other."""
+    ends = []
+    for i in (0, 1):
+        drafts = [_end(value, i) for value in batch]
+        ends.append(laid_again(painted, shown_to(drafts, height, width), drafts))
+    rows = zip(ends[0], ends[1], batch, strict=True)
+    return torch.stack([_mixed(first, second, _way(value)) for first, second, value in rows])
+
+
+def _enlarged(picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    values = picture.permute(2, 0, 1)[None].float()
+    larger = F.interpolate(values, (height, width), mode="bicubic", antialias=True)
+    return larger[0].permute(1, 2, 0).clamp(0, 255).round().to(torch.uint8)
+
+
+def _mixed(first: torch.Tensor, second: torch.Tensor, way: float) -> torch.Tensor:
+    return torch.lerp(first.float(), second.float(), way).round().to(torch.uint8)
 
 
 def _settings(draft: Draft) -> Settings:

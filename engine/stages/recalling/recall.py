@@ -1,10 +1,12 @@
 """recall: the things of a plan are looked up in a memory of pictures, and laid out as a sketch for drafter and
 refiner, which so draw things that they were never trained on. A request's own reference pictures come first."""
 
+import functools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -12,15 +14,18 @@ from ...errors import RowError
 from ...language.closed_vocabulary.by_heart import known_by_heart
 from ...language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT, Composition, composition_of
 from ...language.closed_vocabulary.named import with_names
+from ...language.closed_vocabulary.vocabulary import Vocabulary
 from ...language.closed_vocabulary.wish import Thing
 from ...language.closed_vocabulary.wish_reader import wish_of
 from ...messages import shown
 from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
 from ...values import Plan, Sketch
+from ...values.start import Start
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
 from .shown_things import references_by_thing
+from .started_from import as_they_stand, ground_of, kept_of, where_free
 
 STAGE = "recall"  # of the draws
 NUMBERS = {2: "two", 3: "three", 4: "four"}
@@ -35,6 +40,7 @@ class _Found:
     Args:
         floats: it does not stand on the ground.
         given: the picture is a reference of the request.
+        others: it in its other colours.
     """
 
     thing: Thing
@@ -42,6 +48,7 @@ class _Found:
     kind: str
     floats: bool = False
     given: bool = False
+    others: Callable[[], Iterable[Image.Image]] = tuple
 
 
 class RecallStage:
@@ -104,14 +111,19 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     hand = style if style in memory.styles else memory.styles[0]
     found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
-    cuts = _cuts(composition, found, hand in memory.rimmed, seed=plan.request.seed, size=size)
+    layout = _Layout(composition, found, hand in memory.rimmed, seed=plan.request.seed, size=size)
+    start = plan.request.start
+    picture = kept_of(start, size)
+    cuts = layout.cuts if start is None or picture is None else _going_on(layout, start, picture, vocabulary)
     setting = composition.setting.value if composition.setting else ""
     colours = memory.grounds.get(setting)
-    ground = random.Random(f"{STAGE}/{plan.request.seed}/ground").choice(list(colours)) if colours else None
-    pixels = laid(cuts, order_of(composition.arrangement, len(cuts)), size, ground=ground)
+    lot = random.Random(f"{STAGE}/{plan.request.seed}/ground")
+    ground = ground_of(list(colours), picture, lot) if colours else None
+    order = [i for i in order_of(composition.arrangement, len(found)) if i in cuts]
+    pixels = laid([cuts[i] for i in order], range(len(order)), size, ground=ground)
     return Sketch(
         pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
-        wording=wording(len(cuts), setting, style if composition.style else hand),
+        wording=wording(len(found), setting, style if composition.style else hand),
         shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
 
@@ -144,38 +156,69 @@ def _found(
         raise RowError(
             index, f"the memory has no picture of {shown(kind)} {style}{others}: ask for another style"
         )
-    picture = memory.picture(number, colour)
-    return _Found(thing, picture, kind, floats=memory.pictures[number].floats)
+    picture, floats = memory.picture(number, colour), memory.pictures[number].floats
+    others = functools.partial(_in_other_colours, memory, number, colour)
+    return _Found(thing, picture, kind, floats=floats, others=others)
 
 
-def _cuts(
-    composition: Composition,
-    found: Sequence[_Found],
-    rimmed: bool,
-    *,
-    seed: int,
-    size: int,
-) -> list[CutOut]:
-    """Things as they are laid; where they may stand in several places, the seed says where."""
-    where = [_WHERE.get(each.thing.place.value, "") if each.thing.place else "" for each in found]
-    if composition.arrangement == "alone":
-        where = [where[0] or "middle"]
-    elif composition.arrangement == "side by side":
-        where = ["left", "right"]
-    sizes = [each.thing.size.value if each.thing.size else "medium" for each in found]
-    places = places_of(composition.arrangement, sizes, where)
-    cuts = [
-        _cut(each, place, random.Random(f"{STAGE}/{seed}/{i}"), rimmed=rimmed, size=size)
-        for i, (each, place) in enumerate(zip(found, places, strict=True))
-    ]
-    if composition.arrangement == "on":
-        upper, lower = cuts
-        cuts[0] = replace(upper, top=top_on(upper, lower, size))
-    return cuts
+def _in_other_colours(memory: PictureMemory, number: int, colour: str) -> Iterator[Image.Image]:
+    """A picture as it may look otherwise: in its own colour, turned to another one, or drawn in one."""
+    which = memory.pictures[number]
+    for other in ("", *which.colours):
+        if other != colour:
+            yield memory.picture(number, other)
+    for i, each in enumerate(memory.pictures):
+        if i != number and (each.kind, each.style) == (which.kind, which.style):
+            yield memory.picture(i)
 
 
-def _cut(each: _Found, place: Place, rng: random.Random, *, rimmed: bool, size: int) -> CutOut:
-    return cut_out(each.picture, place, rng, floats=each.floats, rimmed=rimmed, size=size)
+class _Layout:
+    """Where things are laid; where they may stand in several places, the seed says where.
+
+    Args:
+        cuts: they, as they are laid, by their numbers.
+    """
+
+    def __init__(
+        self, composition: Composition, found: Sequence[_Found], rimmed: bool, *, seed: int, size: int
+    ) -> None:
+        self.found, self._rimmed, self._seed, self._size = found, rimmed, seed, size
+        where = [_WHERE.get(each.thing.place.value, "") if each.thing.place else "" for each in found]
+        if composition.arrangement == "alone":
+            where = [where[0] or "middle"]
+        elif composition.arrangement == "side by side":
+            where = ["left", "right"]
+        sizes = [each.thing.size.value if each.thing.size else "medium" for each in found]
+        self.places = places_of(composition.arrangement, sizes, where)
+        self.cuts = {i: self.cut(i, place) for i, place in enumerate(self.places)}
+        if composition.arrangement == "on":
+            upper, lower = self.cuts.values()
+            self.cuts[0] = replace(upper, top=top_on(upper, lower, size))
+
+    def cut(self, number: int, place: Place, picture: Image.Image | None = None) -> CutOut:
+        """A thing at a place; or another picture of it."""
+        each, rng = self.found[number], random.Random(f"{STAGE}/{self._seed}/{number}")
+        shown = each.picture if picture is None else picture
+        return cut_out(shown, place, rng, floats=each.floats, rimmed=self._rimmed, size=self._size)
+
+    def looks(self, number: int) -> Iterator[CutOut]:
+        """A thing at its place, as it is, and in its other colours."""
+        yield self.cuts[number]
+        for picture in self.found[number].others():
+            yield self.cut(number, self.places[number], picture)
+
+
+def _going_on(layout: _Layout, start: Start, picture: np.ndarray, vocabulary: Vocabulary) -> dict[int, CutOut]:
+    """The things of a picture that goes on: those that it shows stay where they are. Where it gets room around
+    it, it is smaller: what it is said to show is left out then, and goes on as its ground does."""
+    shows = {thing.kind.value for thing in wish_of(start.shows, vocabulary).things} if start.lean else set()
+    stand = as_they_stand(layout.cuts, layout.places, layout.looks, picture)
+    cuts = {
+        i: stand.get(i, cut)
+        for i, cut in layout.cuts.items()
+        if i in stand or layout.found[i].kind not in shows
+    }
+    return where_free(cuts, stand, layout.places, layout.cut, start)
 
 
 def _framed(pixels: torch.Tensor, height: int, width: int) -> torch.Tensor:

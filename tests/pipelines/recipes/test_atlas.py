@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
-from diptych import TextToImage
+from diptych import Edit, Inpaint, TextToImage
 from diptych.engine.models.vision.picture_memory import PictureMemory
 from diptych.engine.values import Outcome
 from diptych.pipelines.pocket.art.things import known_kinds, own_kinds
@@ -79,3 +80,40 @@ def test_nothing_that_pocket_draws_is_left_out(outcomes: list[Outcome]) -> None:
         fact.text for fact in between.plan.facts
     }
     assert between.verdict is not None and between.verdict.score >= 0.5
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[TextToImage, Outcome]:
+    pipe = TextToImage.from_recipe("atlas")
+    return pipe, pipe("a dog and an elephant", seed=5).outcomes[0]
+
+
+def changed_columns(before: Outcome, after: Outcome) -> torch.Tensor:
+    """bool (width,): where anything differs."""
+    return (before.picture.pixels != after.picture.pixels).any(2).any(0)
+
+
+@pytest.mark.parametrize(
+    "instruction", ["make the dog black", "remove the dog", "put a zebra instead of the dog"]
+)
+def test_an_edit_changes_the_thing_that_it_names_and_nothing_else(
+    pair: tuple[TextToImage, Outcome], instruction: str
+) -> None:
+    pipe, before = pair
+    after = Edit.from_pipe(pipe)(instruction, image=before, seed=2).outcomes[0]
+    changed = changed_columns(before, after)
+    assert after.accepted and changed[:128].any() and not changed[160:].any()
+
+
+def test_the_things_stay_where_they_stand_in_another_setting(pair: tuple[TextToImage, Outcome]) -> None:
+    pipe, before = pair
+    after = Edit.from_pipe(pipe)("at night", image=before.image, seed=2).outcomes[0]
+    assert before.plan.sketch is not None and after.plan.sketch is not None and after.accepted
+    assert torch.equal(after.plan.sketch.pixels, before.plan.sketch.pixels)
+
+
+def test_a_thing_of_the_memory_is_found_by_its_name(pair: tuple[TextToImage, Outcome]) -> None:
+    pipe, before = pair
+    after = Inpaint.from_pipe(pipe)("a cat", image=before, mask_image="elephant", seed=2).outcomes[0]
+    changed = changed_columns(before, after)
+    assert after.accepted and changed[128:].any() and not changed[:96].any()
