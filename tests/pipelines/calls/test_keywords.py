@@ -108,3 +108,8 @@ def test_own_keywords_of_editing_pipelines_stand_in_their_calls() -> None:
         assert {"image", *keywords} <= set(parameters)
         text = inspect.getdoc(find_pipeline(name).__call__) or ""
         assert all(f"{keyword}: " in text for keyword in keywords)
+
+
+def test_controls_that_were_read_are_read_again() -> None:
+    once = settings_of({"control": "edges.png", "control_type": "edges"})
+    assert once["controls"] and settings_of(once)["controls"] == once["controls"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diptych import Edit, Inpaint, TextToImage
+from diptych import Edit, Inpaint, Interpolate, TextToImage
 from diptych.engine.models.vision.picture_memory import PictureMemory
 from diptych.engine.values import Outcome
 from diptych.pipelines.pocket.art.things import known_kinds, own_kinds
@@ -117,3 +117,12 @@ def test_a_thing_of_the_memory_is_found_by_its_name(pair: tuple[TextToImage, Out
     after = Inpaint.from_pipe(pipe)("a cat", image=before, mask_image="elephant", seed=2).outcomes[0]
     changed = changed_columns(before, after)
     assert after.accepted and changed[128:].any() and not changed[:96].any()
+
+
+def test_an_interpolation_ends_with_the_pictures_of_its_prompts(pair: tuple[TextToImage, Outcome]) -> None:
+    pipe, _ = pair
+    prompts = ["a dog in a park", "a red boat at sunset"]  # of the memory, and by heart
+    frames = Interpolate.from_pipe(pipe)(prompts, seed=4, frames=2).images
+    for frame, prompt in zip(frames, prompts, strict=True):
+        picture = pipe(prompt, seed=4).images[0]
+        assert picture is not None and frame.tobytes() == picture.tobytes()
