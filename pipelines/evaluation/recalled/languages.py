@@ -24,7 +24,7 @@ from ....engine.microbatch import Done, run_stage
 from ....engine.values import Outcome, Plan, Request
 from ...pocket.art import LANGUAGES, known_kinds, sample_scene
 from ...pocket.art.captions import caption_of
-from ...pocket.art.words import USUAL_STYLE
+from ...pocket.art.words import USUAL_STYLE, style_words
 from ...text_to_image import TextToImage
 from ..figures import Share
 
@@ -40,13 +40,13 @@ Wish = Mapping[str, str]
 
 def spoken(count: int) -> list[Wish]:
     """Scenes by lot of all kinds, each said whole in every language."""
-    kinds = known_kinds()
+    kinds, usual = known_kinds(), f", {style_words(USUAL_STYLE)[0]}"
     scenes = [sample_scene(random.Random(f"wishes/{i}"), kinds, (USUAL_STYLE,)) for i in range(count)]
     return [
         {
             language: caption_of(
                 scene, kinds, random.Random(f"wishes/{i}/{language}"), language=language, whole=True
-            )
+            ).removesuffix(usual)  # which English has at times
             for language in LANGUAGES
         }
         for i, scene in enumerate(scenes)
