@@ -1,6 +1,7 @@
 """Every example runs, is short, says what comes out, and needs nothing but the package."""
 
 import ast
+import json
 import re
 import runpy
 import subprocess
@@ -111,3 +112,11 @@ def test_every_result_is_shown_and_small() -> None:
     assert [path.name for path in SCRIPTS if f"]({path.name})" not in readme] == []
     assert [path.name for path in (EXAMPLES / "results").iterdir() if path.stat().st_size > 60 * 1024] == []
     assert {f"results/{path.name}" for path in (EXAMPLES / "results").iterdir()} <= set(shown)
+
+
+def test_rows_that_are_given_pictures_show_what_was_asked(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "diptych", "render", str(EXAMPLES / "given.csv"), "-o", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert len(rows) == 4 and all(row["accepted"] for row in rows)
+    assert [row["settings"]["given"] for row in rows] == [["reference"]] * 2 + [["control: edges"]] * 2
