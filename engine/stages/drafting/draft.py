@@ -11,9 +11,9 @@ from ...errors import InputError, RowError
 from ...models.checkpoint.folder import read_config
 from ...models.diffusion.control.key import ControlKey
 from ...models.language.causal_lm import DECODING_NEEDS, ImageTokenModel, decoding_bytes, packed_bytes
-from ...models.vision.edge_reader import EdgeReader
 from ...models.vision.patch_codebook import PatchCodebook
-from ...models.vision.sketch_reader import SketchReader
+from ...models.vision.readers.edge_reader import EdgeReader
+from ...models.vision.readers.sketch_reader import SketchReader
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings

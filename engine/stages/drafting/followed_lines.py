@@ -8,7 +8,7 @@ import torch
 from ...ar.decoding import TokenConstraints
 from ...errors import RowError
 from ...messages import shown
-from ...models.vision.edge_reader import EdgeReader
+from ...models.vision.readers.edge_reader import EdgeReader
 from ...values import Plan
 
 KIND = "edges"

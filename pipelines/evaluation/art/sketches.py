@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ....engine.models.vision.picture_memory import PictureMemory, load_picture_memory
-from ....engine.models.vision.sketch_reader import CLEAR, load_sketch_reader, tokens_of
+from ....engine.models.vision.readers.sketch_reader import CLEAR, load_sketch_reader, tokens_of
 from ....engine.values import Outcome
 from ...pocket.art import Art, prepare
 from ...pocket.art.facts import an

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from ....engine.errors import InputError
-from ....engine.models.vision.edge_reader import EdgeReader
 from ....engine.models.vision.edges import BLUR, HIGH, edges_of
 from ....engine.models.vision.patch_codebook import PatchCodebook
+from ....engine.models.vision.readers.edge_reader import EdgeReader
 from ...pocket.world import Scene, render
 from ..data.source import DRAFT_SIDE, TrainingData, WorldData, batch_of, indices_of, shows_thing
 from ..loop.placement import copy_on, in_float32

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ....engine.errors import InputError
 from ....engine.models.language.causal_lm import load_image_token_model, text_ids
 from ....engine.models.vision.patch_codebook import PatchCodebook
-from ....engine.models.vision.sketch_reader import CLEAR, SketchReader, tokens_of
+from ....engine.models.vision.readers.sketch_reader import CLEAR, SketchReader, tokens_of
 from ....engine.stages.recalling.recall import wording
 from ...pocket.art import Art, ArtScene
 from ...pocket.art.drawing import sketch

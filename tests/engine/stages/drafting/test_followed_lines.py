@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError, RowError
-from diptych.engine.models.vision.edge_reader import EdgeReader
 from diptych.engine.models.vision.edges import agreement, edges_of
+from diptych.engine.models.vision.readers.edge_reader import EdgeReader
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
 from diptych.engine.values import Control, Plan

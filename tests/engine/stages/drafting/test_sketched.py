@@ -11,7 +11,7 @@ from diptych.engine.errors import InputError
 from diptych.engine.models.language import causal_lm
 from diptych.engine.models.language.decoding import ways
 from diptych.engine.models.language.decoding.lean import LeanDecoding
-from diptych.engine.models.vision.sketch_reader import SketchReader, tokens_of
+from diptych.engine.models.vision.readers.sketch_reader import SketchReader, tokens_of
 from diptych.engine.stage import ModelKey, Models, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
 from diptych.engine.stages.painting.shown_sketch import before, conditions_of, laid_again, shown_to

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diptych.engine.errors import InputError
-from diptych.engine.models.vision.edge_reader import load_edge_reader
+from diptych.engine.models.vision.readers.edge_reader import load_edge_reader
 from diptych.pipelines.recipes.reader import POCKET_WEIGHTS
 from diptych.pipelines.training.data.source import WorldData
 from diptych.pipelines.training.run import run_training

@@ -7,7 +7,13 @@ import torch
 from PIL import Image, ImageDraw
 
 from diptych.engine.errors import InputError
-from diptych.engine.models.vision.sketch_reader import CLEAR, NEAR, SketchReader, load_sketch_reader, tokens_of
+from diptych.engine.models.vision.readers.sketch_reader import (
+    CLEAR,
+    NEAR,
+    SketchReader,
+    load_sketch_reader,
+    tokens_of,
+)
 from diptych.pipelines.pocket.art import prepare
 from diptych.pipelines.recipes.reader import POCKET_WEIGHTS
 from diptych.pipelines.training.data.art_data import ArtData, ArtSource

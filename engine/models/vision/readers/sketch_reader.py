@@ -6,17 +6,14 @@ in ControlNet (Zhang et al. 2023, "Adding conditional control to text-to-image d
 itself stays as it is: without a sketch it drafts the same as without a reader.
 """
 
-import json
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ...guards.finite import check_numbers
-from ..checkpoint.folder import read_config, read_json
-from .patch_codebook import PatchCodebook
+from ..patch_codebook import PatchCodebook
+from .drafter_reader import DrafterReader
 
 LIGHT, DARK = 0.96, 0.12
 """The two grounds that a sketch is looked at on: where it is opaque, both give the same tokens."""
@@ -26,7 +23,7 @@ LOUD = 4.0  # times a token's own embedding
 CLEAR = 0.02  # opacity under which a place shows nothing
 
 
-class SketchReader(nn.Module):
+class SketchReader(DrafterReader):
     """A sketch's tokens, on light and on dark ground, to what the drafter is shown.
 
     Args:
@@ -36,19 +33,16 @@ class SketchReader(nn.Module):
         codebook: the name of the one that the tokens belong to.
     """
 
+    model_type = "sketch-reader"
+
     def __init__(self, *, size: int, inner: int, grid: tuple[int, int], codebook: str) -> None:
-        super().__init__()
-        self.inner, self.grid, self.codebook = inner, grid, codebook
+        super().__init__(size=size, inner=inner, grid=grid, codebook=codebook)
         self.light = nn.Linear(size, size, bias=False)
         self.dark = nn.Linear(size, size, bias=False)
         self.down = nn.Linear(2 * size + 1, inner)
         self.near = nn.Conv2d(inner, inner, 3, padding=1)
         self.far = nn.Conv2d(inner, inner, 3, padding=1)
         self.up = nn.Linear(inner, size)
-
-    @property
-    def device(self) -> torch.device:
-        return self.light.weight.device
 
     def begin(self) -> None:
         """Weights to train from: what each ground shows, loudly, and nothing of the neighbours. So much of it
@@ -88,20 +82,6 @@ class SketchReader(nn.Module):
         embedded = (F.embedding(tokens.to(embeddings.device), embeddings) for tokens in (light, dark))
         return self(*embedded, opacity.to(embeddings))
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Write `config.json` and `model.safetensors`, as float16."""
-        folder.mkdir(parents=True, exist_ok=True)
-        config = {
-            "model_type": "sketch-reader",
-            "size": self.light.out_features,
-            "inner": self.inner,
-            "grid": list(self.grid),
-            "image_codebook": self.codebook,
-        }
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        weights = {name: each.detach().half().contiguous() for name, each in self.state_dict().items()}
-        save_file(weights, folder / "model.safetensors")
-
 
 def tokens_of(pixels: torch.Tensor, book: PatchCodebook) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Sketches uint8 (b, height, width, 4) as tokens on light and on dark ground, int64 (b, s), and how opaque
@@ -118,16 +98,5 @@ def tokens_of(pixels: torch.Tensor, book: PatchCodebook) -> tuple[torch.Tensor, 
 
 
 def load_sketch_reader(folder: Path, dtype: torch.dtype, device: torch.device) -> SketchReader:
-    """A reader from its folder."""
-    config = read_json(folder / "config.json")
-    read_config(str(folder), "size", "inner", "grid", "image_codebook")  # or says what is missing
-    reader = SketchReader(
-        size=config["size"],
-        inner=config["inner"],
-        grid=tuple(config["grid"]),
-        codebook=config["image_codebook"],
-    )
-    weights = load_file(folder / "model.safetensors")
-    check_numbers(weights, folder / "model.safetensors")
-    reader.load_state_dict(weights)
-    return reader.to(device, dtype).eval().requires_grad_(False)
+    """A reader from its folder; errors as `from_pretrained`."""
+    return SketchReader.from_pretrained(folder).to(device, dtype)
