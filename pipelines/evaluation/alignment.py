@@ -17,7 +17,7 @@ from ..text_to_image import TextToImage
 from ..vocabulary import planner_vocabulary
 from .figures import Figure, Share
 from .inspector import Sighting
-from .matching import ALL_RIGHT, CATEGORIES, answers
+from .matching import ALL_RIGHT, CATEGORIES, answers, wrong_in
 
 if TYPE_CHECKING:
     import torch
@@ -60,9 +60,7 @@ class Judged:
     @property
     def wrong(self) -> list[str]:
         """The categories in which it fails, but for `all_right`."""
-        return [
-            name for name, truth in answers(self.seen, self.scene).items() if not truth and name != ALL_RIGHT
-        ]
+        return wrong_in(answers(self.seen, self.scene))
 
 
 def held_out_scenes(count: int, *, seed: int = 0) -> list[Scene]:

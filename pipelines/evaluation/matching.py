@@ -122,3 +122,8 @@ def _one_of(seen: Sighting, thing: Thing) -> Seen | None:
     """Of the things of the kind the surest in its own colour, else the surest."""
     found = _of_kind(seen, thing)
     return next((each for each in found if each.colour == thing.colour), found[0] if found else None)
+
+
+def wrong_in(answered: Mapping[str, bool]) -> list[str]:
+    """The categories that are answered wrongly, but for `ALL_RIGHT`."""
+    return [name for name, truth in answered.items() if not truth and name != ALL_RIGHT]

@@ -12,7 +12,7 @@ from ....engine.values import Outcome
 from ...pocket.art import Art, ArtScene
 from ...text_to_image import TextToImage
 from ..inspector import Sighting
-from ..matching import ALL_RIGHT
+from ..matching import ALL_RIGHT, wrong_in
 from .answers import answers
 from .finding import Look
 from .nearest import NearestKinds
@@ -51,9 +51,7 @@ class Judged:
     @property
     def wrong(self) -> list[str]:
         """The categories in which it fails, but for `all_right`."""
-        return [
-            name for name, truth in answers(self.seen, self.scene).items() if not truth and name != ALL_RIGHT
-        ]
+        return wrong_in(answers(self.seen, self.scene))
 
 
 def judged_pictures(
