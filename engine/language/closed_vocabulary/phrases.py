@@ -15,7 +15,7 @@ from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS, QU
 from ..words.content import plain, praised, words_of
 from ..words.prompt_syntax import marked
 from .signs import ends_of, nouns_of, signs_in, single
-from .vocabulary import Term, Vocabulary
+from .vocabulary import Phrase, Term, Vocabulary
 
 Role = Literal["term", "own", "function", "praise", "negation", "unknown", "break", "digits"]
 _BREAKS = frozenset(",;.!?:\n\u3001\u3002\uff0c\u0964")
@@ -113,6 +113,10 @@ class _Text:
     def _praised(self) -> Mapping[int, int]:
         return praised(self.text, list(self.words))
 
+    @property
+    def _negations(self) -> frozenset[Phrase]:
+        return self.vocabulary.negations | self.vocabulary.negations_behind
+
     def _praise(self, i: int) -> int:
         """Of how many words the praise is that begins at word `i`; 0 for none."""
         return self._praised.get(i, 0)
@@ -138,7 +142,7 @@ class _Text:
             return [self._piece(i, praise, "praise")]
         if longest:
             words = tuple(self.plain[i : i + longest])
-            if words in NEGATION_PHRASES:
+            if words in NEGATION_PHRASES or words in self._negations:
                 return [self._piece(i, longest, "negation")]
             if words not in terms and words not in own:
                 return [self._piece(i, longest, "function")]
@@ -220,6 +224,7 @@ class _Text:
                 phrase in self.vocabulary.terms
                 or phrase in self.vocabulary.own_phrases
                 or phrase in NEGATION_PHRASES
+                or phrase in self._negations
                 or phrase in self.vocabulary.functions
             ):
                 return count

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import CheckpointError
+from ..words.common_words import FUNCTION_WORDS, NEGATIONS
 from ..words.content import plain_words as words_in
 
 FILE = "vocabulary.json"
@@ -80,6 +81,8 @@ class Vocabulary:
         colour_nouns: words that are things, and colours before a noun: 'a rose cup'.
         articles: those beside the English and French ones.
         functions: phrases of grammar beside those of English and French.
+        negations, negations_behind: phrases that deny what follows, or what stands before, beside the English
+            and French ones.
         after_things: relations that are said after all their things, as in Chinese, or after the second of
             them: 'tree left-of horse' is said of the horse.
         after_two: likewise of 'between', after the two that the third is between, as in Japanese.
@@ -87,6 +90,7 @@ class Vocabulary:
         broader: words for what has no drawing of its own, and the kinds that it is one of: a corgi is a dog.
         plain_kinds: by setting, what is drawn of a prompt that names this alone; else `plain_kind`.
         languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
+        own_functions: by language, those of its words of grammar that deny something in others: 'no parque'.
     """
 
     terms: Mapping[Phrase, Term]
@@ -106,12 +110,15 @@ class Vocabulary:
     colour_nouns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     articles: frozenset[str] = frozenset()
     functions: frozenset[Phrase] = frozenset()
+    negations: frozenset[Phrase] = frozenset()
+    negations_behind: frozenset[Phrase] = frozenset()
     after_things: frozenset[Phrase] = frozenset()
     after_two: frozenset[Phrase] = frozenset()
     signs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     broader: Mapping[str, str] = dataclasses.field(default_factory=dict)
     plain_kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
     languages: Mapping[str, Mapping[Phrase, Term]] = dataclasses.field(default_factory=dict)
+    own_functions: Mapping[str, frozenset[Phrase]] = dataclasses.field(default_factory=dict)
 
     def read_as(self, words: Sequence[str]) -> "Vocabulary":
         """This vocabulary, with what phrases mean in the language that most of these words are of."""
@@ -132,7 +139,12 @@ class Vocabulary:
     @functools.cached_property
     def _in_language(self) -> Mapping[str, "Vocabulary"]:
         return {
-            name: dataclasses.replace(self, terms={**self.terms, **terms}, languages={})
+            name: dataclasses.replace(
+                self,
+                terms={**self.terms, **terms},
+                functions=self.functions | self.own_functions.get(name, frozenset()),
+                languages={},
+            )
             for name, terms in self.languages.items()
         }
 
@@ -195,8 +207,14 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
     kinds = {name: _kind(name, entry, table["colours"]) for name, entry in table["kinds"].items()}
     nouns = table.get("nouns", {})
     languages = {name: _phrases(part | {"nouns": nouns}) for name, part in table.get("languages", {}).items()}
-    everything = {phrase: term for own in reversed(languages.values()) for phrase, term in own.items()}
+    everything = {
+        phrase: term
+        for own in reversed(languages.values())
+        for phrase, term in own.items()
+        if not _is_grammar(phrase)  # 'but' is a goal in French alone
+    }
     first = _phrases(table)
+    functions = [plain_words(each) for each in table.get("functions", ())]
     vocabulary = Vocabulary(
         terms=everything | first,
         kinds=kinds,
@@ -214,14 +232,27 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
         nouns=dict(table.get("nouns", {})),
         colour_nouns=dict(table.get("colour_nouns", {})),
         articles=frozenset(table.get("articles", ())),
-        functions=frozenset(map(plain_words, table.get("functions", ()))),
+        functions=frozenset(each for each in functions if not {*each} & NEGATIONS),
+        negations=frozenset(map(plain_words, table.get("negations", ()))),
+        negations_behind=frozenset(map(plain_words, table.get("negations_behind", ()))),
         after_things=frozenset(map(plain_words, table.get("after_things", ()))),
         after_two=frozenset(map(plain_words, table.get("after_two", ()))),
         signs=dict(table.get("signs", {})),
         broader=dict(table.get("broader", {})),
         plain_kinds=dict(table.get("plain_kinds", {})),
         languages={"": first, **languages} if languages else {},
+        own_functions={
+            name: frozenset(map(plain_words, part.get("functions", ())))
+            for name, part in table.get("languages", {}).items()
+        },
     )
+    _check(vocabulary)
+    return vocabulary
+
+
+def _check(vocabulary: Vocabulary) -> None:
+    """Raises ValueError for what speaks of kinds, colours or settings that there are not."""
+    kinds = vocabulary.kinds
     more = (vocabulary.signs, vocabulary.broader, vocabulary.plain_kinds)
     for named in (vocabulary.plain_kind, *(kind for table in more for kind in table.values())):
         if named not in kinds:
@@ -235,7 +266,10 @@ def vocabulary_of(table: Mapping[str, Any]) -> Vocabulary:
             raise ValueError(
                 f"kind {kind.name!r}: usual colours and settings must be known ones, not {strange}"
             )
-    return vocabulary
+
+
+def _is_grammar(phrase: Phrase) -> bool:
+    return len(phrase) == 1 and phrase[0] in FUNCTION_WORDS | NEGATIONS
 
 
 def _kind(name: str, entry: Mapping[str, Any], colours: Iterable[str]) -> Kind:

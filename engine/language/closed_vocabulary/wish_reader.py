@@ -38,7 +38,7 @@ _SPOKEN = ("kind", "colour", "size", "number", "several")
 def wish_of(prompt: str, vocabulary: Vocabulary) -> Wish:
     """Read a prompt."""
     pieces, cannot = pieces_of(prompt, vocabulary)
-    found = affirmed(in_context(pieces))
+    found = affirmed(in_context(pieces), vocabulary)
     reader = _Reader(found.pieces, vocabulary)
     reader.read()
     return Wish(

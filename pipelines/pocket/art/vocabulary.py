@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.language.closed_vocabulary.signs import plain_sign
+from ....engine.language.words.common_words import NEGATIONS
 from ..world.vocabulary import vocabulary_table as world_vocabulary
 from ..world.words import COLOUR_WORDS, NUMBER_WORDS, PLACE_WORDS, SIZE_WORDS
 from .languages import Tongue, tongues
@@ -85,6 +86,8 @@ def vocabulary_table(kinds: Kinds, hands: Iterable[str]) -> dict[str, Any]:
         "nouns": nouns,
         "colour_nouns": colour_nouns,
         "functions": sorted({*_all(more, "functions"), *_all(more, "function_phrases")}),
+        "negations": sorted(_all(more, "negations")),
+        "negations_behind": sorted(_all(more, "negations_behind")),
         "articles": sorted(_all(more, "articles")),
         "after_things": sorted(_all(more, "after_things")),
         "after_two": sorted(_all(more, "after_two")),
@@ -235,6 +238,7 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any], styles: Col
         if number != "1"
     }
     numbers = _with(_counted(tongue.name, more), numbers)
+    functions = {*more.get("functions", "").split()}
     hands = ways("styles", {style: style_words(style) for style in HANDS})
     found = {
         "kinds": {
@@ -252,6 +256,7 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any], styles: Col
         "relations": ways("relations", RELATION_WORDS),
         "settings": ways("settings", SETTING_WORDS),
         "styles": {said: each for said, each in hands.items() if said in styles},
+        "functions": sorted(functions & NEGATIONS),  # 'no parque'
     }
     return _without_dots(found) if tongue.name == "hi" else found
 

@@ -284,3 +284,28 @@ def test_of_what_nobody_drew_what_it_is_one_of_is_drawn_and_told(vocabulary: Voc
 def test_settings_alone_have_things_that_people_expect_there(vocabulary: Vocabulary) -> None:
     assert set(vocabulary.plain_kinds) <= set(vocabulary.settings)
     assert vocabulary.plain_kinds["in the city"] == "office building"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kinds"),
+    [
+        ("a dog, no cat", ["dog"]),
+        ("no cats just one dog", ["dog"]),
+        ("a dog but not red", ["dog"]),  # a goal in French
+        ("a house at night, no dogs, no cats", ["house"]),
+        ("ein Haus ohne Katze und ein Hund", ["house", "dog"]),
+        ("kein Haus, eine Katze", ["cat"]),
+        ("una casa sin gato", ["house"]),
+        ("uma casa sem gato", ["house"]),
+        ("um gato no parque", ["cat"]),  # 'in the park'
+        ("没有猫的房子", ["house"]),
+        ("猫のいない家", ["house"]),
+        ("बिना बिल्ली के, घर", ["house"]),
+    ],
+)
+def test_what_is_denied_is_not_asked_for_in_any_language(
+    vocabulary: Vocabulary, prompt: str, kinds: list[str]
+) -> None:
+    plan = read(prompt, vocabulary)
+    assert [thing.kind.value for thing in plan.things] == kinds
+    assert (not plan.left_out) == (prompt == "um gato no parque")
