@@ -139,10 +139,13 @@ def remember(art: Art, folder: Path, *, plain_style: str = BY_HEART) -> int:
             known by heart are drawn so as long as nobody asks for anything else.
     """
     kinds = remembered(art)
+    meanings = vocabulary_table(kinds, art.hands) | {"plain_style": plain_style}
+    for name in kinds:
+        meanings["kinds"][name]["drawn_in"] = _styles_of(name, art)
     return write_memory(
         folder,
         _pictures(art, kinds),
-        meanings=vocabulary_table(kinds, art.hands) | {"plain_style": plain_style},
+        meanings=meanings,
         rimmed=[style_words(style)[0] for style in RIM_STYLES],
         by_heart=[kind for kind in KINDS if kind in kinds],
         grounds={SETTING_WORDS[PLAIN][0]: PLAIN_COLOURS},
@@ -154,6 +157,15 @@ def remembered(art: Art) -> Kinds:
     """The kinds of a memory of the art: with the usual hand go those that we drew ourselves."""
     own = own_kinds() if USUAL_STYLE in art.hands else {}
     return {**art.kinds, **{name: kind for name, kind in own.items() if name not in art.kinds}}
+
+
+def _styles_of(kind: str, art: Art) -> list[str]:
+    """The styles that a kind is drawn in: those of its pictures, and those in which it is known by heart."""
+    hands = [style for style, hand in art.hands.items() if kind in hand]
+    if kind in own_kinds() and USUAL_STYLE in art.hands:
+        hands.append(USUAL_STYLE)
+    by_heart = [ways[0] for ways in STYLE_WORDS.values()] if kind in KINDS else []
+    return sorted({*(style_words(style)[0] for style in hands), *by_heart})
 
 
 def _pictures(art: Art, kinds: Kinds) -> Iterator[tuple[Remembered, bytes]]:

@@ -83,3 +83,8 @@ class Surroundings:
         return all(
             p.category in ("colour", "size") or p.role in ("break", "function") for p in self._pieces[start:end]
         )
+
+
+def is_one(piece: Piece) -> bool:
+    """'the one', 'this one': no number."""
+    return piece.term is not None and piece.term.value == "1"

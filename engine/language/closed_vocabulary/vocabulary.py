@@ -42,6 +42,7 @@ class Kind:
             colour is the thing's own, which has no name.
         can_be: the colours that it may have.
         own_settings: ways to say a setting that hold for this kind alone: a boat 'on the ocean', say.
+        drawn_in: the styles that it is drawn in; empty for all.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Kind:
     settings: tuple[str, ...]
     own_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     can_be: frozenset[str] = frozenset()
+    drawn_in: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,13 +260,12 @@ def _check(vocabulary: Vocabulary) -> None:
         if named not in kinds:
             raise ValueError(f"{named!r}, which is drawn for others, is none of the kinds")
     for kind in kinds.values():
-        strange = {*kind.colours, *kind.can_be} - {"", *vocabulary.colours} | {
-            *kind.settings,
-            *kind.own_settings.values(),
-        } - {*vocabulary.settings}
+        strange = {*kind.colours, *kind.can_be} - {"", *vocabulary.colours}
+        strange |= {*kind.settings, *kind.own_settings.values()} - {*vocabulary.settings}
+        strange |= kind.drawn_in - {*vocabulary.styles}
         if strange or not kind.colours or not kind.settings:
             raise ValueError(
-                f"kind {kind.name!r}: usual colours and settings must be known ones, not {strange}"
+                f"kind {kind.name!r}: usual colours, settings and styles must be known ones, not {strange}"
             )
 
 
@@ -280,6 +281,7 @@ def _kind(name: str, entry: Mapping[str, Any], colours: Iterable[str]) -> Kind:
         settings=tuple(entry["settings"]),
         own_settings=dict(entry.get("own_settings", {})),
         can_be=frozenset(entry.get("can_be", colours)),
+        drawn_in=frozenset(entry.get("drawn_in", ())),
     )
 
 

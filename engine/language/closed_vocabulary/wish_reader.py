@@ -27,7 +27,7 @@ from .context import ARTICLES, in_context, of_others
 from .negation import affirmed
 from .phrases import Piece, pieces_of
 from .relations import OpenRelations
-from .surroundings import Surroundings
+from .surroundings import Surroundings, is_one
 from .vocabulary import Term, Vocabulary
 from .wish import BETWEEN, Relation, Said, Thing, Wish
 
@@ -83,6 +83,7 @@ class _Reader(Surroundings):
         self._leave_out(self._waiting)
         self._open.close()
         self._settle_places()
+        self._settle_style()
         self.left_out += self._open.left_out
 
     @property
@@ -254,7 +255,7 @@ class _Reader(Surroundings):
                 self._since_break = None
             return
         adjectives = [piece for piece in run if piece.category in ("colour", "size")]
-        numbers = [p for p in run if p.category in ("number", "several") and not _one(p)]
+        numbers = [p for p in run if p.category in ("number", "several") and not is_one(p)]
         after_noun = self._vocabulary.after_noun
         if self._named_after(end) or any(piece.word in after_noun for piece in adjectives):
             self._leave_out(run)  # 'orange sunset', 'black ink'; 'roses'
@@ -265,7 +266,7 @@ class _Reader(Surroundings):
         elif self._is_one_of_it(start, run):  # 'a fish. a blue one'
             for piece in adjectives:
                 self._put(self.things[-1], piece)
-        elif self._said_of(start) == "strange" or any(_one(piece) for piece in run if adjectives):
+        elif self._said_of(start) == "strange" or any(is_one(piece) for piece in run if adjectives):
             self._leave_out([*adjectives, *numbers])
         elif self._word(start - 1) in ("a", "an", "un", "une") and not self._joined_noun(end):
             self._leave_out(run)  # 'a rose', 'an orange': nouns of another kind
@@ -284,7 +285,7 @@ class _Reader(Surroundings):
         """Whether a run is 'a blue one', after a single thing that has no colour yet."""
         article = self._word(start - 1) in ("a", "an") and self._is_break(start - 2)
         plain = bool(self.things) and self.things[-1].colour is None and self.things[-1].number is None
-        return article and plain and _one(run[-1]) and run[0].category in ("colour", "size")
+        return article and plain and is_one(run[-1]) and run[0].category in ("colour", "size")
 
     def _said_of(self, start: int) -> str:
         """Of what a run without a noun is said: 'all' things, a 'strange' noun, or that spoken of last."""
@@ -364,6 +365,13 @@ class _Reader(Surroundings):
                 self._place(self._spoken, piece)
         self._places = []
 
+    def _settle_style(self) -> None:
+        """A style in which nobody draws one of the things is left out."""
+        kinds = [self._vocabulary.kinds[thing.kind.value] for thing in self.things]
+        if self.style and any(kind.drawn_in and self.style.value not in kind.drawn_in for kind in kinds):
+            self.left_out.append(self.style.span)
+            self.style = None
+
     def _of_last_two(self, i: int, piece: Piece) -> bool:
         """Whether 'between' is said of the two things before it: 'between them'."""
         return self._word(i + 1) in PRONOUNS or piece.words in self._vocabulary.after_two
@@ -387,8 +395,3 @@ class _Reader(Surroundings):
         else:
             behind = piece.words in self._vocabulary.after_things
             self._open.begin(said, first, before=self._spoken, turned=behind and first is not None)
-
-
-def _one(piece: Piece) -> bool:
-    """'the one', 'this one': no number."""
-    return piece.term is not None and piece.term.value == "1"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from diptych import Edit, Inpaint, Interpolate, TextToImage
+from diptych.engine.language.closed_vocabulary.wish_reader import wish_of
 from diptych.engine.models.vision.picture_memory import PictureMemory
 from diptych.engine.values import Outcome
 from diptych.pipelines.pocket.art.things import known_kinds, own_kinds
@@ -126,3 +127,20 @@ def test_an_interpolation_ends_with_the_pictures_of_its_prompts(pair: tuple[Text
     for frame, prompt in zip(frames, prompts, strict=True):
         picture = pipe(prompt, seed=4).images[0]
         assert picture is not None and frame.tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left_out"),
+    [
+        ("a dog in watercolour", ["in watercolour"]),
+        ("a cat and a dog in ink", ["in ink"]),
+        ("a cat in ink", []),
+        ("a dog as a sticker", []),
+        ("a cat as a sticker", []),
+    ],
+)
+def test_a_style_that_a_thing_is_not_drawn_in_is_told(
+    memory: PictureMemory, prompt: str, left_out: list[str]
+) -> None:
+    wish = wish_of(prompt, memory.vocabulary)
+    assert [span.text for span in wish.left_out] == left_out and (wish.style is None) == bool(left_out)
