@@ -7,6 +7,7 @@ own folders, or both.
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -139,7 +140,7 @@ def remember(art: Art, folder: Path, *, plain_style: str = BY_HEART) -> int:
             known by heart are drawn so as long as nobody asks for anything else.
     """
     kinds = remembered(art)
-    meanings = vocabulary_table(kinds, art.hands) | {"plain_style": plain_style}
+    meanings: dict[str, Any] = vocabulary_table(kinds, art.hands) | {"plain_style": plain_style}
     for name in kinds:
         meanings["kinds"][name]["drawn_in"] = _styles_of(name, art)
     return write_memory(
