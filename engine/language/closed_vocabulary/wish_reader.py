@@ -369,7 +369,7 @@ class _Reader(Surroundings):
         """A style in which nobody draws one of the things is left out."""
         kinds = [self._vocabulary.kinds[thing.kind.value] for thing in self.things]
         if self.style and any(kind.drawn_in and self.style.value not in kind.drawn_in for kind in kinds):
-            self.left_out.append(self.style.span)
+            self.left_out += [self.style.span] if self.style.span else []
             self.style = None
 
     def _of_last_two(self, i: int, piece: Piece) -> bool:
