@@ -1,8 +1,17 @@
 """The exceptions that a caller can meet. Each message is one line: what, where, and what to do about it."""
 
+_JOINER = "\N{ZERO WIDTH JOINER}"  # of emoji: a painter is a woman, a joiner and a palette
+
 
 class DiptychError(Exception):
-    """Anything that the engine refuses or cannot do; its message is fit to be shown to a user."""
+    """Anything that the engine refuses or cannot do; its message is fit to be shown to a user: on one line, and
+    what cannot be seen of names in it is spelled out."""
+
+    def __str__(self) -> str:
+        return "".join(
+            c if c.isprintable() or c == _JOINER else c.encode("unicode_escape").decode()
+            for c in super().__str__()
+        )
 
 
 class InputError(DiptychError):

@@ -1,0 +1,26 @@
+"""A message is one line that can be read, whatever the names in it hold."""
+
+import pytest
+
+from diptych.engine.errors import DiptychError, InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("boat.png", "boat.png"),
+        ("a\nb\tc", r"a\nb\tc"),
+        ("a\x1b[31mb\x07", r"a\x1b[31mb\x07"),
+        ("a\u2028b\u202eb", r"a\u2028b\u202eb"),
+        ("a\udcffb", r"a\udcffb"),
+        ("Füße 猫 👩\u200d🎨", "Füße 猫 👩\u200d🎨"),
+    ],
+)
+def test_a_message_is_one_line_that_can_be_read(name: str, shown: str) -> None:
+    for kind in (DiptychError, InputError):
+        assert str(kind(f"{name}: no such file")) == f"{shown}: no such file"
+
+
+def test_what_has_several_arguments_or_none_is_said_as_ever() -> None:
+    assert str(DiptychError()) == ""
+    assert str(DiptychError("a", 1)) == "('a', 1)"
