@@ -71,8 +71,9 @@ function reason(text, status) {
 
 export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
-/** Follow server-sent events until they end or `signal` says so; `tell(kind, data)` hears each. */
-export async function follow(path, tell, signal) {
+/** Follow server-sent events until they end or `signal` says so; `tell(kind, data)` hears each, `there()` that from
+ * now on nothing is missed. */
+export async function follow(path, tell, { signal, there } = {}) {
   const response = await answered(path, { signal });
   if (!response.ok) throw new Refused(response.status, sentence(reason(await response.text(), response.status)));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -80,6 +81,8 @@ export async function follow(path, tell, signal) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    there?.();
+    there = null;
     text += value;
     const events = text.split("\n\n");
     text = events.pop();
@@ -90,25 +93,16 @@ export async function follow(path, tell, signal) {
   }
 }
 
-/** Follow for as long as the page is there; begun again where it breaks off. */
+/** Follow for as long as the page is there, begun again where it breaks off; `again(there)` hears of either. */
 export async function followForever(path, tell, again) {
   for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
     try {
-      await follow(path, (kind, data) => {
-        wait = 500;
-        tell(kind, data);
-      });
+      await follow(path, tell, { there: () => ((wait = 500), again(true)) });
     } catch {
       // the server has gone, perhaps for a moment
     }
     again(false);
     await new Promise((done) => setTimeout(done, wait));
-    try {
-      await ask("healthz");
-      again(true);
-    } catch {
-      // it is looked again
-    }
   }
 }
 

@@ -26,6 +26,7 @@ export class History {
     return byId("only-favourites").getAttribute("aria-pressed") === "true";
   }
 
+  /** The latest pictures; what is told of rows meanwhile is newer. */
   async load() {
     const turn = ++this.turn;
     if (this.onlyFavourites) {
@@ -33,10 +34,14 @@ export class History {
       this.rows = Object.values(this.favourites).filter((row) => wanted.every((word) => saying(row).toLowerCase().includes(word))).reverse();
       return this.show(false);
     }
+    const told = (this.told = { rows: [], gone: new Set() });
     const rows = await this.fetch("");
-    if (turn !== this.turn || !rows) return;
-    this.rows = rows;
+    if (turn !== this.turn) return;
+    this.told = null;
+    if (!rows) return;
+    this.rows = rows.filter(({ job }) => !told.gone.has(job));
     this.show(rows.length === PAGE);
+    for (const row of told.rows) if (!told.gone.has(row.job)) this.add(row);
   }
 
   async older() {
@@ -58,6 +63,7 @@ export class History {
 
   /** A row is done, somewhere. */
   add(row) {
+    this.told?.rows.push(row);
     if (this.onlyFavourites || this.query.value.trim() || this.rows.some((each) => keyOf(each) === keyOf(row))) return;
     const [order, number] = row.place.split(".").map(Number);
     const before = ({ place }) => {
@@ -72,6 +78,7 @@ export class History {
   }
 
   forget(job) {
+    this.told?.gone.add(job);
     this.rows = this.rows.filter((row) => row.job !== job);
     for (const key of Object.keys(this.favourites)) if (key.startsWith(`${job}/`)) delete this.favourites[key];
     kept.set("favourites", this.favourites);

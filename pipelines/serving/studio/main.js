@@ -41,32 +41,35 @@ function composed() {
   prompt?.examples();
 }
 
-/** Begin to work on a picture that was made here. */
+/** Begin to work on a picture that was made here; whoever writes while it comes keeps what is written. */
 async function begin(row, way, { prompt: text, region, submit: now = false } = {}) {
-  await start.takeRow(row, way);
   prompt.text = text ?? (way === "edit" ? "" : row.prompt);
-  if (region) byId("region").value = region;
-  composed();
   byId("prompt").focus();
   byId("prompt").setSelectionRange(prompt.box.value.length, prompt.box.value.length);
   byId("composer").scrollIntoView({ block: "start" });
+  await start.takeRow(row, way);
+  if (start.from !== row) return;
+  if (region) byId("region").value = region;
   if (now) await make_();
 }
 
 async function make_() {
-  const missing = prompt.text ? start.missing : start.instructs ? "Say what should change." : "Say what the picture should show.";
-  if (missing) {
-    failed(missing);
-    return byId("prompt").focus();
-  }
-  byId("make").disabled = true;
+  const knob = byId("make");
+  if (knob.disabled) return;
+  knob.disabled = true;
   try {
+    await start.taken;
+    const missing = prompt.text ? start.missing : start.instructs ? "Say what should change." : "Say what the picture should show.";
+    if (missing) {
+      failed(missing);
+      return byId("prompt").focus();
+    }
     const row = { ...(await start.row(prompt.text)), ...settings.values };
     const seed = settings.seed;
     if (seed) row.seed = seed;
     await submit({ recipe: settings.recipe, prompts: [row], num_images: settings.count, title: prompt.text });
   } finally {
-    byId("make").disabled = false;
+    knob.disabled = false;
   }
 }
 
@@ -181,12 +184,21 @@ async function refresh() {
   await Promise.all([queue.load(), history.load()]);
 }
 
+/** From now on what happens is heard, and then what is there is asked for: what happens between is not missed. */
+function followed() {
+  return new Promise((first) => followForever("v1/events", heard, async (there) => {
+    byId("server").textContent = there ? "" : "The server does not answer; trying again.";
+    if (there) await refresh().catch((error) => failed(error.message));
+    if (there) first();
+  }));
+}
+
 async function began() {
   theme();
   listen();
   composed();
   try {
-    await Promise.all([settings.load(), refresh()]);
+    await Promise.all([settings.load(), followed()]);
     const running = queue.open.filter(({ state }) => state !== "paused");
     if (running[0]) runs.watch(running[0]);
   } catch (error) {
@@ -194,10 +206,6 @@ async function began() {
   }
   document.documentElement.dataset.ready = "yes";
   performance.mark("ready");
-  followForever("v1/events", heard, (there) => {
-    byId("server").textContent = there ? "" : "The server does not answer; trying again.";
-    if (there) refresh().catch((error) => failed(error.message));
-  });
 }
 
 began();

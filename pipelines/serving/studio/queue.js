@@ -10,12 +10,17 @@ export class Queue {
     Object.assign(this, { watch, failed, jobs: new Map() });
   }
 
+  /** All jobs; what is told of them meanwhile is newer. */
   async load() {
+    const told = (this.told = []);
     for (const job of (await ask("v1/jobs?limit=1000")).jobs) this.jobs.set(job.id, job);
+    this.told = null;
+    told.forEach((job) => this.tell(job));
     this.show();
   }
 
   tell(job) {
+    this.told?.push(job);
     if (job.state === "deleted") this.jobs.delete(job.id);
     else this.jobs.set(job.id, job);
     this.show();

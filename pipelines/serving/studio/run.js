@@ -66,7 +66,7 @@ class Run {
   async follow() {
     for (let tries = 0; tries < 5 && !isOver(this.job.state); tries += 1) {
       try {
-        await follow(`v1/jobs/${this.job.id}/events?previews=1`, (kind, data) => this.tell(kind, data), this.signal.signal);
+        await follow(`v1/jobs/${this.job.id}/events?previews=1`, (kind, data) => this.tell(kind, data), { signal: this.signal.signal });
       } catch (error) {
         if (this.signal.signal.aborted) return;
         if (error.status) return this.runs.failed(error.message);

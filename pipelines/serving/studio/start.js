@@ -36,29 +36,33 @@ export class Start {
   }
 
   forget() {
-    this.blob = this.from = this.canvas = this.picture = null;
+    this.blob = this.from = this.canvas = this.picture = this.taken = null;
     this.current = "";
     this.show();
   }
 
   /** Take a picture: a file of the user's, or one of this server (`from`, with what it shows). */
-  async take(blob, { from = null, way = "edit" } = {}) {
-    let picture;
-    try {
-      picture = await createImageBitmap(blob);
-    } catch {
-      return this.failed("This is no picture that the browser can read: PNG, JPEG or WebP will do.");
-    }
-    Object.assign(this, { blob, from, picture });
-    this.choose(way);
+  take(blob, { from = null, way = "edit" } = {}) {
+    return this.taking(from, way, () => blob);
   }
 
-  async takeRow(row, way) {
-    try {
-      await this.take(await blobOf(row.picture.slice(1)), { from: row, way });
-    } catch (error) {
-      this.failed(error.message);
-    }
+  takeRow(row, way) {
+    return this.taking(row, way, () => blobOf(row.picture.slice(1)));
+  }
+
+  /** `taken` ends when the picture is there; of several that are taken at once the last counts. */
+  taking(from, way, fetched) {
+    const take = async () => {
+      const blob = await fetched();
+      const picture = await createImageBitmap(blob).catch(() => {
+        throw new Error("This is no picture that the browser can read: PNG, JPEG or WebP will do.");
+      });
+      if (this.taken !== mine) return;
+      Object.assign(this, { blob, from, picture });
+      this.choose(way);
+    };
+    const mine = take().catch((error) => this.failed(error.message));
+    return (this.taken = mine);
   }
 
   choose(way) {

@@ -234,6 +234,25 @@ def test_a_picture_is_worked_on(visitor: Visitor) -> None:
     finished(page, "make the boat blue")
 
 
+def test_what_is_written_while_a_picture_comes_is_kept_and_made_of_it(visitor: Visitor) -> None:
+    page = visitor.open()
+    make(page, "a red boat")
+    opened(page, "a red boat")
+    cards = page.locator(".card")
+    before, held = cards.count(), list[Any]()
+    page.route("**/files/**/1.png", lambda route: held.append(route))
+    page.click("#do-edit")
+    page.fill("#prompt", "at night")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")
+    while not held:
+        page.wait_for_timeout(20)
+    page.unroute("**/files/**/1.png")  # and what was held goes on
+    finished(page, "at night")
+    assert "red boat" in page.inner_text(".run .row-about") and "at night" in page.inner_text(".run .row-about")
+    assert cards.count() == before + 1
+
+
 def test_a_change_is_told_apart_from_what_the_picture_showed_before(visitor: Visitor) -> None:
     page = visitor.open()
     make(page, "two red boats and a gargoyle")
