@@ -1,9 +1,11 @@
 """A chain of fakes that makes pictures in no time, to test pipelines, batches and the command line with.
 
 A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish' at the plan; of one with a
-'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes from its seed.
+'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes
+from its seed.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,8 +97,7 @@ def fake_chain(planner: Callable[[Request], Plan] = plan) -> Chain:
     )
 
 
-@pytest.fixture
-def recipe() -> Recipe:
+def fake_recipe() -> Recipe:
     return Recipe(
         name="fake",
         summary="nothing real",
@@ -107,17 +108,23 @@ def recipe() -> Recipe:
     )
 
 
+def fake_pipe(
+    recipe: Recipe, *, budget: int | None = None, planner: Callable[[Request], Plan] = plan, **options: Any
+) -> TextToImage:
+    """A pipeline of fakes; takes what `Runner` takes, the memory's budget, and what plans."""
+    memory = DeviceMemory(NameLoader(MIB), budget_bytes=budget)
+    return TextToImage(Runner(fake_chain(planner), memory, **options), recipe)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return fake_recipe()
+
+
 @pytest.fixture
 def make_pipe(recipe: Recipe) -> Callable[..., TextToImage]:
-    """Makes a pipeline of fakes; takes what `Runner` takes, the memory's budget, and what plans."""
-
-    def make(
-        *, budget: int | None = None, planner: Callable[[Request], Plan] = plan, **options: Any
-    ) -> TextToImage:
-        memory = DeviceMemory(NameLoader(MIB), budget_bytes=budget)
-        return TextToImage(Runner(fake_chain(planner), memory, **options), recipe)
-
-    return make
+    """Makes pipelines of fakes of the recipe; takes what `fake_pipe` takes."""
+    return functools.partial(fake_pipe, recipe)
 
 
 @pytest.fixture

@@ -16,22 +16,28 @@ from diptych.pipelines.recipes.reader import Recipe
 from diptych.pipelines.serving.app import made_app
 from diptych.pipelines.serving.engine_thread.offered_recipes import Pipe, Pipes
 from diptych.pipelines.serving.runtime import Runtime
-from diptych.pipelines.text_to_image import TextToImage
+
+from ..conftest import fake_pipe
 
 HOST = "http://127.0.0.1:7861"
 
 
-@pytest.fixture
-def make_runtime(
-    tmp_path: Path, recipe: Recipe, make_pipe: Callable[..., TextToImage]
-) -> Callable[..., Runtime]:
-    """Makes the runtime of a server; takes what `Runtime` takes, and what pipelines of fakes take."""
+def fake_runtime(
+    folder: Path, recipe: Recipe, *, of_pipe: dict[str, Any] | None = None, **options: Any
+) -> Runtime:
+    """The runtime of a server; takes what `Runtime` takes, and what pipelines of fakes take."""
+    pipes = Pipes([recipe])
+    pipe = fake_pipe(recipe, batch_invariant=True, **(of_pipe or {}))
+    vars(pipes)["_made"][recipe.name] = Pipe(recipe.name, pipe)
+    return Runtime(folder, pipes, **options)
 
-    def make(*, folder: str = "data", of_pipe: dict[str, Any] | None = None, **options: Any) -> Runtime:
-        pipes = Pipes([recipe])
-        pipe = make_pipe(batch_invariant=True, **(of_pipe or {}))
-        vars(pipes)["_made"][recipe.name] = Pipe(recipe.name, pipe)
-        return Runtime(tmp_path / folder, pipes, **options)
+
+@pytest.fixture
+def make_runtime(tmp_path: Path, recipe: Recipe) -> Callable[..., Runtime]:
+    """Makes the runtime of a server, its store in a folder of this name; takes what `fake_runtime` takes."""
+
+    def make(*, folder: str = "data", **options: Any) -> Runtime:
+        return fake_runtime(tmp_path / folder, recipe, **options)
 
     return make
 

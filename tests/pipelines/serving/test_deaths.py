@@ -1,6 +1,5 @@
 """Rows of which the server dies: they are tried alone, and given up after two deaths."""
 
-import faulthandler
 import os
 import signal
 import time
@@ -9,43 +8,42 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from diptych.pipelines.serving.queue import deaths
 from diptych.pipelines.serving.queue.deaths import Deaths
 from diptych.pipelines.serving.runtime import Runtime
 
+from .lives import begun, runtime_in
 from .test_jobs import ended, new, until
 
 
-def _dies(make: Callable[[], Runtime], how: int, *prompts: str) -> int:
-    """A server's life in a process of its own, which ends when it paints what is deadly; the signal."""
-    if not (child := os.fork()):
-        try:
-            torch.set_num_threads(1)
-            runtime = make()
-            vars(runtime.pipes.of("fake").pipeline.runner.chain.stages[2])["before"] = lambda batch: (
-                os.kill(os.getpid(), how)
-                if any("deadly" in each.plan.request.prompt for each in batch)
-                else None
-            )
-            faulthandler.disable()
-            runtime.shop.deaths.catch_crashes()
-            if prompts:
-                runtime.store.add(new(*prompts))
-            runtime.start()
-            time.sleep(60)
-        finally:
-            os._exit(1)
-    return -os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def _live(data: Path, how: int, prompts: tuple[str, ...]) -> None:
+    """A server's life, which ends when it paints what is deadly."""
+    runtime = runtime_in(data)
+    vars(runtime.pipes.of("fake").pipeline.runner.chain.stages[2])["before"] = lambda batch: (
+        os.kill(os.getpid(), how) if any("deadly" in each.plan.request.prompt for each in batch) else None
+    )
+    runtime.shop.deaths.catch_crashes()
+    if prompts:
+        runtime.store.add(new(*prompts))
+    runtime.start()
+    time.sleep(60)
+
+
+def _dies(data: Path, how: int, *prompts: str) -> int:
+    """The signal of which a server dies."""
+    life = begun(_live, data, how, prompts)
+    life.join()
+    assert life.exitcode is not None
+    return -life.exitcode
 
 
 def test_a_row_that_crashes_the_server_is_given_up_and_the_others_are_done(
-    make_runtime: Callable[..., Runtime],
+    tmp_path: Path, make_runtime: Callable[..., Runtime]
 ) -> None:
     prompts = ["a boat", "a deadly boat", "a hat", "a cap"]
-    assert _dies(make_runtime, signal.SIGSEGV, *prompts) == signal.SIGSEGV
-    assert _dies(make_runtime, signal.SIGABRT) == signal.SIGABRT
+    assert _dies(tmp_path / "data", signal.SIGSEGV, *prompts) == signal.SIGSEGV
+    assert _dies(tmp_path / "data", signal.SIGABRT) == signal.SIGABRT
     runtime = make_runtime()
     runtime.start()
     (job,) = runtime.store.jobs()
@@ -61,9 +59,9 @@ def test_a_row_that_crashes_the_server_is_given_up_and_the_others_are_done(
     runtime.stop()
 
 
-def test_kills_from_outside_blame_no_row(make_runtime: Callable[..., Runtime]) -> None:
+def test_kills_from_outside_blame_no_row(tmp_path: Path, make_runtime: Callable[..., Runtime]) -> None:
     for prompts in (("a deadly boat", "a hat"), (), ()):
-        assert _dies(make_runtime, signal.SIGKILL, *prompts) == signal.SIGKILL
+        assert _dies(tmp_path / "data", signal.SIGKILL, *prompts) == signal.SIGKILL
     runtime = make_runtime()
     assert vars(runtime.shop.deaths)["_counts"] == {}
     runtime.start()

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from diptych.pipelines.rendering.provenance.provenance import picture_bytes
 from diptych.pipelines.serving.engine_thread import events
 from diptych.pipelines.serving.engine_thread.events import Bus, Event
 from diptych.pipelines.serving.queue.jobs import NewJob, RowSpec
 from diptych.pipelines.serving.runtime import Runtime
 from diptych.pipelines.text_to_image import TextToImage
+
+from .lives import begun, runtime_in
 
 KILLS = int(os.environ.get("DIPTYCH_KILLS") or 12)
 
@@ -26,20 +26,16 @@ def new(*prompts: str, seed: int = 0) -> NewJob:
     return NewJob(recipe="fake", rows=rows)
 
 
-def _live(make: Callable[[], Runtime], accepted: Path, life: int) -> None:
-    """A server's life, in a process of its own: jobs come until it is killed."""
-    try:
-        torch.set_num_threads(1)
-        runtime = make()
-        runtime.start()
-        with accepted.open("a") as file:
-            for i in range(1000):
-                job = runtime.submit(new("a boat", "a hat", seed=10 * life + i))
-                file.write(f"{job.id}\n")
-                file.flush()  # as when the answer has reached the client
-                time.sleep(0.01)
-    finally:
-        os._exit(1)
+def _live(data: Path, accepted: Path, life: int) -> None:
+    """A server's life: jobs come until it is killed."""
+    runtime = runtime_in(data)
+    runtime.start()
+    with accepted.open("a") as file:
+        for i in range(1000):
+            job = runtime.submit(new("a boat", "a hat", seed=10 * life + i))
+            file.write(f"{job.id}\n")
+            file.flush()  # as when the answer has reached the client
+            time.sleep(0.01)
 
 
 def test_kills_at_any_moment_lose_nothing_and_make_nothing_twice(
@@ -47,11 +43,11 @@ def test_kills_at_any_moment_lose_nothing_and_make_nothing_twice(
 ) -> None:
     chance, accepted = random.Random(3), tmp_path / "accepted"
     for life in range(KILLS):
-        if not (child := os.fork()):
-            _live(make_runtime, accepted, life)
+        process = begun(_live, tmp_path / "data", accepted, life)
         time.sleep(chance.uniform(0.05, 0.4))
-        os.kill(child, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     names = accepted.read_text().split()
     assert len(names) > KILLS
     runtime, pipe = make_runtime(), make_pipe(batch_invariant=True)
