@@ -1,8 +1,7 @@
 """A chain of fakes that makes pictures in no time, to test pipelines, batches and the command line with.
 
 A prompt with the word 'poison' fails at the refine stage, the prompt 'gibberish' at the plan; of one with a
-'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes
-from its seed.
+'hat' that word is left out, and a harbour is added. A picture's grey, and so its score, comes from its seed.
 """
 
 import functools
