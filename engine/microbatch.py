@@ -161,6 +161,7 @@ class _StageRun:
         self.memory = memory
         self.batching = batching
         self.watch = watch
+        self.onlooker = watch if isinstance(watch, Onlooker) else None
         self.label = label
         self.limit = batching.micro_batch
         self.size = 0  # of the micro-batch before
@@ -220,8 +221,8 @@ class _StageRun:
 
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
         """Of the stage's progress, see `stage.Progress`."""
-        if isinstance(self.watch, Onlooker):
-            self.watch.on_view(self.label, self.batch, what, i, list(make()))
+        if self.onlooker is not None:
+            self.onlooker.on_view(self.label, self.batch, what, i, list(make()))
 
     def _groups(self) -> list[list[int]]:
         groups: dict[Hashable, list[int]] = {}

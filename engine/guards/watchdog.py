@@ -22,6 +22,9 @@ WHILE_COMPUTING = 10
 THAN_BEFORE = 10
 """How many times as long as ever before a stage may be silent."""
 
+LOOKS_S = 1.0
+"""Seconds after which processor time is asked for again: that takes as long as a small model's step."""
+
 COMPUTES = 0.05
 """Cores' worth of time from which on a process computes: threads that wait use a little, too."""
 
@@ -47,6 +50,7 @@ class Watchdog:
         self._tell, self._clock, self._used = tell, clock, used
         self._stage = ""
         self._longest: dict[str, float] = {}  # silence of each stage so far that ended
+        self._asked, self._used_then = self._clock(), self._used()
         self.beat()
 
     def beat(self) -> None:
@@ -54,7 +58,9 @@ class Watchdog:
         now = self._clock()
         if self._stage:
             self._longest[self._stage] = max(self._longest.get(self._stage, 0.0), now - self._since)
-        self._since, self._used_before, self._told = now, self._used(), 1
+        self._since, self._told = now, 1
+        if now - self._asked >= LOOKS_S:
+            self._asked, self._used_then = now, self._used()
 
     @contextlib.contextmanager
     def over(self, stage: str) -> Generator[None]:
@@ -79,8 +85,9 @@ class Watchdog:
 
     def look(self) -> None:
         """Tell if the stage is silent for too long; again after twice the time."""
-        silent = self._clock() - self._since
-        computes = self._used() - self._used_before > COMPUTES * silent
+        now = self._clock()
+        silent = now - self._since
+        computes = self._used() - self._used_then > COMPUTES * (now - self._asked)
         patience = max(
             self.patience_s * (WHILE_COMPUTING if computes else 1),
             THAN_BEFORE * self._longest.get(self._stage, 0.0),

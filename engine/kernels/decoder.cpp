@@ -66,13 +66,8 @@ int diptych_level() {
   return is_wide ? 2 : fused ? 1 : 0;
 }
 
-int diptych_is_half(const float *w, long n) {
-  for (long i = 0; i < n; i += 4096) {
-    int same = 1;
-    for (long j = i; j < n && j < i + 4096; j++) same &= (float)(half)w[j] == w[j];
-    if (!same) return 0;
-  }
-  return 1;
+int diptych_is_half(int level, const float *w, long n) {
+  return level == 2 ? wide::is_half(w, n) : narrow::is_half(w, n);
 }
 
 long diptych_packed_numbers(int level, long n, long k) {

@@ -12,6 +12,11 @@ static inline vf load(const half *p) { return (vf)_mm512_cvtph_ps(_mm256_loadu_s
 static inline vf load(const half *p) { return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 #endif
 static inline void store(float *p, vf x) { *(vf *)p = x; }
+#if VW == 16
+static inline void store(half *p, vf x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)x, 0)); }
+#else
+static inline void store(half *p, vf x) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)x, 0)); }
+#endif
 
 constexpr int NR = 2 * VW; // columns of a panel
 
@@ -70,6 +75,22 @@ static void product(const float *x, long m, long k, const W *w, long n, float *y
       const long r = t * m / tiles, stop = (t + 1) * m / tiles;
       rows_of(stop - r, x + r * k, w + p * k * NR, k, y + r * n + p * NR, n, n - p * NR);
     }
+}
+
+// whether each of n numbers is one of half precision
+static int is_half(const float *w, long n) {
+  long i = 0;
+  for (; i + VW <= n; i += VW) {
+    const vf x = load(w + i);
+    half y[VW];
+    store(y, x);
+    const auto other = load(y) != x; // as signs: all bits set where they differ
+    for (int c = 0; c < VW; c++)
+      if (other[c]) return 0;
+  }
+  for (; i < n; i++)
+    if ((float)(half)w[i] != w[i]) return 0;
+  return 1;
 }
 
 static long packed_size(long n, long k) { return (n + NR - 1) / NR * NR * k; }

@@ -83,7 +83,7 @@ class Library:
         size, address, number = ctypes.c_long, ctypes.c_void_p, ctypes.c_int
         code.diptych_packed_numbers.restype = size
         code.diptych_packed_numbers.argtypes = [number, size, size]
-        code.diptych_is_half.argtypes = [address, size]
+        code.diptych_is_half.argtypes = [number, address, size]
         code.diptych_pack.argtypes = [number, address, size, size, number, address]
         model, cache = ctypes.POINTER(Model), ctypes.POINTER(Cache)
         code.diptych_layers.argtypes = [number, model, cache, size, *(address,) * 4]
@@ -99,7 +99,7 @@ class Library:
 
     def is_half(self, weights: int, count: int) -> bool:
         """Whether all of `count` float32 numbers are numbers of half precision."""
-        return bool(self._code.diptych_is_half(weights, count))
+        return bool(self._code.diptych_is_half(self.level, weights, count))
 
     def packed_numbers(self, outputs: int, inputs: int) -> int:
         """Numbers of a matrix when it is packed."""

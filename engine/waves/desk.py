@@ -43,6 +43,9 @@ CATCH_UP = 0.5
 CROWD = 4
 """Rows that go together on a CPU where as many wait, even if only one pays: the stages behind get several."""
 
+QUICK_S = 0.1
+"""Seconds that rows together may take on a CPU where they wait for a stage, even if only one pays."""
+
 KEPT_PLANS = 512
 """Plans that are remembered, for requests that are made again."""
 
@@ -123,6 +126,7 @@ class Desk:
         self._shares = Shares()
         self._usual: float | None = None  # seconds that a request takes, lately
         self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
+        self._of_a_row: dict[tuple[int, str], float] = {}  # of these
         self._plans = OrderedDict[Hashable, Plan]()
         self._last: tuple[int, str] | None = None
         self._stayed = 0
@@ -252,8 +256,12 @@ class Desk:
         assert each.step is not None, "who waits has a step"
         batching, device = each.visitor.runner.batching, each.visitor.runner.memory.device
         pay = rows_that_pay(each.step.stage, batching.micro_batch, device=device)
-        waiting = 0 if batching.batch_invariant else self._count_at(each.at)
-        return min(batching.micro_batch, max(pay, CROWD if waiting >= CROWD else waiting // 2))
+        if batching.batch_invariant:
+            return pay
+        waiting = self._count_at(each.at)
+        quick = int(QUICK_S / max(self._of_a_row.get(each.at, QUICK_S), 1e-6))
+        crowd = CROWD if waiting >= CROWD else waiting // 2
+        return min(batching.micro_batch, max(pay, crowd, min(quick, waiting)))
 
     def _count_at(self, at: tuple[int, str]) -> int:
         """Rows that wait there."""
@@ -269,8 +277,8 @@ class Desk:
         started = self._clock()
         results = self._results(step.stage, step.label, values, rows, runner)
         seconds = self._clock() - started
-        before = self._seconds.get(rows[0][0].at, seconds)
-        self._seconds[rows[0][0].at] = (before + seconds) / 2
+        for known, new in ((self._seconds, seconds), (self._of_a_row, seconds / len(rows))):
+            known[rows[0][0].at] = (known.get(rows[0][0].at, new) + new) / 2
         for (each, i), result in zip(rows, results, strict=True):
             self._shares.charge(each.visitor.client, seconds / len(rows))
             each.spent += seconds / len(rows)

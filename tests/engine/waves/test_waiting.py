@@ -90,6 +90,20 @@ def test_all_at_once_take_hardly_longer_than_a_batch() -> None:
     assert desk.now <= 1.05 * batch.now
 
 
+@pytest.mark.parametrize(("row_s", "most"), [(0.001, 12), (1.0, 4)])
+def test_rows_that_are_quick_go_together_though_only_one_at_a_time_pays(row_s: float, most: int) -> None:
+    machine = Machine()
+    vars(machine.it.refine)["before"] = lambda batch: machine.takes(row_s * len(batch))
+    desk = Desk(clock=lambda: machine.now)
+    for count in (1, 12):  # after one it is known how long a row takes
+        for number in range(count):
+            desk.enter(Guest(wish(f"a boat {number}", seed=9), machine.it, client=str(number)))
+        machine.it.refine.handed.clear()
+        while len(desk):
+            desk.turn()
+    assert max(map(len, machine.it.refine.handed)) == most
+
+
 def test_whoever_has_many_requests_lets_one_with_few_in_between() -> None:
     machine = Machine()
     coming = [0.0] * 40 + [1.0] * 2

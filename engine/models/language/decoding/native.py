@@ -163,6 +163,8 @@ class NativeDecoding:
             keys=self._keys.data_ptr(), values=self._values.data_ptr(), rows=len(prefixes), room=room
         )
         self._at = torch.tensor([len(row) for row in prefixes], dtype=torch.int32)
+        self._farthest = max(map(len, prefixes))
+        self._each_row = torch.arange(len(prefixes), dtype=torch.int32)
         self._own = threading.local()
         self._pool: ThreadPoolExecutor | None = None
         self.logits = self._read(prefixes)
@@ -183,13 +185,15 @@ class NativeDecoding:
             ValueError: more tokens than was said, or rows of another number.
         """
         rows, count = tokens.shape
-        if rows != len(self._at) or int(self._at.max()) + count > self._places:
-            places = f"{rows} rows of {int(self._at.max()) + count} tokens"
+        if rows != len(self._at) or self._farthest + count > self._places:
+            places = f"{rows} rows of {self._farthest + count} tokens"
             raise ValueError(f"{places} where there is room for {len(self._at)} of {self._places}")
         x = self._beside.over(self._embed(tokens + self._first)).reshape(rows * count, -1)
-        row = torch.arange(rows, dtype=torch.int32).repeat_interleave(count)
-        place = (self._at[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)
-        self._at = self._at + count
+        row, place = self._each_row, self._at
+        if count > 1:
+            row = row.repeat_interleave(count)
+            place = (place[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)
+        self._at, self._farthest = self._at + count, self._farthest + count
         logits = torch.empty(rows, count, self._model.struct.head.outputs)
         self._through(x.contiguous(), row, place, logits.view(rows * count, -1), together=count)
         self.logits = logits[:, -1]
@@ -203,6 +207,7 @@ class NativeDecoding:
                 self._keys[:, i], self._values[:, i] = self._keys[:, row], self._values[:, row]
         index = torch.tensor(rows, dtype=torch.long)
         self._at, self.logits = self._at[index], self.logits[index]
+        self._farthest, self._each_row = int(self._at.max()), self._each_row[: len(rows)]
         self._beside.keep(rows)
 
     def _read(self, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
