@@ -20,9 +20,8 @@ import dataclasses
 import itertools
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from ..errors import Cancelled, DiptychError
 from ..guards.trouble import diagnosed
@@ -31,8 +30,9 @@ from ..messages import first_line
 from ..microbatch import Done, Failed, rows_that_pay, run_stage
 from ..runner import Runner
 from ..stage import AnyStage
-from ..values import Failure, Outcome, Plan, Request
+from ..values import Failure, Outcome, Request
 from .fairness import Shares, UnderWay, turns
+from .known_plans import KnownPlans
 from .wave import Step, Wave
 
 _log = logging.getLogger(__name__)
@@ -45,9 +45,6 @@ CROWD = 4
 
 QUICK_S = 0.1
 """Seconds that rows together may take on a CPU where they wait for a stage, even if only one pays."""
-
-KEPT_PLANS = 512
-"""Plans that are remembered, for requests that are made again."""
 
 
 class Visitor:
@@ -127,7 +124,7 @@ class Desk:
         self._usual: float | None = None  # seconds that a request takes, lately
         self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
         self._of_a_row: dict[tuple[int, str], float] = {}  # of these
-        self._plans = OrderedDict[Hashable, Plan]()
+        self._plans = KnownPlans()
         self._last: tuple[int, str] | None = None
         self._stayed = 0
         self._memory: DeviceMemory | None = None
@@ -279,12 +276,12 @@ class Desk:
         seconds = self._clock() - started
         for known, new in ((self._seconds, seconds), (self._of_a_row, seconds / len(rows))):
             known[rows[0][0].at] = (known.get(rows[0][0].at, new) + new) / 2
-        for (each, i), result in zip(rows, results, strict=True):
+        for (each, i), value, result in zip(rows, values, results, strict=True):
             self._shares.charge(each.visitor.client, seconds / len(rows))
             each.spent += seconds / len(rows)
             each.results[i] = result
             if isinstance(result, Done):
-                self._remember(each, i, result)
+                self._plans.keep(step.stage, value, result.value)
                 each.visitor.on_value(step.label, result.value)
         for each in dict.fromkeys(each for each, _ in rows):
             if not each.waiting:
@@ -337,25 +334,12 @@ class Desk:
             if each.waiting:
                 return
 
-    # Plans that are known
-
     def _recall(self, each: _Open) -> None:
         assert each.step is not None, "there is a step"
         for i, value in enumerate(each.step.values):
-            if _can_be_known(value) and issubclass(each.step.stage.gives, Plan):
-                plan = self._plans.get(_content(each.step.stage, value))
-                if plan is not None:
-                    made = dataclasses.replace(plan, request=value)
-                    each.results[i] = Done(made, 0.0)
-                    each.visitor.on_value(each.step.label, made)
-
-    def _remember(self, each: _Open, i: int, result: Done) -> None:
-        assert each.step is not None, "there is a step"
-        value = each.step.values[i]
-        if _can_be_known(value) and isinstance(result.value, Plan) and result.value.request == value:
-            self._plans[_content(each.step.stage, value)] = result.value
-            while len(self._plans) > KEPT_PLANS:
-                self._plans.popitem(last=False)
+            if (plan := self._plans.of(each.step.stage, value)) is not None:
+                each.results[i] = Done(plan, 0.0)
+                each.visitor.on_value(each.step.label, plan)
 
 
 class _Watch:
@@ -384,16 +368,6 @@ class _Onlooker(_Watch):
             visitor = self._of.get(id(value))
             if visitor is not None and visitor.wants_views():
                 visitor.on_view(stage, value, what, i, view)
-
-
-def _can_be_known(value: Any) -> TypeGuard[Request]:
-    """Whether a plan may be remembered. One that starts from a picture would keep that in memory, too."""
-    return isinstance(value, Request) and value.start is None
-
-
-def _content(stage: AnyStage, request: Request) -> Hashable:
-    """What a plan is remembered by: all that the request says but its place."""
-    return id(stage), dataclasses.replace(request, row=0)
 
 
 def _alike(alike: Callable[[Any], Hashable], value: Any) -> Hashable:

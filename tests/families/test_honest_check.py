@@ -17,7 +17,7 @@ from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.text_to_image import TextToImage
 
 from .painting import Twin
-from .pipeline_twins import flux
+from .pipeline_twins import flux, flux2, stable_diffusion_3, z_image
 from .unet_twins import stable_diffusion, stable_diffusion_xl
 
 MAKERS = (stable_diffusion, flux)
@@ -248,3 +248,44 @@ def test_no_recipe_is_written_for_what_its_check_would_refuse(
     change(folder / "model_index.json", {"_class_name": kind})
     with pytest.raises(DiptychError, match=said):
         new_recipe(str(folder))
+
+
+NO_SUCH: list[tuple[Callable[[Path], None], dict[str, Any], str]] = [
+    (stable_diffusion, {"clip_skip": -1}, "arguments: clip_skip = -1: must be at least 0"),
+    (stable_diffusion, {"clip_skip": 99}, "arguments: clip_skip = 99: must be at most"),
+    (stable_diffusion, {"timesteps": []}, "arguments: timesteps = []: must be a list of whole numbers"),
+    (stable_diffusion, {"sigmas": [1.0]}, "arguments: sigmas: DDIMScheduler takes none: leave it out"),
+    (stable_diffusion_xl, {"clip_skip": 99}, "arguments: clip_skip = 99: must be at most"),
+    (flux, {"sigmas": 0.5}, "arguments: sigmas = 0.5: must be a list of numbers"),
+    (flux, {"max_sequence_length": 0}, "arguments: max_sequence_length = 0: must be at least 1"),
+    (flux2, {"max_sequence_length": -1}, "arguments: max_sequence_length = -1: must be at least 1"),
+    (flux2, {"max_sequence_length": 10**7}, "tokens the text encoders read"),
+    (flux2, {"text_encoder_out_layers": [1]}, "text_encoder_out_layers = [1]: must be a list of 3"),
+    (flux2, {"text_encoder_out_layers": [1, 2, 99]}, "text_encoder_out_layers = 99: must be at most"),
+    (z_image, {"max_sequence_length": 10**7}, "tokens the text encoders read"),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "said"), NO_SUCH)
+def test_tokens_layers_and_steps_that_a_pipeline_has_not_are_refused_by_name(
+    make: Callable[[Path], None], arguments: dict[str, Any], said: str, twin: Twin, tmp_path: Path
+) -> None:
+    table = recipe(twin(make))
+    stage_of(table)["settings"]["arguments"] = arguments
+    path = written(table, tmp_path)
+    (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
+    assert not passed and not rendered
+    assert said in checked and checked == failed.removeprefix("encode: ")
+
+
+@pytest.mark.parametrize("make", [stable_diffusion, stable_diffusion_xl, stable_diffusion_3])
+def test_layers_of_clip_can_be_skipped(make: Callable[[Path], None], twin: Twin, tmp_path: Path) -> None:
+    table, pictures = recipe(twin(make)), []
+    for skipped in ({}, {"clip_skip": 0}, {"clip_skip": 1}):
+        stage_of(table)["settings"]["arguments"] = skipped
+        path = written(table, tmp_path)
+        assert is_passed(path) == (True, "")
+        made = TextToImage.from_recipe(path, device="cpu")("a boat, (red:1.3)" if skipped else "a boat", seed=1)
+        assert not made.failures
+        pictures.append(made.images[0].tobytes())
+    assert len(set(pictures)) == 3

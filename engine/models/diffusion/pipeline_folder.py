@@ -29,6 +29,7 @@ from .single_files.assembly import gguf_for, single_file_in
 from .single_files.loading import load_component
 from .single_files.tensors import names_of
 from .texts.embeddings import add_embeddings, word_of
+from .texts.encoder_layers import with_text_model
 
 _LIBRARIES = ("diffusers", "transformers")
 
@@ -71,6 +72,9 @@ def load_part(
         merge_loras(layout, modules, loras, quantised=_quantised(folder, modules) if loras else ())
         for lora in on_request:
             fit_to(layout, lora)
+    if part == TEXT:
+        for module in modules.values():
+            with_text_model(module)
     if embeddings and part == TEXT:
         add_embeddings(pipeline, modules, embeddings)
     for name in outlined:

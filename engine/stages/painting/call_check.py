@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, InputError
 from ...messages import did_you_mean, shown
-from ...models.diffusion.classes.calling import tuple_of
+from ...models.diffusion.classes.calling import list_of, tuple_of
 from ...models.diffusion.classes.kinds import Kind, kind_of, pipeline_class
 from ...models.diffusion.pipeline_families import family_of
 from ...models.diffusion.pipeline_parts import read_index
 from ...models.diffusion.schedulers import refuse_scheduler
 from ...models.diffusion.single_files.assembly import pipeline_folder
+from ...models.diffusion.texts.encoder_layers import refuse_layers
 from ...stage import ModelKey
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ OURS = (
 )
 """Arguments of a pipeline's call that rows and stages decide."""
 
+_SEVERAL: dict[Any, str] = {int: "whole numbers", float: "numbers"}
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -72,6 +74,7 @@ def refuse_call(model: ModelKey[Any], call: "PipelineCall") -> None:
     kind = kind_of(pipeline)
     refuse_stage(kind, call)
     refuse_arguments(pipeline, kind, call.arguments)
+    refuse_layers(folder, call.arguments)
     refuse_scheduler(folder, call.scheduler, call.scheduler_config)
 
 
@@ -99,10 +102,13 @@ def refuse_arguments(pipeline: Any, kind: Kind, arguments: Mapping[str, object])
             raise InputError(f"arguments: {name} is what rows and settings say: leave it out")
         if name not in free:
             raise InputError(f"arguments: {kind.name} takes no {name!r}{did_you_mean(name, free)}")
-        numbers = tuple_of(call[name].annotation)
+        numbers = tuple_of(call[name].annotation, usual=call[name].default)
         if numbers and not _are_of(value, numbers):
             must = f"a list of {len(numbers)}: {', '.join(_WORDS[each] for each in numbers)}"
             raise InputError(f"arguments: {name} = {shown(value)}: must be {must}")
+        each = list_of(call[name].annotation)
+        if each is not None and not (isinstance(value, list) and value and all(_is_of(v, each) for v in value)):
+            raise InputError(f"arguments: {name} = {shown(value)}: must be a list of {_SEVERAL[each]}")
         kinds = _kinds(call[name].annotation)
         if kinds and not any(_is_of(value, each) for each in kinds):
             must = " or ".join(_WORDS[each] for each in kinds)

@@ -246,4 +246,4 @@ def test_pictures_that_requests_start_from_are_not_kept_with_their_plans() -> No
         desk.enter(Guest(dataclasses.replace(wish(height=8), width=8, start=start), it))
     desk.enter(Guest(wish(), it))
     finish(desk)
-    assert [plan.request.start for plan in vars(desk)["_plans"].values()] == [None]
+    assert [plan.request.start for plan in vars(vars(desk)["_plans"])["_plans"].values()] == [None]

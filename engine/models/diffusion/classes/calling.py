@@ -43,13 +43,28 @@ def accepted(pipeline: object, arguments: Mapping[str, object]) -> dict[str, obj
     return call
 
 
-def tuple_of(hint: Any) -> tuple[Any, ...]:
+def tuple_of(hint: Any, *, usual: object = None) -> tuple[Any, ...]:
     """Of an argument that is a tuple of so many numbers, or may be left out, their types: `(int, int)` for
-    SDXL's `original_size`. Empty for any other."""
+    SDXL's `original_size`. Empty for any other.
+
+    Args:
+        usual: its default, which has as many as there must be, where the library says `tuple[int]` and means
+            several.
+    """
+    numbers = _numbers_in(hint, tuple)
+    return numbers * len(usual) if len(numbers) == 1 and isinstance(usual, tuple) else numbers
+
+
+def list_of(hint: Any) -> Any:
+    """Of an argument that is a list of numbers, or may be left out, their type; `None` for any other."""
+    return next(iter(_numbers_in(hint, list)), None)
+
+
+def _numbers_in(hint: Any, kind: type) -> tuple[Any, ...]:
     options = [hint]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         options = [each for each in typing.get_args(hint) if each is not types.NoneType]
-    if len(options) != 1 or typing.get_origin(options[0]) is not tuple:
+    if len(options) != 1 or typing.get_origin(options[0]) is not kind:
         return ()
     numbers = typing.get_args(options[0])
     return numbers if all(each in (int, float) for each in numbers) else ()

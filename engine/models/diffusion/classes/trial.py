@@ -52,6 +52,8 @@ def try_steps(
         if strength is not None and hasattr(kind, "get_timesteps"):
             left, _ = kind.get_timesteps(_Holding(scheduler), steps, strength, torch.device("cpu"))
         latents = _stepped(scheduler, left, _more(pipeline, scheduler, arguments))
+    except InputError:
+        raise
     except Exception as error:  # of the library's arithmetic
         raise InputError(
             f"{_name(scheduler)} cannot go {steps} steps as it is told to ({first_line(error, named=True)}):"
@@ -98,6 +100,10 @@ def _usual_steps(kind: Any) -> int | None:
 
 def _set_up(scheduler: Any, steps: int, arguments: Mapping[str, Any]) -> None:
     own = {name: arguments[name] for name in _OWN_STEPS if arguments.get(name) is not None}
+    for name in own.keys() - inspect.signature(scheduler.set_timesteps).parameters:
+        raise InputError(
+            f"arguments: {name}: {_name(scheduler)} takes none: leave it out, or name another scheduler"
+        )
     more = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}  # of the picture's size, else
     if own:
         scheduler.set_timesteps(**own, **more, device="cpu")
