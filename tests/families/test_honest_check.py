@@ -17,7 +17,7 @@ from diptych.pipelines.recipes.reader import read_recipe
 from diptych.pipelines.text_to_image import TextToImage
 
 from .painting import Twin
-from .pipeline_twins import flux, flux2, stable_diffusion_3, z_image
+from .pipeline_twins import aura_flow, flux, flux2, stable_diffusion_3, z_image
 from .unet_twins import stable_diffusion, stable_diffusion_xl
 
 MAKERS = (stable_diffusion, flux)

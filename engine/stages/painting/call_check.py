@@ -46,6 +46,7 @@ OURS = (
     "ip_adapter_image",
     "ip_adapter_image_embeds",
     "use_resolution_binning",
+    "caption_upsample_temperature",
 )
 """Arguments of a pipeline's call that rows and stages decide."""
 
