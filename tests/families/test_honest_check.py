@@ -262,7 +262,9 @@ NO_SUCH: list[tuple[Callable[[Path], None], dict[str, Any], str]] = [
     (flux2, {"max_sequence_length": 10**7}, "tokens the text encoders read"),
     (flux2, {"text_encoder_out_layers": [1]}, "text_encoder_out_layers = [1]: must be a list of 3"),
     (flux2, {"text_encoder_out_layers": [1, 2, 99]}, "text_encoder_out_layers = 99: must be at most"),
+    (flux2, {"caption_upsample_temperature": 0.5}, "is what rows and settings say: leave it out"),
     (z_image, {"max_sequence_length": 10**7}, "tokens the text encoders read"),
+    (aura_flow, {"max_sequence_length": 10**7}, "must be at most 4096: so many tokens the text encoders read"),
 ]
 
 

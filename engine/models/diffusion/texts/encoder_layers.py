@@ -9,6 +9,10 @@ from ....errors import InputError
 from ....messages import shown
 from ..pipeline_parts import TEXT, component_config, components_of
 
+MOST_TOKENS = 4096
+"""That are read by what counts from token to token, as T5 does, and has no last place: the work grows with the
+square."""
+
 _LENGTH, _SKIP, _LAYERS = "max_sequence_length", "clip_skip", "text_encoder_out_layers"
 
 
@@ -24,7 +28,7 @@ def refuse_layers(folder: Path, arguments: Mapping[str, Any]) -> None:
     configs = [component_config(folder, name) for name in components_of(folder, TEXT)]
     if (length := arguments.get(_LENGTH)) is not None:
         reach = _numbers(configs, "max_position_embeddings")
-        most = max(reach) if len(reach) == len(configs) else None  # T5 counts from token to token
+        most = max(reach) if len(reach) == len(configs) else MOST_TOKENS
         _refuse(_LENGTH, length, least=1, most=most, why="tokens the text encoders read")
     if (skipped := arguments.get(_SKIP)) is not None:
         clip = [config for config in configs if str(config.get("model_type")).startswith("clip")]
