@@ -1,6 +1,8 @@
 """The exceptions that a caller can meet. Each message is one line: what, where, and what to do about it."""
 
-_JOINER = "\N{ZERO WIDTH JOINER}"  # of emoji: a painter is a woman, a joiner and a palette
+import unicodedata
+
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # a painter is a woman, a joiner and a palette
 
 
 class DiptychError(Exception):
@@ -8,10 +10,11 @@ class DiptychError(Exception):
     what cannot be seen of names in it is spelled out."""
 
     def __str__(self) -> str:
-        return "".join(
-            c if c.isprintable() or c == _JOINER else c.encode("unicode_escape").decode()
-            for c in super().__str__()
-        )
+        return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in super().__str__())
+
+
+def _is_plain(c: str) -> bool:
+    return c.isprintable() or c in _JOINERS or unicodedata.category(c) == "Zs"
 
 
 class InputError(DiptychError):

@@ -22,9 +22,6 @@ WHILE_COMPUTING = 10
 THAN_BEFORE = 10
 """How many times as long as ever before a stage may be silent."""
 
-LOOKS_S = 1.0
-"""Seconds after which processor time is asked for again: that takes as long as a small model's step."""
-
 COMPUTES = 0.05
 """Cores' worth of time from which on a process computes: threads that wait use a little, too."""
 
@@ -49,8 +46,8 @@ class Watchdog:
         self.patience_s = patience_s
         self._tell, self._clock, self._used = tell, clock, used
         self._stage = ""
+        self._looked: tuple[float, float] | None = None  # first since a step, and what was used until then
         self._longest: dict[str, float] = {}  # silence of each stage so far that ended
-        self._asked, self._used_then = self._clock(), self._used()
         self.beat()
 
     def beat(self) -> None:
@@ -59,8 +56,7 @@ class Watchdog:
         if self._stage:
             self._longest[self._stage] = max(self._longest.get(self._stage, 0.0), now - self._since)
         self._since, self._told = now, 1
-        if now - self._asked >= LOOKS_S:
-            self._asked, self._used_then = now, self._used()
+        self._looked = None
 
     @contextlib.contextmanager
     def over(self, stage: str) -> Generator[None]:
@@ -84,10 +80,15 @@ class Watchdog:
             self.look()
 
     def look(self) -> None:
-        """Tell if the stage is silent for too long; again after twice the time."""
-        now = self._clock()
+        """Tell if the stage is silent for too long; again after twice the time. The first look after a step
+        tells nothing: from then on it is known how much is computed. (To ask that at each step would take as
+        long as a small model's step.)"""
+        now, used = self._clock(), self._used()
+        if self._looked is None:
+            self._looked = now, used
+            return
         silent = now - self._since
-        computes = self._used() - self._used_then > COMPUTES * (now - self._asked)
+        computes = used - self._looked[1] > COMPUTES * (now - self._looked[0])
         patience = max(
             self.patience_s * (WHILE_COMPUTING if computes else 1),
             THAN_BEFORE * self._longest.get(self._stage, 0.0),

@@ -11,6 +11,7 @@ from diptych.engine.errors import DiptychError, InputError
         ("boat.png", "boat.png"),
         ("a\nb\tc", r"a\nb\tc"),
         ("a\x1b[31mb\x07", r"a\x1b[31mb\x07"),
+        ("写真\u3000一.png", "写真\u3000一.png"),
         ("a\u2028b\u202eb", r"a\u2028b\u202eb"),
         ("a\udcffb", r"a\udcffb"),
         ("Füße 猫 👩\u200d🎨", "Füße 猫 👩\u200d🎨"),

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from diptych.engine.errors import DiptychError
+from diptych.engine.errors import DiptychError, InputError
+from diptych.engine.models.diffusion.classes.kinds import kind_of
+from diptych.engine.stages.painting.call_check import refuse_arguments
 from diptych.pipelines.recipes.check import check
 from diptych.pipelines.recipes.new import new_recipe
 from diptych.pipelines.recipes.reader import read_recipe
@@ -278,6 +280,41 @@ def test_tokens_layers_and_steps_that_a_pipeline_has_not_are_refused_by_name(
     (passed, checked), (rendered, failed) = is_passed(path), is_rendered(path)
     assert not passed and not rendered
     assert said in checked and checked == failed.removeprefix("encode: ")
+
+
+@pytest.mark.parametrize("value", [5, "abc", ["a"], [9.5, 18, 27], [9, 18], [True, False, True]])
+def test_layers_that_are_chosen_are_numbers_as_many_as_there_must_be(value: Any) -> None:
+    diffusers: Any = pytest.importorskip("diffusers")
+    for name in ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"):
+        pipeline = getattr(diffusers, name)
+        with pytest.raises(InputError, match="must be a list of 3: a whole number, a whole number"):
+            refuse_arguments(pipeline, kind_of(pipeline), {"text_encoder_out_layers": value})
+
+
+def test_what_is_said_of_types_in_texts_is_read_too() -> None:
+    diffusers: Any = pytest.importorskip("diffusers")
+    pipeline = diffusers.HunyuanImagePipeline
+    with pytest.raises(InputError, match="must be a list of numbers"):
+        refuse_arguments(pipeline, kind_of(pipeline), {"sigmas": []})
+
+
+@pytest.mark.parametrize("scheduler", ["EulerDiscrete", "HeunDiscrete"])
+def test_steps_of_ones_own_are_counted_where_a_picture_is_begun_from(
+    scheduler: str, twin: Twin, tmp_path: Path
+) -> None:
+    table = recipe(twin(stable_diffusion))
+    table["stages"]["repaint"] = copy.deepcopy(stage_of(table))
+    own = {
+        "HeunDiscrete": {"timesteps": [900, 700, 500, 300, 100]},
+        "EulerDiscrete": {"sigmas": [9.0, 5, 3, 1]},
+    }
+    table["stages"]["repaint"]["settings"] |= {
+        "strength": 0.6,
+        "scheduler": scheduler,
+        "arguments": own[scheduler],
+    }
+    path = written(table, tmp_path)
+    assert (is_passed(path), is_rendered(path)) == ((True, ""), (True, ""))
 
 
 @pytest.mark.parametrize("make", [stable_diffusion, stable_diffusion_xl, stable_diffusion_3])

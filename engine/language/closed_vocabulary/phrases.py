@@ -6,8 +6,9 @@ the one that it is a slip of, where there is just one so near.
 
 import dataclasses
 import functools
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from ...values.fact import Span
@@ -71,7 +72,7 @@ def _pieces(prompt: str, text: str, signs: Sequence[Span], vocabulary: Vocabular
     """The phrases of a prompt's text, in which these signs are nouns."""
     words = sorted([*words_of(text, apart=True), *signs], key=lambda word: word.start)
     names = [single(word.text) if word in signs else plain(word.text) for word in words]
-    return _phrases_of(_Text(prompt, text, words, names, vocabulary.read_as(names)))
+    return _without_makers(_phrases_of(_Text(prompt, text, words, names, vocabulary.read_as(names))))
 
 
 def _phrases_of(text: "_Text") -> list[Piece]:
@@ -85,6 +86,33 @@ def _phrases_of(text: "_Text") -> list[Piece]:
         pieces += found
         i += sum(max(1, len(piece.words)) for piece in found) if found[0].role != "digits" else 1
     return [dataclasses.replace(p, role="term") if p.role == "digits" else p for p in pieces]
+
+
+def _without_makers(pieces: Sequence[Piece]) -> list[Piece]:
+    """The phrases, of which those mean nothing that name somebody in whose manner the picture is wished for: of
+    'a boat by van gogh' no van is to be drawn. They stand behind 'by' or 'style of', or before 'style' at the
+    beginning of a clause, and one word of them is none of the vocabulary's: 'a cat by houses' stands beside
+    some."""
+    found = list(pieces)
+    for i, piece in enumerate(pieces):
+        if piece.word == "by" or (piece.word == "of" and i and pieces[i - 1].word == "style"):
+            run = _run_of_names(pieces, range(i + 1, len(pieces)))
+        elif piece.words == ("style",):
+            run = _run_of_names(pieces, range(i - 1, -1, -1))
+            run = run if len(run) == i or pieces[i - 1 - len(run)].role == "break" else []
+        else:
+            continue
+        if any(pieces[j].role == "unknown" or pieces[j].misspelt for j in run):
+            for j in run:
+                found[j] = dataclasses.replace(pieces[j], role="unknown", term=None, misspelt=False)
+    return found
+
+
+def _run_of_names(pieces: Sequence[Piece], places: Iterable[int]) -> list[int]:
+    """The places, as far as things or words that nobody knows stand there without an article."""
+    return list(
+        itertools.takewhile(lambda i: pieces[i].role == "unknown" or pieces[i].category == "kind", places)
+    )
 
 
 def misspelt_in(prompt: str, vocabulary: Vocabulary) -> dict[str, str]:
@@ -140,6 +168,8 @@ class _Text:
             return self._hyphened(i, chain)
         if praise > max(longest, 1):
             return [self._piece(i, praise, "praise")]
+        if longest <= 1 and (joined := self._joined(i)) is not None:
+            return [self._piece(i, 2, "term", joined)]
         if longest:
             words = tuple(self.plain[i : i + longest])
             if words in NEGATION_PHRASES or words in self._negations:
@@ -168,6 +198,16 @@ class _Text:
             return [self._piece(i, 1, "function")]
         piece = self._piece(i, 1, "term" if meant else "unknown", meant)
         return [dataclasses.replace(piece, misspelt=meant is not None)]
+
+    def _joined(self, i: int) -> Term | None:
+        """What two words name that stand apart and are written as one: 'snow man'."""
+        pair = self.plain[i : i + 2]
+        if len(pair) < 2 or self.parted(i + 1) or any(len(word) < SHORTEST - 1 for word in pair):
+            return None
+        if any(word in FUNCTION_WORDS or (word,) in self.vocabulary.functions for word in pair):
+            return None
+        found = self.vocabulary.terms.get(("".join(pair),))
+        return found if found is not None and found.category == "kind" else None
 
     def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
         """'2cats': a number and a noun."""

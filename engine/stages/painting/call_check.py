@@ -96,7 +96,7 @@ def refuse_stage(kind: Kind, call: "PipelineCall") -> None:
 
 def refuse_arguments(pipeline: Any, kind: Kind, arguments: Mapping[str, object]) -> None:
     """Raise `InputError` where a recipe's arguments are not those of a pipeline's call, or of another kind."""
-    call = inspect.signature(pipeline.__call__).parameters
+    call = _call_of(pipeline)
     free = [name for name in kind.takes if name not in OURS and name != family_of(kind.name).guidance]
     for name, value in arguments.items():
         if name in kind.takes and name not in free:
@@ -108,12 +108,20 @@ def refuse_arguments(pipeline: Any, kind: Kind, arguments: Mapping[str, object])
             must = f"a list of {len(numbers)}: {', '.join(_WORDS[each] for each in numbers)}"
             raise InputError(f"arguments: {name} = {shown(value)}: must be {must}")
         each = list_of(call[name].annotation)
-        if each is not None and not (isinstance(value, list) and value and all(_is_of(v, each) for v in value)):
+        if each is not None and not _are_several(value, each):
             raise InputError(f"arguments: {name} = {shown(value)}: must be a list of {_SEVERAL[each]}")
         kinds = _kinds(call[name].annotation)
         if kinds and not any(_is_of(value, each) for each in kinds):
             must = " or ".join(_WORDS[each] for each in kinds)
             raise InputError(f"arguments: {name} = {shown(value)}: must be {must}")
+
+
+def _call_of(pipeline: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of its call, with types for annotations, where they can be had."""
+    try:
+        return inspect.signature(pipeline.__call__, eval_str=True).parameters
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        return inspect.signature(pipeline.__call__).parameters
 
 
 def _kinds(hint: Any) -> list[Any]:
@@ -125,6 +133,10 @@ def _kinds(hint: Any) -> list[Any]:
 
 def _are_of(value: object, kinds: Sequence[Any]) -> bool:
     return isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
+
+
+def _are_several(value: object, kind: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and all(_is_of(each, kind) for each in value)
 
 
 def _is_of(value: object, kind: Any) -> bool:

@@ -30,6 +30,7 @@ export class History {
   async load() {
     const turn = ++this.turn;
     if (this.onlyFavourites) {
+      this.told = null;
       const wanted = this.query.value.toLowerCase().split(/\s+/);
       this.rows = Object.values(this.favourites).filter((row) => wanted.every((word) => saying(row).toLowerCase().includes(word))).reverse();
       return this.show(false);

@@ -10,6 +10,7 @@ import { Runs } from "./run.js";
 import { SettingsForm } from "./settings.js";
 import { Start, saying } from "./start.js";
 
+const HEARD_MS = 3000; // until then the server's events begin, or they are held up on their way
 const PERSON = 10; // the priority of what somebody waits for
 const IMAGES = /^image\/(png|jpeg|webp)$/;
 
@@ -47,8 +48,7 @@ async function begin(row, way, { prompt: text, region, submit: now = false } = {
   byId("prompt").focus();
   byId("prompt").setSelectionRange(prompt.box.value.length, prompt.box.value.length);
   byId("composer").scrollIntoView({ block: "start" });
-  await start.takeRow(row, way);
-  if (start.from !== row) return;
+  if (!(await start.takeRow(row, way))) return;
   if (region) byId("region").value = region;
   if (now) await make_();
 }
@@ -58,7 +58,7 @@ async function make_() {
   if (knob.disabled) return;
   knob.disabled = true;
   try {
-    await start.taken;
+    while (start.taken) if (!(await start.taken) && !start.taken) return; // it is not there, as was said
     const missing = prompt.text ? start.missing : start.instructs ? "Say what should change." : "Say what the picture should show.";
     if (missing) {
       failed(missing);
@@ -184,13 +184,22 @@ async function refresh() {
   await Promise.all([queue.load(), history.load()]);
 }
 
-/** From now on what happens is heard, and then what is there is asked for: what happens between is not missed. */
+/** From now on what happens is heard, and then what is there is asked for: what happens between is not missed.
+ * Where nothing can be heard, it is asked for once. */
 function followed() {
-  return new Promise((first) => followForever("v1/events", heard, async (there) => {
-    byId("server").textContent = there ? "" : "The server does not answer; trying again.";
-    if (there) await refresh().catch((error) => failed(error.message));
-    if (there) first();
-  }));
+  return new Promise((first) => {
+    let asked = false;
+    const load = async () => {
+      asked = true;
+      await refresh().catch((error) => failed(error.message));
+      first();
+    };
+    setTimeout(() => asked || load(), HEARD_MS);
+    followForever("v1/events", heard, (there) => {
+      byId("server").textContent = there ? "" : "The server does not answer; trying again.";
+      if (there || !asked) load();
+    });
+  });
 }
 
 async function began() {

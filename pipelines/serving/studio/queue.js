@@ -7,13 +7,16 @@ const MOST_PRIORITY = 100;
 
 export class Queue {
   constructor({ watch, failed }) {
-    Object.assign(this, { watch, failed, jobs: new Map() });
+    Object.assign(this, { watch, failed, jobs: new Map(), turn: 0 });
   }
 
   /** All jobs; what is told of them meanwhile is newer. */
   async load() {
+    const turn = ++this.turn;
     const told = (this.told = []);
-    for (const job of (await ask("v1/jobs?limit=1000")).jobs) this.jobs.set(job.id, job);
+    const { jobs } = await ask("v1/jobs?limit=1000");
+    if (turn !== this.turn) return;
+    for (const job of jobs) this.jobs.set(job.id, job);
     this.told = null;
     told.forEach((job) => this.tell(job));
     this.show();

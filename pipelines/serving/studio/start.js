@@ -50,18 +50,22 @@ export class Start {
     return this.taking(row, way, () => blobOf(row.picture.slice(1)));
   }
 
-  /** `taken` ends when the picture is there; of several that are taken at once the last counts. */
+  /** Whether the picture is there, in the end; `taken` until then. Of several that are taken at once the last
+   * counts. */
   taking(from, way, fetched) {
     const take = async () => {
       const blob = await fetched();
       const picture = await createImageBitmap(blob).catch(() => {
         throw new Error("This is no picture that the browser can read: PNG, JPEG or WebP will do.");
       });
-      if (this.taken !== mine) return;
+      if (this.taken !== mine) return false;
       Object.assign(this, { blob, from, picture });
       this.choose(way);
+      return true;
     };
-    const mine = take().catch((error) => this.failed(error.message));
+    const mine = take()
+      .catch((error) => (this.failed(error.message), false))
+      .finally(() => (this.taken = this.taken === mine ? null : this.taken));
     return (this.taken = mine);
   }
 
@@ -91,7 +95,7 @@ export class Start {
     const input = make("input", { type: "file", accept: "image/png,image/jpeg,image/webp", class: "only-read", id: "picture-file", onchange: () => input.files[0] && this.take(input.files[0]) });
     return make("p", { class: "invitation" },
       "Start from a picture: drop or paste one, ", make("label", { class: "link", for: "picture-file" }, "choose one", input), ", or ",
-      button("draw", () => this.choose("sketch"), { class: "link", id: "draw" }), ".");
+      button("draw", () => { this.taken = null; this.choose("sketch"); }, { class: "link", id: "draw" }), ".");
   }
 
   body() {

@@ -263,6 +263,19 @@ def test_a_stage_that_computes_is_given_ten_times_as_long() -> None:
     assert len(said) == 1 and "it computes" in said[0]
 
 
+def test_what_was_computed_before_a_step_says_nothing_of_what_hangs_behind_it() -> None:
+    dog, clock, said = watched()
+    with dog.over("refine"):
+        for _ in range(50):
+            clock.passes(5, computing=True)
+            dog.look()
+            dog.beat()
+        for _ in range(8):
+            clock.passes(15)
+            dog.look()
+    assert len(said) == 1 and "it waits" in said[0]
+
+
 def test_a_stage_that_was_slow_before_may_be_slow_again() -> None:
     dog, clock, said = watched()
     with dog.over("refine"):

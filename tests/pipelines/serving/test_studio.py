@@ -190,6 +190,26 @@ def test_what_is_written_while_a_picture_comes_is_kept_and_made_of_it(visitor: V
     assert cards.count() == before + 1
 
 
+def test_nothing_is_made_where_the_picture_to_change_does_not_come(visitor: Visitor) -> None:
+    page = visitor.open()
+    make(page, "a red boat")
+    opened(page, "a red boat")
+    held = list[Any]()
+    page.route("**/files/**/1.png", lambda route: held.append(route))
+    page.click("#do-edit")
+    page.fill("#prompt", "at night")
+    page.click("#make", no_wait_after=True)
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].fulfill(status=404, body="")
+    page.wait_for_selector("#trouble:has-text('The picture is not there any more.')")
+    page.wait_for_selector("#make:enabled")
+    assert page.locator(".run:has(h2:text-is('at night'))").count() == 0
+    assert page.input_value("#prompt") == "at night"
+    page.unroute("**/files/**/1.png")
+    visitor.trouble.clear()  # the browser tells of the 404
+
+
 def test_a_change_is_told_apart_from_what_the_picture_showed_before(visitor: Visitor) -> None:
     page = visitor.open()
     make(page, "two red boats and a gargoyle")

@@ -66,7 +66,7 @@ def _numbers_in(hint: Any, kind: type) -> tuple[Any, ...]:
         options = [each for each in typing.get_args(hint) if each is not types.NoneType]
     if len(options) != 1 or typing.get_origin(options[0]) is not kind:
         return ()
-    numbers = typing.get_args(options[0])
+    numbers = tuple(each for each in typing.get_args(options[0]) if each is not ...)
     return numbers if all(each in (int, float) for each in numbers) else ()
 
 

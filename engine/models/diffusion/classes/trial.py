@@ -49,6 +49,8 @@ def try_steps(
     try:
         _set_up(scheduler, steps, arguments)
         left = scheduler.timesteps
+        if any(arguments.get(name) is not None for name in _OWN_STEPS):
+            steps = len(left)
         if strength is not None and hasattr(kind, "get_timesteps"):
             left, _ = kind.get_timesteps(_Holding(scheduler), steps, strength, torch.device("cpu"))
         latents = _stepped(scheduler, left, _more(pipeline, scheduler, arguments))

@@ -271,6 +271,41 @@ def test_what_strangers_type(
     assert [span.text for span in plan.left_out] == left_out
 
 
+@pytest.mark.parametrize(
+    ("prompt", "kinds", "left_out"),
+    [
+        ("a sunflower in the style of van gogh", ["sunflower"], ["van gogh"]),
+        ("a boat by van gogh, at sunset", ["boat"], ["van gogh"]),
+        ("a house, Banksy style", ["house"], ["Banksy"]),
+        ("a cat by houses", ["cat", "house"], []),
+        ("a cat by a house", ["cat", "house"], []),
+        ("a red boat by the sea", ["boat"], []),
+    ],
+)
+def test_of_the_names_of_makers_nothing_is_drawn(
+    vocabulary: Vocabulary, prompt: str, kinds: list[str], left_out: list[str]
+) -> None:
+    wish = wish_of(prompt, vocabulary)
+    assert [thing.kind.value for thing in wish.things] == kinds
+    assert [span.text for span in wish.left_out] == left_out
+    assert not misspelt_in(prompt, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kinds"),
+    [
+        ("a snow man and a rain bow", ["snowman", "rainbow"]),
+        ("two snow men", ["snowman"]),
+        ("there is land", []),
+        ("snow, man", ["man"]),
+    ],
+)
+def test_two_words_that_are_written_as_one_are_one(
+    vocabulary: Vocabulary, prompt: str, kinds: list[str]
+) -> None:
+    assert [thing.kind.value for thing in wish_of(prompt, vocabulary).things] == kinds
+
+
 def test_a_slip_is_one_of_a_word_of_the_prompts_language(vocabulary: Vocabulary) -> None:
     plan = read("a beatiful elefant in the jungel", vocabulary)
     assert only_wording(plan, vocabulary) == "an elephant in the middle, in a forest" and not plan.left_out
