@@ -159,6 +159,7 @@ def test_stars_and_picks_are_remembered_and_give_the_command_that_keeps_them(
     assert page.locator(".chosen-mark.waits").all_inner_texts() == ["★★★★ picked 2", "★★★★★"]
     page.select_option("#sort", "rated")
     assert numbers(page)[:3] == [9, 8, 1]
+    page.wait_for_url(lambda url: url.endswith("#sort=rated"))  # the browser, too, knows that the row is closed
     page.reload()
     page.wait_for_selector("#choices", state="visible")
     assert page.locator("#choices-command code").inner_text() == command
