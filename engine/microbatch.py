@@ -144,6 +144,21 @@ def fitting_size(
     return streamed if 2 * streamed >= 3 * whole else whole
 
 
+@contextlib.contextmanager
+def at_work(
+    stage: AnyStage, rows: int, *, memory: DeviceMemory, batching: Batching, label: str
+) -> Generator[None]:
+    """While a stage works on so many rows: as many threads as pay, and somebody who notices that it hangs."""
+    with contextlib.ExitStack() as guards:
+        if (watchdog := batching.watchdog) is not None:
+            guards.enter_context(watchdog.over(label))
+        if (threads := batching.threads) is not None:
+            by_tokens = getattr(stage, "token_by_token", False)
+            weights = memory.weight_bytes(stage.uses) // 4 if by_tokens else 0
+            guards.enter_context(threads.given_to(weights * rows if by_tokens else None))
+        yield
+
+
 class _StageRun:
     """The state of one `run_stage`: what is left to do, and how large a micro-batch may be."""
 
@@ -289,7 +304,7 @@ class _StageRun:
                     self.apart, batch = True, batch[: len(rows)]
                     self.batch = batch
                 started = self.batching.clock()
-                with self._guarded(size):
+                with at_work(self.stage, size, memory=self.memory, batching=self.batching, label=self.label):
                     outputs = self.stage.run(batch, models, context)
                 seconds = self.batching.clock() - started
             self._check_outputs(outputs, len(batch))
@@ -311,18 +326,6 @@ class _StageRun:
             reason = self.faults.get(place)
             self.results[i] = Done(value, seconds / len(rows)) if reason is None else Failed(reason)
         return None
-
-    @contextlib.contextmanager
-    def _guarded(self, size: int) -> Generator[None]:
-        """While the stage works: as many threads as pay, and somebody who notices that it hangs."""
-        with contextlib.ExitStack() as guards:
-            if (watchdog := self.batching.watchdog) is not None:
-                guards.enter_context(watchdog.over(self.label))
-            if (threads := self.batching.threads) is not None:
-                by_tokens = getattr(self.stage, "token_by_token", False)
-                weights = self.memory.weight_bytes(self.stage.uses) // 4 if by_tokens else 0
-                guards.enter_context(threads.given_to(weights * size if by_tokens else None))
-            yield
 
     def _rows_apart(self, models: Models) -> bool:
         """Whether the stage says that a row of it has the same bits whatever its neighbours."""

@@ -196,6 +196,28 @@ def no_numbers(what: str, by: "Sequence[ModelKey[Any]]") -> str:
     )
 
 
+class ContinuousBatch(Protocol[In, Out]):
+    """Values that a stage works on, which come and go between its steps: iteration-level scheduling (Yu et al.
+    2022, "Orca: a distributed serving system for transformer-based generative models", section 4.1). What comes
+    of a value has the same bits as in `run`, whoever else is there.
+
+    It is under way while other stages run, so it holds a state, and the models that it is handed are the same
+    each time.
+    """
+
+    def join(self, values: Sequence[In], contexts: Sequence[RunContext], models: Models, /) -> None:
+        """More values, each with a context of its own, in which it is row 0."""
+        ...
+
+    def leave(self, values: Sequence[In], /) -> None:
+        """These, by identity, are given up."""
+        ...
+
+    def step(self, models: Models, /) -> "list[tuple[In, Out]]":
+        """Go on with each by one step; returns what is done with it, and what came of it."""
+        ...
+
+
 class Stage(Protocol[In, Out]):
     """One step of the chain. `run` returns one value for each it was given, in the same order.
 
@@ -205,6 +227,8 @@ class Stage(Protocol[In, Out]):
         rows_on_cpu         of a micro-batch on a CPU whose rows must not depend on each other; 1, if not said
         cpu_workspace()     bytes that it needs beside on a CPU, and nowhere else, for any number of rows
         rows_apart(models)  whether its rows never depend on each other, with these models
+        continuous(models)  a `ContinuousBatch`, or `None` where rows depend on each other with these models
+        may_join(value)     whether a value can be in one; such a stage has both
         uses_for(requests)  those of its models that these requests need (`uses_of`); all, if not said
         edits               how many reference pictures it edits as the prompt says, at most; 0, if not said
         reference_fault(references)    why it does not take these reference pictures; empty where it does. One

@@ -16,11 +16,10 @@ What a row comes to does not depend on when it arrives or beside whom, as far as
 `batch_invariant` it has the same bits. The desk serves one thread; `stop` may be called from any.
 """
 
-import dataclasses
 import itertools
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import Cancelled, DiptychError
@@ -30,10 +29,13 @@ from ..messages import first_line
 from ..microbatch import Done, Failed, rows_that_pay, run_stage
 from ..runner import Runner
 from ..stage import AnyStage
-from ..values import Failure, Outcome, Request
+from ..values import Failure, Outcome
 from .fairness import Shares, UnderWay, turns
 from .known_plans import KnownPlans
-from .wave import Step, Wave
+from .open_batch import OpenBatch
+from .open_request import OpenRequest, alike, may_join
+from .visitor import Visitor, Watch, WatchWithViews
+from .wave import Wave
 
 _log = logging.getLogger(__name__)
 
@@ -43,70 +45,11 @@ CATCH_UP = 0.5
 CROWD = 4
 """Rows that go together on a CPU where as many wait, even if only one pays: the stages behind get several."""
 
-QUICK_S = 0.1
+QUICK_S = 0.25
 """Seconds that rows together may take on a CPU where they wait for a stage, even if only one pays."""
 
-
-class Visitor:
-    """A request on its way, and whoever asked for it. Methods that a caller wants to hear of are overridden;
-    they are called between micro-batches or by a working stage, and must be quick.
-
-    Args:
-        request: its `row` need mean nothing.
-        runner: carries it out.
-        client: for fairness.
-        priority: the higher goes first.
-    """
-
-    def __init__(self, request: Request, runner: Runner, *, client: str = "", priority: int = 0) -> None:
-        self.request = request
-        self.runner = runner
-        self.client = client
-        self.priority = priority
-
-    def cancelled(self) -> bool:
-        """Whether nobody wants it any more."""
-        return False
-
-    def wants_views(self) -> bool:
-        """Whether somebody wants to see what it looks like meanwhile."""
-        return False
-
-    def on_progress(self, stage: str, fraction: float) -> None:
-        """The micro-batch that it is in is so far, 0 to 1."""
-
-    def on_value(self, stage: str, value: Any) -> None:
-        """What a stage made for it: a plan, a draft, a picture, a verdict."""
-
-    def on_view(self, stage: str, value: Any, what: str, i: int, view: Any) -> None:
-        """What there is to be seen of a value at step `i` of a stage."""
-
-
-@dataclasses.dataclass(eq=False)
-class _Open:
-    """A visitor's request, and what it needs next."""
-
-    visitor: Visitor
-    order: int
-    wave: Wave
-    steps: Any
-    step: Step | None = None
-    results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
-    has_waited: bool = False  # for others to catch up, at this step
-    result: Outcome | Failure | None = None
-    spent: float = 0.0  # seconds of the machine's time
-    turn: float = 0.0  # see `turns`
-
-    @property
-    def waiting(self) -> list[int]:
-        """The places of the step's values that are not done."""
-        return [] if self.step is None else [i for i in range(len(self.step.values)) if i not in self.results]
-
-    @property
-    def at(self) -> tuple[int, str]:
-        """Where it waits: the stage, and what that is called for it."""
-        assert self.step is not None, "it waits for a step"
-        return id(self.step.stage), self.step.label
+MANY = 16
+"""Requests under way; where there are more, `QUICK_S` is as many times longer: it is throughput that counts."""
 
 
 class Desk:
@@ -118,13 +61,15 @@ class Desk:
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._open: dict[Visitor, _Open] = {}
+        self._open: dict[Visitor, OpenRequest] = {}
         self._orders = itertools.count()
         self._shares = Shares()
         self._usual: float | None = None  # seconds that a request takes, lately
         self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
         self._of_a_row: dict[tuple[int, str], float] = {}  # of these
         self._plans = KnownPlans()
+        self._batches: dict[tuple[int, str], OpenBatch] = {}
+        self._never_open: set[tuple[int, str]] = set()
         self._last: tuple[int, str] | None = None
         self._stayed = 0
         self._memory: DeviceMemory | None = None
@@ -143,12 +88,16 @@ class Desk:
         """A request is under way from now on."""
         runner = visitor.runner
         wave = Wave(runner.chain, runner.aim, runner.memory, self._clock, [visitor.request])
-        self._open[visitor] = _Open(visitor, next(self._orders), wave, wave.steps())
+        self._open[visitor] = OpenRequest(visitor, next(self._orders), wave, wave.steps())
         self._shares.present(each.client for each in self._open)
 
     def leave(self, visitor: Visitor) -> None:
         """Its request is given up, if it is under way."""
         if (gone := self._open.pop(visitor, None)) is not None:
+            if gone.seats and gone.step is not None:
+                self._batches[gone.at].leave([gone.step.values[i] for i in gone.seats])
+            if not self._open:
+                self._batches.clear()
             gone.steps.close()
             self._shares.present(each.client for each in self._open)
 
@@ -173,7 +122,12 @@ class Desk:
             if each.step is None and each.result is None:
                 self._advance(each)
         if not any(each.result for each in self._open.values()) and self._open:
-            self._carry_out(self._rows())
+            self._line_up()
+            chosen = self._chosen(min(self._open.values(), key=self._key))
+            if chosen.seats or self._joining(chosen):
+                self._go_on(chosen)
+            else:
+                self._carry_out(self._rows(chosen))
         done = [(each.visitor, each.result) for each in self._open.values() if each.result is not None]
         for visitor, _ in done:
             self.leave(visitor)
@@ -181,8 +135,8 @@ class Desk:
 
     # Who is next
 
-    def _key(self, each: _Open) -> tuple[int, float, int]:
-        return -each.visitor.priority, each.turn, each.order
+    def _key(self, each: OpenRequest) -> tuple[int, float, int]:
+        return -each.visitor.priority, round(each.turn, 3), each.order
 
     def _line_up(self) -> None:
         """Say of each when its turn is."""
@@ -192,26 +146,23 @@ class Desk:
         for each, turn in zip(there, turns(said, self._shares.had, usual=usual), strict=True):
             each.turn = turn
 
-    def _rows(self) -> list[tuple[_Open, int]]:
-        """The rows of the next micro-batch."""
-        self._line_up()
-        chosen = self._chosen(min(self._open.values(), key=self._key))
+    def _rows(self, chosen: OpenRequest) -> list[tuple[OpenRequest, int]]:
+        """The rows of the next micro-batch: of this step, and of others like it."""
         assert chosen.step is not None, "who waits has a step"
-        self._stayed = self._stayed + 1 if chosen.at == self._last else 0
-        self._last = chosen.at
         batching = chosen.visitor.runner.batching
-        alike = _alike(batching.alike, chosen.step.values[chosen.waiting[0]])
-        others = sorted(
-            (each for each in self._open.values() if each is not chosen and each.at == chosen.at), key=self._key
-        )
-        rows: list[tuple[_Open, int]] = []
-        for each in (chosen, *others):
+        like = alike(batching.alike, chosen.step.values[chosen.waiting[0]])
+        rows: list[tuple[OpenRequest, int]] = []
+        for each in (chosen, *(each for each in self._all_at(chosen.at) if each is not chosen)):
             assert each.step is not None, "who waits has a step"
-            fits = (i for i in each.waiting if _alike(batching.alike, each.step.values[i]) == alike)
+            fits = (i for i in each.waiting if alike(batching.alike, each.step.values[i]) == like)
             rows += [(each, i) for i in fits]
         return rows[: self._most(chosen)]
 
-    def _chosen(self, first: _Open) -> _Open:
+    def _all_at(self, at: tuple[int, str]) -> list[OpenRequest]:
+        """Those at a stage, the next first."""
+        return sorted((each for each in self._open.values() if each.at == at), key=self._key)
+
+    def _chosen(self, first: OpenRequest) -> OpenRequest:
         """Whose step is carried out, where `first` is next."""
         last = [each for each in self._open.values() if each.at == self._last]
         if last and first.at != self._last and self._takes_turns(first, last[0]):
@@ -220,11 +171,14 @@ class Desk:
                 return min(stay, key=self._key)
         return self._behind(first) or first
 
-    def _behind(self, first: _Open) -> _Open | None:
+    def _behind(self, first: OpenRequest) -> OpenRequest | None:
         """Who may take a step before `first` does, so that both take the next one together."""
         assert first.step is not None, "who waits has a step"
-        took = self._seconds.get(first.at)
-        if first.has_waited or took is None or self._count_at(first.at) >= self._most(first):
+        took, most, waited = self._seconds.get(first.at), self._most(first), first.has_waited
+        if first.seats:  # who is under way can be joined at any time
+            took = took or self._clock() - first.seated_s
+            most, waited = first.visitor.runner.batching.micro_batch, False
+        if waited or took is None or self._count_at(first.at) >= most:
             return None
         places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
         here = places.get(id(first.step.stage), 0)
@@ -232,6 +186,7 @@ class Desk:
             each
             for each in self._open.values()
             if each.visitor.priority == first.visitor.priority
+            and not each.seats
             and places.get(each.at[0], here) < here
             and self._seconds.get(each.at, took) <= CATCH_UP * took
         ]
@@ -240,7 +195,7 @@ class Desk:
         first.has_waited = True
         return max(near, key=lambda each: (places[each.at[0]], *(-part for part in self._key(each))))
 
-    def _takes_turns(self, first: _Open, other: _Open) -> bool:
+    def _takes_turns(self, first: OpenRequest, other: OpenRequest) -> bool:
         """Whether the models of both are not on the device together."""
         one, two = first.visitor.runner, other.visitor.runner
         if one.memory is not two.memory:
@@ -248,7 +203,7 @@ class Desk:
         keys = {key for uses in one.chain.uses_in_order() for key in uses}
         return one.memory.weight_bytes(keys) > one.memory.budget_bytes
 
-    def _most(self, each: _Open) -> int:
+    def _most(self, each: OpenRequest) -> int:
         """Rows of a micro-batch of its step: the more wait for it, the more."""
         assert each.step is not None, "who waits has a step"
         batching, device = each.visitor.runner.batching, each.visitor.runner.memory.device
@@ -256,47 +211,113 @@ class Desk:
         if batching.batch_invariant:
             return pay
         waiting = self._count_at(each.at)
-        quick = int(QUICK_S / max(self._of_a_row.get(each.at, QUICK_S), 1e-6))
+        quick_s = QUICK_S * max(1.0, len(self) / MANY)
+        quick = int(quick_s / max(self._of_a_row.get(each.at, QUICK_S), 1e-6))
         crowd = CROWD if waiting >= CROWD else waiting // 2
         return min(batching.micro_batch, max(pay, crowd, min(quick, waiting)))
 
     def _count_at(self, at: tuple[int, str]) -> int:
-        """Rows that wait there."""
-        return sum(len(each.waiting) for each in self._open.values() if each.at == at)
+        """Rows that are there, or wait."""
+        return sum(len(each.waiting) + len(each.seats) for each in self._open.values() if each.at == at)
 
     # Carrying out
 
-    def _carry_out(self, rows: Sequence[tuple[_Open, int]]) -> None:
+    def _carry_out(self, rows: Sequence[tuple[OpenRequest, int]]) -> None:
         step, runner = rows[0][0].step, rows[0][0].visitor.runner
         assert step is not None, "who waits has a step"
-        self._make_way(runner.memory)
+        self._begin_at(rows[0][0].at, runner.memory)
         values = [each.step.values[i] for each, i in rows if each.step is not None]
         started = self._clock()
         results = self._results(step.stage, step.label, values, rows, runner)
         seconds = self._clock() - started
         for known, new in ((self._seconds, seconds), (self._of_a_row, seconds / len(rows))):
             known[rows[0][0].at] = (known.get(rows[0][0].at, new) + new) / 2
+        self._charge(rows, seconds)
         for (each, i), value, result in zip(rows, values, results, strict=True):
+            self._plans.keep(step.stage, value, result.value if isinstance(result, Done) else None)
+            self._settle(each, i, result)
+
+    def _joining(self, each: OpenRequest) -> list[int]:
+        """The places of its values that may be in an open batch of the stage."""
+        if each.step is None or each.at in self._never_open or _is_bounded(each.visitor.runner.memory):
+            return []
+        stage = each.step.stage
+        return [i for i in each.waiting if i not in each.apart and may_join(stage, each.step.values[i])]
+
+    def _go_on(self, chosen: OpenRequest) -> None:
+        """Go on with those that are under way at its stage, and with those who can join them."""
+        step, runner, at = chosen.step, chosen.visitor.runner, chosen.at
+        assert step is not None, "who waits has a step"
+        self._begin_at(at, runner.memory)
+        if at not in self._batches:
+            self._batches[at] = OpenBatch(step.stage, runner, step.label, lambda: self.stopping)
+        batch = self._batches[at]
+        free = runner.batching.micro_batch - len(batch)
+        coming = [(waiting, i) for waiting in self._all_at(at) for i in self._joining(waiting)]
+        for each, i in coming[:free]:
+            assert each.step is not None, "who waits has a step"
+            batch.join(each.step.values[i], each.visitor)
+            each.seated_s = each.seated_s if each.seats else self._clock()
+            each.seats.add(i)
+        started = self._clock()
+        found = self._steps_of(batch, at)
+        rows = [(each, i) for each in self._all_at(at) for i in sorted(each.seats)]
+        self._charge(rows, self._clock() - started)
+        for each, i in rows:
+            assert each.step is not None, "who is seated has a step"
+            result = found.get(id(each.step.values[i]))
+            if at not in self._batches:
+                each.apart.add(i)
+            elif result is not None:
+                took = self._clock() - each.seated_s
+                self._seconds[at] = (self._seconds.get(at, took) + took) / 2
+            if at not in self._batches or result is not None:
+                each.seats.discard(i)
+            if result is not None:
+                self._settle(each, i, result)
+
+    def _steps_of(self, batch: OpenBatch, at: tuple[int, str]) -> dict[int, Done | Failed]:
+        """What is done in an open batch, by the identity of values; the batch is closed where that goes wrong:
+        whose fault it is, is found out without it."""
+        try:
+            found = batch.go_on()
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException:
+            _log.debug("rows that join each other cannot go on", exc_info=True)
+            del self._batches[at]
+            return {}
+        if found is None:
+            self._never_open.add(at)
+            del self._batches[at]
+        return {id(value): result for value, result in found or ()}
+
+    def _charge(self, rows: Sequence[tuple[OpenRequest, int]], seconds: float) -> None:
+        """Rows took so long together."""
+        for each, _ in rows:
             self._shares.charge(each.visitor.client, seconds / len(rows))
             each.spent += seconds / len(rows)
-            each.results[i] = result
-            if isinstance(result, Done):
-                self._plans.keep(step.stage, value, result.value)
-                each.visitor.on_value(step.label, result.value)
-        for each in dict.fromkeys(each for each, _ in rows):
-            if not each.waiting:
-                self._advance(each)
+
+    def _settle(self, each: OpenRequest, i: int, result: Done | Failed) -> None:
+        """This came of a value of a request's step."""
+        each.results[i] = result
+        if isinstance(result, Done):
+            each.visitor.on_value(each.at[1], result.value)
+        if each.is_done:
+            self._advance(each)
 
     def _results(
         self,
         stage: AnyStage,
         label: str,
         values: Sequence[Any],
-        rows: Sequence[tuple[_Open, int]],
+        rows: Sequence[tuple[OpenRequest, int]],
         runner: Runner,
     ) -> Sequence[Done | Failed]:
         seen = any(each.visitor.wants_views() for each, _ in rows)
-        watch = (_Onlooker if seen else _Watch)(self, values, [each.visitor for each, _ in rows])
+        watch = (WatchWithViews if seen else Watch)(
+            lambda: self.stopping, values, [each.visitor for each, _ in rows]
+        )
         memory, batching = runner.memory, runner.batching
         try:
             return run_stage(stage, values, memory=memory, batching=batching, watch=watch, label=label)
@@ -307,18 +328,21 @@ class Desk:
         except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
             return [Failed(first_line(error))] * len(values)
 
-    def _make_way(self, memory: DeviceMemory) -> None:
-        """Models of another recipe leave a device whose memory is bounded."""
+    def _begin_at(self, at: tuple[int, str], memory: DeviceMemory) -> None:
+        """A stage is at work next; models of another recipe leave a device whose memory is bounded."""
+        self._stayed = self._stayed + 1 if at == self._last else 0
+        self._last = at
         if self._memory is not None and self._memory is not memory and _is_bounded(memory):
             with self._memory.turn:
                 self._memory.release_all()
         self._memory = memory
 
-    def _advance(self, each: _Open) -> None:
+    def _advance(self, each: OpenRequest) -> None:
         """Tell a wave what came of its step, and ask for the next; steps that are known need no stage."""
         while True:
             sent = None if each.step is None else [each.results[i] for i in range(len(each.step.values))]
             each.step, each.results, each.has_waited = None, {}, False
+            each.seats, each.apart = set(), set()
             try:
                 each.step = each.steps.send(sent)
             except StopIteration:
@@ -334,48 +358,12 @@ class Desk:
             if each.waiting:
                 return
 
-    def _recall(self, each: _Open) -> None:
+    def _recall(self, each: OpenRequest) -> None:
         assert each.step is not None, "there is a step"
         for i, value in enumerate(each.step.values):
             if (plan := self._plans.of(each.step.stage, value)) is not None:
                 each.results[i] = Done(plan, 0.0)
                 each.visitor.on_value(each.step.label, plan)
-
-
-class _Watch:
-    """Tells those whose rows are in a micro-batch how far it is, and stops it when nobody wants it."""
-
-    def __init__(self, desk: Desk, values: Sequence[Any], visitors: Sequence[Visitor]) -> None:
-        self._desk = desk
-        self._of = {id(value): visitor for value, visitor in zip(values, visitors, strict=True)}
-        self._visitors = list(dict.fromkeys(visitors))
-
-    def on_progress(self, stage: str, done: int, total: int, fraction_of_current: float, /) -> None:
-        for visitor in self._visitors:
-            visitor.on_progress(stage, min(1.0, (done + fraction_of_current) / max(1, total)))
-
-    def cancelled(self) -> bool:
-        return self._desk.stopping or all(visitor.cancelled() for visitor in self._visitors)
-
-
-class _Onlooker(_Watch):
-    """As that, and shows what is to be seen."""
-
-    def on_view(
-        self, stage: str, values: Sequence[object], what: str, i: int, views: Sequence[object], /
-    ) -> None:
-        for value, view in zip(values, views, strict=False):
-            visitor = self._of.get(id(value))
-            if visitor is not None and visitor.wants_views():
-                visitor.on_view(stage, value, what, i, view)
-
-
-def _alike(alike: Callable[[Any], Hashable], value: Any) -> Hashable:
-    """What rows share that share a micro-batch; a value of which that cannot be said has one of its own."""
-    try:
-        return alike(value)
-    except Exception:  # of another package's own kind; `run_stage` says what is the matter
-        return object()
 
 
 def _is_bounded(memory: DeviceMemory) -> bool:

@@ -21,7 +21,7 @@ from ..checkpoint.folder import folder_of, read_config, whole
 from ..checkpoint.tokenizer import load_tokenizer
 from ..quantised.pretrained import from_pretrained
 from . import chat_template as conversation
-from .decoding.native import MAX_BYTES, is_native
+from .decoding.native import MAX_BYTES, NativeDecoding, is_native
 from .decoding.ways import begin
 from .text_models import auto_class, refuse_readers, with_text_template
 
@@ -266,7 +266,7 @@ class ImageTokenModel:
             shown: what a `SketchReader` says of each place of the grid to each of the prompts, (b, s, d).
         """
         texts = [*prompts, *([""] * len(prompts) if guided else [])]
-        rows = [[*text_ids(self.tokenizer, text, self.text_length), self.start] for text in texts]
+        rows = [[*self.text_of(text), self.start] for text in texts]
         count = self.grid[0] * self.grid[1]
         how: dict[str, Any] = {"legal": self.legal, "batch_invariant": batch_invariant}
         if shown is None:
@@ -276,6 +276,18 @@ class ImageTokenModel:
         decoding = begin(self.model, texts_alone, new_tokens=count, beside=shown, **how)
         decoding.step(torch.full((len(rows),), self.start - self.offset, device=self.device))
         return decoding
+
+    def text_of(self, prompt: str) -> list[int]:
+        """The ids of a prompt, before the start of the picture."""
+        return text_ids(self.tokenizer, prompt, self.text_length)
+
+    def begin_continuous(self, prefixes: Sequence[Sequence[int]]) -> NativeDecoding:
+        """Read texts of prompts, for a decoding that others may join; the start is to be its first token.
+
+        Only where `rows_apart` holds.
+        """
+        count = self.grid[0] * self.grid[1]
+        return NativeDecoding(self.model, prefixes, new_tokens=count, legal=self.legal)
 
 
 def position_count(config: Any) -> int:

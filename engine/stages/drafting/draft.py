@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ...ar.continuous import GridRow
 from ...ar.decoding import READ_AT_ONCE, TokenConstraints, decode_grid
 from ...ar.sampling import Sampling
 from ...errors import InputError, RowError
@@ -17,6 +18,7 @@ from ...models.vision.readers.sketch_reader import SketchReader
 from ...randomness import RowKey, uniforms
 from ...stage import ModelKey, Models, RunContext
 from ...values import Codebook, Draft, Plan, Settings
+from .continuous_drafts import ContinuousDrafts
 from .followed_lines import KIND, with_lines
 from .initial_tokens import token_constraints, whole_or_none
 
@@ -140,7 +142,6 @@ class DraftStage:
         settings = [settings_of(plan) for plan in batch]
         scales = [float(each.draft_guidance_scale or 0) for each in settings]
         guided = any(scale != 1 for scale in scales)
-        keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
         count = model.grid[0] * model.grid[1]
         given = token_constraints(batch, model, book, context)
         if given is not None and given.kept.all():
@@ -156,11 +157,27 @@ class DraftStage:
                 count=count,
                 sampling=[sampling_of(each) for each in settings],
                 guidance=scales if guided else None,
-                uniforms=uniforms(keys, self.name, count),
+                uniforms=self._uniforms(batch, count),
                 context=context,
                 given=self._with_lines(given, batch, models, count),
                 shown=functools.partial(_begun, book),
             )
+        return self._drafts(batch, tokens, given, models, context)
+
+    def _uniforms(self, batch: Sequence[Plan], count: int) -> torch.Tensor:
+        keys = [RowKey(plan.request.seed, plan.request.candidate) for plan in batch]
+        return uniforms(keys, self.name, count)
+
+    def _drafts(
+        self,
+        batch: Sequence[Plan],
+        tokens: torch.Tensor,
+        given: TokenConstraints | None,
+        models: Models,
+        context: RunContext,
+    ) -> list[Draft]:
+        """What the tokens (b, n) come to, -1 where the model gave no numbers."""
+        model, book = self._pair(models)
         context.check("logits", (tokens >= 0).all(1).tolist(), by=self._drafter)
         tokens = tokens.clamp_min(0)
         if given is not None:
@@ -174,6 +191,37 @@ class DraftStage:
             Draft(plan=plan, tokens=row, codebook=book.codebook, preview=preview, initial_tokens=begin)
             for plan, row, preview, begin in zip(batch, tokens, previews, begins, strict=True)
         ]
+
+    def may_join(self, plan: Plan) -> bool:
+        """See `Stage`: a draft that begins with nothing and follows no lines."""
+        request = plan.request
+        free = request.start is None and not request.controls
+        return free and not self.size_fault(request.height, request.width)
+
+    def continuous(self, models: Models) -> ContinuousDrafts | None:
+        """See `Stage`."""
+        model, book = self._pair(models)
+        if not self.rows_apart(models):
+            return None
+        count = model.grid[0] * model.grid[1]
+
+        def row_of(plan: Plan, models: Models) -> GridRow:
+            settings = settings_of(plan)
+            scale = float(settings.draft_guidance_scale or 0)
+            shown = self._shown([plan], models)
+            return GridRow(
+                prefixes=[model.text_of(text) for text in (plan.wording, *([""] if scale != 1 else []))],
+                sampling=sampling_of(settings),
+                guidance=scale,
+                uniforms=self._uniforms([plan], count)[0],
+                shown=None if shown is None else shown[0],
+            )
+
+        def drawn(plan: Plan, tokens: torch.Tensor, models: Models, context: RunContext) -> Draft:
+            (draft,) = self._drafts([plan], tokens, None, models, context)
+            return draft
+
+        return ContinuousDrafts(model, row_of=row_of, drawn=drawn, begun=functools.partial(_begun, book))
 
 
 def blank_draft(plan: Plan, codebook: Codebook, grid: tuple[int, int]) -> Draft:

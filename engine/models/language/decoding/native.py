@@ -164,22 +164,29 @@ class NativeDecoding:
         )
         self._at = torch.tensor([len(row) for row in prefixes], dtype=torch.int32)
         self._farthest = max(map(len, prefixes))
-        self._each_row = torch.arange(len(prefixes), dtype=torch.int32)
+        self._slots = torch.arange(len(prefixes), dtype=torch.int32)  # of the cache, of each row
         self._own = threading.local()
         self._pool: ThreadPoolExecutor | None = None
-        self.logits = self._read(prefixes)
+        self.logits = self._read(prefixes, range(len(prefixes)))
 
     @torch.inference_mode()
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+    def step(self, tokens: torch.Tensor, shown: torch.Tensor | None = None) -> torch.Tensor:
         """Append one token, int64 (b,), counted from the first legal id, to each row; returns the new
-        logits."""
-        self.logits = self.extend(tokens[:, None])[:, 0]
+        logits.
+
+        Args:
+            shown: (b, d), added to the tokens' embeddings.
+        """
+        self.logits = self.extend(tokens[:, None], None if shown is None else shown[:, None])[:, 0]
         return self.logits
 
     @torch.inference_mode()
-    def extend(self, tokens: torch.Tensor) -> torch.Tensor:
+    def extend(self, tokens: torch.Tensor, shown: torch.Tensor | None = None) -> torch.Tensor:
         """Append a run of tokens, int64 (b, t), to each row, in one go; returns the logits (b, t, v) after
         each.
+
+        Args:
+            shown: (b, t, d), added to the tokens' embeddings.
 
         Raises:
             ValueError: more tokens than was said, or rows of another number.
@@ -188,8 +195,9 @@ class NativeDecoding:
         if rows != len(self._at) or self._farthest + count > self._places:
             places = f"{rows} rows of {self._farthest + count} tokens"
             raise ValueError(f"{places} where there is room for {len(self._at)} of {self._places}")
-        x = self._beside.over(self._embed(tokens + self._first)).reshape(rows * count, -1)
-        row, place = self._each_row, self._at
+        x = self._beside.over(self._embed(tokens + self._first))
+        x = (x if shown is None else x + shown).reshape(rows * count, -1)
+        row, place = self._slots, self._at
         if count > 1:
             row = row.repeat_interleave(count)
             place = (place[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)
@@ -202,27 +210,54 @@ class NativeDecoding:
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order; row i of them must not lie before place i."""
-        for i, row in enumerate(rows):
-            if i != row:
-                self._keys[:, i], self._values[:, i] = self._keys[:, row], self._values[:, row]
         index = torch.tensor(rows, dtype=torch.long)
-        self._at, self.logits = self._at[index], self.logits[index]
-        self._farthest, self._each_row = int(self._at.max()), self._each_row[: len(rows)]
+        self._at, self.logits, self._slots = self._at[index], self.logits[index], self._slots[index]
+        self._farthest = int(self._at.max()) if len(rows) else 0
         self._beside.keep(rows)
 
-    def _read(self, prefixes: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Read the prefixes, equal ones once; the logits (b, v) after each."""
+    @torch.inference_mode()
+    def join(self, prefixes: Sequence[Sequence[int]]) -> None:
+        """Read the prefixes of more rows, which stand behind those under way and have their own places."""
+        free = sorted({*range(int(self._cache.rows))} - {*self._slots.tolist()})[: len(prefixes)]
+        for cache in (self._keys, self._values):
+            cache[:, free] = 0  # whatever was there, and if it was no numbers
+        free += self._more_slots(len(prefixes) - len(free))
+        logits = self._read(prefixes, free)
+        at = torch.tensor([len(row) for row in prefixes], dtype=torch.int32)
+        self._at, self.logits = torch.cat([self._at, at]), torch.cat([self.logits, logits])
+        self._slots = torch.cat([self._slots, torch.tensor(free, dtype=torch.int32)])
+        self._farthest = max(self._farthest, *map(len, prefixes))
+
+    def _more_slots(self, count: int) -> list[int]:
+        """So many more rows of the cache."""
+        had = int(self._cache.rows)
+        if count > 0:
+            self._keys, self._values = (
+                torch.cat([each, each.new_zeros(each.shape[0], count, *each.shape[2:])], dim=1)
+                for each in (self._keys, self._values)
+            )
+            self._cache = Cache(
+                keys=self._keys.data_ptr(),
+                values=self._values.data_ptr(),
+                rows=had + count,
+                room=self._cache.room,
+            )
+        return [*range(had, had + count)]
+
+    def _read(self, prefixes: Sequence[Sequence[int]], slots: Sequence[int]) -> torch.Tensor:
+        """Read the prefixes into these rows of the cache, equal ones once; the logits (b, v) after each."""
         first: dict[tuple[int, ...], int] = {}  # of each distinct prefix, the row that reads it
         source = [first.setdefault(tuple(prefix), row) for row, prefix in enumerate(prefixes)]
         logits = torch.empty(len(prefixes), self._model.struct.head.outputs)
         for prefix, row in first.items():
             x = self._embed(torch.tensor(prefix)).contiguous()
             place = torch.arange(len(prefix), dtype=torch.int32)
-            self._layers(x, torch.full_like(place, row), place)
+            self._layers(x, torch.full_like(place, slots[row]), place)
             self._logits(x[-1:], logits[row : row + 1])
         for row, read in enumerate(source):
             if row != read:
-                self._keys[:, row], self._values[:, row] = self._keys[:, read], self._values[:, read]
+                for cache in (self._keys, self._values):
+                    cache[:, slots[row]] = cache[:, slots[read]]
                 logits[row] = logits[read]
         return logits
 

@@ -1,0 +1,183 @@
+"""Stages that rows join while others are under way: who is in, what comes of them, and what goes wrong."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diptych.engine.chain import Chain
+from diptych.engine.errors import Cancelled, CheckpointError
+from diptych.engine.runner import Runner
+from diptych.engine.stage import Models, RunContext
+from diptych.engine.values import Failure, Outcome, Plan
+from diptych.engine.waves import open_batch
+from diptych.engine.waves.desk import Desk, Visitor
+
+from ...fakes import FakeStage
+from ..world import World, wish, world
+from .test_desk import WISHES, Guest, counter, finish
+
+LONG = 5 * open_batch.STEPS
+"""Steps of a draft."""
+
+
+class Sketching(FakeStage):
+    """A stage in which a row takes `LONG` steps, and which others join on the way.
+
+    Args:
+        takes_in: which plans may join.
+        opens: whether its models are such that rows can.
+        upset: is told of the plans before each step, and may raise or name one to fail.
+    """
+
+    takes_in: Callable[[Plan], bool]
+    opens = True
+    upset: Callable[[Sequence[Plan]], Plan | None]
+    most = 0  # rows that were there at a time
+    joined: list[int]  # how many were there when one more came
+
+    def may_join(self, plan: Plan) -> bool:
+        return self.takes_in(plan)
+
+    def continuous(self, models: Models) -> "Sketches | None":
+        assert tuple(models) == self.uses
+        return Sketches(self) if self.opens else None
+
+
+@dataclasses.dataclass
+class Sketches:
+    stage: Sketching
+    rows: list[tuple[Plan, RunContext, list[int]]] = dataclasses.field(default_factory=list)
+
+    def join(self, values: Sequence[Plan], contexts: Sequence[RunContext], models: Models) -> None:
+        self.stage.joined.append(len(self.rows))
+        self.rows += [(plan, context, [0]) for plan, context in zip(values, contexts, strict=True)]
+        self.stage.most = max(self.stage.most, len(self.rows))
+
+    def leave(self, values: Sequence[Plan]) -> None:
+        for value in values:
+            (gone,) = [each for each in self.rows if each[0] is value]
+            self.rows.remove(gone)
+
+    def step(self, models: Models) -> list[tuple[Plan, Any]]:
+        assert self.rows, "a step for nobody"
+        at_fault = self.stage.upset([plan for plan, _, _ in self.rows])
+        for plan, context, steps in self.rows:
+            steps[0] += 1
+            context.view("drafting", steps[0], lambda: ["as far as it is"])
+            context.step(steps[0], LONG)
+            if plan is at_fault:
+                context.fail(0, "the pencil broke")
+        done = [each for each in self.rows if each[2][0] == LONG]
+        self.rows = [each for each in self.rows if each not in done]
+        return [(plan, self.stage.make(plan)) for plan, _, _ in done]
+
+
+def sketching_world(**how: Any) -> tuple[World, Sketching]:
+    it = world()
+    stage = Sketching("draft", it.draft.takes, it.draft.gives, it.draft.make)
+    stage.takes_in, stage.upset, stage.joined = lambda plan: True, lambda plans: None, []
+    vars(it.plan)["token_by_token"] = True  # all are planned together
+    it.draft = stage
+    it.runner = Runner(Chain([it.plan, stage, it.refine, it.judge]), it.memory, clock=lambda: 0.0, **how)
+    return it, stage
+
+
+@given(st.lists(st.tuples(WISHES, st.integers(0, 20), st.integers(0, 2)), max_size=8), st.booleans())
+def test_what_comes_of_a_request_does_not_depend_on_whom_it_joins(plan: list[Any], all_of_them: bool) -> None:
+    it, stage = sketching_world(micro_batch=3)
+    stage.takes_in = lambda each: all_of_them or each.request.seed % 2 == 0
+    desk, results, turn = Desk(), dict[Visitor, Outcome | Failure](), 0
+    coming = [(after, Guest(each, it, priority=high)) for each, after, high in plan]
+    guests = [guest for _, guest in coming]
+    while coming or len(desk):
+        for after, guest in [each for each in coming if each[0] <= turn]:
+            desk.enter(guest)
+            coming.remove((after, guest))
+        results |= dict(desk.turn())
+        turn += 1
+    alone = world(micro_batch=1)
+    assert stage.most <= 3
+    for guest in guests:
+        assert results[guest] == alone.run(guest.request)[0]
+
+
+def test_who_comes_later_joins_a_draft_that_is_under_way_and_both_see_it() -> None:
+    it, stage = sketching_world()
+    desk, first = Desk(clock=counter()), Guest(wish(seed=9), it)
+    first.looks = True
+    desk.enter(first)
+    while ("draft", pytest.approx(2 / 5)) not in first.fractions:
+        desk.turn()
+    second = Guest(wish("a hat", seed=9), it)
+    desk.enter(second)
+    order = [visitor for _ in iter(lambda: len(desk), 0) for visitor, _ in desk.turn()]
+    assert order == [first, second] and stage.joined == [0, 1] and stage.handed == []
+    assert ("draft", "drafting", LONG) in first.views and not second.views
+    assert [fraction for label, fraction in second.fractions if label == "draft"][-1] == 1.0
+    runs = [event for event in it.memory.log.events if event.kind == "run" and event.stage == "draft"]
+    assert [event.rows for event in runs] == [1, 1]
+
+
+def test_who_leaves_leaves_the_draft_and_the_others_go_on() -> None:
+    it, stage = sketching_world()
+    desk, gone, stays = Desk(), Guest(wish(seed=8), it), Guest(wish("a hat", seed=9), it)
+    desk.enter(gone)
+    desk.enter(stays)
+    while not stage.joined:
+        desk.turn()
+    gone.gone = True
+    assert [*finish(desk)] == [stays]
+    desk.enter(Guest(wish("a cap", seed=9), it))  # into an empty one
+    assert len(finish(desk)) == 1
+
+
+def test_a_row_that_a_stage_gives_up_fails_alone() -> None:
+    it, stage = sketching_world()
+    stage.upset = lambda plans: next((plan for plan in plans if plan.prompt == "a hat"), None)
+    desk, well, ill = Desk(), Guest(wish(seed=9), it), Guest(wish("a hat", seed=9), it)
+    desk.enter(well)
+    desk.enter(ill)
+    results = finish(desk)
+    assert isinstance(results[well], Outcome)
+    failed = results[ill]
+    assert isinstance(failed, Failure) and failed.reason == "the pencil broke"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("the paint is dry"), SystemExit(7), CheckpointError("no weights")]
+)
+def test_what_goes_wrong_among_many_is_found_out_one_by_one(error: BaseException) -> None:
+    it, stage = sketching_world()
+
+    def upset(plans: Sequence[Plan]) -> None:
+        if len(plans) > 1:
+            raise error
+
+    stage.upset = upset
+    desk, guests = Desk(), [Guest(wish(f"a hat {i}", seed=9), it) for i in range(3)]
+    for guest in guests:
+        desk.enter(guest)
+    assert all(isinstance(result, Outcome) for result in finish(desk).values())
+    assert sorted(plan.prompt for batch in stage.handed for plan in batch) == ["a hat 0", "a hat 1", "a hat 2"]
+
+
+def test_models_of_which_rows_depend_on_each_other_are_not_joined() -> None:
+    it, stage = sketching_world()
+    stage.opens = False
+    desk = Desk()
+    for seed in (8, 9):
+        desk.enter(Guest(wish(seed=seed), it))
+    assert len(finish(desk)) == 2 and stage.joined == [] and len(stage.handed) == 2
+
+
+def test_a_desk_that_is_stopped_breaks_off_a_draft() -> None:
+    it, stage = sketching_world()
+    desk = Desk()
+    stage.upset = lambda plans: desk.stop()
+    desk.enter(Guest(wish(seed=9), it))
+    with pytest.raises(Cancelled, match="draft"):
+        finish(desk)
