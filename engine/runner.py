@@ -2,7 +2,7 @@
 
 A model is so loaded once a wave, not once a picture, and the candidates of all requests fill the same
 micro-batches. How large a wave is, `execution_mode` decides; what it needs next, `waves.wave` says; and
-`microbatch` carries out a stage. For requests that come while others are under way there is `waves.desk`.
+`microbatch` carries out a stage. For requests that come while others are under way there is `desk`.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from .guards.watchdog import PATIENCE_S, Watchdog
 from .memory import DeviceMemory
 from .microbatch import Batching, run_stage
 from .repair import Aim, Flaw
-from .request_state import RequestState
 from .stage import Stage
 from .values import Draft, Failure, Outcome, Picture, Plan, Request
 from .values.reference import likeness_of
 from .values.setting import whole_number
 from .watch import Quiet, Watcher
+from .waves.request_state import RequestState
 from .waves.wave import Wave
 
 

@@ -196,7 +196,7 @@ def no_numbers(what: str, by: "Sequence[ModelKey[Any]]") -> str:
     )
 
 
-class ContinuousBatch(Protocol[In, Out]):
+class ContinuousBatch(Protocol):
     """Values that a stage works on, which come and go between its steps: iteration-level scheduling (Yu et al.
     2022, "Orca: a distributed serving system for transformer-based generative models", section 4.1). What comes
     of a value has the same bits as in `run`, whoever else is there.
@@ -205,15 +205,15 @@ class ContinuousBatch(Protocol[In, Out]):
     each time.
     """
 
-    def join(self, values: Sequence[In], contexts: Sequence[RunContext], models: Models, /) -> None:
+    def join(self, values: Sequence[Any], contexts: Sequence[RunContext], models: Models, /) -> None:
         """More values, each with a context of its own, in which it is row 0."""
         ...
 
-    def leave(self, values: Sequence[In], /) -> None:
+    def leave(self, values: Sequence[Any], /) -> None:
         """These, by identity, are given up."""
         ...
 
-    def step(self, models: Models, /) -> "list[tuple[In, Out]]":
+    def step(self, models: Models, /) -> list[tuple[Any, Any]]:
         """Go on with each by one step; returns what is done with it, and what came of it."""
         ...
 

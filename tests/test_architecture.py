@@ -26,10 +26,9 @@ FLOORS = [
     "engine.ar engine.language.words engine.chain engine.dummy_values engine.loop engine.microbatch"
     " engine.models.quantised",
     "engine.repair engine.language.open_vocabulary engine.language.closed_vocabulary engine.execution_mode",
-    "engine.request_state",
     "engine.waves",
     "engine.forecast engine.runner",
-    "engine.waves.desk",
+    "engine.desk",
     "engine.models.language",
     "engine.models.diffusion engine.models.vision",
     "engine.models",

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...engine.desk.desk import Desk
+from ...engine.desk.visitor import Visitor
 from ...engine.values import Draft, Request
-from ...engine.waves.desk import Desk, Visitor
 from ...pipelines.device import choose_device
 from ...pipelines.text_to_image import TextToImage
 from ..harness.options import Options

@@ -1,1 +1,1 @@
-"""Requests under way: wave by wave, or as they come."""
+"""Requests under way, round by round."""

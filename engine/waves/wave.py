@@ -16,10 +16,10 @@ from ..chain import LOOK, PREVIEW, Chain
 from ..memory import DeviceMemory
 from ..microbatch import Done, Failed
 from ..repair import Aim, Flaw
-from ..request_state import CandidateRow, RequestState, Row
 from ..stage import AnyStage, Stage, uses_of
 from ..values import Candidate, Draft, Picture, Plan, Request, Verdict
 from ..values.start import Start
+from .request_state import CandidateRow, RequestState, Row
 
 NO_REPAIRS = "no repairs: this chain cannot begin with a picture"
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from diptych.engine.desk.desk import Desk
+from diptych.engine.desk.visitor import Visitor
 from diptych.engine.values import Outcome
-from diptych.engine.waves.desk import Desk, Visitor
 from diptych.pipelines.text_to_image import TextToImage
 
 TEXTS = ("a red boat at sunset", "a blue cat", "a green tree", "a red boat at sunset", "a yellow bird at night")

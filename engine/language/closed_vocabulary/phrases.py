@@ -193,6 +193,8 @@ class _Text:
             number = times[1] or times[2]
             term = self.vocabulary.terms.get((number,)) or Term("number", number)
             return [self._piece(i, 1, "term", term)]
+        if foreign := _foreign(word, self.vocabulary):
+            return [self._piece(i, 1, "term", foreign)]
         meant = _one_of(word, self.vocabulary) or _meant(word, self.vocabulary)
         if meant is None and _is_slip_of_grammar(word):
             return [self._piece(i, 1, "function")]
@@ -283,6 +285,12 @@ def _one_of(word: str, vocabulary: Vocabulary) -> Term | None:
     return None
 
 
+def _foreign(word: str, vocabulary: Vocabulary) -> Term | None:
+    """What a word means in a language that the prompt is not in, where it is no other word: 'a red gato'."""
+    term = vocabulary.elsewhere.get(word)
+    return term if term is not None and not _dictionary()(word) else None
+
+
 def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     """What a misspelt word means: the one term that is a slip away, where the word is none of the language. Of
     a short word, that is two letters that changed places: 'rde'."""
@@ -299,8 +307,11 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
         and (not short or sorted(known) == sorted(word))
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
     ]
-    own = vocabulary.languages.get("", {})  # where the prompt is in the first language
+    own = vocabulary.languages.get("", {})  # where it is not known which language the prompt is in
     near = [each for each in near if (each[2],) in own] or near
+    same = vocabulary.elsewhere.get(word)  # 'girafe' is a word, in French
+    if same and len(word) > SHORTEST + 1 and same.value[0] == word[0] and slips(word, same.value) <= 2:
+        return same
     if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):
         return None
     return min(near, key=lambda each: each[:3])[3]

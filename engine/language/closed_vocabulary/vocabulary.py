@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ...errors import CheckpointError
 from ..words.common_words import FUNCTION_WORDS, NEGATIONS
 from ..words.content import plain_words as words_in
+from ..words.english import SURELY, is_english
 
 FILE = "vocabulary.json"
 MAX_BYTES = 8_000_000
@@ -30,6 +31,10 @@ Category = Literal["kind", "colour", "size", "number", "several", "place", "rela
 def scripts_of(text: str) -> frozenset[str]:
     """The scripts that a text's letters are of: LATIN, CYRILLIC, CJK (Unicode's names of letters begin so)."""
     return frozenset(unicodedata.name(letter, "").partition(" ")[0] for letter in {*text} if letter.isalpha())
+
+
+def _is_latin(phrase: Sequence[str]) -> bool:
+    return any("a" <= letter <= "z" for word in phrase for letter in word)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +98,7 @@ class Vocabulary:
         plain_kinds: by setting, what is drawn of a prompt that names this alone; else `plain_kind`.
         languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
         own_functions: by language, those of its words of grammar that deny something in others: 'no parque'.
+        elsewhere: what single words mean in languages that a prompt is not in.
     """
 
     terms: Mapping[Phrase, Term]
@@ -121,14 +127,29 @@ class Vocabulary:
     plain_kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
     languages: Mapping[str, Mapping[Phrase, Term]] = dataclasses.field(default_factory=dict)
     own_functions: Mapping[str, frozenset[Phrase]] = dataclasses.field(default_factory=dict)
+    elsewhere: Mapping[str, Term] = dataclasses.field(default_factory=dict)
 
     def read_as(self, words: Sequence[str]) -> "Vocabulary":
-        """This vocabulary, with what phrases mean in the language that most of these words are of."""
+        """This vocabulary, with what phrases mean in the language that most of these words are of: the phrases
+        of the first language and of that one, and those in other scripts, which nobody takes for either.
+        'Main' is no hand in English. All of them where no word is known, or several languages know as many.
+
+        A prompt all of whose words are English is not in a language that shares them.
+        """
         if not self.languages:
             return self
-        known = {name: sum(word in own for word in words) for name, own in self._words_of.items()}
-        best = max(known, key=lambda name: (known[name], name == ""))
-        return self._in_language[best] if best else self
+        telling = [word for word in words if word not in self.articles]
+        known = {name: sum(word in own for word in telling) for name, own in self._words_of.items()}
+        known[""] += len(SURELY.intersection(words))
+        most = max(known.values())
+        if not most:
+            return self
+        best = tuple(name for name in known if known[name] == most)
+        if best != ("",) and is_english([*words], but=self.articles):
+            best = ("",)
+        if best not in self._in_languages:
+            self._in_languages[best] = self._in(best)
+        return self._in_languages[best]
 
     @functools.cached_property
     def _words_of(self) -> Mapping[str, frozenset[str]]:
@@ -139,16 +160,25 @@ class Vocabulary:
         }
 
     @functools.cached_property
-    def _in_language(self) -> Mapping[str, "Vocabulary"]:
-        return {
-            name: dataclasses.replace(
-                self,
-                terms={**self.terms, **terms},
-                functions=self.functions | self.own_functions.get(name, frozenset()),
-                languages={},
-            )
-            for name, terms in self.languages.items()
-        }
+    def _in_languages(self) -> "dict[tuple[str, ...], Vocabulary]":
+        """Those of `read_as` that were needed so far."""
+        return {}
+
+    def _in(self, names: Sequence[str]) -> "Vocabulary":
+        """In these languages, of which the first decides where they differ."""
+        terms = {phrase: term for phrase, term in self.terms.items() if not _is_latin(phrase)}
+        terms |= self.languages[""]
+        if "" not in names:
+            terms = {phrase: term for phrase, term in terms.items() if phrase[0] not in self.articles}
+        for name in reversed(names):
+            terms |= self.languages[name]
+        return dataclasses.replace(
+            self,
+            terms=terms,
+            functions=self.functions.union(*(self.own_functions.get(name, ()) for name in names)),
+            languages={},
+            elsewhere={phrase[0]: term for phrase, term in self.terms.items() if len(phrase) == 1},
+        )
 
     @functools.cached_property
     def scripts(self) -> frozenset[str]:

@@ -3,8 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from ....engine.desk.visitor import Visitor
 from ....engine.values import Draft, Picture, Plan, Request
-from ....engine.waves.desk import Visitor
 from ..queue.jobs import Job, RowSpec
 from ..reading import plan_body
 from .events import Event

@@ -16,11 +16,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ....engine.desk.desk import Desk
 from ....engine.errors import Cancelled, DiptychError
 from ....engine.messages import first_line
 from ....engine.values import Failure, Outcome
 from ....engine.watch import Quiet
-from ....engine.waves.desk import Desk
 from ...rendering.output import record as records
 from ...rendering.provenance.identity import identity
 from ...rendering.provenance.provenance import picture_bytes

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from . import loop
-from .repair import Flaw, calmed
-from .values import Candidate, Fact, Failure, Outcome, Request
+from .. import loop
+from ..repair import Flaw, calmed
+from ..values import Candidate, Fact, Failure, Outcome, Request
 
 
 @dataclasses.dataclass(eq=False)

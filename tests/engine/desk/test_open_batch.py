@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diptych.engine.chain import Chain
+from diptych.engine.desk import open_batch
+from diptych.engine.desk.desk import Desk
+from diptych.engine.desk.visitor import Visitor
 from diptych.engine.errors import Cancelled, CheckpointError
 from diptych.engine.runner import Runner
 from diptych.engine.stage import Models, RunContext
 from diptych.engine.values import Failure, Outcome, Plan
-from diptych.engine.waves import open_batch
-from diptych.engine.waves.desk import Desk, Visitor
 
 from ...fakes import FakeStage
 from ..world import World, wish, world

@@ -70,7 +70,7 @@ class OpenBatch:
 
     def __init__(self, stage: AnyStage, runner: Runner, label: str, stopped: Callable[[], bool]) -> None:
         self._stage, self._runner, self._label, self._stopped = stage, runner, label, stopped
-        self._batch: ContinuousBatch[Any, Any] | None = None
+        self._batch: ContinuousBatch | None = None
         self._rows: list[_Row] = []
         self._coming: list[_Row] = []
 

@@ -7,8 +7,8 @@ from typing import Any
 from ..microbatch import Done, Failed
 from ..stage import AnyStage
 from ..values import Failure, Outcome
+from ..waves.wave import Step, Wave
 from .visitor import Visitor
-from .wave import Step, Wave
 
 
 @dataclasses.dataclass(eq=False)

@@ -10,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diptych.engine.desk.desk import Desk
+from diptych.engine.desk.fairness import Shares
+from diptych.engine.desk.visitor import Visitor
 from diptych.engine.errors import Cancelled, CheckpointError
 from diptych.engine.values import Draft, Failure, Outcome, Picture, Plan, Request, Start, Verdict
-from diptych.engine.waves.desk import Desk, Visitor
-from diptych.engine.waves.fairness import Shares
 
 from ..world import World, wish, world
 

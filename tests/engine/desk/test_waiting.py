@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from diptych.engine.waves.desk import Desk
-from diptych.engine.waves.fairness import UnderWay, turns
+from diptych.engine.desk.desk import Desk
+from diptych.engine.desk.fairness import UnderWay, turns
 
 from ..world import World, wish, world
 from .test_desk import Guest

@@ -30,12 +30,12 @@ from ..microbatch import Done, Failed, rows_that_pay, run_stage
 from ..runner import Runner
 from ..stage import AnyStage
 from ..values import Failure, Outcome
+from ..waves.wave import Wave
 from .fairness import Shares, UnderWay, turns
 from .known_plans import KnownPlans
 from .open_batch import OpenBatch
 from .open_request import OpenRequest, alike, may_join
 from .visitor import Visitor, Watch, WatchWithViews
-from .wave import Wave
 
 _log = logging.getLogger(__name__)
 

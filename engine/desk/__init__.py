@@ -1,0 +1,1 @@
+"""Requests that come and go while others are under way."""
