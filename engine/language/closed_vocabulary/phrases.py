@@ -206,7 +206,8 @@ class _Text:
         pair = self.plain[i : i + 2]
         if len(pair) < 2 or self.parted(i + 1) or any(len(word) < SHORTEST - 1 for word in pair):
             return None
-        if any(word in FUNCTION_WORDS or (word,) in self.vocabulary.functions for word in pair):
+        known = self.vocabulary.terms
+        if any(word in FUNCTION_WORDS or (word,) in self.vocabulary.functions - known.keys() for word in pair):
             return None
         found = self.vocabulary.terms.get(("".join(pair),))
         return found if found is not None and found.category == "kind" else None

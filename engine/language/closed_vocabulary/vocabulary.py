@@ -97,7 +97,8 @@ class Vocabulary:
         broader: words for what has no drawing of its own, and the kinds that it is one of: a corgi is a dog.
         plain_kinds: by setting, what is drawn of a prompt that names this alone; else `plain_kind`.
         languages: what phrases mean by language, the first of which is ''; empty where there is one alone.
-        own_functions: by language, those of its words of grammar that deny something in others: 'no parque'.
+        own_functions: by language, its words of grammar, which may be things in others, or deny something:
+            'hay un gato', 'no parque'.
         elsewhere: what single words mean in languages that a prompt is not in.
     """
 
@@ -155,7 +156,7 @@ class Vocabulary:
     def _words_of(self) -> Mapping[str, frozenset[str]]:
         """By language the words of its phrases."""
         return {
-            name: frozenset(word for phrase in terms for word in phrase)
+            name: frozenset(word for phrase in (*terms, *self.own_functions.get(name, ())) for word in phrase)
             for name, terms in self.languages.items()
         }
 
@@ -169,7 +170,10 @@ class Vocabulary:
         terms = {phrase: term for phrase, term in self.terms.items() if not _is_latin(phrase)}
         terms |= self.languages[""]
         if "" not in names:
-            terms = {phrase: term for phrase, term in terms.items() if phrase[0] not in self.articles}
+            grammar = frozenset((word,) for word in self.articles).union(
+                *(self.own_functions.get(name, ()) for name in names)
+            )
+            terms = {phrase: term for phrase, term in terms.items() if phrase not in grammar}
         for name in reversed(names):
             terms |= self.languages[name]
         return dataclasses.replace(

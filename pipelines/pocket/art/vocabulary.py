@@ -256,7 +256,7 @@ def _language(tongue: Tongue, kinds: Kinds, more: Mapping[str, Any], styles: Col
         "relations": ways("relations", RELATION_WORDS),
         "settings": ways("settings", SETTING_WORDS),
         "styles": {said: each for said, each in hands.items() if said in styles},
-        "functions": sorted(functions & NEGATIONS),  # 'no parque'
+        "functions": sorted(functions),  # 'no parque', 'hay un gato'
     }
     return _without_dots(found) if tongue.name == "hi" else found
 

@@ -56,6 +56,11 @@ def test_an_english_word_is_not_what_it_means_elsewhere(
         ("un chemin dans les bois", []),  # oxen, in Portuguese
         ("o gato", ["cat"]),
         ("el gato en la mesa", ["cat", "table"]),
+        ("hay una bicicleta", ["bicycle"]),  # and no bale of hay
+        ("ein Hund hat einen Ball", ["dog", "ball"]),  # and no hat
+        ("ich bin eine Katze", ["cat"]),  # and no bin
+        ("on voit un chat car il est rouge", ["cat"]),  # and no car
+        ("a man with a hat, a bin and a car", ["man", "sun hat", "wastebasket"]),
     ],
 )
 def test_in_its_own_language_it_is(vocabulary: Vocabulary, prompt: str, kinds: list[str]) -> None:
