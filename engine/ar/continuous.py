@@ -97,7 +97,7 @@ class ContinuousGrids:
         """Draw the next token of each row; returns the guided logits, (rows, v), that they were drawn from."""
         assert self._decoding is not None, "nobody has joined"
         if self._batch is None:
-            last = [tokens[-1] if tokens else self._start for tokens in self._tokens]
+            last = [max(0, tokens[-1]) if tokens else self._start for tokens in self._tokens]
             self._batch = _Batch(self._rows, self._sequences, last, [len(tokens) for tokens in self._tokens])
         batch = self._batch
         said = batch.guided(self._decoding.step(batch.fed(), batch.shown()))
@@ -154,9 +154,10 @@ class _Batch:
 
     def drawn(self, logits: torch.Tensor) -> list[int]:
         """The next token of each row, by logits (rows, v)."""
-        self._last = self._sampler.draw(logits, self._uniforms[self._each, self._at])
+        drawn = self._sampler.draw(logits, self._uniforms[self._each, self._at])
+        self._last = drawn.clamp_min(0)
         self._at += 1
-        return self._last.tolist()
+        return drawn.tolist()
 
     def _of_sequences(self, rows: torch.Tensor) -> torch.Tensor:
         return rows if self._sequences is None else rows[self._sequences]

@@ -96,8 +96,8 @@ class Desk:
         if (gone := self._open.pop(visitor, None)) is not None:
             if gone.seats and gone.step is not None:
                 self._batches[gone.at].leave([gone.step.values[i] for i in gone.seats])
-            if not self._open:
-                self._batches.clear()
+                if not len(self._batches[gone.at]):
+                    del self._batches[gone.at]
             gone.steps.close()
             self._shares.present(each.client for each in self._open)
 
@@ -175,9 +175,8 @@ class Desk:
         """Who may take a step before `first` does, so that both take the next one together."""
         assert first.step is not None, "who waits has a step"
         took, most, waited = self._seconds.get(first.at), self._most(first), first.has_waited
-        if first.seats:  # who is under way can be joined at any time
-            took = took or self._clock() - first.seated_s
-            most, waited = first.visitor.runner.batching.micro_batch, False
+        if first.seats:
+            took, most = took or first.seated_s or None, first.visitor.runner.batching.micro_batch
         if waited or took is None or self._count_at(first.at) >= most:
             return None
         places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
@@ -254,27 +253,31 @@ class Desk:
         batch = self._batches[at]
         free = runner.batching.micro_batch - len(batch)
         coming = [(waiting, i) for waiting in self._all_at(at) for i in self._joining(waiting)]
-        for each, i in coming[:free]:
+        for each, i in coming[: max(0, free)]:
             assert each.step is not None, "who waits has a step"
             batch.join(each.step.values[i], each.visitor)
-            each.seated_s = each.seated_s if each.seats else self._clock()
             each.seats.add(i)
         started = self._clock()
         found = self._steps_of(batch, at)
+        seconds = self._clock() - started
         rows = [(each, i) for each in self._all_at(at) for i in sorted(each.seats)]
-        self._charge(rows, self._clock() - started)
+        self._charge(rows, seconds)
+        for each in dict.fromkeys(each for each, _ in rows):
+            each.seated_s += seconds
+            each.has_waited = False  # once more before the next steps, so that nobody waits for ever
         for each, i in rows:
             assert each.step is not None, "who is seated has a step"
             result = found.get(id(each.step.values[i]))
             if at not in self._batches:
                 each.apart.add(i)
             elif result is not None:
-                took = self._clock() - each.seated_s
-                self._seconds[at] = (self._seconds.get(at, took) + took) / 2
+                self._seconds[at] = (self._seconds.get(at, each.seated_s) + each.seated_s) / 2
             if at not in self._batches or result is not None:
                 each.seats.discard(i)
             if result is not None:
                 self._settle(each, i, result)
+        if at in self._batches and not len(batch):
+            del self._batches[at]
 
     def _steps_of(self, batch: OpenBatch, at: tuple[int, str]) -> dict[int, Done | Failed]:
         """What is done in an open batch, by the identity of values; the batch is closed where that goes wrong:
@@ -342,7 +345,7 @@ class Desk:
         while True:
             sent = None if each.step is None else [each.results[i] for i in range(len(each.step.values))]
             each.step, each.results, each.has_waited = None, {}, False
-            each.seats, each.apart = set(), set()
+            each.seats, each.apart, each.seated_s = set(), set(), 0.0
             try:
                 each.step = each.steps.send(sent)
             except StopIteration:

@@ -23,7 +23,7 @@ class OpenRequest:
     results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
     seats: set[int] = dataclasses.field(default_factory=set)  # places of values that are in an open batch
     apart: set[int] = dataclasses.field(default_factory=set)  # of those that are not to be in one again
-    seated_s: float = 0.0  # when the first of them was
+    seated_s: float = 0.0  # of work, since the first of them was
     has_waited: bool = False  # for others to catch up, at this step
     result: Outcome | Failure | None = None
     spent: float = 0.0  # seconds of the machine's time

@@ -85,8 +85,10 @@ class Call:
         """The pictures that it asks for, all of a prompt's before those of the next.
 
         Raises:
-            InputError: there are more or fewer seeds, or negative prompts, than needed.
+            InputError: there are more or fewer seeds, or negative prompts, than needed; or no prompts at all.
         """
+        if not isinstance(prompts, Iterable) or isinstance(prompts, bytes | bytearray | Mapping):
+            raise InputError(f"prompts = {shown(prompts)}: give text, or texts one after the other")
         texts = [prompts] if isinstance(prompts, str) else prompts
         count = len(texts) if isinstance(texts, Sequence) else None
         is_list = not isinstance(prompts, str)

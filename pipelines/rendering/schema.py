@@ -16,6 +16,7 @@ from ...engine.errors import InputError
 from ...engine.messages import first_line, shown
 
 MAX_CHARACTERS = 64 * 2**20  # of a JSON text: a start may hold a picture of 4096 x 4096 pixels
+MAX_PARTS = 1_000_000
 MAX_DEPTH = 100  # of tables and lists in each other
 
 T = TypeVar("T")
@@ -55,17 +56,21 @@ def parse_json(text: str | bytes, *, where: str = "") -> Any:
         where: the text stands, for the message: a file, and the line in it.
 
     Raises:
-        SchemaError: it is no JSON, is too long or nested too deep, or holds a number that is too large.
+        SchemaError: it is no JSON, is too long, too much or nested too deep, or holds a number that is too
+            large.
     """
     if len(text) > MAX_CHARACTERS:
         raise SchemaError(_at(where, f"is longer than {MAX_CHARACTERS // 2**20} MiB: nothing of ours is"))
+    openings = _openings(text)
+    if openings > MAX_PARTS:
+        raise SchemaError(_at(where, f"holds more than {MAX_PARTS} lists and tables: nothing of ours does"))
     try:
         value = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except RecursionError:
         raise SchemaError(_at(where, f"is nested deeper than {MAX_DEPTH}: nothing of ours is")) from None
     except ValueError as error:
         raise SchemaError(_at(where, f"is no JSON ({first_line(error)})")) from None
-    if _openings(text) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+    if openings > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise SchemaError(_at(where, f"is nested deeper than {MAX_DEPTH}: nothing of ours is"))
     return value
 

@@ -67,6 +67,8 @@ def reader_of(name: str) -> Reader:
 
 def _looks_like(lines: list[str]) -> str:
     first = lines[0] if lines else ""
+    if _words_follow(first):  # ["OPEN"] sign over a café
+        return "text"
     if _JSON_OBJECT.match(first):
         return "jsonl" if _is_object(first) and not (len(lines) == 1 and _holds_rows(first)) else "json"
     if _JSON_LIST.match(first):
@@ -78,6 +80,18 @@ def _looks_like(lines: list[str]) -> str:
     if is_block(first):
         return "blocks"
     return "infotext" if any(is_infotext(line) for line in lines) else "text"
+
+
+def _words_follow(line: str) -> bool:
+    """Whether a line begins with a whole list or object of JSON, and then goes on with something else."""
+    if not line.startswith(("[", "{")):
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return False
+    rest = line[end:].lstrip()
+    return bool(rest) and not rest.startswith(("[", "{", ",", "#"))
 
 
 def _is_object(line: str) -> bool:

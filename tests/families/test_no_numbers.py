@@ -1,13 +1,16 @@
 """Models of every family whose weights are NaN: rows fail by name, wherever in the chain it is."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from diptych.engine.errors import CheckpointError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.microbatch import Failed, run_stage
 from diptych.engine.models.registry import Registry
@@ -28,12 +31,14 @@ Which = Callable[[str], bool]
 
 
 class Poisoned(Registry):
-    """Loads models, and puts NaN in the place of their weights.
+    """Loads models, and puts NaN, or another value, in the place of their weights.
 
     Args:
         part: of keys that name one, whose weights are lost; all, if empty.
         which: of parameters and buffers, by their names.
     """
+
+    value = torch.nan
 
     def __init__(self, part: str = "", which: Which = lambda name: True) -> None:
         super().__init__()
@@ -51,7 +56,7 @@ class Poisoned(Registry):
         with torch.no_grad():
             for name, tensor in module.named_parameters():
                 if self._which(name):
-                    tensor.fill_(torch.nan)
+                    tensor.fill_(self.value)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -101,3 +106,26 @@ def test_captioners_fail(name: str, twin: Callable[[Callable[[Path], None]], Pat
     assert all(
         isinstance(each, Failed) and "gave answers that are no numbers" in each.reason for each in results
     )
+
+
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, 3e38])
+def test_what_a_decoder_makes_infinite_is_no_white_picture(
+    twin: Twin, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Poisoned, "value", value)
+    poisoned = Poisoned("vae", lambda name: name.startswith("decoder.conv_out"))
+    stages = stages_of("SD 1.5", twin(FAMILIES["SD 1.5"]))
+    (reason,) = painted(stages, [value_of("SD 1.5")], memory=DeviceMemory(poisoned))
+    assert isinstance(reason, str) and "gave pixels that are no numbers" in reason
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_no_numbers_are_refused_by_name(twin: Twin, tmp_path: Path, value: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(twin(FAMILIES["SD 1.5"]), folder)
+    file = next((folder / "vae").glob("*.safetensors"))
+    tensors = load_file(file)
+    tensors["decoder.conv_out.bias"][0] = float(value)
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"decoder\.conv_out\.bias holds"):
+        painted(stages_of("SD 1.5", folder), [value_of("SD 1.5")], memory=DeviceMemory(Registry()))

@@ -8,12 +8,13 @@ import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from ...values.fact import Span
 from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS, QUALITY_PHRASES
 from ..words.content import plain, praised, words_of
+from ..words.english import is_a_word
 from ..words.prompt_syntax import marked
 from .signs import ends_of, nouns_of, signs_in, single
 from .vocabulary import Phrase, Term, Vocabulary
@@ -206,11 +207,14 @@ class _Text:
         pair = self.plain[i : i + 2]
         if len(pair) < 2 or self.parted(i + 1) or any(len(word) < SHORTEST - 1 for word in pair):
             return None
-        known = self.vocabulary.terms
-        if any(word in FUNCTION_WORDS or (word,) in self.vocabulary.functions - known.keys() for word in pair):
+        if any(self._is_grammar(word) for word in pair):
             return None
         found = self.vocabulary.terms.get(("".join(pair),))
         return found if found is not None and found.category == "kind" else None
+
+    def _is_grammar(self, word: str) -> bool:
+        own = (word,)
+        return word in FUNCTION_WORDS or (own in self.vocabulary.functions and own not in self.vocabulary.terms)
 
     def _counted(self, i: int, counted: re.Match[str], noun: Term) -> list[Piece]:
         """'2cats': a number and a noun."""
@@ -289,7 +293,7 @@ def _one_of(word: str, vocabulary: Vocabulary) -> Term | None:
 def _foreign(word: str, vocabulary: Vocabulary) -> Term | None:
     """What a word means in a language that the prompt is not in, where it is no other word: 'a red gato'."""
     term = vocabulary.elsewhere.get(word)
-    return term if term is not None and not _dictionary()(word) else None
+    return term if term is not None and not is_a_word(word) else None
 
 
 def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
@@ -313,14 +317,14 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     same = vocabulary.elsewhere.get(word)  # 'girafe' is a word, in French
     if same and len(word) > SHORTEST + 1 and same.value[0] == word[0] and slips(word, same.value) <= 2:
         return same
-    if len({(term.category, term.value) for *_, term in near}) != 1 or _dictionary()(word):
+    if len({(term.category, term.value) for *_, term in near}) != 1 or is_a_word(word):
         return None
     return min(near, key=lambda each: each[:3])[3]
 
 
 def _is_slip_of_grammar(word: str) -> bool:
     """'stlye', 'pleese', 'beatiful': no word, but one letter from one of grammar or praise."""
-    if len(word) < SHORTEST + 1 or not word.isalpha() or _dictionary()(word):
+    if len(word) < SHORTEST + 1 or not word.isalpha() or is_a_word(word):
         return False
     asking_nothing = FUNCTION_WORDS | QUALITY_PHRASES
     near = (known for known in asking_nothing if abs(len(known) - len(word)) <= 1 and known[0] == word[0])
@@ -340,12 +344,3 @@ def slips(one: str, other: str) -> int:
             row.append(cost)
         before, last = last, row
     return last[-1]
-
-
-@functools.cache
-def _dictionary() -> Callable[[str], bool]:
-    """Whether a word is one of the languages that prompts are read in; loaded when first needed."""
-    from spellchecker import SpellChecker
-
-    checker = SpellChecker(language=["en", "fr"])
-    return lambda word: word in checker

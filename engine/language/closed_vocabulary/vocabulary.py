@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ...errors import CheckpointError
 from ..words.common_words import FUNCTION_WORDS, NEGATIONS
 from ..words.content import plain_words as words_in
-from ..words.english import SURELY, is_english
+from ..words.english import SHARED_ARTICLES, SURELY, is_english
 
 FILE = "vocabulary.json"
 MAX_BYTES = 8_000_000
@@ -146,7 +146,9 @@ class Vocabulary:
         if not most:
             return self
         best = tuple(name for name in known if known[name] == most)
-        if best != ("",) and is_english([*words], but=self.articles):
+        if any(word in self.articles and word not in SHARED_ARTICLES for word in words):
+            best = tuple(name for name in best if name) or best  # 'ein Boot', 'el pie'
+        elif best != ("",) and (self._words_of[""].issuperset(telling) or is_english(words)):
             best = ("",)
         if best not in self._in_languages:
             self._in_languages[best] = self._in(best)

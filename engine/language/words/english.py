@@ -1,4 +1,4 @@
-"""Whether words are English, where they could be of another language, too."""
+"""Whether words are words at all, and English ones, where they could be of another language, too."""
 
 import functools
 from collections.abc import Collection
@@ -15,22 +15,24 @@ COMMON = 2500
 not."""
 
 
-def is_english(words: Collection[str], *, but: Collection[str] = ()) -> bool:
-    """Whether all these words are of the English dictionary, and common, or beside one that is surely English.
+def is_a_word(word: str) -> bool:
+    """Whether a word is an English or a French one."""
+    return word in _dictionary("en") or word in _dictionary("fr")
 
-    Args:
-        but: articles, of any language: where one of them is there that English does not have, they are not.
-    """
-    if any(word in but and word not in SHARED_ARTICLES for word in words):
+
+def is_english(words: Collection[str]) -> bool:
+    """Whether all these words are of the English dictionary, and common, or beside one that is surely English;
+    several at least. Numbers do not count."""
+    letters = [word for word in words if word.isalpha()]
+    if len(letters) < 2 or not all(word.isascii() for word in letters):
         return False
-    known = _dictionary()
-    is_sure = not SURELY.isdisjoint(words)
-    return all(word in known and (is_sure or known[word] >= COMMON) for word in words)
+    known, is_sure = _dictionary("en"), not SURELY.isdisjoint(letters)
+    return all(word in known and (is_sure or known[word] >= COMMON) for word in letters)
 
 
 @functools.cache
-def _dictionary() -> Any:
+def _dictionary(language: str) -> Any:
     """Loaded when it is first needed."""
     from spellchecker import SpellChecker
 
-    return SpellChecker(language="en")
+    return SpellChecker(language=language)

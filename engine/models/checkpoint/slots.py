@@ -209,7 +209,7 @@ class _Files:
         has `model.layers.0`, say, where its base alone has `layers.0`.
 
         Raises:
-            CheckpointError: it holds NaN.
+            CheckpointError: it holds NaN, or weights that are infinite.
         """
         names = list(names)
         for name in [*names, *self._ending_like(names)]:
@@ -218,6 +218,10 @@ class _Files:
                 if found.shape != tensor.shape:
                     continue
                 if _are_same(found, tensor):
+                    if name.endswith(("weight", "bias")) and _is_infinite(found):
+                        raise CheckpointError(
+                            f"{path}: {name} holds infinity: it is damaged: get the file again"
+                        )
                     return (path, name), found
                 if tensor.dtype not in DTYPES and tensor.is_floating_point() and bool(tensor.isnan().any()):
                     raise CheckpointError(f"{path}: {name} holds NaN: it is damaged: get the file again")
@@ -274,6 +278,14 @@ def _tails(name: str) -> Iterator[str]:
 
 
 _SCALES = tuple(f".{name}" for name in SCALES)
+
+
+def _is_infinite(tensor: torch.Tensor) -> bool:
+    """Whether a float tensor that holds no NaN holds an infinity; of eight-bit floats nobody asks."""
+    if not tensor.is_floating_point() or tensor.dtype in DTYPES or not tensor.numel():
+        return False
+    least, most = torch.aminmax(tensor)
+    return bool(least.isinf() or most.isinf())
 
 
 def _are_same(found: torch.Tensor, tensor: torch.Tensor) -> bool:

@@ -4,14 +4,24 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError
+from .folder import read_json
 
 FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "tokenizer_config.json")
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json", "*.model", "*.tiktoken", "*vocab*")
+_OF_BYTES = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
+"""Classes whose words are bytes or characters, which no file says."""
 
 
 def require_tokenizer(folder: Path) -> None:
-    """Raises `CheckpointError` where a folder has none: the libraries make an empty one, or say nothing."""
-    if not any((folder / name).exists() for name in FILES) and not list(folder.glob("*.model")):
-        raise CheckpointError(f"{folder}: has no tokenizer (tokenizer.json): copy the checkpoint again")
+    """Raises `CheckpointError` where a folder has none, or one without its words: the libraries make an empty
+    one, or say nothing, and all prompts are the same to it."""
+    config = folder / "tokenizer_config.json"
+    if config.is_file() and read_json(config).get("tokenizer_class") in _OF_BYTES:
+        return
+    if not any(found.stat().st_size for name in _VOCABULARIES for found in folder.glob(name)):
+        raise CheckpointError(
+            f"{folder}: has no tokenizer (no tokenizer.json or vocabulary): copy the checkpoint again"
+        )
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool = False) -> Any:

@@ -23,6 +23,8 @@ MOST_LAYERS = 512  # the deepest of today have some 130
 MOST_TOKENS = 2**22  # in a vocabulary; the largest of today have some 2^18
 MOST_ADDED_TOKENS = 20_000  # what they take grows with the square of their number
 MOST_NUMBER = 2**31  # of what a config counts
+MOST_BLOCKS = 64  # of a model whose config names each
+MOST_TIMESTEPS = 1_000_000  # of a noise schedule, which is a table of them
 MOST_PATTERN = 10_000  # characters of a regular expression
 
 _SIZES = {"tokenizer.json": 64 * MIB, "vocab.json": 64 * MIB, "config.json": 4 * MIB}
@@ -66,7 +68,8 @@ SIZES = (
 _QUANTISATION = "quantization_config"  # which counts nothing that a model is made of
 _TABLES = ("text_config", "vision_config", "vq_config", _QUANTISATION)
 _MAY_BE_NEGATIVE = ("max_position_embeddings", "image_size", "sample_size")  # -1 stands for nothing said
-_LAYERS = re.compile(r"(num|n)_?(\w+_)?layers?|depth|depths|layers")
+_LAYERS = re.compile(r"(num|n)_?(\w+_)?(layers?|blocks?)|(\w+_)?layers_per_block|depth|depths|layers")
+_BLOCKS = re.compile(r"(\w+_)?(block_out_channels|block_types|layers_per_block)")
 
 
 def vet(folder: Path) -> None:
@@ -158,6 +161,9 @@ def _look(name: str, value: Any) -> None:
         _look_at_table(value)
     if name == "config.json":
         _look_at_config(value)
+    if name == "scheduler_config.json":
+        _look_at_table(value)
+        _each(value.get("num_train_timesteps"), "num_train_timesteps", 1, MOST_TIMESTEPS)
     if name == "tokenizer.json":
         _look_at_tokenizer(value)
     if name == "tokenizer_config.json":
@@ -185,6 +191,8 @@ def _look_at_config(config: dict[str, Any]) -> None:
                 _each(value, name, least, MOST_NUMBER)
             if _LAYERS.fullmatch(name):
                 _each(value, name, -1, MOST_LAYERS, kinds=(int, float, str, bool, dict))
+            if _BLOCKS.fullmatch(name) and isinstance(value, list) and len(value) > MOST_BLOCKS:
+                raise Unfit(f"{name} names {len(value)} blocks: no model has so many (at most {MOST_BLOCKS})")
             if name in _TABLES and not isinstance(value, dict | None):
                 raise Unfit(f"{name} must be a table")
             if isinstance(value, int) and abs(value) > 2**63:
@@ -217,8 +225,10 @@ def refuse_absent_layers(config: dict[str, Any], tensors: Iterable[str]) -> None
     held = 1 + max((number for number in numbers if number < MOST_LAYERS), default=0)
     for table in tables_in(config):
         for name, value in table.items():
-            if _LAYERS.fullmatch(name) and type(value) is int and value > max(_FEW_LAYERS, 4 * held):
-                raise Unfit(f"{name} = {value}: the weights have {held}")
+            counts = value if isinstance(value, list) else [value]
+            most = max((count for count in counts if type(count) is int), default=0)
+            if _LAYERS.fullmatch(name) and most > max(_FEW_LAYERS, 4 * held):
+                raise Unfit(f"{name} = {most}: the weights have {held}")
 
 
 _FEW_LAYERS = 48

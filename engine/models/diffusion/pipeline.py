@@ -28,6 +28,8 @@ from .classes.calling import (
     Steps,
     accepted,
     blank,
+    counting_infinities,
+    decoding_in_tiles,
     on_cpu,
     picture_of,
     playing_back,
@@ -285,7 +287,8 @@ class PipelinePart:
     def decode(
         self, latents: torch.Tensor, encoded: Encoded, arguments: Mapping[str, object], *, tiled: bool = False
     ) -> torch.Tensor:
-        """One row's latents (1, …) to its picture, float32 on the CPU (height, width, 3), 0 to 1.
+        """One row's latents (1, …) to its picture, float32 on the CPU (height, width, 3), 0 to 1; NaN where the
+        autoencoder gave something that is no number.
 
         Args:
             tiled: decode a part of the picture at a time.
@@ -313,8 +316,9 @@ class PipelinePart:
         pipeline.encode_prompt = playing_back([encoded], self._device)
         vars(pipeline)["scheduler"] = Finished(pipeline.scheduler)
         try:
-            with _tiles(vae, tiled):
-                return picture_of(pipeline(**accepted(pipeline, call)))
+            with decoding_in_tiles(vae, tiled), counting_infinities(vae) as infinities:
+                picture = picture_of(pipeline(**accepted(pipeline, call)))
+                return picture if not infinities() else torch.full_like(picture, torch.nan)
         except (NameError, AttributeError) as error:  # what a loop without steps leaves unsaid
             name = type(pipeline).__name__
             raise InputError(f"{name} has no phases ({error}): set phases = false in the recipe") from error
@@ -386,15 +390,3 @@ class PipelinePart:
         vars(pipeline)["vae"] = Reader(autoencoder.vae)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
-
-
-@contextlib.contextmanager
-def _tiles(vae: Any, wanted: bool) -> Generator[None]:
-    if not wanted or not hasattr(vae, "enable_tiling"):
-        yield
-        return
-    vae.enable_tiling()
-    try:
-        yield
-    finally:
-        vae.disable_tiling()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.language.closed_vocabulary.signs import plain_sign
-from ....engine.language.words.common_words import NEGATIONS
 from ..world.vocabulary import vocabulary_table as world_vocabulary
 from ..world.words import COLOUR_WORDS, NUMBER_WORDS, PLACE_WORDS, SIZE_WORDS
 from .languages import Tongue, tongues

@@ -59,6 +59,9 @@ class FolderLock:
         """The descriptor of the locked file; -1 where there are no locks; `None` if it must be tried again."""
         no_links = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | no_links, 0o644)
+        if os.fstat(descriptor).st_nlink > 1:  # whose file that is, nobody knows
+            os.close(descriptor)
+            raise InputError(f"{self._path}: is another file's name, too: delete it, it is no lock of ours")
         try:
             if fcntl is None:
                 raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

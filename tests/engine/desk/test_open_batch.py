@@ -182,3 +182,16 @@ def test_a_desk_that_is_stopped_breaks_off_a_draft() -> None:
     desk.enter(Guest(wish(seed=9), it))
     with pytest.raises(Cancelled, match="draft"):
         finish(desk)
+
+
+def test_who_is_under_way_is_not_held_up_by_newcomers_for_ever() -> None:
+    """One more comes at each turn, whom no planner understands, so that the batch never fills."""
+    it, _ = sketching_world()
+    desk, first = Desk(clock=counter()), Guest(wish(seed=9), it)
+    desk.enter(first)
+    for turn in range(40):
+        if first in dict(desk.turn()):
+            break
+        desk.enter(Guest(wish(f"unplannable {turn}", seed=1), it))
+    else:
+        pytest.fail("the first was held up")

@@ -54,7 +54,17 @@ def test_what_of_a_tool_cannot_be_read_is_refused_by_its_kind(read: Read, value:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"OPEN"|"CLOSED"} sign', '["a"|b] sign', '{"a", "b"} sign', "[{red|blue} boat]", '{"x"} y', "{} boat"],
+    [
+        '["OPEN"] sign over a cafe',
+        '["A", "B"] and C',
+        '{"a": 1} b',
+        '{"OPEN"|"CLOSED"} sign',
+        '["a"|b] sign',
+        '{"a", "b"} sign',
+        "[{red|blue} boat]",
+        '{"x"} y',
+        "{} boat",
+    ],
 )
 def test_a_prompt_that_begins_like_json_is_a_prompt(read: Read, text: str) -> None:
     assert [row.prompt for row in read(f"{text}\na cat\n")] == [text, "a cat"]

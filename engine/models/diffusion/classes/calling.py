@@ -1,10 +1,11 @@
 """How a pipeline's call is made: which arguments it takes, how its steps are followed, what it gives, and what
 its rows have in common."""
 
+import contextlib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -225,3 +226,38 @@ def blank(arguments: Mapping[str, object]) -> dict[str, object]:
         "mask_image": [PIL.Image.new("L", size, 255)],
         "strength": 1.0,
     }
+
+
+@contextlib.contextmanager
+def decoding_in_tiles(vae: Any, wanted: bool) -> Generator[None]:
+    """Within the block an autoencoder that can decodes a part of the picture at a time, if that is wanted."""
+    if not wanted or not hasattr(vae, "enable_tiling"):
+        yield
+        return
+    vae.enable_tiling()
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+
+
+@contextlib.contextmanager
+def counting_infinities(vae: Any) -> Generator[Callable[[], int]]:
+    """Within the block it is looked at what an autoencoder's decoder gives; what is given here says how often
+    that held NaN or infinity, which a pipeline makes black or white."""
+    decoder = getattr(vae, "decoder", None)
+    if not isinstance(decoder, torch.nn.Module):
+        yield lambda: 0
+        return
+    found: list[torch.Tensor] = []
+
+    def look(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        sample = getattr(output, "sample", output)
+        if isinstance(sample, torch.Tensor):
+            found.append(sample.sum(dtype=torch.float32).isfinite())
+
+    handle = decoder.register_forward_hook(look)
+    try:
+        yield lambda: sum(not bool(each) for each in found)
+    finally:
+        handle.remove()

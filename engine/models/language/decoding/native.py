@@ -167,6 +167,7 @@ class NativeDecoding:
         self._slots = torch.arange(len(prefixes), dtype=torch.int32)  # of the cache, of each row
         self._own = threading.local()
         self._pool: ThreadPoolExecutor | None = None
+        self._workers = 0
         self.logits = self._read(prefixes, range(len(prefixes)))
 
     @torch.inference_mode()
@@ -275,8 +276,8 @@ class NativeDecoding:
         if shares == 1:
             return work(0, len(x))
         ends = [share * runs // shares * together for share in range(shares + 1)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(shares - 1)
+        if self._pool is None or self._workers < shares - 1:  # more rows have joined
+            self._pool, self._workers = ThreadPoolExecutor(shares - 1), shares - 1
         others = [self._pool.submit(work, *ends[i : i + 2]) for i in range(1, shares)]
         work(*ends[:2])
         for other in others:

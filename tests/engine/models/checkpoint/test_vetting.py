@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.checkpoint import vetting
 from diptych.engine.models.checkpoint.folder import folder_of, read_header, weight_files
+from diptych.engine.models.checkpoint.tokenizer import require_tokenizer
 from diptych.engine.models.checkpoint.vetting import vet
 
 PLANNER = Path(vetting.__file__).parents[3] / "pipelines" / "pocket" / "weights" / "planner"
@@ -57,6 +58,11 @@ def steps(number: int) -> dict[str, Any]:
     ("file", "edit", "message"),
     [
         ("config.json", lambda v: v.update(num_hidden_layers=100_000), "100000: no model has so many"),
+        ("config.json", lambda v: v.update(layers_per_block=100_000), "100000: no model has so many"),
+        ("config.json", lambda v: v.update(transformer_layers_per_block=[1, 600]), "600: no model has so many"),
+        ("config.json", lambda v: v.update(num_res_blocks=10**6), "1000000: no model has so many"),
+        ("config.json", lambda v: v.update(block_out_channels=[64] * 400), "names 400 blocks"),
+        ("config.json", lambda v: v.update(down_block_types=["DownBlock2D"] * 65), "names 65 blocks"),
         ("config.json", lambda v: v.update(hidden_size="x"), "hidden_size = 'x': must be a whole number"),
         ("config.json", lambda v: v.update(hidden_size=True), "hidden_size = True: must be a whole number"),
         ("config.json", lambda v: v.update(vocab_size=-3), "vocab_size = -3"),
@@ -173,3 +179,34 @@ def test_a_single_file_is_told_what_it_is(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(CheckpointError, match=message):
             folder_of(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(("steps", "is_well"), [(1000, True), (2**40, False), (0, False), ("x", False)])
+def test_a_noise_schedule_of_too_many_steps_is_refused(tmp_path: Path, steps: Any, is_well: bool) -> None:
+    path = tmp_path / "scheduler" / "scheduler_config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"num_train_timesteps": steps}), encoding="utf-8")
+    if is_well:
+        vet(tmp_path)
+    else:
+        assert "num_train_timesteps" in refusal(tmp_path)
+
+
+def test_a_model_of_many_more_layers_in_a_block_than_its_weights_is_refused() -> None:
+    names = [f"down_blocks.{i}.resnets.{j}.conv.weight" for i in range(4) for j in range(2)]
+    vetting.refuse_absent_layers({"layers_per_block": 2}, names)
+    for many in (300, [2, 300]):
+        with pytest.raises(vetting.Unfit, match="300: the weights have 4"):
+            vetting.refuse_absent_layers({"layers_per_block": many}, names)
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"tokenizer_config.json": "{}"}, {"vocab.json": "", "merges.txt": "a b"}]
+)
+def test_a_tokenizer_without_words_is_none(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(CheckpointError, match="has no tokenizer"):
+        require_tokenizer(tmp_path)
+    (tmp_path / "spiece.model").write_bytes(b"words")
+    require_tokenizer(tmp_path)

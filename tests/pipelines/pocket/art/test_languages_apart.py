@@ -31,6 +31,8 @@ def vocabulary() -> Vocabulary:
         ("manga style girl", ["girl"], ["manga"]),  # a mango, in Portuguese
         ("Kodak Portra photo of a cat", ["cat"], ["Kodak Portra photo"]),  # a slip of a door
         ("a robe", [], ["robe"]),  # a dress
+        ("3 main streets", [], ["3 main streets"]),
+        ("main street, 4k, masterpiece", [], ["main street"]),
     ],
 )
 def test_an_english_word_is_not_what_it_means_elsewhere(
@@ -55,12 +57,18 @@ def test_an_english_word_is_not_what_it_means_elsewhere(
         ("a cobra", ["snake"]),
         ("un chemin dans les bois", []),  # oxen, in Portuguese
         ("o gato", ["cat"]),
+        ("chat", ["cat"]),
+        ("Stern", ["star"]),
+        ("ein Boot", ["boat"]),
+        ("ein Hut", ["sun hat"]),
+        ("el pie", ["foot"]),
+        ("um skate", ["skateboard"]),
         ("el gato en la mesa", ["cat", "table"]),
         ("hay una bicicleta", ["bicycle"]),  # and no bale of hay
         ("ein Hund hat einen Ball", ["dog", "ball"]),  # and no hat
         ("ich bin eine Katze", ["cat"]),  # and no bin
         ("on voit un chat car il est rouge", ["cat"]),  # and no car
-        ("a man with a hat, a bin and a car", ["man", "sun hat", "wastebasket"]),
+        ("a man with a hat, a bin and a car", ["man", "sun hat", "wastebasket", "car"]),
     ],
 )
 def test_in_its_own_language_it_is(vocabulary: Vocabulary, prompt: str, kinds: list[str]) -> None:
@@ -85,5 +93,5 @@ def test_a_word_that_is_none_in_the_language_of_a_prompt_is_what_it_is_elsewhere
 
 def test_what_is_english() -> None:
     assert is_english(["main", "street"]) and is_english(["a", "dent"]) and is_english(["the", "casa"])
-    assert not is_english(["casa"]) and not is_english(["ein", "hund"])
-    assert not is_english(["la", "main"], but={"la"}) and is_english(["a", "die"], but={"a", "die"})
+    assert is_english(["2", "main", "streets"]) and not is_english(["main"])  # a lone word is anybody's
+    assert not is_english(["a", "casa"]) and not is_english(["ein", "hund"]) and not is_english(["the", "猫"])

@@ -86,3 +86,13 @@ def test_a_hostile_lock_file_is_not_printed_as_it_is(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             OutputFolder(tmp_path)
     assert "\x1b" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_a_lock_that_is_another_files_name_is_not_written_to(tmp_path: Path) -> None:
+    precious, folder = tmp_path / "precious.txt", tmp_path / "out"
+    folder.mkdir()
+    precious.write_text("mine", encoding="utf-8")
+    os.link(precious, folder / LOCK)
+    with pytest.raises(InputError, match="another file's name"):
+        FolderLock(folder)
+    assert precious.read_text(encoding="utf-8") == "mine"
