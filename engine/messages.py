@@ -78,3 +78,9 @@ def first_line(error: BaseException, *, named: bool = False) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     return f"{name}: {text}" if named and text else text or name
+
+
+def shown_path(path: object) -> str:
+    """A path as a message shows it: on one line, and not too long."""
+    name = str(path) if str(path).isprintable() else repr(str(path))
+    return name if len(name) <= 300 else f"{name[:297]}..."

@@ -4,6 +4,7 @@ import math
 import re
 
 from ..errors import InputError
+from ..messages import shown
 
 _FACTORS = {
     **{"": 1, "B": 1},
@@ -22,7 +23,7 @@ def parse_bytes(text: str) -> int:
     units = {name.lower(): factor for name, factor in _FACTORS.items()}
     amount = float(match[1]) * units[match[2].lower()] if match and match[2].lower() in units else 0
     if not 1 <= amount < 2**63:
-        raise InputError(f"memory = {text!r}: write an amount such as 2GiB or 512MiB")
+        raise InputError(f"memory = {shown(text)}: write an amount such as 2GiB or 512MiB")
     return int(amount)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..messages import shown
 from .contents import Contents, short, size
 from .fact import Fact, Span
 
@@ -81,7 +82,7 @@ class Start(Contents):
             raise InputError("there is nothing to start from: give a picture, tokens or a plan")
         object.__setattr__(self, "strength", check_share("strength", self.strength))
         if not 0 <= self.lean < math.inf:
-            raise InputError(f"lean = {self.lean!r}: must be 0 or more")
+            raise InputError(f"lean = {shown(self.lean)}: must be 0 or more")
         if isinstance(self.redraw, (int, float)):
             object.__setattr__(self, "redraw", check_share("redraw", self.redraw))
         elif self.tokens is not None and self.redraw.shape != self.tokens.shape:
@@ -159,5 +160,5 @@ def check_share(name: str, value: object) -> float:
         InputError: it is none.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise InputError(f"{name} = {value!r}: must lie between 0 and 1")
+        raise InputError(f"{name} = {shown(value)}: must lie between 0 and 1")
     return float(value)

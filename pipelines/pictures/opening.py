@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ...engine.errors import InputError
-from ...engine.messages import first_line
+from ...engine.messages import first_line, shown_path
 from ...prompts.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def opened(source: Path | bytes, *, name: str = "") -> "Iterator[PIL.Image.Image
         InputError: it is not there, is no plain file, is larger than `MAX_BYTES` or `MAX_SIDE` on a side, is of
             another kind, or damaged.
     """
-    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    name = name or (shown_path(source) if isinstance(source, Path) else "the picture")
     try:
         with _stream(source, name) as stream:
             kind = kind_of(stream.read(_HEAD))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...engine.diffusion.objective import PREDICTIONS
 from ...engine.errors import InputError
-from ...engine.messages import did_you_mean
+from ...engine.messages import did_you_mean, shown
 from ..recipes.tables.toml_file import read_toml
 from .loop.step_schedule import TrainSettings
 from .loop.trainer import PRECISIONS
@@ -91,7 +91,7 @@ def _over(table: Mapping[str, Any], shipped: Table, where: str) -> Table:
             )
         if isinstance(shipped[key], dict):
             if not isinstance(value, dict):
-                raise InputError(f"{where}: {key} = {value!r}: must be a table: [{key}]")
+                raise InputError(f"{where}: {key} = {shown(value)}: must be a table: [{key}]")
             merged[key] = _over(value, shipped[key], f"{where}: [{key}]")
         else:
             merged[key] = _checked(key, value, shipped[key], where)
@@ -101,17 +101,17 @@ def _over(table: Mapping[str, Any], shipped: Table, where: str) -> Table:
 def _checked(key: str, value: Any, shipped: Any, where: str) -> Any:
     if isinstance(shipped, list):
         if not isinstance(value, list) or not value:
-            raise InputError(f"{where}: {key} = {value!r}: must be a list of whole numbers")
+            raise InputError(f"{where}: {key} = {shown(value)}: must be a list of whole numbers")
         return [_checked(key, item, shipped[0], where) for item in value]
     if isinstance(shipped, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(shipped):  # a bool is not taken for a number
-        raise InputError(f"{where}: {key} = {value!r}: must be of kind {type(shipped).__name__}")
+        raise InputError(f"{where}: {key} = {shown(value)}: must be of kind {type(shipped).__name__}")
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
         if value not in _CHOICES[key]:
-            raise InputError(f"{where}: {key} = {value!r}: must be one of {', '.join(_CHOICES[key])}")
+            raise InputError(f"{where}: {key} = {shown(value)}: must be one of {', '.join(_CHOICES[key])}")
         return value
     low, high = _range(key, whole=isinstance(shipped, int))
     if not low <= value <= high:  # also false for NaN

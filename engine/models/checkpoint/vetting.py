@@ -24,6 +24,9 @@ MOST_TOKENS = 2**22  # in a vocabulary; the largest of today have some 2^18
 MOST_ADDED_TOKENS = 20_000  # what they take grows with the square of their number
 MOST_NUMBER = 2**31  # of what a config counts
 MOST_BLOCKS = 64  # of a model whose config names each
+MOST_LENGTH = 2**24  # tokens that a model reads, as its tokenizer says
+MOST_PADDED = 2**12  # where prompts are padded to it
+NO_LENGTH = 10**18  # libraries write 10^30 for no limit
 MOST_TIMESTEPS = 1_000_000  # of a noise schedule, which is a table of them
 MOST_PATTERN = 10_000  # characters of a regular expression
 
@@ -172,6 +175,9 @@ def _look(name: str, value: Any) -> None:
         length = value.get("model_max_length")
         if length is not None and (not isinstance(length, int | float) or isinstance(length, bool)):
             raise Unfit(f"model_max_length = {shown(length)}: must be a number")
+        most = MOST_PADDED if str(value.get("tokenizer_class", "")).startswith("CLIP") else MOST_LENGTH
+        if length is not None and most < length < NO_LENGTH:
+            raise Unfit(f"model_max_length = {shown(length)}: no model reads so many tokens (at most {most})")
     if name in ("vocab.json", "added_tokens.json"):
         _look_at_vocabulary(value, name)
 

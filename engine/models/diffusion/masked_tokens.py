@@ -14,6 +14,7 @@ import torch
 from ...ar.unmasking import Schedule
 from ...errors import CheckpointError
 from ...guards.finite import finite_rows
+from ...messages import shown
 from ...values import Codebook
 from ..checkpoint.folder import outlined, read_json, whole
 from ..checkpoint.tokenizer import load_tokenizer
@@ -121,7 +122,9 @@ def load_masked_token_model(folder: Path, dtype: torch.dtype, device: torch.devi
 
     kind = read_json(folder / "model_index.json").get("_class_name")
     if kind != PIPELINE:
-        raise CheckpointError(f"{folder}/model_index.json: {kind!r} is no masked-token drafter ({PIPELINE})")
+        raise CheckpointError(
+            f"{folder}/model_index.json: {shown(kind)} is no masked-token drafter ({PIPELINE})"
+        )
     local: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
     local |= outlined(device)
     parts = {
@@ -158,11 +161,11 @@ def _scheduled(folder: Path, size: int) -> tuple[int, Schedule]:
     mask, schedule = config.get("mask_token_id"), config.get("masking_schedule", "cosine")
     words = read_json(folder / "transformer" / "config.json").get("vocab_size")
     if not isinstance(mask, int) or not isinstance(words, int) or not size <= mask < words:
-        raise CheckpointError(f"{path}: mask_token_id = {mask!r}: must be above the {size} tokens")
+        raise CheckpointError(f"{path}: mask_token_id = {shown(mask)}: must be above the {size} tokens")
     for known in _SCHEDULES:
         if schedule == known:
             return mask, known
-    raise CheckpointError(f"{path}: masking_schedule = {schedule!r}: must be {' or '.join(_SCHEDULES)}")
+    raise CheckpointError(f"{path}: masking_schedule = {shown(schedule)}: must be {' or '.join(_SCHEDULES)}")
 
 
 def token_scale(folder: Path) -> int:

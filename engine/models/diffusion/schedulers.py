@@ -61,7 +61,7 @@ def scheduler_settings(kind: Any, settings: Mapping[str, object] | None) -> None
     for name, value in (settings or {}).items():
         if name == "self" or name not in known:
             hint = did_you_mean(name, [each for each in known if each != "self"])
-            raise InputError(f"scheduler_config: {kind.__name__} has no {name!r}{hint}")
+            raise InputError(f"scheduler_config: {kind.__name__} has no {shown(name)}{hint}")
         default = known[name].default
         if isinstance(default, bool | str | int | float) and not _like(value, default):
             raise InputError(

@@ -102,7 +102,7 @@ def refuse_arguments(pipeline: Any, kind: Kind, arguments: Mapping[str, object])
         if name in kind.takes and name not in free:
             raise InputError(f"arguments: {name} is what rows and settings say: leave it out")
         if name not in free:
-            raise InputError(f"arguments: {kind.name} takes no {name!r}{did_you_mean(name, free)}")
+            raise InputError(f"arguments: {kind.name} takes no {shown(name)}{did_you_mean(name, free)}")
         numbers = tuple_of(call[name].annotation, usual=call[name].default)
         if numbers and not _are_of(value, numbers):
             must = f"a list of {len(numbers)}: {', '.join(_WORDS[each] for each in numbers)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
-from ....engine.messages import first_line
+from ....engine.messages import first_line, shown_path
 from ....engine.models.checkpoint.bounded import Unfit, is_deeper, read_bounded
 
 MOST_BYTES = 256 * 1024
@@ -42,12 +42,6 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     except ValueError as error:  # no UTF-8, no TOML, a number of thousands of digits
         raise InputError(f"{what} {path}: is not valid TOML: {first_line(error)}") from None
     return table
-
-
-def shown_path(path: Path) -> str:
-    """A path as a message shows it: on one line, and not too long."""
-    name = str(path) if str(path).isprintable() else repr(str(path))
-    return name if len(name) <= 300 else f"{name[:297]}..."
 
 
 def path_of(text: str, folder: Path, where: str) -> Path:

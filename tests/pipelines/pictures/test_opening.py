@@ -195,3 +195,9 @@ def test_a_damaged_picture_is_read_or_refused_in_one_line(data: bytes) -> None:
         else:
             assert isinstance(read, dict) or max(read.size) <= opening.MAX_SIDE
     assert time.process_time() - started < 10
+
+
+def test_a_long_path_is_not_echoed_whole(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught, opening.opened(tmp_path / ("a" * 5000)):
+        pass
+    assert len(str(caught.value)) < 500

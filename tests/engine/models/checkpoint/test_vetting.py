@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from diptych.engine.errors import CheckpointError
 from diptych.engine.models.checkpoint import vetting
+from diptych.engine.models.checkpoint.bounded import Unfit
 from diptych.engine.models.checkpoint.folder import folder_of, read_header, weight_files
 from diptych.engine.models.checkpoint.tokenizer import require_tokenizer
 from diptych.engine.models.checkpoint.vetting import vet
@@ -196,7 +197,7 @@ def test_a_model_of_many_more_layers_in_a_block_than_its_weights_is_refused() ->
     names = [f"down_blocks.{i}.resnets.{j}.conv.weight" for i in range(4) for j in range(2)]
     vetting.refuse_absent_layers({"layers_per_block": 2}, names)
     for many in (300, [2, 300]):
-        with pytest.raises(vetting.Unfit, match="300: the weights have 4"):
+        with pytest.raises(Unfit, match="300: the weights have 4"):
             vetting.refuse_absent_layers({"layers_per_block": many}, names)
 
 
@@ -210,3 +211,24 @@ def test_a_tokenizer_without_words_is_none(tmp_path: Path, files: dict[str, str]
         require_tokenizer(tmp_path)
     (tmp_path / "spiece.model").write_bytes(b"words")
     require_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "is_well"),
+    [
+        ("CLIPTokenizer", 77, True),
+        ("CLIPTokenizer", 77_000_000, False),
+        ("CLIPTokenizer", 10**30, True),
+        ("PreTrainedTokenizerFast", 10_485_760, True),
+        ("PreTrainedTokenizerFast", 10**9, False),
+    ],
+)
+def test_a_tokenizer_that_pads_without_end_is_refused(
+    tmp_path: Path, kind: str, length: int, is_well: bool
+) -> None:
+    content = json.dumps({"tokenizer_class": kind, "model_max_length": length})
+    (tmp_path / "tokenizer_config.json").write_text(content, encoding="utf-8")
+    if is_well:
+        vet(tmp_path)
+    else:
+        assert "no model reads so many tokens" in refusal(tmp_path)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from diptych.engine.kernels.library import library
 from diptych.engine.models.language.decoding import native
 from diptych.engine.stage import ModelKey, Models, NoProgress, RunContext
 from diptych.engine.stages.drafting.draft import DraftStage
@@ -65,7 +66,7 @@ def carried_out(
     return [found[id(plan)] for plan in plans]
 
 
-@pytest.mark.skipif(native.library() is None, reason="no compiler was there")
+@pytest.mark.skipif(library() is None, reason="no compiler was there")
 def test_a_draft_that_others_join_has_the_bits_of_one_that_is_drawn_alone(
     stage: DraftStage, models: Models, plans: list[Plan]
 ) -> None:
@@ -75,7 +76,7 @@ def test_a_draft_that_others_join_has_the_bits_of_one_that_is_drawn_alone(
         assert draft == alone and torch.equal(draft.tokens, alone.tokens)
 
 
-@pytest.mark.skipif(native.library() is None, reason="no compiler was there")
+@pytest.mark.skipif(library() is None, reason="no compiler was there")
 def test_whoever_looks_on_sees_the_draft_grow_as_in_a_batch(
     stage: DraftStage, models: Models, plans: list[Plan]
 ) -> None:
@@ -88,7 +89,7 @@ def test_whoever_looks_on_sees_the_draft_grow_as_in_a_batch(
         assert also == pytest.approx(seen, abs=1e-6) if key[0] == "confidence" else torch.equal(also, seen)
 
 
-@pytest.mark.skipif(native.library() is None, reason="no compiler was there")
+@pytest.mark.skipif(library() is None, reason="no compiler was there")
 def test_a_row_whose_logits_are_no_numbers_fails_by_name_and_the_next_is_well(
     stage: DraftStage, models: Models, plans: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

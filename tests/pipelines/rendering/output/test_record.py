@@ -144,4 +144,4 @@ def test_a_span_to_the_prompt_s_end_is_sound() -> None:
 
 def test_what_is_said_of_long_values_is_cut() -> None:
     record = refused(1, "a boat", 0, f"image {'x/' * 100_000}y.png: no such file")
-    assert len(record.error) < 2100 and record.error.endswith("y.png: no such file")
+    assert record.error and len(record.error) < 2100 and record.error.endswith("y.png: no such file")
