@@ -5,12 +5,19 @@ import unicodedata
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # a painter is a woman, a joiner and a palette
 
 
+MOST_SAID = 2000
+"""Characters of a message."""
+
+
 class DiptychError(Exception):
-    """Anything that the engine refuses or cannot do; its message is fit to be shown to a user: on one line, and
-    what cannot be seen of names in it is spelled out."""
+    """Anything that the engine refuses or cannot do; its message is fit to be shown to a user: on one line, not
+    too long, and what cannot be seen of names in it is spelled out."""
 
     def __str__(self) -> str:
-        return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in super().__str__())
+        said = super().__str__()
+        if len(said) > MOST_SAID:  # a value is echoed; what it is about, and what to do, stand around it
+            said = f"{said[: MOST_SAID // 2]} ... {said[-MOST_SAID // 2 :]}"
+        return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in said)
 
 
 def _is_plain(c: str) -> bool:

@@ -34,7 +34,7 @@ from ..waves.wave import Wave
 from .fairness import Shares, UnderWay, turns
 from .known_plans import KnownPlans
 from .open_batch import OpenBatch
-from .open_request import OpenRequest, alike, may_join
+from .open_request import OpenRequest, Seat, alike, may_join
 from .visitor import Visitor, Watch, WatchWithViews
 
 _log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Desk:
         self._of_a_row: dict[tuple[int, str], float] = {}  # of these
         self._plans = KnownPlans()
         self._batches: dict[tuple[int, str], OpenBatch] = {}
+        self._stages: dict[int, AnyStage] = {}  # by their ids, which stay theirs as long as they are kept
         self._never_open: set[tuple[int, str]] = set()
         self._last: tuple[int, str] | None = None
         self._stayed = 0
@@ -224,7 +225,7 @@ class Desk:
     def _carry_out(self, rows: Sequence[tuple[OpenRequest, int]]) -> None:
         step, runner = rows[0][0].step, rows[0][0].visitor.runner
         assert step is not None, "who waits has a step"
-        self._begin_at(rows[0][0].at, runner.memory)
+        self._begin_at(rows[0][0].at, step.stage, runner.memory)
         values = [each.step.values[i] for each, i in rows if each.step is not None]
         started = self._clock()
         results = self._results(step.stage, step.label, values, rows, runner)
@@ -247,7 +248,7 @@ class Desk:
         """Go on with those that are under way at its stage, and with those who can join them."""
         step, runner, at = chosen.step, chosen.visitor.runner, chosen.at
         assert step is not None, "who waits has a step"
-        self._begin_at(at, runner.memory)
+        self._begin_at(at, step.stage, runner.memory)
         if at not in self._batches:
             self._batches[at] = OpenBatch(step.stage, runner, step.label, lambda: self.stopping)
         batch = self._batches[at]
@@ -255,7 +256,7 @@ class Desk:
         coming = [(waiting, i) for waiting in self._all_at(at) for i in self._joining(waiting)]
         for each, i in coming[: max(0, free)]:
             assert each.step is not None, "who waits has a step"
-            batch.join(each.step.values[i], each.visitor)
+            batch.join(each.step.values[i], Seat(each, i))
             each.seats.add(i)
         started = self._clock()
         found = self._steps_of(batch, at)
@@ -265,35 +266,35 @@ class Desk:
         for each in dict.fromkeys(each for each, _ in rows):
             each.seated_s += seconds
             each.has_waited = False  # once more before the next steps, so that nobody waits for ever
+        if found is None:
+            del self._batches[at]
+            for each, i in rows:
+                each.seats.discard(i)
+                each.apart.add(i)
+            return
         for each, i in rows:
             assert each.step is not None, "who is seated has a step"
-            result = found.get(id(each.step.values[i]))
-            if at not in self._batches:
-                each.apart.add(i)
-            elif result is not None:
+            if (result := found.get(id(each.step.values[i]))) is not None:
                 self._seconds[at] = (self._seconds.get(at, each.seated_s) + each.seated_s) / 2
-            if at not in self._batches or result is not None:
                 each.seats.discard(i)
-            if result is not None:
                 self._settle(each, i, result)
-        if at in self._batches and not len(batch):
+        if not len(batch):
             del self._batches[at]
 
-    def _steps_of(self, batch: OpenBatch, at: tuple[int, str]) -> dict[int, Done | Failed]:
-        """What is done in an open batch, by the identity of values; the batch is closed where that goes wrong:
-        whose fault it is, is found out without it."""
+    def _steps_of(self, batch: OpenBatch, at: tuple[int, str]) -> dict[int, Done | Failed] | None:
+        """What is done in an open batch, by the identity of values. `None` where that goes wrong: without the
+        batch it is found out who is at fault."""
         try:
             found = batch.go_on()
         except (Cancelled, KeyboardInterrupt):
             raise
         except BaseException:
             _log.debug("rows that join each other cannot go on", exc_info=True)
-            del self._batches[at]
-            return {}
+            return None
         if found is None:
             self._never_open.add(at)
-            del self._batches[at]
-        return {id(value): result for value, result in found or ()}
+            return None
+        return {id(value): result for value, result in found}
 
     def _charge(self, rows: Sequence[tuple[OpenRequest, int]], seconds: float) -> None:
         """Rows took so long together."""
@@ -331,8 +332,9 @@ class Desk:
         except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
             return [Failed(first_line(error))] * len(values)
 
-    def _begin_at(self, at: tuple[int, str], memory: DeviceMemory) -> None:
+    def _begin_at(self, at: tuple[int, str], stage: AnyStage, memory: DeviceMemory) -> None:
         """A stage is at work next; models of another recipe leave a device whose memory is bounded."""
+        self._stages[at[0]] = stage
         self._stayed = self._stayed + 1 if at == self._last else 0
         self._last = at
         if self._memory is not None and self._memory is not memory and _is_bounded(memory):
@@ -345,7 +347,7 @@ class Desk:
         while True:
             sent = None if each.step is None else [each.results[i] for i in range(len(each.step.values))]
             each.step, each.results, each.has_waited = None, {}, False
-            each.seats, each.apart, each.seated_s = set(), set(), 0.0
+            each.seats, each.apart, each.fractions, each.seated_s = set(), set(), {}, 0.0
             try:
                 each.step = each.steps.send(sent)
             except StopIteration:

@@ -15,7 +15,7 @@ class KnownPlans:
     """The latest `KEPT` plans, by what their requests say."""
 
     def __init__(self) -> None:
-        self._plans = OrderedDict[Hashable, Plan]()
+        self._plans = OrderedDict[Hashable, tuple[AnyStage, Plan]]()  # a stage that is kept keeps its id
 
     def __len__(self) -> int:
         return len(self._plans)
@@ -24,13 +24,13 @@ class KnownPlans:
         """What a stage made of the same, as the plan of this request; `None` if that is not known."""
         if not _can_be_known(value) or not issubclass(stage.gives, Plan):
             return None
-        plan = self._plans.get(_content(stage, value))
-        return None if plan is None else dataclasses.replace(plan, request=value)
+        known = self._plans.get(_content(stage, value))
+        return None if known is None else dataclasses.replace(known[1], request=value)
 
     def keep(self, stage: AnyStage, value: Any, made: Any) -> None:
         """A stage has made this of that; what is no plan of a request is passed over."""
         if _can_be_known(value) and isinstance(made, Plan) and made.request == value:
-            self._plans[_content(stage, value)] = made
+            self._plans[_content(stage, value)] = stage, made
             while len(self._plans) > KEPT:
                 self._plans.popitem(last=False)
 

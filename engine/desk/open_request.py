@@ -23,6 +23,7 @@ class OpenRequest:
     results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
     seats: set[int] = dataclasses.field(default_factory=set)  # places of values that are in an open batch
     apart: set[int] = dataclasses.field(default_factory=set)  # of those that are not to be in one again
+    fractions: dict[int, float] = dataclasses.field(default_factory=dict)  # how far those in one are, or got
     seated_s: float = 0.0  # of work, since the first of them was
     has_waited: bool = False  # for others to catch up, at this step
     result: Outcome | Failure | None = None
@@ -45,6 +46,26 @@ class OpenRequest:
         """Where it waits: the stage, and what that is called for it."""
         assert self.step is not None, "it waits for a step"
         return id(self.step.stage), self.step.label
+
+
+@dataclasses.dataclass(frozen=True)
+class Seat:
+    """A value of a request in an open batch: its visitor hears how far all values of the step are together."""
+
+    request: OpenRequest
+    place: int
+
+    def wants_views(self) -> bool:
+        return self.request.visitor.wants_views()
+
+    def on_progress(self, stage: str, fraction: float) -> None:
+        request = self.request
+        assert request.step is not None, "who is seated has a step"
+        request.fractions[self.place] = fraction
+        request.visitor.on_progress(stage, sum(request.fractions.values()) / len(request.step.values))
+
+    def on_view(self, stage: str, value: Any, what: str, i: int, view: Any) -> None:
+        self.request.visitor.on_view(stage, value, what, i, view)
 
 
 def alike(of: Callable[[Any], Hashable], value: Any) -> Hashable:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diptych.engine.errors import DiptychError, InputError
+from diptych.engine.errors import MOST_SAID, DiptychError, InputError
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ def test_a_message_is_one_line_that_can_be_read(name: str, shown: str) -> None:
 def test_what_has_several_arguments_or_none_is_said_as_ever() -> None:
     assert str(DiptychError()) == ""
     assert str(DiptychError("a", 1)) == "('a', 1)"
+
+
+def test_a_message_keeps_its_ends_where_it_is_too_long() -> None:
+    said = str(InputError(f"image {'x/' * 100_000}y.png: no such file: check the path"))
+    assert len(said) < MOST_SAID + 10 and said.startswith("image x/") and said.endswith("check the path")

@@ -113,10 +113,12 @@ def test_what_a_decoder_makes_infinite_is_no_white_picture(
     twin: Twin, value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Poisoned, "value", value)
-    poisoned = Poisoned("vae", lambda name: name.startswith("decoder.conv_out"))
+    poisoned = Poisoned("", lambda name: name.startswith("decoder.conv_out"))
     stages = stages_of("SD 1.5", twin(FAMILIES["SD 1.5"]))
-    (reason,) = painted(stages, [value_of("SD 1.5")], memory=DeviceMemory(poisoned))
-    assert isinstance(reason, str) and "gave pixels that are no numbers" in reason
+    at_once = stages_of("SD 1.5", twin(latent_consistency), phases=False)
+    for each in (stages, at_once):
+        (reason,) = painted(each, [value_of("SD 1.5")], memory=DeviceMemory(poisoned))
+        assert isinstance(reason, str) and "gave pixels that are no numbers" in reason
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])

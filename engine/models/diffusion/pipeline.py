@@ -316,9 +316,8 @@ class PipelinePart:
         pipeline.encode_prompt = playing_back([encoded], self._device)
         vars(pipeline)["scheduler"] = Finished(pipeline.scheduler)
         try:
-            with decoding_in_tiles(vae, tiled), counting_infinities(vae) as infinities:
-                picture = picture_of(pipeline(**accepted(pipeline, call)))
-                return picture if not infinities() else torch.full_like(picture, torch.nan)
+            with decoding_in_tiles(vae, tiled):
+                return _painted(pipeline, call, vae)
         except (NameError, AttributeError) as error:  # what a loop without steps leaves unsaid
             name = type(pipeline).__name__
             raise InputError(f"{name} has no phases ({error}): set phases = false in the recipe") from error
@@ -353,7 +352,7 @@ class PipelinePart:
         vars(pipeline)["scheduler"] = scheduler
         call = {**arguments, "generator": [generator], "output_type": "np"}
         call |= Steps(scheduler, on_step).arguments(pipeline)
-        return picture_of(pipeline(**accepted(pipeline, call)))
+        return _painted(pipeline, call, getattr(pipeline, "vae", None) or getattr(pipeline, "movq", None))
 
     @property
     def _device(self) -> torch.device:
@@ -390,3 +389,10 @@ class PipelinePart:
         vars(pipeline)["vae"] = Reader(autoencoder.vae)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
+
+
+def _painted(pipeline: Any, call: Mapping[str, object], decoder: Any) -> torch.Tensor:
+    """The picture of a call, as `PipelinePart.decode` gives it."""
+    with counting_infinities(decoder) as infinities:
+        picture = picture_of(pipeline(**accepted(pipeline, call)))
+    return torch.full_like(picture, torch.nan) if infinities() else picture

@@ -189,16 +189,9 @@ def failed(failure: Failure, **place: Any) -> Record:
 
 
 def refused(row: int, prompt: str, seed: int, error: str, **place: Any) -> Record:
-    """The record of a row that failed, or was no request at all; `error` is put on one line, and cut where
-    it is long."""
+    """The record of a row that failed, or was no request at all; `error` is put on one line."""
     prompt = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-    line = " ".join(error.split())
-    if len(line) > _LONG:
-        line = f"{line[: _LONG // 2]} … {line[-_LONG // 2 :]}"
-    return Record(row=row, prompt=prompt, seed=seed, status="failed", error=line, **place)
-
-
-_LONG = 2000  # characters of an error
+    return Record(row=row, prompt=prompt, seed=seed, status="failed", error=" ".join(error.split()), **place)
 
 
 def may_pass(error: str) -> bool:

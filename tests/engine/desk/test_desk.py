@@ -65,6 +65,19 @@ def finish(desk: Desk) -> dict[Visitor, Outcome | Failure]:
     return results
 
 
+def as_they_come(desk: Desk, coming: list[tuple[int, Guest]]) -> dict[Visitor, Outcome | Failure]:
+    """What becomes of guests each of whom comes after so many turns."""
+    results: dict[Visitor, Outcome | Failure] = {}
+    for turn in itertools.count():
+        for after, guest in coming:
+            if after == turn:
+                desk.enter(guest)
+        if not len(desk) and all(after <= turn for after, _ in coming):
+            return results
+        results |= dict(desk.turn())
+    raise AssertionError("turns without end")
+
+
 WISHES = st.builds(
     wish,
     prompt=st.sampled_from(["a boat", "a hat", "unplannable", "unpaintable"]),
@@ -79,17 +92,10 @@ WISHES = st.builds(
 
 @given(st.lists(st.tuples(WISHES, st.integers(0, 6), st.integers(0, 2), st.sampled_from("ab")), max_size=8))
 def test_what_comes_of_a_request_does_not_depend_on_when_it_comes(plan: list[Any]) -> None:
-    it, desk, results, turn = shared_world(micro_batch=3), Desk(), dict[Visitor, Outcome | Failure](), 0
+    it, alone = shared_world(micro_batch=3), world(micro_batch=1)
     coming = [(after, Guest(each, it, priority=high, client=who)) for each, after, high, who in plan]
-    guests = [guest for _, guest in coming]
-    while coming or len(desk):
-        for after, guest in [each for each in coming if each[0] <= turn]:
-            desk.enter(guest)
-            coming.remove((after, guest))
-        results |= dict(desk.turn())
-        turn += 1
-    alone = world(micro_batch=1)
-    for guest in guests:
+    results = as_they_come(Desk(), coming)
+    for _, guest in coming:
         assert results[guest] == alone.run(guest.request)[0]
 
 
@@ -247,4 +253,4 @@ def test_pictures_that_requests_start_from_are_not_kept_with_their_plans() -> No
         desk.enter(Guest(dataclasses.replace(wish(height=8), width=8, start=start), it))
     desk.enter(Guest(wish(), it))
     finish(desk)
-    assert [plan.request.start for plan in vars(vars(desk)["_plans"])["_plans"].values()] == [None]
+    assert [plan.request.start for _, plan in vars(vars(desk)["_plans"])["_plans"].values()] == [None]

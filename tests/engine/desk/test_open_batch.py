@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from diptych.engine.chain import Chain
 from diptych.engine.desk import open_batch
 from diptych.engine.desk.desk import Desk
-from diptych.engine.desk.visitor import Visitor
 from diptych.engine.errors import Cancelled, CheckpointError
 from diptych.engine.runner import Runner
 from diptych.engine.stage import Models, RunContext
@@ -19,7 +18,7 @@ from diptych.engine.values import Failure, Outcome, Plan
 
 from ...fakes import FakeStage
 from ..world import World, wish, world
-from .test_desk import WISHES, Guest, counter, finish
+from .test_desk import WISHES, Guest, as_they_come, counter, finish
 
 LONG = 5 * open_batch.STEPS
 """Steps of a draft."""
@@ -91,18 +90,11 @@ def sketching_world(**how: Any) -> tuple[World, Sketching]:
 def test_what_comes_of_a_request_does_not_depend_on_whom_it_joins(plan: list[Any], all_of_them: bool) -> None:
     it, stage = sketching_world(micro_batch=3)
     stage.takes_in = lambda each: all_of_them or each.request.seed % 2 == 0
-    desk, results, turn = Desk(), dict[Visitor, Outcome | Failure](), 0
     coming = [(after, Guest(each, it, priority=high)) for each, after, high in plan]
-    guests = [guest for _, guest in coming]
-    while coming or len(desk):
-        for after, guest in [each for each in coming if each[0] <= turn]:
-            desk.enter(guest)
-            coming.remove((after, guest))
-        results |= dict(desk.turn())
-        turn += 1
     alone = world(micro_batch=1)
+    results = as_they_come(Desk(), coming)
     assert stage.most <= 3
-    for guest in guests:
+    for _, guest in coming:
         assert results[guest] == alone.run(guest.request)[0]
 
 
@@ -195,3 +187,12 @@ def test_who_is_under_way_is_not_held_up_by_newcomers_for_ever() -> None:
         desk.enter(Guest(wish(f"unplannable {turn}", seed=1), it))
     else:
         pytest.fail("the first was held up")
+
+
+def test_whoever_has_several_candidates_hears_how_far_all_of_them_are() -> None:
+    it, _ = sketching_world(micro_batch=2)
+    desk, guest = Desk(), Guest(wish(seed=9, candidates=3, keep=3), it)
+    desk.enter(guest)
+    finish(desk)
+    heard = [fraction for label, fraction in guest.fractions if label == "draft"]
+    assert heard == sorted(heard) and heard[-1] == pytest.approx(1.0)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ....errors import InputError
+from ....guards.finite import finite_rows
 from ..pipeline_families import ALWAYS, other_size
 from .kinds import kind_of
 
@@ -249,15 +250,15 @@ def counting_infinities(vae: Any) -> Generator[Callable[[], int]]:
     if not isinstance(decoder, torch.nn.Module):
         yield lambda: 0
         return
-    found: list[torch.Tensor] = []
+    sound: list[torch.Tensor] = []
 
     def look(module: torch.nn.Module, inputs: Any, output: Any) -> None:
         sample = getattr(output, "sample", output)
         if isinstance(sample, torch.Tensor):
-            found.append(sample.sum(dtype=torch.float32).isfinite())
+            sound.append(finite_rows(sample).all())
 
     handle = decoder.register_forward_hook(look)
     try:
-        yield lambda: sum(not bool(each) for each in found)
+        yield lambda: sum(not bool(each) for each in sound)
     finally:
         handle.remove()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diptych import Outcome, TextToImage
-from diptych.pipelines.rendering.output.record import VERSION, Record, done, refused
+from diptych.pipelines.rendering.output.record import VERSION, Record, done
 from diptych.pipelines.rendering.schema import MAX_CHARACTERS, SchemaError
 
 OLDER = Path(__file__).parents[1] / "older" / "results.jsonl"
@@ -140,8 +140,3 @@ def test_a_line_says_its_version_and_those_before_that_are_told_by_their_keys(ou
 
 def test_a_span_to_the_prompt_s_end_is_sound() -> None:
     assert Record.from_json(_with({"fact": {"span": [0, 25]}, "left_out": []})).facts[0].get("span") == [0, 25]
-
-
-def test_what_is_said_of_long_values_is_cut() -> None:
-    record = refused(1, "a boat", 0, f"image {'x/' * 100_000}y.png: no such file")
-    assert record.error and len(record.error) < 2100 and record.error.endswith("y.png: no such file")
