@@ -14,8 +14,9 @@ def main() -> None:
         whole_app()
         from .pipelines.cli.main import main
     except KeyboardInterrupt:
-        print("diptych: stopped", file=sys.stderr)
-        sys.exit(130)
+        from .pipelines.cli.front.interrupted import say_stopped
+
+        sys.exit(say_stopped())
     main()
 
 

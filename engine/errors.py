@@ -4,7 +4,6 @@ import unicodedata
 
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # a painter is a woman, a joiner and a palette
 
-
 MOST_SAID = 2000
 """Characters of a message."""
 
@@ -14,10 +13,16 @@ class DiptychError(Exception):
     too long, and what cannot be seen of names in it is spelled out."""
 
     def __str__(self) -> str:
-        said = super().__str__()
-        if len(said) > MOST_SAID:  # a value is echoed; what it is about, and what to do, stand around it
-            said = f"{said[: MOST_SAID // 2]} ... {said[-MOST_SAID // 2 :]}"
-        return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in said)
+        said = self.whole
+        if len(said) <= MOST_SAID:
+            return said
+        half = MOST_SAID // 2  # a value is echoed; what it is about, and what to do, stand around it
+        return f"{said[:half]} ... {said[-half:]}"
+
+    @property
+    def whole(self) -> str:
+        """The message however long it is, for who shortens the values in it."""
+        return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in super().__str__())
 
 
 def _is_plain(c: str) -> bool:

@@ -36,7 +36,8 @@ def refusal(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, USAGE_ERROR):
         message, status = usage_message(error, arguments), 2
     elif isinstance(error, (DiptychError, PromptFileError)):
-        message, status = _as_typed(str(error), arguments), 2
+        said = error.whole if isinstance(error, DiptychError) else str(error)
+        message, status = _as_typed(said, arguments), 2
     else:
         message, status = _fault(error), FAULT
     return one_line(shortened(message, arguments)), status

@@ -11,10 +11,10 @@ from typing import NoReturn
 import typer
 
 from ....engine.errors import InputError
+from .interrupted import say_stopped
 from .refusals import TRACEBACK_OPTION, TRACEBACK_VARIABLE, command_of, refusal
 from .streams import OutputLostError, forget_output, guarded_streams
 
-INTERRUPTED = 130
 _FOLDERS = ("-o", "--out")
 
 
@@ -65,8 +65,7 @@ def _run(app: typer.Typer, arguments: list[str], *, whole: bool) -> int:
             _say(str(error))
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        _say("stopped")
-        return INTERRUPTED
+        return say_stopped()
     except Exception as error:
         if whole:
             traceback.print_exc()
