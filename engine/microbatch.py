@@ -146,16 +146,26 @@ def fitting_size(
 
 @contextlib.contextmanager
 def at_work(
-    stage: AnyStage, rows: int, *, memory: DeviceMemory, batching: Batching, label: str
+    stage: AnyStage,
+    rows: int,
+    *,
+    memory: DeviceMemory,
+    batching: Batching,
+    label: str,
+    beside: int | None = None,
 ) -> Generator[None]:
-    """While a stage works on so many rows: as many threads as pay, and somebody who notices that it hangs."""
+    """While a stage works on so many rows: as many threads as pay, and somebody who notices that it hangs.
+
+    Args:
+        beside: as `Threads.given_to`.
+    """
     with contextlib.ExitStack() as guards:
         if (watchdog := batching.watchdog) is not None:
             guards.enter_context(watchdog.over(label))
         if (threads := batching.threads) is not None:
             by_tokens = getattr(stage, "token_by_token", False)
             weights = memory.weight_bytes(stage.uses) // 4 if by_tokens else 0
-            guards.enter_context(threads.given_to(weights * rows if by_tokens else None))
+            guards.enter_context(threads.given_to(weights * rows if by_tokens else None, beside=beside))
         yield
 
 

@@ -33,8 +33,8 @@ from ..values import Failure, Outcome
 from ..waves.wave import Wave
 from .fairness import Shares, UnderWay, turns
 from .known_plans import KnownPlans
-from .open_batch import OpenBatch
-from .open_request import OpenRequest, Seat, alike, may_join
+from .open_batches import OpenBatches, is_bounded
+from .open_request import OpenRequest, Place, alike
 from .visitor import Visitor, Watch, WatchWithViews
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,8 @@ QUICK_S = 0.25
 """Seconds that rows together may take on a CPU where they wait for a stage, even if only one pays."""
 
 MANY = 16
-"""Requests under way; where there are more, `QUICK_S` is as many times longer: it is throughput that counts."""
+"""Requests under way; where there are more, `QUICK_S` is as many times longer, for throughput counts; but not
+where something goes on beside, which needs the other cores, and rows from here."""
 
 
 class Desk:
@@ -65,13 +66,12 @@ class Desk:
         self._orders = itertools.count()
         self._shares = Shares()
         self._usual: float | None = None  # seconds that a request takes, lately
-        self._seconds: dict[tuple[int, str], float] = {}  # that a micro-batch takes, lately
-        self._of_a_row: dict[tuple[int, str], float] = {}  # of these
+        self._seconds: dict[Place, float] = {}  # that a micro-batch takes, lately
+        self._of_a_row: dict[Place, float] = {}  # of these
         self._plans = KnownPlans()
-        self._batches: dict[tuple[int, str], OpenBatch] = {}
+        self._batches = OpenBatches(lambda: self.stopping)
         self._stages: dict[int, AnyStage] = {}  # by their ids, which stay theirs as long as they are kept
-        self._never_open: set[tuple[int, str]] = set()
-        self._last: tuple[int, str] | None = None
+        self._last: Place | None = None
         self._stayed = 0
         self._memory: DeviceMemory | None = None
         self.stopping = False
@@ -95,16 +95,17 @@ class Desk:
     def leave(self, visitor: Visitor) -> None:
         """Its request is given up, if it is under way."""
         if (gone := self._open.pop(visitor, None)) is not None:
-            if gone.seats and gone.step is not None:
-                self._batches[gone.at].leave([gone.step.values[i] for i in gone.seats])
-                if not len(self._batches[gone.at]):
-                    del self._batches[gone.at]
+            self._batches.leave(gone)
             gone.steps.close()
             self._shares.present(each.client for each in self._open)
 
     def stop(self) -> None:
         """Have the micro-batch at hand broken off: the turn ends with `Cancelled`, and nothing is finished."""
         self.stopping = True
+
+    def close(self) -> None:
+        """There are no more turns: what goes on between them ends."""
+        self._batches.break_off(self._open.values())
 
     def had(self, client: str) -> float:
         """Seconds of work that a client had, for whoever chooses the next to enter."""
@@ -117,18 +118,30 @@ class Desk:
         Raises:
             Cancelled: `stop` was called.
         """
+        try:
+            return self._turn()
+        except BaseException:
+            self.close()
+            raise
+
+    def _turn(self) -> list[tuple[Visitor, Outcome | Failure]]:
         for each in [each for each in self._open.values() if each.visitor.cancelled()]:
             self.leave(each.visitor)
+        for heard in self._batches.hear(self._open.values()):
+            for each, seconds in heard.spent:
+                self._charge(each, seconds)
+            for each, i, result in heard.done:
+                self._settle(each, i, result)
         for each in self._open.values():
             if each.step is None and each.result is None:
                 self._advance(each)
         if not any(each.result for each in self._open.values()) and self._open:
             self._line_up()
-            chosen = self._chosen(min(self._open.values(), key=self._key))
-            if chosen.seats or self._joining(chosen):
-                self._go_on(chosen)
+            self._batches.line_up(sorted(self._open.values(), key=self._key))
+            if here := [each for each in self._open.values() if each.here]:
+                self._carry_out(self._rows_with(self._chosen(min(here, key=self._key))))
             else:
-                self._carry_out(self._rows(chosen))
+                self._batches.wait()
         done = [(each.visitor, each.result) for each in self._open.values() if each.result is not None]
         for visitor, _ in done:
             self.leave(visitor)
@@ -147,25 +160,22 @@ class Desk:
         for each, turn in zip(there, turns(said, self._shares.had, usual=usual), strict=True):
             each.turn = turn
 
-    def _rows(self, chosen: OpenRequest) -> list[tuple[OpenRequest, int]]:
+    def _rows_with(self, chosen: OpenRequest) -> list[tuple[OpenRequest, int]]:
         """The rows of the next micro-batch: of this step, and of others like it."""
         assert chosen.step is not None, "who waits has a step"
         batching = chosen.visitor.runner.batching
-        like = alike(batching.alike, chosen.step.values[chosen.waiting[0]])
+        like = alike(batching.alike, chosen.step.values[chosen.here[0]])
         rows: list[tuple[OpenRequest, int]] = []
-        for each in (chosen, *(each for each in self._all_at(chosen.at) if each is not chosen)):
+        others = (each for each in self._open.values() if each.at == chosen.at and each is not chosen)
+        for each in (chosen, *sorted(others, key=self._key)):
             assert each.step is not None, "who waits has a step"
-            fits = (i for i in each.waiting if alike(batching.alike, each.step.values[i]) == like)
+            fits = (i for i in each.here if alike(batching.alike, each.step.values[i]) == like)
             rows += [(each, i) for i in fits]
         return rows[: self._most(chosen)]
 
-    def _all_at(self, at: tuple[int, str]) -> list[OpenRequest]:
-        """Those at a stage, the next first."""
-        return sorted((each for each in self._open.values() if each.at == at), key=self._key)
-
     def _chosen(self, first: OpenRequest) -> OpenRequest:
         """Whose step is carried out, where `first` is next."""
-        last = [each for each in self._open.values() if each.at == self._last]
+        last = [each for each in self._open.values() if each.at == self._last and each.here]
         if last and first.at != self._last and self._takes_turns(first, last[0]):
             stay = [each for each in last if each.visitor.priority >= first.visitor.priority]
             if stay and self._stayed * self._most(stay[0]) < stay[0].visitor.runner.wave:
@@ -175,10 +185,8 @@ class Desk:
     def _behind(self, first: OpenRequest) -> OpenRequest | None:
         """Who may take a step before `first` does, so that both take the next one together."""
         assert first.step is not None, "who waits has a step"
-        took, most, waited = self._seconds.get(first.at), self._most(first), first.has_waited
-        if first.seats:
-            took, most = took or first.seated_s or None, first.visitor.runner.batching.micro_batch
-        if waited or took is None or self._count_at(first.at) >= most:
+        took = self._seconds.get(first.at)
+        if first.has_waited or took is None or self._count_at(first.at) >= self._most(first):
             return None
         places = {id(stage): i for i, stage in enumerate(first.visitor.runner.chain.stages)}
         here = places.get(id(first.step.stage), 0)
@@ -186,7 +194,7 @@ class Desk:
             each
             for each in self._open.values()
             if each.visitor.priority == first.visitor.priority
-            and not each.seats
+            and each.here
             and places.get(each.at[0], here) < here
             and self._seconds.get(each.at, took) <= CATCH_UP * took
         ]
@@ -199,7 +207,7 @@ class Desk:
         """Whether the models of both are not on the device together."""
         one, two = first.visitor.runner, other.visitor.runner
         if one.memory is not two.memory:
-            return _is_bounded(one.memory)
+            return is_bounded(one.memory)
         keys = {key for uses in one.chain.uses_in_order() for key in uses}
         return one.memory.weight_bytes(keys) > one.memory.budget_bytes
 
@@ -211,14 +219,14 @@ class Desk:
         if batching.batch_invariant:
             return pay
         waiting = self._count_at(each.at)
-        quick_s = QUICK_S * max(1.0, len(self) / MANY)
+        quick_s = QUICK_S * (1.0 if len(self._batches) else max(1.0, len(self) / MANY))
         quick = int(quick_s / max(self._of_a_row.get(each.at, QUICK_S), 1e-6))
         crowd = CROWD if waiting >= CROWD else waiting // 2
         return min(batching.micro_batch, max(pay, crowd, min(quick, waiting)))
 
-    def _count_at(self, at: tuple[int, str]) -> int:
-        """Rows that are there, or wait."""
-        return sum(len(each.waiting) + len(each.seats) for each in self._open.values() if each.at == at)
+    def _count_at(self, at: Place) -> int:
+        """Rows that wait for it in this thread."""
+        return sum(len(each.here) for each in self._open.values() if each.at == at)
 
     # Carrying out
 
@@ -232,75 +240,16 @@ class Desk:
         seconds = self._clock() - started
         for known, new in ((self._seconds, seconds), (self._of_a_row, seconds / len(rows))):
             known[rows[0][0].at] = (known.get(rows[0][0].at, new) + new) / 2
-        self._charge(rows, seconds)
+        for each, _ in rows:
+            self._charge(each, seconds / len(rows))
         for (each, i), value, result in zip(rows, values, results, strict=True):
             self._plans.keep(step.stage, value, result.value if isinstance(result, Done) else None)
             self._settle(each, i, result)
 
-    def _joining(self, each: OpenRequest) -> list[int]:
-        """The places of its values that may be in an open batch of the stage."""
-        if each.step is None or each.at in self._never_open or _is_bounded(each.visitor.runner.memory):
-            return []
-        stage = each.step.stage
-        return [i for i in each.waiting if i not in each.apart and may_join(stage, each.step.values[i])]
-
-    def _go_on(self, chosen: OpenRequest) -> None:
-        """Go on with those that are under way at its stage, and with those who can join them."""
-        step, runner, at = chosen.step, chosen.visitor.runner, chosen.at
-        assert step is not None, "who waits has a step"
-        self._begin_at(at, step.stage, runner.memory)
-        if at not in self._batches:
-            self._batches[at] = OpenBatch(step.stage, runner, step.label, lambda: self.stopping)
-        batch = self._batches[at]
-        free = runner.batching.micro_batch - len(batch)
-        coming = [(waiting, i) for waiting in self._all_at(at) for i in self._joining(waiting)]
-        for each, i in coming[: max(0, free)]:
-            assert each.step is not None, "who waits has a step"
-            batch.join(each.step.values[i], Seat(each, i))
-            each.seats.add(i)
-        started = self._clock()
-        found = self._steps_of(batch, at)
-        seconds = self._clock() - started
-        rows = [(each, i) for each in self._all_at(at) for i in sorted(each.seats)]
-        self._charge(rows, seconds)
-        for each in dict.fromkeys(each for each, _ in rows):
-            each.seated_s += seconds
-            each.has_waited = False  # once more before the next steps, so that nobody waits for ever
-        if found is None:
-            del self._batches[at]
-            for each, i in rows:
-                each.seats.discard(i)
-                each.apart.add(i)
-            return
-        for each, i in rows:
-            assert each.step is not None, "who is seated has a step"
-            if (result := found.get(id(each.step.values[i]))) is not None:
-                self._seconds[at] = (self._seconds.get(at, each.seated_s) + each.seated_s) / 2
-                each.seats.discard(i)
-                self._settle(each, i, result)
-        if not len(batch):
-            del self._batches[at]
-
-    def _steps_of(self, batch: OpenBatch, at: tuple[int, str]) -> dict[int, Done | Failed] | None:
-        """What is done in an open batch, by the identity of values. `None` where that goes wrong: without the
-        batch it is found out who is at fault."""
-        try:
-            found = batch.go_on()
-        except (Cancelled, KeyboardInterrupt):
-            raise
-        except BaseException:
-            _log.debug("rows that join each other cannot go on", exc_info=True)
-            return None
-        if found is None:
-            self._never_open.add(at)
-            return None
-        return {id(value): result for value, result in found}
-
-    def _charge(self, rows: Sequence[tuple[OpenRequest, int]], seconds: float) -> None:
-        """Rows took so long together."""
-        for each, _ in rows:
-            self._shares.charge(each.visitor.client, seconds / len(rows))
-            each.spent += seconds / len(rows)
+    def _charge(self, each: OpenRequest, seconds: float) -> None:
+        """A request had so much of the machine's time."""
+        self._shares.charge(each.visitor.client, seconds)
+        each.spent += seconds
 
     def _settle(self, each: OpenRequest, i: int, result: Done | Failed) -> None:
         """This came of a value of a request's step."""
@@ -332,12 +281,12 @@ class Desk:
         except DiptychError as error:  # a model cannot be loaded: no row's fault, and these rows' end
             return [Failed(first_line(error))] * len(values)
 
-    def _begin_at(self, at: tuple[int, str], stage: AnyStage, memory: DeviceMemory) -> None:
+    def _begin_at(self, at: Place, stage: AnyStage, memory: DeviceMemory) -> None:
         """A stage is at work next; models of another recipe leave a device whose memory is bounded."""
         self._stages[at[0]] = stage
         self._stayed = self._stayed + 1 if at == self._last else 0
         self._last = at
-        if self._memory is not None and self._memory is not memory and _is_bounded(memory):
+        if self._memory is not None and self._memory is not memory and is_bounded(memory):
             with self._memory.turn:
                 self._memory.release_all()
         self._memory = memory
@@ -347,7 +296,7 @@ class Desk:
         while True:
             sent = None if each.step is None else [each.results[i] for i in range(len(each.step.values))]
             each.step, each.results, each.has_waited = None, {}, False
-            each.seats, each.apart, each.fractions, each.seated_s = set(), set(), {}, 0.0
+            each.seats, each.joinable, each.fractions = set(), set(), {}
             try:
                 each.step = each.steps.send(sent)
             except StopIteration:
@@ -361,6 +310,7 @@ class Desk:
                 return
             self._recall(each)
             if each.waiting:
+                each.joinable = self._batches.joinable(each)
                 return
 
     def _recall(self, each: OpenRequest) -> None:
@@ -369,7 +319,3 @@ class Desk:
             if (plan := self._plans.of(each.step.stage, value)) is not None:
                 each.results[i] = Done(plan, 0.0)
                 each.visitor.on_value(each.step.label, plan)
-
-
-def _is_bounded(memory: DeviceMemory) -> bool:
-    return not memory.on_cpu or memory.given_bytes is not None

@@ -10,6 +10,9 @@ from ..values import Failure, Outcome
 from ..waves.wave import Step, Wave
 from .visitor import Visitor
 
+Place = tuple[int, str]
+"""The identity of a stage, and what that is called."""
+
 
 @dataclasses.dataclass(eq=False)
 class OpenRequest:
@@ -21,10 +24,11 @@ class OpenRequest:
     steps: Any
     step: Step | None = None
     results: dict[int, Done | Failed] = dataclasses.field(default_factory=dict)
-    seats: set[int] = dataclasses.field(default_factory=set)  # places of values that are in an open batch
-    apart: set[int] = dataclasses.field(default_factory=set)  # of those that are not to be in one again
-    fractions: dict[int, float] = dataclasses.field(default_factory=dict)  # how far those in one are, or got
-    seated_s: float = 0.0  # of work, since the first of them was
+    seats: set[int] = dataclasses.field(
+        default_factory=set
+    )  # places of values that are in an open batch, or before it
+    joinable: set[int] = dataclasses.field(default_factory=set)  # of those that may be
+    fractions: dict[int, float] = dataclasses.field(default_factory=dict)  # how far those in one are
     has_waited: bool = False  # for others to catch up, at this step
     result: Outcome | Failure | None = None
     spent: float = 0.0  # seconds of the machine's time
@@ -37,20 +41,26 @@ class OpenRequest:
         return [i for i in places if i not in self.results and i not in self.seats]
 
     @property
+    def here(self) -> list[int]:
+        """Of these, those that wait for the desk itself, and not for an open batch."""
+        return [i for i in self.waiting if i not in self.joinable]
+
+    @property
     def is_done(self) -> bool:
         """Whether the step is."""
         return not self.waiting and not self.seats
 
     @property
-    def at(self) -> tuple[int, str]:
-        """Where it waits: the stage, and what that is called for it."""
+    def at(self) -> Place:
+        """Where it waits."""
         assert self.step is not None, "it waits for a step"
         return id(self.step.stage), self.step.label
 
 
 @dataclasses.dataclass(frozen=True)
 class Seat:
-    """A value of a request in an open batch: its visitor hears how far all values of the step are together."""
+    """A value of a request in an open batch: in that one's thread its visitor hears how far all values of the
+    step are together."""
 
     request: OpenRequest
     place: int

@@ -125,23 +125,51 @@ class Threads:
 
     steady: bool = False
 
-    @contextlib.contextmanager
-    def given_to(self, multiply_adds: int | None = None) -> Generator[None]:
-        """Within the block as many threads as pay; see `fitting_threads`."""
+    @property
+    def most(self) -> int | None:
+        """How many there are, for `beside`; `None` where the number is left alone."""
         torch: Any = sys.modules.get("torch")
-        if self.fixed or torch is None or (most := torch.get_num_threads()) == 1:
+        return None if self.fixed or torch is None else torch.get_num_threads()
+
+    @contextlib.contextmanager
+    def given_to(self, multiply_adds: int | None = None, *, beside: int | None = None) -> Generator[None]:
+        """Within the block as many threads as pay; see `fitting_threads`.
+
+        Args:
+            beside: where another thread of this process works at the same time: how many there are (`most`,
+                which a new thread cannot ask). Half of the cores are then this one's, and what it takes of them
+                is not the other's.
+        """
+        torch: Any = sys.modules.get("torch")
+        most = self.most if beside is None else beside
+        if self.fixed or torch is None or most is None or most == 1:
             yield
             return
         if self.steady:
             count = most if threads_sleep() else 1
         else:
+            cores = self.cores // 2 if beside is not None else self.cores - sum(_BESIDE)
             others = self.load.others()
-            count = fitting_threads(most, cores=self.cores, others=others, multiply_adds=multiply_adds)
-        torch.set_num_threads(count)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(most)
+            count = fitting_threads(most, cores=cores, others=others, multiply_adds=multiply_adds)
+        with _taken(count if beside is not None else 0):
+            torch.set_num_threads(count)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(most)
+
+
+_BESIDE: list[int] = []
+"""Threads that work beside others has, in this process."""
+
+
+@contextlib.contextmanager
+def _taken(count: int) -> Generator[None]:
+    _BESIDE.append(count)
+    try:
+        yield
+    finally:
+        _BESIDE.remove(count)
 
 
 def usable_cores() -> int:

@@ -50,6 +50,10 @@ class Watchdog:
         self._longest: dict[str, float] = {}  # silence of each stage so far that ended
         self.beat()
 
+    def another(self) -> "Watchdog":
+        """One with the same patience, for a stage at work beside this one's."""
+        return Watchdog(patience_s=self.patience_s, tell=self._tell, clock=self._clock, used=self._used)
+
     def beat(self) -> None:
         """The stage has made progress."""
         now = self._clock()

@@ -159,26 +159,33 @@ class Workshop:
 
     def _work(self) -> None:
         self._make_ready()
-        while not self._stopping:
-            try:
-                self._refresh()
-                self._admit()
-                self.deaths.under_way(self._under_way())
-                left = self._release_idle()
-                if not len(self._desk):
-                    self._rest(left)
-                    continue
-                for guest, result in self._desk.turn():
-                    assert isinstance(guest, Guest), "nobody else enters"
-                    self._keep(guest, result)
-            except Cancelled:
+        try:
+            while not self._stopping:
+                self._look_and_work()
+        finally:
+            self._desk.close()
+
+    def _look_and_work(self) -> None:
+        """See what is new, and do the next that there is to do."""
+        try:
+            self._refresh()
+            self._admit()
+            self.deaths.under_way(self._under_way())
+            left = self._release_idle()
+            if not len(self._desk):
+                self._rest(left)
                 return
-            except Exception as error:  # whatever it is, the others must go on
-                _log.exception("diptych: the engine met a fault")
-                self.trouble = first_line(error, named=True)
-                self.totals.faults += 1
-                self._give_up_all(self.trouble)
-                self._pause(1.0)
+            for guest, result in self._desk.turn():
+                assert isinstance(guest, Guest), "nobody else enters"
+                self._keep(guest, result)
+        except Cancelled:
+            self._stopping = True
+        except Exception as error:  # whatever it is, the others must go on
+            _log.exception("diptych: the engine met a fault")
+            self.trouble = first_line(error, named=True)
+            self.totals.faults += 1
+            self._give_up_all(self.trouble)
+            self._pause(1.0)
 
     def _make_ready(self) -> None:
         """Do what takes long before anybody waits for it: weights are hashed."""

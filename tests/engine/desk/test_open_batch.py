@@ -1,6 +1,8 @@
 """Stages that rows join while others are under way: who is in, what comes of them, and what goes wrong."""
 
 import dataclasses
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,21 +100,125 @@ def test_what_comes_of_a_request_does_not_depend_on_whom_it_joins(plan: list[Any
         assert results[guest] == alone.run(guest.request)[0]
 
 
+class Gate:
+    """Lets a thread through once it is opened; a test that waits for ever fails."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+
+    def open(self, *_: Any) -> None:
+        self.opened.set()
+
+    def wait(self, *_: Any) -> None:
+        assert self.opened.wait(30), "nobody opened it"
+
+
 def test_who_comes_later_joins_a_draft_that_is_under_way_and_both_see_it() -> None:
     it, stage = sketching_world()
-    desk, first = Desk(clock=counter()), Guest(wish(seed=9), it)
+    begun, came = Gate(), Gate()
+
+    def upset(plans: Sequence[Plan]) -> None:
+        begun.open()
+        if len(plans) == 1 and plans[0].prompt == "a boat":
+            came.wait()
+            time.sleep(0.001)  # for the desk's thread
+
+    stage.upset = upset
+    desk, first = Desk(clock=counter()), Guest(wish("a boat", seed=9), it)
     first.looks = True
     desk.enter(first)
-    while ("draft", pytest.approx(2 / 5)) not in first.fractions:
+    while not begun.opened.is_set():
         desk.turn()
     second = Guest(wish("a hat", seed=9), it)
     desk.enter(second)
+    while not second.seen:
+        desk.turn()  # planned
+    desk.turn()  # in line
+    came.open()
     order = [visitor for _ in iter(lambda: len(desk), 0) for visitor, _ in desk.turn()]
     assert order == [first, second] and stage.joined == [0, 1] and stage.handed == []
     assert ("draft", "drafting", LONG) in first.views and not second.views
     assert [fraction for label, fraction in second.fractions if label == "draft"][-1] == 1.0
+    assert not it.memory.leased
     runs = [event for event in it.memory.log.events if event.kind == "run" and event.stage == "draft"]
-    assert [event.rows for event in runs] == [1, 1]
+    assert sum(event.rows for event in runs) == 2
+
+
+def test_other_stages_are_at_work_at_the_same_time() -> None:
+    it, stage = sketching_world()
+    both, painting, drafting = Gate(), Gate(), Gate()
+
+    def paint(batch: Sequence[Any]) -> None:
+        if batch[0].plan.prompt == "a boat":
+            painting.open()
+            drafting.wait()
+
+    def upset(plans: Sequence[Plan]) -> None:
+        if [plan.prompt for plan in plans] == ["a boat"]:
+            both.wait()
+        if [plan.prompt for plan in plans] == ["a hat"]:
+            painting.wait()
+            drafting.open()
+
+    it.refine.before, stage.upset = paint, upset
+    desk, hat = Desk(), Guest(wish("a hat", seed=9), it)
+    desk.enter(Guest(wish("a boat", seed=9), it))
+    while not stage.joined:
+        desk.turn()
+    desk.enter(hat)
+    while not hat.seen:
+        desk.turn()  # planned
+    desk.turn()  # in line
+    both.open()
+    assert all(isinstance(result, Outcome) for result in finish(desk).values())
+    assert stage.joined == [0, 1] and stage.handed == [], "somebody waited in vain"
+
+
+def test_of_more_than_there_is_room_for_those_with_priority_are_next() -> None:
+    it, stage = sketching_world(micro_batch=2)
+    lined_up = Gate()
+    stage.upset = lambda plans: lined_up.wait()
+    desk = Desk()
+    guests = [Guest(wish(f"a hat {i}", seed=9), it, priority=i // 4) for i in range(6)]
+    for guest in guests[:2]:
+        desk.enter(guest)
+    while not stage.joined:
+        desk.turn()
+    for guest in guests[2:]:
+        desk.enter(guest)
+    while not all(guest.seen for guest in guests):
+        desk.turn()
+    desk.turn()
+    lined_up.open()
+    order = [visitor for _ in iter(lambda: len(desk), 0) for visitor, _ in desk.turn()]
+    assert set(order[:2]) == {*guests[:2]} and set(order[2:4]) == {*guests[4:]} and stage.most == 2
+
+
+def test_who_is_gone_hears_nothing_more() -> None:
+    it, _ = sketching_world()
+    desk, gone, stays = Desk(), Guest(wish(seed=8), it), Guest(wish("a hat", seed=9), it)
+    gone.looks = True
+    for guest in (gone, stays):
+        desk.enter(guest)
+    while not gone.views:
+        desk.turn()
+    desk.leave(gone)
+    heard = len(gone.views)
+    finish(desk)
+    assert len(gone.views) == heard
+
+
+def test_a_desk_that_is_closed_leaves_nothing_at_work() -> None:
+    it, stage = sketching_world()
+    desk, begun = Desk(), Gate()
+    stage.upset = begun.open
+    desk.enter(Guest(wish(seed=9), it))
+    desk.turn()
+    desk.turn()
+    begun.wait()
+    desk.close()
+    assert not it.memory.leased and not [t for t in threading.enumerate() if t.name == "diptych-draft"]
+    assert len(finish(desk)) == 1  # whoever goes on with it begins anew
 
 
 def test_who_leaves_leaves_the_draft_and_the_others_go_on() -> None:
@@ -174,6 +280,7 @@ def test_a_desk_that_is_stopped_breaks_off_a_draft() -> None:
     desk.enter(Guest(wish(seed=9), it))
     with pytest.raises(Cancelled, match="draft"):
         finish(desk)
+    assert not it.memory.leased
 
 
 def test_who_is_under_way_is_not_held_up_by_newcomers_for_ever() -> None:
