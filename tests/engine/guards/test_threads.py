@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,36 @@ def test_within_the_block_as_many_as_pay_and_afterwards_as_before() -> None:
     assert torch.get_num_threads() == 2
     with pytest.raises(ZeroDivisionError), Threads(load=load(1.0), cores=2, fixed=False).given_to():
         raise ZeroDivisionError
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_who_works_beside_others_takes_half_of_the_cores_and_leaves_the_rest() -> None:
+    found: dict[str, int] = {}
+
+    def beside(cores: int, work: int | None) -> None:
+        def run() -> None:
+            with Threads(load=load(0.0), cores=cores, fixed=False).given_to(work, beside=2):
+                found["beside"] = torch.get_num_threads()
+                begun.set()
+                assert over.wait(30)
+
+        begun, over = threading.Event(), threading.Event()
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert begun.wait(30)
+        with Threads(load=load(0.0), cores=cores, fixed=False).given_to():
+            found["here"] = torch.get_num_threads()
+        over.set()
+        thread.join()
+
+    beside(2, None)
+    assert found == {"beside": 1, "here": 1}
+    beside(4, None)
+    assert found == {"beside": 2, "here": 2}
+    beside(2, 1000)
+    with Threads(load=load(0.0), cores=2, fixed=False).given_to():
+        assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == 2
 
 
