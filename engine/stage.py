@@ -201,12 +201,16 @@ class ContinuousBatch(Protocol):
     2022, "Orca: a distributed serving system for transformer-based generative models", section 4.1). What comes
     of a value has the same bits as in `run`, whoever else is there.
 
-    It is under way while other stages run, so it holds a state, and the models that it is handed are the same
-    each time.
+    It is under way while other stages run, in a thread of its own, so it holds a state, and the models that it
+    is handed are the same each time.
     """
 
     def join(self, values: Sequence[Any], contexts: Sequence[RunContext], models: Models, /) -> None:
-        """More values, each with a context of its own, in which it is row 0."""
+        """More values, each with a context of its own, in which it is row 0.
+
+        Args:
+            models: all that the stage uses.
+        """
         ...
 
     def leave(self, values: Sequence[Any], /) -> None:

@@ -125,7 +125,7 @@ class _Batch:
         self._with = torch.tensor(first)
         self._guided = torch.tensor(both, dtype=torch.long)
         self._branches = torch.tensor([first[i] + more for more in (0, 1) for i in both], dtype=torch.long)
-        self._scale = torch.tensor([rows[i].guidance for i in both])[:, None]
+        self._scale = torch.tensor([rows[i].guidance for i in both], dtype=torch.float32)[:, None]
         self._sampler = Sampler([row.sampling for row in rows], "cpu")
         self._uniforms = torch.stack([row.uniforms for row in rows])
         self._each = torch.arange(len(rows))

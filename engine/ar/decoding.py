@@ -125,7 +125,9 @@ def decode_grid(
     """
     device = decoding.logits.device
     sampler = Sampler(sampling, device)
-    scale = None if guidance is None else torch.tensor(list(guidance), device=device)[:, None]
+    scale = (
+        None if guidance is None else torch.tensor(list(guidance), dtype=torch.float32, device=device)[:, None]
+    )
     draws = uniforms.to(sampler.place)
     tokens = torch.empty(uniforms.shape[0], count, dtype=torch.long, device=device)
     broken = torch.zeros(len(tokens), dtype=torch.bool, device=device)
@@ -209,7 +211,7 @@ def token_log_probs(decoding: Decoding, tokens: torch.Tensor, context: RunContex
     """
     count = tokens.shape[1]
     given = tokens.to(decoding.logits.device)
-    found = torch.empty(tokens.shape, device=given.device)
+    found = torch.empty(tokens.shape, dtype=torch.float32, device=given.device)
     logits = decoding.logits[:, None]
     at_once = READ_AT_ONCE if isinstance(decoding, Reading) else 1
     found[:, :1] = _of(logits, given[:, :1])

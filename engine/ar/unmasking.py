@@ -41,12 +41,14 @@ class Unmasking:
 
     def masked_share(self, step: int) -> float:
         """Of what was masked at first, the share that still is after `step`, from 1."""
-        ratio = torch.tensor(step) / self.steps  # in single precision, as the library has it
+        ratio = (
+            torch.tensor(step, dtype=torch.float32) / self.steps
+        )  # in single precision, as the library has it
         return float(torch.cos(ratio * math.pi / 2) if self.schedule == "cosine" else 1 - ratio)
 
     def temperature(self, step: int) -> float:
         """That of the choice at `step`, from 1."""
-        return float(torch.linspace(self.choice_temperature, 0, self.steps)[step - 1])
+        return float(torch.linspace(self.choice_temperature, 0, self.steps, dtype=torch.float32)[step - 1])
 
 
 def unmask(
@@ -75,7 +77,11 @@ def unmask(
     count = tokens.shape[1]
     at_first = (tokens == how.mask_token).sum(1, keepdim=True)  # (b, 1)
     sampler = Sampler([each for each in sampling for _ in range(count)], tokens.device)
-    scale = None if guidance is None else torch.tensor(list(guidance), device=tokens.device)[:, None, None]
+    scale = (
+        None
+        if guidance is None
+        else torch.tensor(list(guidance), dtype=torch.float32, device=tokens.device)[:, None, None]
+    )
     broken = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
     for step in range(1, how.steps + 1):
         masked = tokens == how.mask_token

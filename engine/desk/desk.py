@@ -96,6 +96,8 @@ class Desk:
         """Its request is given up, if it is under way."""
         if (gone := self._open.pop(visitor, None)) is not None:
             self._batches.leave(gone)
+            if not self._open:
+                self.close()
             gone.steps.close()
             self._shares.present(each.client for each in self._open)
 

@@ -5,17 +5,20 @@ whose memory is not bounded: other stages run meanwhile, and nobody counts what 
 wrong is for the caller, who gives the rows to `microbatch.run_stage`, where the one at fault is found.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..errors import Cancelled
+from ..guards.loading import turns
 from ..guards.numerics import computing
 from ..microbatch import Done, Failed, at_work
 from ..runner import Runner
-from ..stage import AnyStage, ContinuousBatch, Models, RunContext, uses_of
+from ..stage import AnyStage, ContinuousBatch, Models, RunContext
 
 STEPS = 32
 """After which settings of the process may change that others wait for; fewer where a row is done before."""
@@ -41,10 +44,12 @@ class _Row:
     beat: Callable[[], None]
     seconds: float = 0.0
     fault: str = ""
+    is_given_up: bool = False
 
     def step(self, i: int, n: int, /) -> None:
         self.beat()
-        self.follower.on_progress(self.label, i / n)
+        if not self.is_given_up:
+            self.follower.on_progress(self.label, i / n)
 
     def note(self, text: str, /) -> None:
         return None
@@ -57,16 +62,9 @@ class _Row:
         return Failed(self.fault) if self.fault else Done(made, self.seconds)
 
     def view(self, what: str, i: int, make: Callable[[], Iterable[object]], /) -> None:
-        if self.follower.wants_views():
+        if not self.is_given_up and self.follower.wants_views():
             for seen in make():
                 self.follower.on_view(self.label, self.value, what, i, seen)
-
-
-class _Door(NamedTuple):
-    """Rows that leave, and rows that come."""
-
-    leaving: list[_Row]
-    coming: list[_Row]
 
 
 @dataclasses.dataclass
@@ -76,7 +74,8 @@ class News:
     Args:
         done: values, and what came of them.
         spent: seconds of work on values, by their identities.
-        ended: nobody joins any more, and nothing will come of those who are still there.
+        ended: nobody is taken in any more.
+        inside: the identities of values of which nothing will come, for they were in when it ended.
         fault: why it ended, where something went wrong.
         unfit: it ended because the stage's models are none of which rows can join.
     """
@@ -84,6 +83,7 @@ class News:
     done: list[tuple[Any, Done | Failed]] = dataclasses.field(default_factory=list)
     spent: dict[int, float] = dataclasses.field(default_factory=dict)
     ended: bool = False
+    inside: frozenset[int] = frozenset()
     fault: BaseException | None = None
     unfit: bool = False
 
@@ -116,14 +116,12 @@ class OpenBatch:
         self._watchdog = None if dog is None else dog.another()
         self._changed = changed  # what both threads look at changes under its lock
         self._coming: list[_Row] = []  # the next first
-        self._taken: set[int] = set()  # the identities of values that are there, or of which there is news
-        self._leaving: set[int] = set()
+        self._rows: list[_Row] = []
         self._news = News()
         self._broken_off = False
         self._lease = contextlib.ExitStack()
         self._thread: threading.Thread | None = None
-        self._rows: list[_Row] = []  # the thread's own, as is
-        self._batch: ContinuousBatch | None = None
+        self._batch: ContinuousBatch | None = None  # the thread's own
 
     # For the desk
 
@@ -138,7 +136,8 @@ class OpenBatch:
         with self._changed:
             if self._news.ended:
                 return False
-            self._coming = [self._row(*each) for each in line if id(each[0]) not in self._taken]
+            known = {id(row.value) for row in self._rows} | {id(value) for value, _ in self._news.done}
+            self._coming = [self._row(*each) for each in line if id(each[0]) not in known]
             return True
 
     def _row(self, value: Any, follower: Follower) -> _Row:
@@ -151,32 +150,32 @@ class OpenBatch:
         Raises:
             CheckpointError, MemoryBudgetError: a model cannot be loaded.
         """
-        memory, threads = self._runner.memory, self._runner.batching.threads
-        values = [row.value for row in self._coming]
-        uses, declared = uses_of(self._stage, values), memory.work_of(self._stage, values)
+        memory, threads, stage = self._runner.memory, self._runner.batching.threads, self._stage
+        declared = memory.work_of(stage, [row.value for row in self._coming])
         with memory.turn:
-            models = self._lease.enter_context(memory.lease(uses, declared, stage=self._label))
+            models = self._lease.enter_context(memory.lease(stage.uses, declared, stage=self._label))
         most = None if threads is None else threads.most
         self._thread = threading.Thread(
-            target=self._run, args=(models, uses, most), name=f"diptych-{self._label}", daemon=True
+            target=self._run, args=(models, most), name=f"diptych-{self._label}", daemon=True
         )
+        _LIVE.add(self)
         self._thread.start()
 
     def leave(self, values: Sequence[Any]) -> None:
-        """These are given up. When this returns their followers hear nothing more."""
+        """These are given up: their followers hear nothing more, but for what is being said just then."""
         gone = {id(value) for value in values}
         with self._changed:
             self._coming = [row for row in self._coming if id(row.value) not in gone]
-            self._leaving |= gone & self._taken
-            self._changed.wait_for(lambda: self._news.ended or not self._leaving)
+            for row in self._rows:
+                row.is_given_up = row.is_given_up or id(row.value) in gone
             self._news.done = [each for each in self._news.done if id(each[0]) not in gone]
-            self._taken -= gone
+            for name in gone:
+                self._news.spent.pop(name, None)
 
     def news(self) -> News:
         """What became of it since this was last asked. Where it has ended, its models are given back."""
         with self._changed:
             told, self._news = self._news, dataclasses.replace(self._news, done=[], spent={})
-            self._taken -= {id(value) for value, _ in told.done}
         if told.done:
             ms = 1000 * sum(result.seconds for _, result in told.done if isinstance(result, Done))
             self._runner.memory.record("run", stage=self._label, rows=len(told.done), ms=ms)
@@ -190,89 +189,100 @@ class OpenBatch:
         self._close()
 
     def _close(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:
             self._thread.join()
+        _LIVE.discard(self)
         with self._runner.memory.turn:
             self._lease.close()
 
     # The thread
 
-    def _run(self, models: Models, uses: Sequence[Any], most: int | None) -> None:
+    def _run(self, models: Models, most: int | None) -> None:
         fault: BaseException | None = None
+        unfit = False
         try:
-            while (came := self._at_the_door()) is not None:
-                with self._at_work(len(self._rows) + len(came.coming), most):
-                    if not self._let(came, models, uses):
-                        break
-                    self._go_on(models)
+            while not unfit and (coming := self._at_the_door()) is not None:
+                with self._at_work(most):
+                    unfit = not self._go_on(coming, models)
         except BaseException as error:  # of whatever kind, the desk is to hear of it
             fault = error
         with self._changed:
-            self._news.fault, self._news.ended = fault, True
+            inside = frozenset(id(row.value) for row in self._rows)
+            self._news = dataclasses.replace(self._news, ended=True, inside=inside, fault=fault, unfit=unfit)
             self._changed.notify_all()
 
     @contextlib.contextmanager
-    def _at_work(self, rows: int, most: int | None) -> Generator[None]:
+    def _at_work(self, most: int | None) -> Generator[None]:
         memory, batching = self._runner.memory, self._runner.batching
         batching = dataclasses.replace(batching, watchdog=self._watchdog)
         tunings = [dict(key.tuning) for key in self._stage.uses if key.tuning]
         how: dict[str, Any] = {"memory": memory, "batching": batching, "label": self._label, "beside": most}
         with (
             computing(memory.device, tunings, deterministic=batching.batch_invariant),
-            at_work(self._stage, rows, **how),
+            turns.working(),
+            at_work(self._stage, len(self._rows), **how),
         ):
             yield
 
-    def _at_the_door(self) -> _Door | None:
-        """Who leaves and who comes; `None` where nobody is there then."""
+    def _at_the_door(self) -> list[_Row] | None:
+        """Those who come, and are there from now on; `None` where nobody is there then."""
         with self._changed:
-            door = _Door([row for row in self._rows if id(row.value) in self._leaving], [])
-            self._rows = [row for row in self._rows if row not in door.leaving]
-            room = self._most - len(self._rows)
-            door.coming[:], self._coming[:room] = self._coming[:room], []
-            self._taken |= {id(row.value) for row in door.coming}
-            self._leaving.clear()
-            self._news.ended = not self._rows and not door.coming
-            self._changed.notify_all()
-        return None if self._news.ended else door
+            room = self._most - sum(not row.is_given_up for row in self._rows)
+            coming, self._coming = self._coming[:room], self._coming[room:]
+            self._rows += coming
+            self._news.ended = all(row.is_given_up for row in self._rows)
+            return None if self._news.ended else coming
 
-    def _let(self, door: _Door, models: Models, uses: Sequence[Any]) -> bool:
-        """Let them out and in; false where no rows can be with these models."""
+    def _go_on(self, coming: Sequence[_Row], models: Models) -> bool:
+        """Let out who is given up, let in who comes, and go some steps with all; false where no rows can be
+        with these models."""
+        clock = self._runner.batching.clock
+        started = clock()
         if self._batch is None:
             self._batch = self._stage.continuous(models)  # pyright: ignore[reportAttributeAccessIssue]
         if self._batch is None:
-            self._news.unfit = True
             return False
-        if door.leaving:
-            self._batch.leave([row.value for row in door.leaving])
-        if door.coming:
+        self._let_out({id(row) for row in coming})
+        if coming:
             apart = self._runner.batching.batch_invariant
-            contexts = [RunContext(row, batch_invariant=apart, uses=tuple(uses)) for row in door.coming]
-            self._batch.join([row.value for row in door.coming], contexts, models)
-            self._rows += door.coming
-        return True
-
-    def _go_on(self, models: Models) -> None:
-        """Some steps for all who are there."""
-        assert self._batch is not None, "somebody is there"
-        clock, done = self._runner.batching.clock, list[tuple[Any, Any]]()
-        started = clock()
+            contexts = [RunContext(row, batch_invariant=apart, uses=self._stage.uses) for row in coming]
+            self._batch.join([row.value for row in coming], contexts, models)
+        done: list[tuple[Any, Any]] = []
         for _ in range(STEPS):
             self._beat()
             done = self._batch.step(models)
-            if done or self._leaving or (self._coming and len(self._rows) < self._most):
+            if done or self._is_wanted:
                 break
-        each_s = (clock() - started) / len(self._rows)
-        spent = {id(row.value): each_s for row in self._rows}
-        for row in self._rows:
-            row.seconds += each_s
+        self._tell(done, clock() - started)
+        return True
+
+    def _let_out(self, but: set[int]) -> None:
+        """Those who are given up, but for some who have not come in yet."""
+        assert self._batch is not None, "it is open"
+        gone = [row for row in self._rows if row.is_given_up and id(row) not in but]
+        if gone:
+            self._batch.leave([row.value for row in gone])
+            with self._changed:
+                self._rows = [row for row in self._rows if row not in gone]
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether there is something to do at the door."""
+        is_free = self._coming and len(self._rows) < self._most
+        return bool(is_free) or any(row.is_given_up for row in self._rows)
+
+    def _tell(self, done: Sequence[tuple[Any, Any]], seconds: float) -> None:
         made = {id(value): result for value, result in done}
-        finished = [row for row in self._rows if id(row.value) in made]
-        self._rows = [row for row in self._rows if id(row.value) not in made]
+        each_s = seconds / len(self._rows)
         with self._changed:
-            for value, seconds in spent.items():
-                self._news.spent[value] = self._news.spent.get(value, 0.0) + seconds
-            self._news.done += [(row.value, row.result(made[id(row.value)])) for row in finished]
+            for row in self._rows:
+                row.seconds += each_s
+                name = id(row.value)
+                if not row.is_given_up:
+                    self._news.spent[name] = self._news.spent.get(name, 0.0) + each_s
+                    if name in made:
+                        self._news.done.append((row.value, row.result(made[name])))
+            self._rows = [row for row in self._rows if id(row.value) not in made]
             self._changed.notify_all()
 
     def _beat(self) -> None:
@@ -280,3 +290,15 @@ class OpenBatch:
             self._watchdog.beat()
         if self._broken_off or self._stopped():
             raise Cancelled(f"stopped at {self._label}, {len(self._rows)} rows under way")
+
+
+_LIVE: "weakref.WeakSet[OpenBatch]" = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """The program ends: a thread that is in torch then would abort it."""
+    for batch in list(_LIVE):
+        batch.break_off()
+
+
+atexit.register(_end_all)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import Cancelled
+from ..guards.numerics import compute_alike
 from ..memory import DeviceMemory
 from ..microbatch import Done, Failed
 from ..stage import AnyStage
-from .open_batch import OpenBatch
+from .open_batch import News, OpenBatch
 from .open_request import OpenRequest, Place, Seat, may_join
 
 _log = logging.getLogger(__name__)
@@ -56,8 +57,11 @@ class OpenBatches:
 
     def joinable(self, each: OpenRequest) -> set[int]:
         """The places of its step's values that may be in an open batch."""
-        if each.step is None or each.at in self._unfit or is_bounded(each.visitor.runner.memory):
+        runner = each.visitor.runner
+        if each.step is None or each.at in self._unfit or is_bounded(runner.memory):
             return set()
+        if not compute_alike([dict(key.tuning) for key in stage.uses] for stage in runner.chain.stages):
+            return set()  # stages that cannot be at work at the same time
         return {i for i, value in enumerate(each.step.values) if may_join(each.step.stage, value)}
 
     def line_up(self, requests: Iterable[OpenRequest]) -> None:
@@ -68,31 +72,32 @@ class OpenBatches:
                 lines.setdefault(each.at, []).append((each, i))
         for at, line in lines.items():
             said = [(_value(*row), Seat(*row)) for row in line]
-            if at not in self._batches and not self._open(at, line[0][0], said):
-                for each, _ in line:
-                    each.joinable.clear()
+            if at not in self._batches:
+                self._open(at, line, said)
             elif self._batches[at].line_up(said):  # else it has just ended: when that is heard there is another
-                for each, i in line:
-                    each.seats.add(i)
+                _be_seated(line)
 
-    def _open(self, at: Place, first: OpenRequest, line: Sequence[tuple[Any, Seat]]) -> bool:
-        """Whether there is a batch for those in line."""
-        step, runner = first.step, first.visitor.runner
+    def _open(self, at: Place, line: Rows, said: Sequence[tuple[Any, Seat]]) -> None:
+        """A batch for those in line."""
+        step, runner = line[0][0].step, line[0][0].visitor.runner
         assert step is not None, "who joins has a step"
         most = min(SEATS, runner.batching.micro_batch)
         batch = OpenBatch(
             step.stage, runner, step.label, most=most, stopped=self._stopped, changed=self._changed
         )
-        batch.line_up(line)
+        self._stages[at], self._batches[at] = step.stage, batch
+        batch.line_up(said)
+        _be_seated(line)
         try:
             batch.begin()
         except (Cancelled, KeyboardInterrupt):
             raise
         except BaseException:  # a model cannot be loaded, say, of which the stage itself will tell
             _log.debug("no batch can be opened", exc_info=True)
-            return False
-        self._stages[at], self._batches[at] = step.stage, batch
-        return True
+            self._batches.pop(at).break_off()
+            for each, _ in line:
+                each.seats.clear()
+                each.joinable.clear()
 
     def leave(self, each: OpenRequest) -> None:
         """It is given up."""
@@ -126,23 +131,22 @@ class OpenBatches:
                     heard.done.append((each, i, found[name]))
             if news.ended:
                 del self._batches[at]
-                self._end(at, requests, news.fault, unfit=news.unfit)
+                self._end(at, requests, news)
             yield heard
 
-    def _end(
-        self, at: Place, requests: Iterable[OpenRequest], fault: BaseException | None, *, unfit: bool
-    ) -> None:
+    def _end(self, at: Place, requests: Iterable[OpenRequest], news: News) -> None:
         """Whoever is left in a batch that has ended goes on without one, and so it is found out who was at
-        fault."""
-        if isinstance(fault, Cancelled | KeyboardInterrupt):
-            raise fault
-        if fault is not None:
-            _log.debug("rows that join each other cannot go on", exc_info=fault)
-        if unfit:
+        fault. Whoever stood before it stands before the next."""
+        if isinstance(news.fault, Cancelled | KeyboardInterrupt):
+            raise news.fault
+        if news.fault is not None:
+            _log.debug("rows that join each other cannot go on", exc_info=news.fault)
+        if news.unfit:
             self._unfit.add(at)
         for each in requests:
             if each.step is not None and each.at == at:
-                each.joinable -= each.joinable if unfit else each.seats
+                inside = {i for i in each.seats if id(_value(each, i)) in news.inside}
+                each.joinable -= each.joinable if news.unfit else inside
                 each.seats.clear()
 
     def wait(self) -> None:
@@ -156,6 +160,11 @@ class OpenBatches:
             self._batches.popitem()[1].break_off()
         for each in there:
             each.seats.clear()
+
+
+def _be_seated(line: Rows) -> None:
+    for each, i in line:
+        each.seats.add(i)
 
 
 def _value(each: OpenRequest, i: int) -> Any:

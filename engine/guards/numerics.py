@@ -63,19 +63,14 @@ def computing(device: str, tunings: Iterable[Tuning] = (), *, deterministic: boo
         tunings: of the models at work. Where they differ, the highest precision holds, and the first attention.
         deterministic: on CUDA, the same bits each time.
     """
-    said = list(tunings)
     on_cuda = device.startswith("cuda")
-    precision = min(
-        (str(each["matmul_precision"]) for each in said if "matmul_precision" in each), key=_rank, default=""
-    )
-    names = [str(each["attention"]) for each in said if "attention" in each]
-    kernels = ATTENTIONS[names[0]] if names else _STEADY if deterministic and on_cuda else ()
+    wish = _wish_of(tunings, deterministic=on_cuda and deterministic)
     with contextlib.ExitStack() as stack:
         if on_cuda and ":" in device:
             import torch
 
             stack.enter_context(torch.cuda.device(device))
-        stack.enter_context(_shared.held(_Wish(precision, kernels, on_cuda and deterministic)))
+        stack.enter_context(_shared.held(wish))
         yield
 
 
@@ -94,6 +89,21 @@ class _Wish:
             stack.enter_context(_precise(self.precision))
         if self.kernels:
             stack.enter_context(_attending(self.kernels))
+
+
+def _wish_of(tunings: Iterable[Tuning], *, deterministic: bool = False) -> _Wish:
+    said = list(tunings)
+    precision = min(
+        (str(each["matmul_precision"]) for each in said if "matmul_precision" in each), key=_rank, default=""
+    )
+    names = [str(each["attention"]) for each in said if "attention" in each]
+    kernels = ATTENTIONS[names[0]] if names else _STEADY if deterministic else ()
+    return _Wish(precision, kernels, deterministic)
+
+
+def compute_alike(stages: Iterable[Iterable[Tuning]]) -> bool:
+    """Whether stages whose models have these tunings can compute at the same time."""
+    return len({_wish_of(tunings) for tunings in stages}) <= 1
 
 
 class _Shared:
@@ -153,6 +163,9 @@ class _Shared:
 
 
 _shared = _Shared()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_shared.__init__)  # those who computed are not there
 
 
 def _rank(precision: str) -> int:

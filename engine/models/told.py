@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from ..errors import CheckpointError, DiptychError
+from ..guards.loading import turns
 from ..messages import first_line, shown
 from .checkpoint.bounded import tables_in
 from .checkpoint.folder import read_json
@@ -23,7 +24,7 @@ def told_of(folder: Path, family: str, libraries: Sequence[str]) -> Generator[No
     import torch
 
     try:
-        with quiet(libraries):
+        with turns.loading(), quiet(libraries):
             yield
     except (DiptychError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise

@@ -1,12 +1,16 @@
 """Requests that come at any time have the bits that a batch gives them, on the pocket models."""
 
 import itertools
+import threading
+import time
 from typing import Any
 
 import pytest
+import torch
 
 from diptych.engine.desk.desk import Desk
 from diptych.engine.desk.visitor import Visitor
+from diptych.engine.models import registry
 from diptych.engine.values import Outcome
 from diptych.pipelines.text_to_image import TextToImage
 
@@ -32,3 +36,50 @@ def test_rows_have_the_same_bits_alone_in_a_batch_and_whenever_they_come(device:
             found |= {visitor.request.row: result for visitor, result in desk.turn()}
         assert [found[request.row] for request in requests] == batch
     assert next(pipe.run([requests[1]])) == batch[1]
+
+
+def test_models_may_be_loaded_while_others_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries change torch's default dtype while they load a model of half precision."""
+    pipe = TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
+    requests = [pipe.request(f"{text} {i}", seed=i, row=i + 1) for i, text in enumerate(TEXTS)]
+    batch = list(pipe.run(requests))
+    cold = TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
+    loader = registry._loader  # pyright: ignore[reportPrivateUsage]
+
+    beside: list[bool] = []
+
+    def slowly(key: Any) -> Any:
+        load = loader(key)
+
+        def loaded(*args: Any, **more: Any) -> Any:
+            beside.append(any(thread.name == "diptych-draft" for thread in threading.enumerate()))
+            torch.set_default_dtype(torch.bfloat16)
+            time.sleep(0.3)
+            torch.set_default_dtype(torch.float32)
+            return load(*args, **more)
+
+        return loaded
+
+    monkeypatch.setattr(registry, "_loader", slowly)
+    desk, found = Desk(), dict[int, Any]()
+    for request in requests:
+        desk.enter(Visitor(request, cold.runner))
+        while len(desk) and not cold.runner.memory.leased:  # until this or another is drafted
+            found |= {visitor.request.row: result for visitor, result in desk.turn()}
+        time.sleep(0.05)
+    while len(desk):
+        found |= {visitor.request.row: result for visitor, result in desk.turn()}
+    assert any(beside) and [found[request.row] for request in requests] == batch
+
+
+@pytest.mark.parametrize("recipe", ["pocket", "atlas"])
+def test_torchs_default_dtype_is_the_hosts_and_changes_nothing(recipe: str) -> None:
+    made: list[bytes] = []
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        torch.set_default_dtype(dtype)
+        try:
+            pipe = TextToImage.from_recipe(recipe, device="cpu", deterministic=True)
+            made.append(pipe("a red boat at sunset", seed=1).images[0].tobytes())
+        finally:
+            torch.set_default_dtype(torch.float32)
+    assert made[0] == made[1] == made[2]

@@ -191,7 +191,7 @@ class ThingFinder(nn.Module):
                 vocabulary=read_vocabulary(folder),
                 by_heart=map(str, config.get("by_heart", ())),
                 calibration=read_calibration(folder),
-            )
+            ).float()
             weights = load_file(folder / "model.safetensors")
             check_numbers(weights, folder / "model.safetensors")
             finder.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})

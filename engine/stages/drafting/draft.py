@@ -116,7 +116,7 @@ class DraftStage:
             )
         embeddings = model.embeddings
         shown = [
-            torch.zeros(1, model.grid[0] * model.grid[1], embeddings.shape[1], device=embeddings.device)
+            embeddings.new_zeros(1, model.grid[0] * model.grid[1], embeddings.shape[1], dtype=torch.float32)
             if sketch is None
             else reader.read(sketch.pixels[None], book, embeddings)
             for sketch in sketches

@@ -164,7 +164,9 @@ def _stay(batch: Sequence[Plan], standing: torch.Tensor, kept: torch.Tensor, pre
     starts = [plan.request.start for plan in batch]
     shares = [start.redraw if start and isinstance(start.redraw, float) else 1.0 for start in starts]
     begins = [start is not None and (start.tokens is not None or start.picture is not None) for start in starts]
-    share = torch.tensor([each if begin else 1.0 for each, begin in zip(shares, begins, strict=True)])[:, None]
+    share = torch.tensor(
+        [each if begin else 1.0 for each, begin in zip(shares, begins, strict=True)], dtype=torch.float32
+    )[:, None]
     if bool((share == 1).all()):
         return torch.zeros_like(kept)
     return ~kept & ~least_likely(predict, standing, ~kept, share)

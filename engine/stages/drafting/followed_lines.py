@@ -46,7 +46,7 @@ def with_lines(
 
 def _weights(plan: Plan, reader: EdgeReader, count: int) -> torch.Tensor:
     """Of one row, float32 (s, v); zeros where it has no lines."""
-    found = torch.zeros(count, reader.size, device=reader.device)
+    found = torch.zeros(count, reader.size, dtype=torch.float32, device=reader.device)
     for control in plan.request.controls:
         first, last = round(control.start * count), round(control.stop * count)
         found[first:last] += control.weight * reader.read(control.picture)[first:last]

@@ -14,6 +14,7 @@ from diptych.engine.chain import Chain
 from diptych.engine.desk import open_batch
 from diptych.engine.desk.desk import Desk
 from diptych.engine.errors import Cancelled, CheckpointError
+from diptych.engine.guards import loading
 from diptych.engine.runner import Runner
 from diptych.engine.stage import Models, RunContext
 from diptych.engine.values import Failure, Outcome, Plan
@@ -37,7 +38,7 @@ class Sketching(FakeStage):
 
     takes_in: Callable[[Plan], bool]
     opens = True
-    upset: Callable[[Sequence[Plan]], Plan | None]
+    upset: Callable[[Sequence[Plan]], Any]
     most = 0  # rows that were there at a time
     joined: list[int]  # how many were there when one more came
 
@@ -262,6 +263,84 @@ def test_what_goes_wrong_among_many_is_found_out_one_by_one(error: BaseException
         desk.enter(guest)
     assert all(isinstance(result, Outcome) for result in finish(desk).values())
     assert sorted(plan.prompt for batch in stage.handed for plan in batch) == ["a hat 0", "a hat 1", "a hat 2"]
+
+
+@pytest.mark.parametrize("where", ["continuous", "join", "lease"])
+def test_a_batch_that_ends_at_once_keeps_nobody_for_ever(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, stage = sketching_world(stall_s=0)
+    opened: list[str] = []
+
+    def fails(*args: Any, **more: Any) -> Any:
+        opened.append(where)
+        raise ValueError("no pair")
+
+    if where == "lease":
+        monkeypatch.setattr(open_batch.OpenBatch, "begin", fails)
+    elif where == "join":
+        monkeypatch.setattr(Sketches, "join", fails)
+    else:
+        vars(stage)["continuous"] = fails
+    desk = Desk()
+    for seed in (8, 9):
+        desk.enter(Guest(wish(seed=seed), it))
+    assert all(isinstance(result, Outcome) for result in finish(desk).values())
+    assert len(opened) <= 2 and len(stage.handed) == 2 and not it.memory.leased
+
+
+def test_whoever_only_stood_in_line_stands_before_the_next_one() -> None:
+    it, stage = sketching_world(micro_batch=2)
+    lined_up = Gate()
+
+    def upset(plans: Sequence[Plan]) -> None:
+        lined_up.wait()
+        if any(plan.prompt == "a hat 0" for plan in plans):
+            raise ValueError("the paint is dry")
+
+    stage.upset = upset
+    desk = Desk()
+    guests = [Guest(wish(f"a hat {i}", seed=9), it) for i in range(8)]
+    for guest in guests:
+        desk.enter(guest)
+    while not all(guest.seen for guest in guests):
+        desk.turn()
+    desk.turn()
+    lined_up.open()
+    assert len(finish(desk)) == 8
+    assert sum(map(len, stage.handed)) <= 2
+
+
+def test_when_the_last_is_given_up_nothing_is_kept() -> None:
+    it, stage = sketching_world()
+    desk, begun, guest = Desk(), Gate(), Guest(wish(seed=9), it)
+    stage.upset = begun.open
+    desk.enter(guest)
+    desk.turn()
+    desk.turn()
+    begun.wait()
+    desk.leave(guest)
+    assert not len(desk) and not it.memory.leased
+
+
+def test_stages_that_compute_otherwise_are_not_at_work_beside() -> None:
+    it, stage = sketching_world()
+    (key,) = it.refine.uses
+    vars(it.refine)["uses"] = (dataclasses.replace(key, tuning=(("attention", "math"),)),)
+    desk = Desk()
+    desk.enter(Guest(wish(seed=9), it))
+    assert len(finish(desk)) == 1 and stage.joined == [] and len(stage.handed) == 1
+
+
+def test_nobody_draws_while_a_library_loads() -> None:
+    it, stage = sketching_world()
+    drawn: list[int] = []
+    stage.upset = lambda plans: drawn.append(1)
+    desk = Desk()
+    desk.enter(Guest(wish(seed=9), it))
+    with loading.turns.loading():
+        for _ in range(6):
+            desk.turn()
+        assert not drawn
+    assert len(finish(desk)) == 1 and drawn
 
 
 def test_models_of_which_rows_depend_on_each_other_are_not_joined() -> None:

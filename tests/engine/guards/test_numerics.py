@@ -12,7 +12,14 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from diptych.engine.chain import Chain
 from diptych.engine.guards import numerics
-from diptych.engine.guards.numerics import ATTENTIONS, PRECISIONS, WORKSPACE, computing, settle_workspace
+from diptych.engine.guards.numerics import (
+    ATTENTIONS,
+    PRECISIONS,
+    WORKSPACE,
+    compute_alike,
+    computing,
+    settle_workspace,
+)
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.memory.memory_probe import NoGauge
 from diptych.engine.microbatch import Batching, run_stage
@@ -209,6 +216,14 @@ def test_a_stage_works_on_its_device_as_its_models_say(current: list[str]) -> No
     run_stage(stage, [1, 2], memory=memory, batching=Batching(batch_invariant=True))
     assert seen[0]["precision"] == ("tf32", "tf32") and seen[0]["cudnn"] == (True, False)
     assert settings() == before and current == ["cuda:1", "left"]
+
+
+def test_stages_compute_alike_that_want_the_same_of_the_process() -> None:
+    plain: dict[str, bool | str] = {"channels_last": True}
+    assert compute_alike([[plain], [], [{}]])
+    assert compute_alike([[{"attention": "math"}], [{"attention": "math"}, plain]])
+    assert not compute_alike([[plain], [{"attention": "math"}]])
+    assert not compute_alike([[{"matmul_precision": "high"}], []])
 
 
 def test_who_comes_too_late_for_the_workspace_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,8 +157,9 @@ class NativeDecoding:
         self._embed, self._beside = model.model.embed_tokens, Beside(beside)
         self._model = PackedModel(model, legal, places, code)
         shape = self._model.struct
-        self._keys = torch.zeros(shape.layers, len(prefixes), shape.key_heads, room // 16, shape.size, 16)
-        self._values = torch.zeros(shape.layers, len(prefixes), shape.key_heads, room, shape.size)
+        heads = (shape.layers, len(prefixes), shape.key_heads)
+        self._keys = torch.zeros(*heads, room // 16, shape.size, 16, dtype=torch.float32)
+        self._values = torch.zeros(*heads, room, shape.size, dtype=torch.float32)
         self._cache = Cache(
             keys=self._keys.data_ptr(), values=self._values.data_ptr(), rows=len(prefixes), room=room
         )
@@ -203,7 +204,7 @@ class NativeDecoding:
             row = row.repeat_interleave(count)
             place = (place[:, None] + torch.arange(count, dtype=torch.int32)).reshape(-1)
         self._at, self._farthest = self._at + count, self._farthest + count
-        logits = torch.empty(rows, count, self._model.struct.head.outputs)
+        logits = torch.empty(rows, count, self._model.struct.head.outputs, dtype=torch.float32)
         self._through(x.contiguous(), row, place, logits.view(rows * count, -1), together=count)
         self.logits = logits[:, -1]
         return logits
@@ -249,7 +250,7 @@ class NativeDecoding:
         """Read the prefixes into these rows of the cache, equal ones once; the logits (b, v) after each."""
         first: dict[tuple[int, ...], int] = {}  # of each distinct prefix, the row that reads it
         source = [first.setdefault(tuple(prefix), row) for row, prefix in enumerate(prefixes)]
-        logits = torch.empty(len(prefixes), self._model.struct.head.outputs)
+        logits = torch.empty(len(prefixes), self._model.struct.head.outputs, dtype=torch.float32)
         for prefix, row in first.items():
             x = self._embed(torch.tensor(prefix)).contiguous()
             place = torch.arange(len(prefix), dtype=torch.int32)
@@ -306,5 +307,5 @@ class NativeDecoding:
         """At least so many numbers, each thread's own, kept from step to step."""
         kept: torch.Tensor | None = getattr(self._own, "scratch", None)
         if kept is None or len(kept) < count:
-            kept = self._own.scratch = torch.empty(count)
+            kept = self._own.scratch = torch.empty(count, dtype=torch.float32)
         return kept
