@@ -44,7 +44,7 @@ def test_models_may_be_loaded_while_others_draft(monkeypatch: pytest.MonkeyPatch
     requests = [pipe.request(f"{text} {i}", seed=i, row=i + 1) for i, text in enumerate(TEXTS)]
     batch = list(pipe.run(requests))
     cold = TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
-    loader = registry._loader  # pyright: ignore[reportPrivateUsage]
+    loader = registry._loader
 
     beside: list[bool] = []
 
