@@ -155,10 +155,7 @@ def at_work(
     beside: int | None = None,
 ) -> Generator[None]:
     """While a stage works on so many rows: as many threads as pay, and somebody who notices that it hangs.
-
-    Args:
-        beside: as `Threads.given_to`.
-    """
+    `beside` is for `Threads.given_to`."""
     with contextlib.ExitStack() as guards:
         if (watchdog := batching.watchdog) is not None:
             guards.enter_context(watchdog.over(label))
