@@ -154,8 +154,7 @@ def at_work(
     label: str,
     beside: int | None = None,
 ) -> Generator[None]:
-    """While a stage works on so many rows: as many threads as pay, and somebody who notices that it hangs.
-    `beside` is for `Threads.given_to`."""
+    """While so many rows are worked on: as many threads as pay (`beside` as there), a watchdog over a hang."""
     with contextlib.ExitStack() as guards:
         if (watchdog := batching.watchdog) is not None:
             guards.enter_context(watchdog.over(label))
