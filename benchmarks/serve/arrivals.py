@@ -7,6 +7,7 @@ against a batch. Last, how long it takes until there is something to see: of a r
 """
 
 import dataclasses
+import itertools
 import random
 import statistics
 import time
@@ -60,12 +61,12 @@ def measure(options: Options) -> Report:
 def report(pipe: TextToImage, requests: Sequence[Request], *, first: int, say: Callable[[str], None]) -> Report:
     """All of it, for these requests."""
     list(pipe.run(requests[:2]))  # loads the models
-    one = one_at_a_time(pipe, [(0.0, request) for request in requests[: max(4, len(requests) // 4)]])
-    service = one.seconds / len(one.waits)
-    figures: dict[str, Any] = {"seconds_a_request": service}
+    figures: dict[str, Any] = {}
     shown = table("load, way", "p50 s", "p95 s", "a minute")
     ways: dict[str, Way] = {"one": one_at_a_time, "waves": in_waves, "desk": at_the_desk}
     for load in LOADS:
+        service = seconds_a_request(pipe, requests[: max(4, len(requests) // 4)])
+        figures[f"seconds_a_request_before_{round(100 * load)}"] = service
         arrivals = drawn(requests, service / load, seed=first)
         for name, way in ways.items():
             seen = way(pipe, arrivals)
@@ -95,6 +96,12 @@ def report(pipe: TextToImage, requests: Sequence[Request], *, first: int, say: C
     seen_first.add_row("at 80 %", number(figures["first_view_under_load_s"]))
     tables = {f"{len(requests)} requests, by Poisson's law": shown, "previews": seen_first}
     return Report(name="serve", figures=figures, details={"requests": len(requests)}, tables=tables)
+
+
+def seconds_a_request(pipe: TextToImage, requests: Sequence[Request]) -> float:
+    """Of one after the other, in the middle: of this machine, as quick as it is just now."""
+    waits = sorted([0.0, *one_at_a_time(pipe, [(0.0, request) for request in requests]).waits])
+    return statistics.median(after - before for before, after in itertools.pairwise(waits))
 
 
 def drawn(requests: Sequence[Request], apart_s: float, *, seed: int) -> Arrivals:
