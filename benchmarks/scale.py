@@ -191,10 +191,11 @@ def _run(folder: Path, options: Options, *arguments: str) -> tuple[float, _Used]
 
 def _until_a_picture(folder: Path, options: Options, *arguments: str) -> tuple[float, _Used]:
     """Seconds until a picture is there that was not, and what was used until then: the run is then stopped."""
-    out, started = folder / "out", time.perf_counter()
+    out, started, seen = folder / "out", time.perf_counter(), 0
     with _running(_command(options, *arguments), folder, quiet=True) as process:
         while time.perf_counter() < started + _PATIENCE_S:
-            if any(out.glob(f"*-a-red-boat{'' if arguments[0] == 'p.txt' else '-*'}.png")):
+            changed, seen = seen, out.stat().st_mtime_ns if out.exists() else 0
+            if changed != seen and any(out.glob(f"*-a-red-boat{'' if arguments[0] == 'p.txt' else '-*'}.png")):
                 seconds = time.perf_counter() - started
                 process.terminate()
                 return seconds, _used(process)

@@ -8,8 +8,9 @@ wrong is for the caller, who gives the rows to `microbatch.run_stage`, where the
 import atexit
 import contextlib
 import dataclasses
+import os
 import threading
-import weakref
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -97,7 +98,8 @@ class OpenBatch:
         label: what the stage is called.
         most: rows at a time.
         stopped: whether everything is to be broken off.
-        changed: is notified when there is news.
+        lock: under which changes what both threads look at.
+        changed: its condition, which is notified when there is news.
     """
 
     def __init__(
@@ -108,13 +110,14 @@ class OpenBatch:
         *,
         most: int,
         stopped: Callable[[], bool],
+        lock: threading.RLock,
         changed: threading.Condition,
     ) -> None:
         self._stage, self._runner, self._label = stage, runner, label
         self._most, self._stopped = most, stopped
         dog = runner.batching.watchdog
         self._watchdog = None if dog is None else dog.another()
-        self._changed = changed  # what both threads look at changes under its lock
+        self._lock, self._changed = lock, changed
         self._coming: list[_Row] = []  # the next first
         self._rows: list[_Row] = []
         self._news = News()
@@ -127,13 +130,13 @@ class OpenBatch:
 
     @property
     def has_news(self) -> bool:
-        """Whether a value is done, or the batch has ended; `changed` is held."""
+        """Whether a value is done, or the batch has ended; the lock is held."""
         return bool(self._news.done) or self._news.ended
 
     def line_up(self, line: Sequence[tuple[Any, Follower]]) -> bool:
         """Say who there is, and in which order they are taken in; those who are in stay in. False where the
         batch has ended, and nobody is taken in any more."""
-        with self._changed:
+        with self._lock:
             if self._news.ended:
                 return False
             known = {id(row.value) for row in self._rows} | {id(value) for value, _ in self._news.done}
@@ -164,7 +167,7 @@ class OpenBatch:
     def leave(self, values: Sequence[Any]) -> None:
         """These are given up: their followers hear nothing more, but for what is being said just then."""
         gone = {id(value) for value in values}
-        with self._changed:
+        with self._lock:
             self._coming = [row for row in self._coming if id(row.value) not in gone]
             for row in self._rows:
                 row.is_given_up = row.is_given_up or id(row.value) in gone
@@ -174,24 +177,27 @@ class OpenBatch:
 
     def news(self) -> News:
         """What became of it since this was last asked. Where it has ended, its models are given back."""
-        with self._changed:
+        with self._lock:
             told, self._news = self._news, dataclasses.replace(self._news, done=[], spent={})
         if told.done:
             ms = 1000 * sum(result.seconds for _, result in told.done if isinstance(result, Done))
             self._runner.memory.record("run", stage=self._label, rows=len(told.done), ms=ms)
         if told.ended:
-            self._close()
+            self.close()
         return told
 
     def break_off(self) -> None:
-        """End it at once, whoever is there."""
+        """Have it end at once, whoever is there; `close` waits for that."""
         self._broken_off = True
-        self._close()
 
-    def _close(self) -> None:
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, so long at most."""
         if self._thread is not None and self._thread.ident is not None:
-            self._thread.join()
-        _LIVE.discard(self)
+            self._thread.join(seconds)
+
+    def close(self) -> None:
+        """Wait until it has ended, and give its models back."""
+        self.wait()
         with self._runner.memory.turn:
             self._lease.close()
 
@@ -206,10 +212,11 @@ class OpenBatch:
                     unfit = not self._go_on(coming, models)
         except BaseException as error:  # of whatever kind, the desk is to hear of it
             fault = error
-        with self._changed:
+        with self._lock:
             inside = frozenset(id(row.value) for row in self._rows)
             self._news = dataclasses.replace(self._news, ended=True, inside=inside, fault=fault, unfit=unfit)
             self._changed.notify_all()
+        _LIVE.discard(self)
 
     @contextlib.contextmanager
     def _at_work(self, most: int | None) -> Generator[None]:
@@ -217,16 +224,17 @@ class OpenBatch:
         batching = dataclasses.replace(batching, watchdog=self._watchdog)
         tunings = [dict(key.tuning) for key in self._stage.uses if key.tuning]
         how: dict[str, Any] = {"memory": memory, "batching": batching, "label": self._label, "beside": most}
+        deterministic = batching.batch_invariant
         with (
-            computing(memory.device, tunings, deterministic=batching.batch_invariant),
-            turns.working(),
+            computing(memory.device, tunings, deterministic=deterministic, meanwhile=self._beat),
+            turns.working(self._beat),
             at_work(self._stage, len(self._rows), **how),
         ):
             yield
 
     def _at_the_door(self) -> list[_Row] | None:
         """Those who come, and are there from now on; `None` where nobody is there then."""
-        with self._changed:
+        with self._lock:
             room = self._most - sum(not row.is_given_up for row in self._rows)
             coming, self._coming = self._coming[:room], self._coming[room:]
             self._rows += coming
@@ -243,6 +251,8 @@ class OpenBatch:
         if self._batch is None:
             return False
         self._let_out({id(row) for row in coming})
+        if not self._rows:  # given up since
+            return True
         if coming:
             apart = self._runner.batching.batch_invariant
             contexts = [RunContext(row, batch_invariant=apart, uses=self._stage.uses) for row in coming]
@@ -262,7 +272,7 @@ class OpenBatch:
         gone = [row for row in self._rows if row.is_given_up and id(row) not in but]
         if gone:
             self._batch.leave([row.value for row in gone])
-            with self._changed:
+            with self._lock:
                 self._rows = [row for row in self._rows if row not in gone]
 
     @property
@@ -274,7 +284,7 @@ class OpenBatch:
     def _tell(self, done: Sequence[tuple[Any, Any]], seconds: float) -> None:
         made = {id(value): result for value, result in done}
         each_s = seconds / len(self._rows)
-        with self._changed:
+        with self._lock:
             for row in self._rows:
                 row.seconds += each_s
                 name = id(row.value)
@@ -292,13 +302,22 @@ class OpenBatch:
             raise Cancelled(f"stopped at {self._label}, {len(self._rows)} rows under way")
 
 
-_LIVE: "weakref.WeakSet[OpenBatch]" = weakref.WeakSet()
+_LIVE: set[OpenBatch] = set()
+"""Those with a thread."""
+
+_LAST_S = 5.0
+"""Seconds that they have to end in when the program does."""
 
 
 def _end_all() -> None:
     """The program ends: a thread that is in torch then would abort it."""
-    for batch in list(_LIVE):
+    there, until = tuple(_LIVE), time.monotonic() + _LAST_S
+    for batch in there:
         batch.break_off()
+    for batch in there:
+        batch.wait(max(0.0, until - time.monotonic()))
 
 
 atexit.register(_end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LIVE.clear)  # their threads are not there

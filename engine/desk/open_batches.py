@@ -46,7 +46,8 @@ class OpenBatches:
 
     def __init__(self, stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
-        self._changed = threading.Condition()  # there is news of one
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)  # there is news of one
         self._batches: dict[Place, OpenBatch] = {}
         self._stages: dict[Place, AnyStage] = {}  # whose ids stay theirs as long as they are kept
         self._unfit: set[Place] = set()
@@ -83,7 +84,13 @@ class OpenBatches:
         assert step is not None, "who joins has a step"
         most = min(SEATS, runner.batching.micro_batch)
         batch = OpenBatch(
-            step.stage, runner, step.label, most=most, stopped=self._stopped, changed=self._changed
+            step.stage,
+            runner,
+            step.label,
+            most=most,
+            stopped=self._stopped,
+            lock=self._lock,
+            changed=self._changed,
         )
         self._stages[at], self._batches[at] = step.stage, batch
         batch.line_up(said)
@@ -94,7 +101,9 @@ class OpenBatches:
             raise
         except BaseException:  # a model cannot be loaded, say, of which the stage itself will tell
             _log.debug("no batch can be opened", exc_info=True)
-            self._batches.pop(at).break_off()
+            batch.break_off()
+            batch.close()
+            del self._batches[at]
             for each, _ in line:
                 each.seats.clear()
                 each.joinable.clear()
@@ -137,7 +146,7 @@ class OpenBatches:
     def _end(self, at: Place, requests: Iterable[OpenRequest], news: News) -> None:
         """Whoever is left in a batch that has ended goes on without one, and so it is found out who was at
         fault. Whoever stood before it stands before the next."""
-        if isinstance(news.fault, Cancelled | KeyboardInterrupt):
+        if isinstance(news.fault, KeyboardInterrupt) or (isinstance(news.fault, Cancelled) and self._stopped()):
             raise news.fault
         if news.fault is not None:
             _log.debug("rows that join each other cannot go on", exc_info=news.fault)
@@ -151,13 +160,16 @@ class OpenBatches:
 
     def wait(self) -> None:
         """Until there is news, or a moment has passed."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: any(batch.has_news for batch in self._batches.values()), WAIT_S)
 
     def break_off(self, there: Iterable[OpenRequest]) -> None:
         """End all of them at once."""
-        while self._batches:
-            self._batches.popitem()[1].break_off()
+        for batch in self._batches.values():
+            batch.break_off()
+        for at, batch in list(self._batches.items()):
+            batch.close()
+            self._batches.pop(at, None)
         for each in there:
             each.seats.clear()
 

@@ -18,6 +18,8 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from .loading import LOOK_S
+
 Tuning = Mapping[str, bool | str]
 """How one model is computed, by the names of a recipe's table."""
 
@@ -55,13 +57,20 @@ def settle_workspace(environment: MutableMapping[str, str] = os.environ) -> bool
 
 
 @contextlib.contextmanager
-def computing(device: str, tunings: Iterable[Tuning] = (), *, deterministic: bool = False) -> Generator[None]:
+def computing(
+    device: str,
+    tunings: Iterable[Tuning] = (),
+    *,
+    deterministic: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Generator[None]:
     """While the block runs, the device's own way and that of the models that work in it.
 
     Args:
         device: as torch calls it; `cuda:1` becomes the current device.
         tunings: of the models at work. Where they differ, the highest precision holds, and the first attention.
         deterministic: on CUDA, the same bits each time.
+        meanwhile: is called now and then while others want something else, and may raise.
     """
     on_cuda = device.startswith("cuda")
     wish = _wish_of(tunings, deterministic=on_cuda and deterministic)
@@ -70,7 +79,7 @@ def computing(device: str, tunings: Iterable[Tuning] = (), *, deterministic: boo
             import torch
 
             stack.enter_context(torch.cuda.device(device))
-        stack.enter_context(_shared.held(wish))
+        stack.enter_context(_shared.held(wish, meanwhile))
         yield
 
 
@@ -111,7 +120,8 @@ class _Shared:
     whoever comes after somebody that waits, waits behind. Work within work has its own wish at once."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._queue: collections.deque[object] = collections.deque()
         self._wish = _Wish()
         self._users = 0
@@ -119,10 +129,10 @@ class _Shared:
         self._own = threading.local()
 
     @contextlib.contextmanager
-    def held(self, wish: _Wish) -> Generator[None]:
+    def held(self, wish: _Wish, meanwhile: Callable[[], None] = lambda: None) -> Generator[None]:
         depth: int = getattr(self._own, "depth", 0)
         if depth == 0:
-            self._take(wish)
+            self._take(wish, meanwhile)
         self._own.depth = depth + 1
         try:
             with contextlib.ExitStack() as within:
@@ -134,14 +144,17 @@ class _Shared:
             if depth == 0:
                 self._give()
 
-    def _take(self, wish: _Wish) -> None:
+    def _take(self, wish: _Wish, meanwhile: Callable[[], None]) -> None:
         ticket = object()
-        with self._changed:
+
+        def is_next() -> bool:
+            return self._queue[0] is ticket and (not self._users or self._wish == wish)
+
+        with self._lock:
             self._queue.append(ticket)
             try:
-                self._changed.wait_for(
-                    lambda: self._queue[0] is ticket and (not self._users or self._wish == wish)
-                )
+                while not self._changed.wait_for(is_next, LOOK_S):
+                    meanwhile()
                 if not self._users:
                     with contextlib.ExitStack() as settings:
                         wish.enter(settings)
@@ -153,8 +166,8 @@ class _Shared:
                 self._changed.notify_all()
 
     def _give(self) -> None:
-        with self._changed:
-            self._users -= 1
+        with self._lock:
+            self._users = max(0, self._users - 1)  # a fork's child begins with none
             try:
                 if not self._users:
                     self._settings.close()

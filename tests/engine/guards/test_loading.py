@@ -54,6 +54,24 @@ def test_whoever_loads_may_load_within_and_an_error_ends_it() -> None:
         pass
 
 
+def test_whoever_works_may_load_and_whoever_waits_may_give_up() -> None:
+    turns = Turns()
+    with turns.working(), turns.loading():
+        pass
+
+    def gives_up() -> None:
+        raise ZeroDivisionError
+
+    within, leave, thread = in_thread(turns, loads=True)
+    assert within.wait(30)
+    with pytest.raises(ZeroDivisionError), turns.working(gives_up):
+        pass
+    leave.set()
+    thread.join(30)
+    with turns.loading():
+        pass
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_after_a_fork_nobody_waits_for_those_who_are_not_there() -> None:
     with ExitStack() as within:
