@@ -31,6 +31,7 @@ from .events import Bus, Event
 from .offered_recipes import Pipe, Pipes
 from .requests_of_rows import enlarged, placed, request_of
 from .row_under_way import Guest
+from .tidying import Tidying
 from .totals import Totals
 
 _log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class Workshop:
         self._changed = True
         self._stopping = False
         self._used: dict[str, float] = {}  # when a recipe was last at work
+        self._tidying = Tidying(clock)
         self._thread = threading.Thread(target=self._work, name="diptych-engine", daemon=True)
 
     def start(self) -> None:
@@ -175,6 +177,7 @@ class Workshop:
             if not len(self._desk):
                 self._rest(left)
                 return
+            self._tidying.tidy(self.pipes)
             for guest, result in self._desk.turn():
                 assert isinstance(guest, Guest), "nobody else enters"
                 self._keep(guest, result)
