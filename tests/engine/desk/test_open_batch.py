@@ -33,6 +33,13 @@ def test_what_comes_of_a_request_does_not_depend_on_whom_it_joins(plan: list[Any
         assert results[guest] == alone.run(guest.request)[0]
 
 
+def in_line(desk: Desk, guests: Sequence[Guest]) -> None:
+    """Turns until all are planned, and one in which they are lined up."""
+    while not all(guest.seen for guest in guests):
+        desk.turn()
+    desk.turn()
+
+
 def test_who_comes_later_joins_a_draft_that_is_under_way_and_both_see_it() -> None:
     it, stage = sketching_world()
     begun, came = Gate(), Gate()
@@ -51,9 +58,7 @@ def test_who_comes_later_joins_a_draft_that_is_under_way_and_both_see_it() -> No
         desk.turn()
     second = Guest(wish("a hat", seed=9), it)
     desk.enter(second)
-    while not second.seen:
-        desk.turn()  # planned
-    desk.turn()  # in line
+    in_line(desk, [second])
     came.open()
     order = [visitor for _ in iter(lambda: len(desk), 0) for visitor, _ in desk.turn()]
     assert order == [first, second] and stage.joined == [0, 1] and stage.handed == []
@@ -86,9 +91,7 @@ def test_other_stages_are_at_work_at_the_same_time() -> None:
     while not stage.joined:
         desk.turn()
     desk.enter(hat)
-    while not hat.seen:
-        desk.turn()  # planned
-    desk.turn()  # in line
+    in_line(desk, [hat])
     both.open()
     assert all(isinstance(result, Outcome) for result in finish(desk).values())
     assert stage.joined == [0, 1] and stage.handed == [], "somebody waited in vain"
@@ -111,9 +114,7 @@ def test_of_more_than_there_is_room_for_those_with_priority_are_next() -> None:
         desk.turn()
     for guest in guests[2:]:
         desk.enter(guest)
-    while not all(guest.seen for guest in guests):
-        desk.turn()
-    desk.turn()
+    in_line(desk, guests)
     lined_up.open()
     assert len(finish(desk)) == 6
     assert came == [f"a hat {i}" for i in (0, 1, 4, 5, 2, 3)] and stage.most == 2
@@ -225,9 +226,7 @@ def test_whoever_only_stood_in_line_stands_before_the_next_one() -> None:
     guests = [Guest(wish(f"a hat {i}", seed=9), it) for i in range(8)]
     for guest in guests:
         desk.enter(guest)
-    while not all(guest.seen for guest in guests):
-        desk.turn()
-    desk.turn()
+    in_line(desk, guests)
     lined_up.open()
     assert len(finish(desk)) == 8
     assert sum(map(len, stage.handed)) <= 2
