@@ -11,8 +11,15 @@ from dataclasses import dataclass, replace
 CELLS = 16  # on the frame's side
 SMALL, MEDIUM, BIG = 5, 7, 10  # of a thing's longer side, its rim included
 _SIDES = {"small": SMALL, "medium": MEDIUM, "big": BIG}
-_ALONE_XS = {"left": (3.5, 4.5, 5.5), "middle": (7.5, 8.5), "right": (10.5, 11.5, 12.5)}
-_BIG_XS = {"left": (5.5,), "middle": (8.0,), "right": (10.5,)}
+_ALONE_XS = {
+    "": (6.5, 7.5, 8.5, 9.5),
+    "left": (3.5, 4.5, 5.5),
+    "middle": (7.5, 8.5),
+    "right": (10.5, 11.5, 12.5),
+}
+_BIG_XS = {"": (8.0,), "left": (5.5,), "middle": (8.0,), "right": (10.5,)}
+_ANY_SIDES = (MEDIUM, MEDIUM + 1)  # of a thing alone, where nobody asks for a size
+_ANY_FEET = (13, 14, 15)
 _PAIR_XS = {"left": (3.5, 4.5), "right": (12.5,)}
 _ROW_XS = (2.5, 8.0, 13.5)
 _FOUR_XS = (4.5, 11.5)
@@ -28,6 +35,9 @@ class Place:
         foot: where a standing thing ends.
         middle: where a floating one's middle lies.
         hangs: also what stands lies around `middle`.
+        sides: instead of `side`, one of them by lot, where there are any.
+        feet: the same, instead of `foot`.
+        kept: sides that a thing may keep there which is in the picture already; or else `side` alone.
     """
 
     side: int
@@ -35,6 +45,20 @@ class Place:
     foot: int = 14
     middle: float = 8.0
     hangs: bool = False
+    sides: tuple[int, ...] = ()
+    feet: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+
+    def settled(self, rng: random.Random) -> "Place":
+        """The place, as large and as far down as it is by lot."""
+        side, foot = rng.choice(self.sides or (self.side,)), rng.choice(self.feet or (self.foot,))
+        return replace(self, side=side, foot=foot)
+
+    @property
+    def sway(self) -> float:
+        """By how much the middles of things alike may lie above each other, of those there by lot."""
+        sides, feet = self.kept or (self.side,), self.feet or (self.foot,)
+        return (max(sides) - min(sides)) / 2 + max(feet) - min(feet)
 
     def box(self, wide: int, high: int, rng: random.Random, *, floats: bool) -> tuple[int, int]:
         """Left and top of a thing of so many cells."""
@@ -48,15 +72,17 @@ def places_of(arrangement: str, sizes: Sequence[str], where: Sequence[str]) -> l
 
     Args:
         arrangement: one of `composition.Arrangement`.
-        sizes: small, medium or big, of each thing.
-        where: of a thing alone left, middle or right; of two side by side left and right.
+        sizes: small, medium or big, of each thing; '' where it does not matter: alone it may then be larger
+            than medium, and alone or side by side with another it may stand a cell higher or lower.
+        where: of a thing alone left, middle or right, or '' for somewhere about the middle; of two side by side
+            left and right.
     """
     match arrangement:
         case "alone":
             xs = (_BIG_XS if sizes[0] == "big" else _ALONE_XS)[where[0]]
-            return [Place(side=_SIDES[sizes[0]], xs=xs)]
+            return [_sized(sizes[0], xs, _ANY_SIDES)]
         case "side by side":
-            return [Place(side=_SIDES[size], xs=_PAIR_XS[at]) for size, at in zip(sizes, where, strict=True)]
+            return [_sized(size, _PAIR_XS[at]) for size, at in zip(sizes, where, strict=True)]
         case "stacked":
             lot = Place(side=MEDIUM, xs=(7.0, 8.0, 9.0))
             return [replace(lot, middle=3.5, hangs=True), replace(lot, foot=15, middle=11.5)]
@@ -74,6 +100,13 @@ def places_of(arrangement: str, sizes: Sequence[str], where: Sequence[str]) -> l
 def order_of(arrangement: str, count: int) -> Sequence[int]:
     """The things from back to front."""
     return range(count) if arrangement not in ("in front", "on") else (1, 0)
+
+
+def _sized(size: str, xs: tuple[float, ...], sides: tuple[int, ...] = ()) -> Place:
+    """Of that size; or else of one of the sides, and anywhere about the ground."""
+    if size:
+        return Place(side=_SIDES[size], xs=xs)
+    return Place(side=MEDIUM, xs=xs, sides=sides, feet=_ANY_FEET, kept=_ANY_SIDES)
 
 
 def _group(count: int) -> list[Place]:

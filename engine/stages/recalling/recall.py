@@ -2,6 +2,7 @@
 refiner, which so draw things that they were never trained on. A request's own reference pictures come first."""
 
 import functools
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,13 +112,14 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     hand = style if style in memory.styles else memory.styles[0]
     found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
-    layout = _Layout(composition, found, hand in memory.rimmed, seed=plan.request.seed, size=size)
     start = plan.request.start
     picture = kept_of(start, size)
+    seed = plan.request.seed
+    layout = _Layout(composition, found, hand in memory.rimmed, seed=seed, size=size, anew=picture is None)
     cuts = layout.cuts if start is None or picture is None else _going_on(layout, start, picture, vocabulary)
     setting = composition.setting.value if composition.setting else ""
     colours = memory.grounds.get(setting)
-    lot = random.Random(f"{STAGE}/{plan.request.seed}/ground")
+    lot = random.Random(f"{STAGE}/{seed}/ground")
     ground = ground_of(list(colours), picture, lot) if colours else None
     order = [i for i in order_of(composition.arrangement, len(found)) if i in cuts]
     pixels = laid([cuts[i] for i in order], range(len(order)), size, ground=ground)
@@ -176,21 +178,29 @@ class _Layout:
     """Where things are laid; where they may stand in several places, the seed says where.
 
     Args:
+        anew: no picture goes on; else what is new is of the usual size, and stands where it usually does, for
+            a mask may have been made for that.
         cuts: they, as they are laid, by their numbers.
     """
 
     def __init__(
-        self, composition: Composition, found: Sequence[_Found], rimmed: bool, *, seed: int, size: int
+        self,
+        composition: Composition,
+        found: Sequence[_Found],
+        rimmed: bool,
+        *,
+        seed: int,
+        size: int,
+        anew: bool,
     ) -> None:
         self.found, self._rimmed, self._seed, self._size = found, rimmed, seed, size
         where = [_WHERE.get(each.thing.place.value, "") if each.thing.place else "" for each in found]
-        if composition.arrangement == "alone":
-            where = [where[0] or "middle"]
-        elif composition.arrangement == "side by side":
+        if composition.arrangement == "side by side":
             where = ["left", "right"]
-        sizes = [each.thing.size.value if each.thing.size else "medium" for each in found]
+        sizes = [each.thing.size.value if each.thing.size else "" for each in found]
         self.places = places_of(composition.arrangement, sizes, where)
-        self.cuts = {i: self.cut(i, place) for i, place in enumerate(self.places)}
+        settled = [self._settled(i) for i in range(len(found))] if anew else self.places
+        self.cuts = {i: self.cut(i, place) for i, place in enumerate(settled)}
         if composition.arrangement == "on":
             upper, lower = self.cuts.values()
             self.cuts[0] = replace(upper, top=top_on(upper, lower, size))
@@ -201,23 +211,24 @@ class _Layout:
         shown = each.picture if picture is None else picture
         return cut_out(shown, place, rng, floats=each.floats, rimmed=self._rimmed, size=self._size)
 
-    def looks(self, number: int) -> Iterator[CutOut]:
-        """A thing at its place, as it is, and in its other colours."""
-        yield self.cuts[number]
-        for picture in self.found[number].others():
-            yield self.cut(number, self.places[number], picture)
+    def looks(self, number: int) -> Iterator[list[tuple[CutOut, Place]]]:
+        """A thing at its place, as it is, and then in each of its other colours; each time in all sizes that it
+        may have, the largest first, with the place in that size."""
+        place = self.places[number]
+        sized = [replace(place, side=side) for side in sorted(place.kept or (place.side,), reverse=True)]
+        for picture in itertools.chain((None,), self.found[number].others()):
+            yield [(self.cut(number, each, picture), each) for each in sized]
+
+    def _settled(self, number: int) -> Place:
+        return self.places[number].settled(random.Random(f"{STAGE}/{self._seed}/{number}/place"))
 
 
 def _going_on(layout: _Layout, start: Start, picture: np.ndarray, vocabulary: Vocabulary) -> dict[int, CutOut]:
     """The things of a picture that goes on: those that it shows stay where they are. Where it gets room around
     it, it is smaller: what it is said to show is left out then, and goes on as its ground does."""
     shows = {thing.kind.value for thing in wish_of(start.shows, vocabulary).things} if start.lean else set()
-    stand = as_they_stand(layout.cuts, layout.places, layout.looks, picture)
-    cuts = {
-        i: stand.get(i, cut)
-        for i, cut in layout.cuts.items()
-        if i in stand or layout.found[i].kind not in shows
-    }
+    all_cuts, stand = as_they_stand(layout.cuts, layout.places, layout.looks, layout.cut, picture)
+    cuts = {i: cut for i, cut in all_cuts.items() if i in stand or layout.found[i].kind not in shows}
     return where_free(cuts, stand, layout.places, layout.cut, start)
 
 

@@ -5,6 +5,7 @@ picture. What was drawn in another way, or is scaled or covered, is not found.
 """
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,9 +18,46 @@ Corner = tuple[int, int]
 """Left and top of a drawing, in pixels."""
 
 
-def standing(picture: np.ndarray, drawing: CutOut, taken: Collection[Corner] = ()) -> Corner | None:
-    """Where a drawing stands in a picture uint8 (h, w, 3), with all that is opaque inside; `None` where it does
-    not.
+class Standing(NamedTuple):
+    """Where a drawing stands, and the mean square by which it differs from what is seen there."""
+
+    corner: Corner
+    apart: float
+
+
+class Seen:
+    """A picture that things are looked for in.
+
+    Args:
+        picture: uint8 (h, w, 3).
+    """
+
+    def __init__(self, picture: np.ndarray) -> None:
+        pixels = picture.astype(float)
+        self.size = picture.shape[0], picture.shape[1]
+        self._channels = [np.fft.rfft2(pixels[..., channel]) for channel in range(3)]
+        self._squares = np.fft.rfft2((pixels**2).sum(2))
+
+    def apart(self, drawing: np.ndarray) -> np.ndarray:
+        """The mean squares by which the opaque pixels of a drawing uint8 (h', w', 4) differ, at each corner
+        where it lies inside of the picture."""
+        rows, columns = (own - its + 1 for own, its in zip(self.size, drawing.shape, strict=False))
+        opaque = (drawing[..., 3] >= OPAQUE).astype(float)
+        if min(rows, columns) < 1:
+            return np.empty((0, 0))
+        wanted = drawing[..., :3] * opaque[..., None]
+        total = self._correlated(self._squares, opaque) + (wanted**2).sum()
+        for channel, seen in enumerate(self._channels):
+            total -= 2 * self._correlated(seen, wanted[..., channel])
+        return total[:rows, :columns] / (3 * opaque.sum())
+
+    def _correlated(self, seen: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+        """The sum of products at each corner, by Fourier transforms."""
+        return np.fft.irfft2(seen * np.conj(np.fft.rfft2(drawing, self.size)), self.size)
+
+
+def standing(seen: Seen, drawing: CutOut, taken: Collection[Corner] = ()) -> Standing | None:
+    """Where a drawing stands in a picture, with all that is opaque inside; `None` where it does not.
 
     Args:
         taken: where others like it were found: what is less than half its size away is one of them.
@@ -30,7 +68,7 @@ def standing(picture: np.ndarray, drawing: CutOut, taken: Collection[Corner] = (
         return None
     rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
     inner = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    apart = _apart(picture, inner)
+    apart = seen.apart(inner)
     half_high, half_wide = inner.shape[0] // 2, inner.shape[1] // 2
     for left, top in taken:
         y, x = top + rows[0], left + columns[0]
@@ -38,25 +76,4 @@ def standing(picture: np.ndarray, drawing: CutOut, taken: Collection[Corner] = (
     if not apart.size or apart.min() > APART**2:
         return None
     y, x = np.unravel_index(int(apart.argmin()), apart.shape)
-    return int(x - columns[0]), int(y - rows[0])
-
-
-def _apart(picture: np.ndarray, drawing: np.ndarray) -> np.ndarray:
-    """The mean squares by which the opaque pixels of a drawing uint8 (h', w', 4) differ, at each corner where
-    it lies inside of the picture."""
-    height, width = drawing.shape[:2]
-    rows, columns = picture.shape[0] - height + 1, picture.shape[1] - width + 1
-    opaque = (drawing[..., 3] >= OPAQUE).astype(float)
-    if min(rows, columns) < 1:
-        return np.empty((0, 0))
-    seen, wanted = picture.astype(float), drawing[..., :3] * opaque[..., None]
-    total = _correlated((seen**2).sum(2), opaque) + (wanted**2).sum()
-    for channel in range(3):
-        total -= 2 * _correlated(seen[..., channel], wanted[..., channel])
-    return total[:rows, :columns] / (3 * opaque.sum())
-
-
-def _correlated(picture: np.ndarray, drawing: np.ndarray) -> np.ndarray:
-    """The sum of products at each corner, by Fourier transforms."""
-    far = np.fft.rfft2(picture) * np.conj(np.fft.rfft2(drawing, picture.shape))
-    return np.fft.irfft2(far, picture.shape)
+    return Standing((int(x - columns[0]), int(y - rows[0])), float(apart.min()))

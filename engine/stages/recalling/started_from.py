@@ -10,14 +10,19 @@ import numpy as np
 from ...values.start import Start
 from .cut_outs import CutOut
 from .places import CELLS, Place
-from .standing import Corner, standing
+from .standing import Corner, Seen, standing
 
 NEAR = 1.5  # cells: so far beside its place a thing may stand that is where the plan wants it
-MOST = 0.9  # of a thing that must lie where something may change, or it is moved there
+MOST = 0.98  # of a thing that must lie where something may change, or it is moved there
 LEAST_SIDE = 3  # cells: of a thing that is made smaller
+
+CLOSE = 1.5  # times the least mean square: another size with up to that, and
+LITTLE = 9.0  # more, fits as well
 
 Fitted = Callable[[int, Place], CutOut]
 """A thing, by its number, at another place."""
+Looks = Callable[[int], Iterable[Iterable[tuple[CutOut, Place]]]]
+"""What a thing may look like, by its number."""
 
 
 def kept_of(start: Start | None, side: int) -> np.ndarray | None:
@@ -29,26 +34,43 @@ def kept_of(start: Start | None, side: int) -> np.ndarray | None:
 
 
 def as_they_stand(
-    cuts: Mapping[int, CutOut],
-    places: Sequence[Place],
-    looks: Callable[[int], Iterable[CutOut]],
-    picture: np.ndarray,
-) -> dict[int, CutOut]:
-    """Those of the things, by their numbers, that stand in the picture about where the plan wants them; as they
-    stand there.
+    cuts: Mapping[int, CutOut], places: Sequence[Place], looks: Looks, fitted: Fitted, picture: np.ndarray
+) -> tuple[dict[int, CutOut], Collection[int]]:
+    """The things, by their numbers; and the numbers of those that stand in the picture about where the plan
+    wants them: these are as they stand there. One that is to stand elsewhere is as large as it was, and as far
+    down.
 
     Args:
-        looks: what a thing may have looked like there, the likeliest first.
+        looks: what a thing may have looked like there, the likeliest first; each in several sizes.
     """
     taken: list[Corner] = []
-    found: dict[int, CutOut] = {}
-    for i, cut in cuts.items():
-        corners = (standing(picture, look, taken) for look in looks(i))
-        corner = next((each for each in corners if each is not None), None)
-        if corner is not None and _is_near(corner, cut, places[i], cell=len(picture) / CELLS):
+    laid, stand = dict(cuts), set[int]()
+    seen, cell = Seen(picture), len(picture) / CELLS
+    for i, wanted in cuts.items():
+        found = next(filter(None, (_sized(seen, sizes, taken) for sizes in looks(i))), None)
+        if found is None:
+            continue
+        corner, place = found
+        there = replace(fitted(i, place), left=corner[0], top=corner[1])
+        if _is_near(there, wanted, places[i], cell=cell):
             taken.append(corner)
-            found[i] = replace(cut, left=corner[0], top=corner[1])
-    return found
+            stand.add(i)
+            laid[i] = there
+        elif place.kept:
+            foot = int(there.box[3] / cell)  # of what stood above another thing it is none to stand on
+            laid[i] = fitted(i, replace(place, foot=foot if foot in place.feet else place.foot))
+    return laid, stand
+
+
+def _sized(
+    seen: Seen, sizes: Iterable[tuple[CutOut, Place]], taken: Collection[Corner]
+) -> tuple[Corner, Place] | None:
+    """Where a thing stands, and its place in the size that it has there: the largest of those that fit about as
+    well as the best, for a small one may be seen in a large one."""
+    found = [(standing(seen, look, taken), place) for look, place in sizes]
+    apart = [each.apart for each, _ in found if each is not None]
+    fit = ((each.corner, place) for each, place in found if each and each.apart <= CLOSE * min(apart) + LITTLE)
+    return next(fit, None)
 
 
 def where_free(
@@ -88,10 +110,16 @@ def ground_of(
     return min(colours, key=lambda colour: float(np.abs(usual - np.asarray(colour)).sum()))
 
 
-def _is_near(corner: Corner, cut: CutOut, place: Place, *, cell: float) -> bool:
-    middle = (corner[0] + cut.image.width / 2) / cell
-    across = max(min(place.xs) - middle, middle - max(place.xs), 0.0)
-    return across <= NEAR and abs(corner[1] - cut.top) <= NEAR * cell
+def _is_near(stands: CutOut, wanted: CutOut, place: Place, *, cell: float) -> bool:
+    """Whether a thing stands about where one like it is wanted, at a place where it may be by lot."""
+    x, y = _middle(stands)
+    across = max(min(place.xs) - x / cell, x / cell - max(place.xs), 0.0)
+    return across <= NEAR and abs(y - _middle(wanted)[1]) <= (NEAR + place.sway) * cell
+
+
+def _middle(cut: CutOut) -> tuple[float, float]:
+    left, top, right, bottom = cut.box
+    return (left + right) / 2, (top + bottom) / 2
 
 
 def _share_inside(cut: CutOut, free: np.ndarray) -> float:

@@ -73,6 +73,56 @@ def test_a_thing_in_another_colour_stands_where_it_stood(memory: PictureMemory) 
     assert there == box_of(before, COLOURS["bus"]) != box_of(sketched(memory, blue, seed=seed), drawn_blue)
 
 
+BLUE = (20, 60, 220)
+
+
+@pytest.mark.parametrize(
+    ("now", "colour"), [("a bus, in a meadow", COLOURS["bus"]), ("a blue bus, in a meadow", BLUE)]
+)
+def test_a_thing_of_any_size_is_found_again_and_keeps_it(
+    memory: PictureMemory, now: str, colour: tuple[int, int, int]
+) -> None:
+    for first in range(12):
+        before = sketched(memory, "a bus, in a meadow", seed=first)
+        start = Start(picture=painted(before), strength=0.5)
+        after = sketched(memory, now, seed=first + 1, start=start)
+        assert box_of(after, colour) == box_of(before, COLOURS["bus"])
+
+
+def test_what_stays_stays_as_it_is_where_something_is_added(memory: PictureMemory) -> None:
+    for first in range(12):
+        before = sketched(memory, "a bus on the left, in a meadow", seed=first)
+        start = Start(picture=painted(before), strength=0.5)
+        after = sketched(memory, "a bus beside a cactus, in a meadow", seed=first + 1, start=start)
+        assert box_of(after, COLOURS["bus"]) == box_of(before, COLOURS["bus"])
+        assert box_of(after, COLOURS["bus"])[2] <= box_of(after, COLOURS["cactus"])[0] + 1
+
+
+def test_what_moves_keeps_its_size_and_its_foot(memory: PictureMemory) -> None:
+    for first in range(12):
+        before = sketched(memory, "a bus on the left, in a meadow", seed=first)
+        start = Start(picture=painted(before), strength=0.5)
+        after = sketched(memory, "a bus on the right, in a meadow", seed=first + 1, start=start)
+        (left, top, right, bottom), was = box_of(after, COLOURS["bus"]), box_of(before, COLOURS["bus"])
+        assert left >= 6 and (right - left, top, bottom) == (was[2] - was[0], was[1], was[3])
+
+
+def test_what_stood_above_another_thing_stands_on_the_ground_without_it(memory: PictureMemory) -> None:
+    before = sketched(memory, "a bus above a cactus, in a meadow", seed=0)
+    assert box_of(before, COLOURS["bus"])[3] <= 8
+    start = Start(picture=painted(before), strength=0.5)
+    after = box_of(sketched(memory, "a bus, in a meadow", seed=1, start=start), COLOURS["bus"])
+    assert after[3] == 14
+
+
+def test_what_is_new_is_as_large_as_usual_where_a_picture_goes_on(memory: PictureMemory) -> None:
+    start = Start(picture=painted(sketched(memory, "a giraffe, in a meadow", seed=0)), strength=0.5)
+    boxes = [
+        box_of(sketched(memory, "a bus, in a meadow", seed=n, start=start), COLOURS["bus"]) for n in range(9)
+    ]
+    assert {(right - left, bottom) for left, _, right, bottom in boxes} == {(7, 14)}
+
+
 def test_a_thing_that_is_to_stand_elsewhere_does(memory: PictureMemory) -> None:
     before = sketched(memory, "a cactus on the left, in a meadow", seed=0)
     start = Start(picture=painted(before), strength=0.5)
