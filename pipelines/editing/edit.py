@@ -29,11 +29,11 @@ from ..render_result import RenderResult
 from ..text_to_image import TextToImage
 from ..vocabulary import PLANNER, planner_vocabulary, vocabulary_for
 from ..workflow import Workflow
-from .continued import without
+from .ground import without
 from .image_input import ImageInputPipeline
 from .instruction import Change, changed, left_out_after, unread
-from .locating import around, find_phrase, in_place, wording_of
-from .phrases import phrases_in
+from .locating import around, find_phrase, in_place, reach, wording_of
+from .phrases import not_there, phrases_in
 from .source_image import SourceImage
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Edit(ImageInputPipeline):
             prompt: the instruction; or a list of them.
             image: what they start from: a PIL picture, a file, or an outcome of this engine, whose tokens and
                 plan are known. One for all prompts, or one for each.
-            shows: what the picture shows, where it is no outcome of this engine; else the captioner says it.
+            shows: what the picture shows, where this engine did not make it; else the captioner says it. A file
+                of this engine says by itself how it was planned.
         """
         each = {"image": image, "shows": shows}
         return self.rendered(prompt, each=each, call=call)
@@ -98,7 +99,7 @@ class Edit(ImageInputPipeline):
 
         Args:
             prompt: the instruction.
-            shows: what the picture shows, where it is no outcome of this engine; else the captioner says it.
+            shows: what the picture shows, where this engine did not make it; else the captioner says it.
 
         Raises:
             InputError: the instruction is not understood, or speaks of what is not in the picture.
@@ -114,6 +115,8 @@ class Edit(ImageInputPipeline):
         if change is None or change.unread:
             change = self._asked(wording, prompt) or change
         if change is None:
+            if noun := not_there(prompt, wording.prompt, vocabulary_for(recipe)):
+                raise InputError(f"there is no {noun!r} in the picture, which shows {wording.prompt!r}")
             known = planner_vocabulary(recipe)
             things = f"; things that can be drawn: {some_of(list(known.kinds))}" if known else ""
             raise InputError(
@@ -142,8 +145,12 @@ class Edit(ImageInputPipeline):
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **settings)
 
     def _shown(self, original: SourceImage, shows: str) -> Wording:
-        """What a picture shows, as far as it is known."""
-        return original.wording or self._seen(shows or wording_of(self, original), asked=bool(shows))
+        """What a picture shows: as it was planned, where that is known; of a file, unless somebody says
+        otherwise."""
+        known = original.wording
+        if known is not None and (original.outcome or shows in ("", original.prompt, known.prompt)):
+            return known
+        return self._seen(shows or wording_of(self, original), asked=bool(shows))
 
     def _facts_after(self, wording: Wording, instruction: str) -> tuple[Fact, ...]:
         """What the changed picture must show: as the rules understand the instruction; where they do not, the
@@ -216,7 +223,7 @@ class Edit(ImageInputPipeline):
         if change.where == "everywhere":
             return original.start(wording=change.wording)
         boxes = {
-            phrase: find_phrase(self, original, wording.prompt, phrase).box
+            phrase: reach(original, find_phrase(self, original, wording.prompt, phrase))
             for phrase in phrases_in(wording.prompt, vocabulary_for(self.pipe.recipe))
             if change.stacked or phrase in change.things + change.gone
         }

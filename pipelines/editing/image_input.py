@@ -8,10 +8,13 @@ Settings, seeds, memory and the loop are those of `TextToImage`, which does the 
 """
 
 import abc
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
+from ...engine.language.closed_vocabulary.composition import composition_of
+from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.values import Outcome, Request
 from ..calls.call import Call, prompts_of
 from ..calls.keywords import settings_of
@@ -19,6 +22,7 @@ from ..pictures.pixels import AnyPicture
 from ..recipes.build import REPAINTERS
 from ..render_result import RenderResult
 from ..text_to_image import TextToImage
+from ..vocabulary import planner_vocabulary
 from ..workflow import Workflow
 from .source_image import SourceImage, source_image_of
 
@@ -87,7 +91,16 @@ class ImageInputPipeline(Workflow, abc.ABC):
         if isinstance(image, SourceImage):
             return image
         height, width = self.frame(wishes)
-        return source_image_of(image, height=height, width=width)
+        source = source_image_of(image, height=height, width=width)
+        return source if self._reads(source) else dataclasses.replace(source, history=None)
+
+    def _reads(self, source: SourceImage) -> bool:
+        """Whether the plan in a picture's file is one in words that this recipe knows."""
+        vocabulary = planner_vocabulary(self.pipe.recipe)
+        if source.history is None or source.wording is None or vocabulary is None:
+            return True
+        wish = wish_of(source.wording.prompt, vocabulary)
+        return bool(wish.things) and not composition_of(wish).left_out
 
     def frame(self, wishes: Mapping[str, Any]) -> tuple[int, int]:
         """Height and width of the picture that is painted: the recipe's, or what `wishes` say."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, TypeGuard, Unpack
 from ...engine.values import Request
 from ..calls.keywords import CallOptions, RequestOptions
 from ..calls.signature import spelled_out
+from ..files import PICTURE_ENDINGS
 from ..pictures.outline import outline
 from ..render_result import RenderResult
 from ..vocabulary import vocabulary_for
 from .image_input import ImageInputPipeline
-from .locating import find, wording_of
+from .locating import find, reach, wording_of
 from .phrases import phrases_in
 from .replacing import replacing
 from .source_image import Box, SourceImage, box_of
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from .image_input import Images, Source
 
     Mask = AnyPicture | Box
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""By these a mask's file is told from a thing's name."""
 
 
 class Inpaint(ImageInputPipeline):
@@ -111,9 +109,9 @@ class Inpaint(ImageInputPipeline):
         kinds = {phrase.kind for phrase in phrases_in(name, vocabulary)}
         if kinds & {phrase.kind for phrase in phrases_in(prompt, vocabulary)}:
             return outline(original.pixels, box=found.box, heat=found.heat)
-        return original.cells(found.box)
+        return original.cells(reach(original, found))
 
 
 def is_name(mask: object) -> TypeGuard[str]:
     """Whether it is the name of a thing, and not a file's."""
-    return isinstance(mask, str) and not mask.lower().endswith(SUFFIXES)
+    return isinstance(mask, str) and not mask.lower().endswith(PICTURE_ENDINGS)

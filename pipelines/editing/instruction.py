@@ -19,10 +19,10 @@ from ...engine.language.words.content import content_words, joined, plain, plain
 from ...engine.values.fact import Span
 from ...engine.values.start import Wording
 from ..vocabulary import Vocabulary, Words, meaning
-from .arranging import arranged
 from .phrases import Phrase, phrase_of, phrases_in
 from .rewording import with_other_thing, with_setting, with_style
-from .scene import named_of
+from .scene_changes import named_of
+from .scene_clauses import arranged
 
 Where = Literal["thing", "around things", "everywhere"]
 INSTRUCTING = words(
@@ -50,6 +50,11 @@ _WEAK = rf"{_STRONG}|\s+(?:and|also|plus)\s+"
 """What parts the clauses of an instruction for sure, and what may part them."""
 _VERBS = r"(?:make|paint|colou?r|turn|add|remove|delete|erase|put|draw|move|place|include|insert|take away)\b"
 _PRONOUNS = r"\b(?:it|them)\b"
+_SURELY = "remove|delete|erase|take away|take out|get rid of|hide|replace|swap|exchange|substitute|add|insert"
+_PERHAPS = "make|change|turn|transform|convert|paint|colou?r|dye|put|place|move|shift|set|draw|redraw|keep"
+_THERE = "the|it|them|this|that|these|those|its|everything"
+_ASKS = rf"(?:{_SURELY})\b|(?:{_PERHAPS})\s+(?:{_THERE})\b"
+_INSTRUCTION = rf"(?:(?:please|now|then|can you|could you)\s+)*(?:{_ASKS})"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +100,12 @@ class _Understood:
     change: Change
     words: Collection[str]
     gone: Collection[Span] = ()
+
+
+def is_instruction(text: str) -> bool:
+    """Whether a text says what is to change in a picture ("make the boat red", "remove it"), and not what a
+    whole one shows ("a red boat", "paint a red boat")."""
+    return re.match(_INSTRUCTION, " ".join(text.lower().split())) is not None
 
 
 def changed(

@@ -8,13 +8,16 @@ from ...engine.language.closed_vocabulary.wish_reader import wish_of
 from ...engine.language.words.inflection import an
 from ...engine.stages.drafting.locate import Found, LocateStage, Sought
 from ...engine.values import Picture
-from ..vocabulary import planner_vocabulary, usual, vocabulary_for
+from ..pictures.outline import outline
+from ..vocabulary import planner_vocabulary, usual, vocabulary_for, words_by_heart
 from ..workflow import Workflow
 from .phrases import Phrase, phrase_of, with_others
 from .source_image import SourceImage
 
 if TYPE_CHECKING:
     import torch
+
+TOUCHED = 0.1  # of a cell that an outline comes into: of less only its edge does
 
 
 def find(workflow: Workflow, original: SourceImage, name: str) -> Found:
@@ -56,14 +59,26 @@ def find_phrase(workflow: Workflow, original: SourceImage, wording: str, phrase:
 
     if remembered := found_in_memory(workflow, original, wording, phrase):
         return remembered
+    recipe = workflow.pipe.recipe
+    known = words_by_heart(recipe)  # of others the drafter's likelihoods say nothing
+    words = known if phrase.kind in usual(known, "kind") else vocabulary_for(recipe)
     sought = Sought(
         picture=original.pixels,
         tokens=original.tokens,
         wording=wording,
-        others=with_others(wording, phrase, vocabulary_for(workflow.pipe.recipe)),
+        others=with_others(wording, phrase, words),
     )
     (done,) = workflow.done(locate_stage(workflow), [sought])
     return done.value
+
+
+def reach(original: SourceImage, found: Found) -> "torch.Tensor":
+    """bool (h, w): the box of what was found, and the cells beside it that its outline comes into."""
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    outlined = outline(original.pixels, box=found.box, heat=found.heat)
+    rows, columns = found.box.shape
+    return found.box | (adaptive_avg_pool2d(outlined[None].float(), (rows, columns))[0] > TOUCHED)
 
 
 def around(cells: "torch.Tensor") -> "torch.Tensor":

@@ -8,7 +8,7 @@ Pictures of it: `examples/README.md`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ...engine.values import Request
 from ...engine.values.setting import whole_number
@@ -19,7 +19,7 @@ from ..vocabulary import vocabulary_for
 from .image_input import ImageInputPipeline
 from .locating import wording_of
 from .phrases import phrases_in
-from .source_image import Box, box_of, extended
+from .source_image import Box, SourceImage, box_of, extended
 
 if TYPE_CHECKING:
     from .image_input import Image, Images
@@ -77,15 +77,17 @@ class Outpaint(ImageInputPipeline):
         sides = box_of("margins", (whole_number("margins", margins),) * 4 if is_one else margins)
         height, width = self.frame(wishes)
         original, mask = extended(image, sides, height=height, width=width)
-        lean = HOLDS_MORE if self._names_more(prompt, image, **wishes) else GOES_ON
-        start = original.start(mask=mask, blend=True, lean=lean)
+        inner = self.source_image(image, **wishes)
+        shows = inner.wording.prompt if inner.wording else ""
+        lean = HOLDS_MORE if self._names_more(prompt, inner) else GOES_ON
+        start = original.start(mask=mask, blend=True, lean=lean, shows=shows)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)
 
-    def _names_more(self, prompt: str, image: Any, **wishes: Any) -> bool:
+    def _names_more(self, prompt: str, image: SourceImage) -> bool:
         """Whether the prompt names things that the picture does not show."""
         vocabulary = vocabulary_for(self.pipe.recipe)
         named = {phrase.kind for phrase in phrases_in(prompt, vocabulary)}
         if not named:
             return False
-        shown = wording_of(self, self.source_image(image, **wishes))
+        shown = wording_of(self, image)
         return not named <= {phrase.kind for phrase in phrases_in(shown, vocabulary)}

@@ -66,6 +66,14 @@ def phrase_of(name: str, text: str, vocabulary: Vocabulary) -> Phrase | None:
     return None
 
 
+def not_there(instruction: str, shown: str, vocabulary: Vocabulary) -> str:
+    """The first thing that an instruction takes to be there, as "the boat", and that `shown`, what the picture
+    shows in words, does not name; empty where there is none."""
+    kinds = {phrase.kind for phrase in phrases_in(shown, vocabulary)}
+    spoken_of = (phrase for phrase in phrases_in(instruction, vocabulary) if phrase.number == "the")
+    return next((phrase.noun for phrase in spoken_of if phrase.kind not in kinds), "")
+
+
 def replaced(text: str, phrase: Phrase, words: str) -> str:
     """The text, with `words` in the place of the phrase."""
     return f"{text[: phrase.start]}{words}{text[phrase.end :]}"

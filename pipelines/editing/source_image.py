@@ -1,6 +1,7 @@
 """Pictures that a pipeline starts from, as the engine takes them: scaled, and with what is known of them."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
@@ -9,7 +10,10 @@ from ...engine.values import Outcome
 from ...engine.values.setting import whole_number
 from ...engine.values.start import Start, Wording
 from ..pictures.pixels import AnyPicture, mask_of, rgb_of
-from .continued import continued
+from ..rendering.provenance.history import History
+from ..rendering.provenance.provenance import known_history
+from ..rendering.provenance.start_text import parse_wording
+from .ground import continued
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -43,11 +47,13 @@ class SourceImage:
         pixels: uint8 (height, width, 3), of the size that is to be painted.
         size: width and height as it was given.
         outcome: what it came from, where this engine made it: then its tokens and its plan are known.
+        history: of a file of this engine that nobody has changed since: then its plan is.
     """
 
     pixels: "torch.Tensor"
     size: tuple[int, int]
     outcome: Outcome | None = None
+    history: History | None = None
 
     @property
     def height(self) -> int:
@@ -65,12 +71,23 @@ class SourceImage:
     @property
     def wording(self) -> Wording | None:
         """The plan that it was made by."""
-        plan = self.outcome and self.outcome.plan
-        return Wording(prompt=plan.prompt, facts=plan.facts, left_out=plan.left_out) if plan else None
+        if plan := self.outcome and self.outcome.plan:
+            return Wording(prompt=plan.prompt, facts=plan.facts, left_out=plan.left_out)
+        return parse_wording(self.history["plan"]) if self.history else None
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt that it was made of, where that is known."""
+        if self.outcome:
+            return self.outcome.request.prompt
+        return self.history["request"]["prompt"] if self.history else None
 
     def start(self, **more: Any) -> Start:
-        """What begins with this picture, and with its tokens where they are known."""
-        return Start(**{"picture": self.pixels, "tokens": self.tokens, **more})
+        """What begins with this picture, and with its tokens and what it shows where they are known."""
+        start = Start(**{"picture": self.pixels, "tokens": self.tokens, **more})
+        if start.shows or self.wording is None or not start.keeps_something:
+            return start
+        return dataclasses.replace(start, shows=self.wording.prompt)
 
     def cells(self, grid: "torch.Tensor", *, rim: float = 0.0) -> "torch.Tensor":
         """bool (height, width): the pixels of those cells of a grid, bool (h, w), that are true.
@@ -134,7 +151,10 @@ def source_image_of(image: "AnyPicture | Outcome", *, height: int, width: int) -
             return SourceImage(pixels=pixels, size=(width, height), outcome=image)
         image = image.image
     opened = rgb_of(image)
-    return SourceImage(pixels=_tensor(_fitted(opened, width, height)), size=opened.size)
+    history, is_whole = None, opened.width * height == opened.height * width
+    if isinstance(image, str | Path) and is_whole:  # of one that is cut, who knows what is left
+        history = known_history(Path(image), _tensor(opened))
+    return SourceImage(pixels=_tensor(_fitted(opened, width, height)), size=opened.size, history=history)
 
 
 def extended(

@@ -75,8 +75,7 @@ class Variations(ImageInputPipeline):
         rows, columns = (CELLS, CELLS) if original.tokens is None else original.tokens.shape
         share = check_share("variation", variation)
         redraw = random_patches(RowKey(seed), "variation", (rows, columns), share=share)
-        made_by = original.outcome and original.outcome.request.prompt
-        wording = original.wording if prompt == made_by else None
+        wording = original.wording if prompt == original.prompt else None
         mask = original.cells(redraw, rim=RIM)
         start = original.start(redraw=redraw, mask=mask, blend=True, wording=wording)
         return self.pipe.request(prompt, seed=seed, row=row, start=start, **wishes)

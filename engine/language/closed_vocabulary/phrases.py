@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from rapidfuzz.distance import OSA
+
 from ...values.fact import Span
 from ..words.common_words import FUNCTION_WORDS, NEGATION_PHRASES, NEGATIONS, QUALITY_PHRASES
 from ..words.content import plain, praised, words_of
@@ -304,10 +306,8 @@ def _meant(word: str, vocabulary: Vocabulary) -> Term | None:
     short = len(word) < SHORTEST
     near = [
         (away, term.plural, known, term)
-        for known, term in vocabulary.single_words.items()
-        if term.category in ("kind", "colour", "size", "setting", "style", "several")
-        and len(known) >= SHORTEST - 1
-        and known[0] == word[0]
+        for known, term in vocabulary.drawn_words.get(word[0], ())
+        if len(known) >= SHORTEST - 1
         and abs(len(known) - len(word)) <= 2
         and (not short or sorted(known) == sorted(word))
         and (away := slips(word, known)) <= (2 if min(len(word), len(known)) >= 8 else 1)
@@ -332,15 +332,6 @@ def _is_slip_of_grammar(word: str) -> bool:
 
 
 def slips(one: str, other: str) -> int:
-    """How many letters must be changed, added, left out, or swapped with a neighbour (Damerau 1964)."""
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, a in enumerate(one, start=1):
-        row = [i]
-        for j, b in enumerate(other, start=1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
+    """How many letters must be changed, added, left out, or swapped with a neighbour (Damerau 1964, as optimal
+    string alignment); 3 where it is more than two."""
+    return OSA.distance(one, other, score_cutoff=2)

@@ -201,6 +201,15 @@ class Vocabulary:
         """Words that mean something by themselves."""
         return {phrase[0]: term for phrase, term in self.terms.items() if len(phrase) == 1}
 
+    @functools.cached_property
+    def drawn_words(self) -> Mapping[str, Sequence[tuple[str, Term]]]:
+        """Of these the ones that change what is drawn, by their first letter."""
+        found: dict[str, list[tuple[str, Term]]] = {}
+        for word, term in self.single_words.items():
+            if term.category in ("kind", "colour", "size", "setting", "style", "several"):
+                found.setdefault(word[0], []).append((word, term))
+        return found
+
     def setting_of(self, kind: str, phrase: Phrase) -> str:
         """The setting that a phrase means where it is said of this kind; empty for none."""
         return self._own_settings.get((kind, phrase), "")

@@ -1,7 +1,7 @@
 """Things that are added to a wording, taken away, moved and exchanged, in a closed vocabulary.
 
 A wording is read as a scene; that is changed, and said again in the wording that the models know. What they
-cannot draw together is refused. Which words of an instruction ask for what, `arranging` knows.
+cannot draw together is refused. Which words of an instruction ask for what, `scene_clauses` knows.
 """
 
 import dataclasses

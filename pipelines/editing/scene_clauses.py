@@ -1,4 +1,4 @@
-"""Clauses of an instruction that add things, take them away, move and exchange them; see `scene`."""
+"""Clauses of an instruction that add things, take them away, move and exchange them; see `scene_changes`."""
 
 import dataclasses
 import re
@@ -13,7 +13,7 @@ from ...engine.language.words.common_words import NEGATIONS
 from ...engine.language.words.content import plain_words
 from ...engine.language.words.inflection import an
 from ...engine.values.start import Wording
-from .scene import Claim, Scene, named_of, place_fact, said_as, scene_of
+from .scene_changes import Claim, Scene, named_of, place_fact, said_as, scene_of
 
 _ADD = (
     r"(?:(?:add|include|insert|draw|put|place|paint|give it|give me|i want|plus|with|also)(?: in)?\s+)"
