@@ -2,6 +2,7 @@
 
 device.py           the budget and the leases
 account.py          what the device says of its memory; the budget where none is given
+allocator.py        the free memory that the host's allocator keeps
 ceilings.py         how large work may be since memory ran out
 residents.py        what is on the device; brings and drops it
 eviction.py         which models go so that others fit

@@ -23,6 +23,7 @@ from typing import Unpack, cast
 
 from ..errors import MemoryBudgetError
 from ..stage import AnyStage, ModelKey, Models
+from . import allocator
 from .account import Account, Budget, account_of
 from .ceilings import Ceilings
 from .dry_run_loader import DryRunLoader
@@ -309,9 +310,11 @@ class DeviceMemory:
         self.collect()
 
     def collect(self) -> None:
-        """Hand what is no longer referred to back to the device: after an out-of-memory error, say."""
+        """Hand what is no longer referred to back to the device, and what the host's allocator keeps to the
+        system: after an out-of-memory error, say."""
         gc.collect()
         self._account.give_back()
+        allocator.hand_back()
 
     # The log
 

@@ -14,15 +14,19 @@ from .queue.jobs import Job, RowResult
 from .replies import without_paths
 
 _FILLED_IN = re.compile(r"[{}]|__")
+_NO_NAME = re.compile(r"[\W_]+")
+_LONGEST = 60  # characters of a file's name, before its seed
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def made_again(job: Job, row: RowResult, recipe: Recipe) -> dict[str, str]:
-    """`command`, `python` and `recipe`, each a text to be copied, without a path of this machine."""
+    """`command`, `python` and `recipe`, each a text to be copied, without a path of this machine; `file`, the
+    name that these texts have for the picture, and by which it is downloaded."""
     return {
         "command": _command(job, row),
         "python": _python(job, row),
         "recipe": _recipe(row, recipe),
+        "file": _file(row),
     }
 
 
@@ -77,4 +81,6 @@ def _starts_from_a_picture(row: RowResult) -> bool:
 
 
 def _file(row: RowResult) -> str:
-    return f"picture-{row.number}.png"
+    said = str(row.spec.settings.get("edit") or row.spec.prompt)
+    name = _NO_NAME.sub("-", said[:_LONGEST]).strip("-") or "picture"
+    return f"{name}-{row.spec.seed}.png"

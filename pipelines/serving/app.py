@@ -1,13 +1,14 @@
 """The server, put together: protocols over one runtime, behind the guard."""
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
@@ -58,7 +59,7 @@ def made_app(
         lifespan=lifespan,
         exception_handlers={HTTPException: on_http_error, Exception: on_error, ApiError: on_error},
     )
-    for kind in _told():
+    for kind in (*_told(), ClientDisconnect, OSError, sqlite3.Error):
         app.add_exception_handler(kind, on_error)
     if static.is_dir():
         app.mount("/static", StaticFiles(directory=static))

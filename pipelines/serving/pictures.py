@@ -42,18 +42,30 @@ def decoded(text: str, *, called: str = "image") -> bytes:
         raise InputError(f"{called}: is no base64: send the bytes of a PNG, JPEG or WebP so") from None
 
 
-def kept(data: bytes, inputs: Path, *, most_pixels: int, called: str = "image") -> str:
-    """Put a picture among the server's inputs; returns its name there, which is that of its content.
+def kind_of_picture(data: bytes, *, most_pixels: int, called: str = "image") -> str:
+    """The format of a picture, as Pillow calls it, by its first bytes: it is not decoded.
 
     Raises:
-        InputError: it is no picture of a kind that is read, or damaged.
+        InputError: it is no picture of a kind that is read.
         TooLargeError: it has more pixels than are read.
     """
     with opened(data, name=called) as image:
         if image.width * image.height > most_pixels:
             raise TooLargeError(f"{called}: {image.width}x{image.height} pixels are more than are read here")
-        kind = image.format or "PNG"
-    upright(data)  # decodes it
+        return image.format or "PNG"
+
+
+def checked(data: bytes, *, most_pixels: int, called: str = "image") -> str:
+    """As `kind_of_picture`, of one that is decoded. Raises `InputError` where it is damaged, too."""
+    kind = kind_of_picture(data, most_pixels=most_pixels, called=called)
+    upright(data, name=called)
+    return kind
+
+
+def kept(data: bytes, inputs: Path, *, most_pixels: int, called: str = "image") -> str:
+    """Put a picture among the server's inputs; returns its name there, which is that of its content. Errors as
+    `checked`."""
+    kind = checked(data, most_pixels=most_pixels, called=called)
     name = f"{hashlib.sha256(data).hexdigest()}{_ENDINGS[kind]}"
     if not (inputs / name).exists():
         write_atomically(inputs / name, data)
@@ -62,19 +74,27 @@ def kept(data: bytes, inputs: Path, *, most_pixels: int, called: str = "image") 
 
 def mask_of_holes(data: bytes, *, called: str = "mask") -> bytes | None:
     """The mask that a picture's transparency means for OpenAI: white where it is see-through, and so may
-    change; `None` for one that is opaque throughout."""
+    change; `None` for one that is rather opaque throughout: its edges may be soft, or it faint."""
     import PIL.ImageOps
 
-    with opened(data, name=called):
-        alpha = alpha_of(upright(data))
-    return None if alpha is None else png_bytes(PIL.ImageOps.invert(alpha))
+    alpha = alpha_of(upright(data, name=called))
+    if alpha is None or is_all_black(mask := png_bytes(PIL.ImageOps.invert(alpha))):
+        return None
+    return mask
 
 
-def mask_of_light(data: bytes, *, invert: bool = False) -> bytes:
-    """The mask that a picture's lightness means for AUTOMATIC1111: white may change."""
+def mask_of_light(data: bytes, *, size: tuple[int, int], invert: bool = False) -> bytes:
+    """The mask that a picture's lightness means for AUTOMATIC1111: white may change.
+
+    Args:
+        size: width and height of the picture that it is for; it is scaled to that.
+    """
+    import PIL.Image
     import PIL.ImageOps
 
     grey = mask_of(data)
+    if grey.size != size:
+        grey = grey.resize(size, PIL.Image.Resampling.BILINEAR)
     return png_bytes(PIL.ImageOps.invert(grey) if invert else grey)
 
 

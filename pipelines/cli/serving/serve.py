@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....engine.errors import InputError
+from ....engine.messages import reason_of
 from ...recipes import SERVED
 from ..options import DeviceOption, MemoryOption
+from .where import note_address
 
 if TYPE_CHECKING:
+    from ...serving.guard import Guard
     from ...serving.queue.jobs import Limits
     from ...serving.runtime import Runtime
 
@@ -53,7 +56,12 @@ def serve(
         int, typer.Option("--max-queue", min=1, help="Rows that wait at a time, at most.")
     ] = 100_000,
     keep: Annotated[
-        int, typer.Option("--keep", min=0, help="Finished jobs whose pictures are kept; the oldest go.")
+        int,
+        typer.Option(
+            "--keep",
+            min=0,
+            help="Finished jobs whose pictures are kept; the first to finish go, after ten minutes at least.",
+        ),
     ] = 10_000,
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", help="A name by which clients may call this server.")
@@ -76,12 +84,12 @@ def serve(
         options["trust_remote_code"] = True
     _refuse_open_door(host, keys)
     proxies = [_proxy(each) for each in behind_proxy or ()]
-    listening = _listening(host, port)
-    with listening:
+    with _listening(host, port) as listening:
         limits = _limits(queued_rows=max_queue, kept_jobs=keep)
         runtime = _runtime(recipe or SERVED, data, limits, idle_seconds, options)
+        app = _app(runtime, keys=keys, names=[host, *(allow_host or ())])
         _say(runtime, listening)
-        _run(runtime, listening, keys=keys, names=[host, *(allow_host or ())], proxies=proxies)
+        _run(runtime, app, listening, proxies=proxies)
 
 
 def serve_here(
@@ -100,9 +108,10 @@ def serve_here(
     _refuse_open_door("127.0.0.1", [])
     with _listening("127.0.0.1", port) as listening:
         runtime = _runtime(recipe or SERVED, data, _limits(), IDLE_S, options)
+        app = _app(runtime, keys=[], names=[])
         _say(runtime, listening)
         listens(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        _run(runtime, listening, keys=[], names=[])
+        _run(runtime, app, listening)
 
 
 def _keys(given: Sequence[str] | None) -> list[str]:
@@ -139,7 +148,7 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host.strip("[]"), port), family=family, backlog=512)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = (reason_of(error)).partition(" (while")[0]  # the rest is said
         raise InputError(f"--host {host} --port {port}: cannot listen there ({reason}): name another") from None
 
 
@@ -158,9 +167,11 @@ def _runtime(
         import uvicorn  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError:
         raise InputError(EXTRA) from None
+    from ....engine.memory.allocator import share_arenas
     from ...serving.engine_thread.offered_recipes import Pipes
     from ...serving.runtime import Runtime
 
+    share_arenas()
     pipes = Pipes(recipes, **options)
     pipes.of(pipes.usual)
     return Runtime(data, pipes, limits=limits, idle_s=idle_s)
@@ -168,6 +179,7 @@ def _runtime(
 
 def _say(runtime: "Runtime", listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
+    note_address(runtime.store.folder, host, port)
     shown = f"[{host}]" if ":" in host else host
     left = runtime.store.queued()
     goes_on = f"; {left} rows go on from before" if left else ""
@@ -176,20 +188,23 @@ def _say(runtime: "Runtime", listening: socket.socket) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _run(
-    runtime: "Runtime",
-    listening: socket.socket,
-    *,
-    keys: Sequence[str],
-    names: Sequence[str],
-    proxies: Sequence[str] = (),
-) -> None:
-    import uvicorn
-
+def _app(runtime: "Runtime", *, keys: Sequence[str], names: Sequence[str]) -> "Guard":
     from ...serving.app import made_app
 
+    return made_app(runtime, keys=keys, names=names)
+
+
+def _run(runtime: "Runtime", app: "Guard", listening: socket.socket, *, proxies: Sequence[str] = ()) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Lets those go who wait for what comes, before it waits for answers under way."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            runtime.stop_telling()
+            await super().shutdown(sockets)
+
     runtime.shop.deaths.catch_crashes()
-    app = made_app(runtime, keys=keys, names=names)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -202,4 +217,4 @@ def _run(
         forwarded_allow_ips=list(proxies),
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])

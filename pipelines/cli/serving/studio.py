@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from ....engine.errors import InputError
-from ...rendering.output.lock import LOCK, FolderLock
 from ..options import DeviceOption, MemoryOption
 from .serve import serve_here
+from .where import address_of
 
 
 def studio(
@@ -41,19 +40,23 @@ def studio(
     """Make pictures, and work on them, in the browser: the server on this machine alone, and its page. One that
     runs there already is taken; stopped or killed, it goes on where it was."""
     says = _opened if open_browser else _said
-    if port and _answers(address := f"http://127.0.0.1:{port}"):
-        if data is None or _is_served(data):
-            says(address)
-            return
+    folder, usual = data or Path("diptych-server"), f"http://127.0.0.1:{port}"
+    is_there = bool(port) and _answers(usual)
+    if data is None and is_there:
+        says(usual)
+        return
+    if (its_own := address_of(folder)) is not None and _answers(its_own):
+        says(its_own)
+        return
+    if is_there:
         print(
-            f"diptych: the server at {address}/ keeps other pictures: {data} gets one of its own",
-            file=sys.stderr,
+            f"diptych: the server at {usual}/ keeps other pictures: {data} gets one of its own", file=sys.stderr
         )
         port = 0
     serve_here(
         recipe,
         port=port,
-        data=data or Path("diptych-server"),
+        data=folder,
         options={
             "device": device,
             "memory": memory,
@@ -71,17 +74,6 @@ def _answers(address: str) -> bool:
             return "version" in json.load(answer)
     except (OSError, ValueError):
         return False
-
-
-def _is_served(data: Path) -> bool:
-    """Whether a server holds this folder."""
-    if not (data / LOCK).exists():
-        return False
-    try:
-        FolderLock(data).release()
-    except InputError:
-        return True
-    return False
 
 
 def _said(address: str) -> None:

@@ -5,8 +5,9 @@ Telling never waits: a slow reader misses what has passed, and one that is too s
 
 import asyncio
 import contextlib
+import itertools
 import threading
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -56,10 +57,12 @@ class Reader:
         self.views = views
         self.progress = progress
         self.fell_behind = False
+        self.closed = False  # nothing more is told
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._turn = threading.Lock()
-        self._waiting: list[Event] = []
+        self._waiting: OrderedDict[object, Event] = OrderedDict()  # by what the next of its kind takes
+        self._numbers = itertools.count()
 
     def wants(self, kind: str) -> bool:
         """Whether it is told of such events."""
@@ -74,26 +77,31 @@ class Reader:
                 return True
 
     def push(self, event: Event) -> None:
-        """From any thread."""
+        """From any thread. It takes no longer where many wait."""
         with self._turn:
-            if event.passes:
-                like = _place(event)
-                self._waiting = [each for each in self._waiting if not each.passes or _place(each) != like]
+            place = _place(event) if event.passes else next(self._numbers)
+            self._waiting.pop(place, None)
             if len(self._waiting) >= MOST_WAITING:
                 self.fell_behind = True
                 self._waiting.clear()
-            self._waiting.append(event)
+            self._waiting[place] = event
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._ready.set)
 
+    def close(self) -> None:
+        """From any thread: what waits is still read, and nothing else comes."""
+        self.closed = True
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._ready.set)
+
     async def next(self, *, timeout: float) -> Event | None:
-        """The next event; `None` where there is none for so many seconds."""
-        if not self._waiting:
+        """The next event; `None` where there is none for so many seconds, or none any more."""
+        if not self._waiting and not self.closed:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), timeout)
         with self._turn:
-            found = self._waiting.pop(0) if self._waiting else None
-            if not self._waiting:
+            found = self._waiting.popitem(last=False)[1] if self._waiting else None
+            if not self._waiting and not self.closed:
                 self._ready.clear()
         return found
 
@@ -107,6 +115,7 @@ class Bus:
     """Hands events on to those who follow."""
 
     def __init__(self) -> None:
+        self.closed = False
         self._turn = threading.Lock()
         self._readers: defaultdict[str, list[Reader]] = defaultdict(list)
 
@@ -118,6 +127,7 @@ class Bus:
         reader = Reader(job, views=views, progress=progress, waits=waits)
         with self._turn:
             self._readers[job].append(reader)
+            reader.closed = self.closed
         try:
             yield reader
         finally:
@@ -125,6 +135,14 @@ class Bus:
                 self._readers[job].remove(reader)
                 if not self._readers[job]:
                     del self._readers[job]
+
+    def close(self) -> None:
+        """The server ends: whoever follows hears no more."""
+        with self._turn:
+            self.closed = True
+            readers = [reader for each in self._readers.values() for reader in each]
+        for reader in readers:
+            reader.close()
 
     def tell(self, event: Event) -> None:
         """From any thread."""
@@ -147,5 +165,5 @@ class Bus:
 
 async def followed(reader: Reader, *, every: float = 15.0) -> AsyncIterator[Event | None]:
     """All that a reader gets, and `None` where nothing happens for a while."""
-    while not reader.fell_behind:
+    while not (reader.fell_behind or reader.closed):
         yield await reader.next(timeout=every)

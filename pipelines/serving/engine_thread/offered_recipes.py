@@ -68,7 +68,7 @@ class Pipes:
         Raises:
             UnknownRecipeError: there is none of this name.
         """
-        if asked in (None, "") or _OF_OPENAI.fullmatch(asked):
+        if asked is None or not asked.strip() or _OF_OPENAI.fullmatch(asked.strip().lower()):
             return self.usual
         if asked not in self.recipes:
             known = ", ".join(self.recipes)

@@ -68,9 +68,10 @@ UPSCALED = "a picture"
 
 
 def _edited(pipe: TextToImage, spec: RowSpec, inputs: Path, *, number: int) -> Request:
-    """By an instruction; where it is none that is understood, it is taken for what the picture shows then."""
+    """By an instruction; a text that is none is taken for what the picture shows then."""
     from ...editing.edit import Edit
     from ...editing.image_to_image import ImageToImage
+    from ...editing.instruction import is_instruction
 
     settings: dict[str, Any] = without_controls(without_references(spec.settings))
     if references := references_in(spec.settings, inputs):
@@ -84,7 +85,7 @@ def _edited(pipe: TextToImage, spec: RowSpec, inputs: Path, *, number: int) -> R
     try:
         return edit.request(spec.prompt, **frame)
     except InputError:
-        if edit.has_editor:
+        if edit.has_editor or is_instruction(spec.prompt):
             raise
         more = {} if strength is None else {"strength": strength}
         return ImageToImage.from_pipe(pipe).request(spec.prompt, **more, **frame)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ....engine.desk.desk import Desk
 from ....engine.errors import Cancelled, DiptychError
-from ....engine.messages import first_line
+from ....engine.messages import first_line, reason_of
 from ....engine.values import Failure, Outcome
 from ....engine.watch import Quiet
 from ...rendering.output import record as records
@@ -85,7 +85,6 @@ class Workshop:
         self.totals = Totals()
         self.trouble = ""  # why nothing goes on
         self._looked = -_LOOK_S  # when somebody looked at whatever is under way
-        self.idle_s = idle_s
         self._clock = clock
         self.deaths = Deaths(store.folder)
         self._desk = Desk()
@@ -97,8 +96,7 @@ class Workshop:
         self._something = threading.Condition()
         self._changed = True
         self._stopping = False
-        self._used: dict[str, float] = {}  # when a recipe was last at work
-        self._tidying = Tidying(clock)
+        self._tidying = Tidying(clock, idle_s=idle_s)
         self._thread = threading.Thread(target=self._work, name="diptych-engine", daemon=True)
 
     def start(self) -> None:
@@ -173,11 +171,13 @@ class Workshop:
             self._refresh()
             self._admit()
             self.deaths.under_way(self._under_way())
-            left = self._release_idle()
+            for name in self._tidying.forget(self.store):
+                self._tell_of(name)
+            left = self._tidying.release(self.pipes, {guest.pipe.name for guest in self.guests()})
             if not len(self._desk):
                 self._rest(left)
                 return
-            self._tidying.tidy(self.pipes)
+            self._tidying.hand_back(self.pipes)
             for guest, result in self._desk.turn():
                 assert isinstance(guest, Guest), "nobody else enters"
                 self._keep(guest, result)
@@ -192,6 +192,9 @@ class Workshop:
 
     def _make_ready(self) -> None:
         """Do what takes long before anybody waits for it: weights are hashed."""
+        waiting = {job.recipe for job in self.store.open_jobs()} - self.pipes.recipes.keys()
+        for recipe in sorted(waiting):
+            _log.warning("diptych: jobs wait for recipe %r, which is not served now", recipe)
         try:
             _ = self.pipes.of(self.pipes.usual).environment
         except Exception as error:  # whoever asks for a picture hears of it
@@ -211,6 +214,7 @@ class Workshop:
             self._line_up(job for job in new if not job.ended and job.id not in self._jobs)
             return
         self._changed = False
+        self._tidying.jobs_ended()  # some may have been cancelled
         before, self._jobs, self._lines = self._jobs, {}, {}
         self._line_up(self.store.open_jobs())
         for guest in self.guests():
@@ -246,10 +250,11 @@ class Workshop:
         return {(each.job.id, each.number) for each in self.guests() if not each.gone}
 
     def _line_up(self, jobs: Iterable[Job]) -> None:
-        """Open jobs stand behind those of the same client and priority."""
+        """Open jobs stand behind those of the same client and priority. Those whose recipe is not served now
+        wait for a server that does."""
         for job in jobs:
             self._jobs[job.id] = opened = _OpenJob(job)
-            if job.state != "paused":
+            if job.state != "paused" and job.recipe in self.pipes.recipes:
                 self._lines.setdefault((job.priority, job.client), deque()).append(opened)
 
     def _next_job(self) -> _OpenJob | None:
@@ -280,7 +285,7 @@ class Workshop:
         self.deaths.under_way({*self._under_way(), (job.id, number)})
         try:
             pipe = self.pipes.of(job.recipe)
-            self._used[pipe.name] = self._clock()
+            self._tidying.used([pipe.name])
             if spec.way == "upscale":
                 self._enlarge(job, number, spec, pipe)
                 return
@@ -306,28 +311,12 @@ class Workshop:
             self._enlarging = ""
         self._finish(job, number, outcome, pipe, tokens=0, seconds=sum(outcome.timings.values()), spec=spec)
 
-    def _release_idle(self) -> float | None:
-        """Models of recipes that had nothing to do for long leave memory. Returns in how many seconds the next
-        will; `None` where nothing waits for that."""
-        now, left = self._clock(), list[float]()
-        self._used |= {guest.pipe.name: now for guest in self.guests()}
-        for pipe in self.pipes.made() if self.idle_s else ():
-            memory = pipe.pipeline.runner.memory
-            if not memory.resident:
-                continue
-            idle = now - self._used.setdefault(pipe.name, now)
-            if idle >= self.idle_s:
-                with memory.turn:
-                    memory.release_all()
-            else:
-                left.append(self.idle_s - idle)
-        return min(left, default=None)
-
     def _rest(self, seconds: float | None) -> None:
         """Wait for something to do, so long at most."""
+        waits = [each for each in (seconds, self._tidying.due_s) if each is not None]
         with self._something:
             if not self._changed and not self._new and not self._stopping:
-                self._something.wait(None if seconds is None else max(0.01, seconds))
+                self._something.wait(max(0.01, min(waits)) if waits else None)
 
     def _pause(self, seconds: float) -> None:
         with self._something:
@@ -373,7 +362,7 @@ class Workshop:
                 found = self.store.finish(job.id, number, **result)
                 break
             except (OSError, sqlite3.OperationalError) as error:
-                self.trouble = f"results cannot be written ({getattr(error, 'strerror', None) or error})"
+                self.trouble = f"results cannot be written ({reason_of(error)})"
                 _log.warning("diptych: %s: trying again", self.trouble)
                 if self._stopping:
                     return
@@ -388,7 +377,7 @@ class Workshop:
         if found.ended:
             self._jobs.pop(job.id, None)
             self._tell_of(job.id)
-            self.store.prune()
+            self._tidying.jobs_ended()
 
     def _tell_of(self, name: str) -> None:
         job = self.store.job(name)

@@ -2,27 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from ....engine.errors import InputError
-from ....engine.values.control import MOST
-from ....engine.values.reference import check_count
-from ....prompts.settings import setting
-from ...pictures.controls import KEYWORDS
-from ..pictures import decoded
-from ..queue.jobs import MOST_PRIORITY
+from ....engine.messages import did_you_mean, shown
+from ....engine.values.setting import whole_in
+from ....prompts.settings import KNOWN_NAMES, plain_name
+from ..queue.jobs import MOST_PRIORITY, Limits
 from ..replies import ApiError
 from ..runtime import Gone
+
+_SLIP = 0.8  # how like a name is to the one that was meant
 
 MOST_FIELDS = 100
 """Of a form."""
 
 MOST_FILES = 17
+
+MOST_BYTES_OF_FIELD = Limits().body_bytes
+"""Of one that is no file: it may be a picture in base64. The body is bounded before."""
 
 
 async def body_of(request: Request, *, forms: bool = False, optional: bool = False) -> dict[str, Any]:
@@ -58,11 +61,14 @@ def object_in(data: bytes) -> dict[str, Any]:
 
 
 async def _form(request: Request) -> dict[str, Any]:
+    """What a form says; a field that is left empty says nothing."""
     said: dict[str, Any] = {}
-    async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+    bounds = {"max_files": MOST_FILES, "max_fields": MOST_FIELDS, "max_part_size": MOST_BYTES_OF_FIELD}
+    async with request.form(**bounds) as form:
         for name, value in form.multi_items():
             read = await value.read() if isinstance(value, UploadFile) else value
-            said[name] = [*_listed(said[name]), read] if name in said else read
+            if read != "" or name == "prompt":
+                said[name] = [*_listed(said[name]), read] if name in said else read
     return said
 
 
@@ -75,22 +81,77 @@ def converted(said: Mapping[str, Any], kind: Any) -> Any:
     try:
         return msgspec.convert(said, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, kind) from None
 
 
-def invalid(error: msgspec.ValidationError) -> ApiError:
-    """The refusal of a field of the wrong kind."""
+def refuse_unknown(said: Mapping[str, Any], kind: type[msgspec.Struct], *, elsewhere: str = "") -> None:
+    """Refuse fields that a body of the server's own API does not have: they would have no effect.
+
+    Args:
+        elsewhere: where settings stand, which are no fields.
+
+    Raises:
+        ApiError: there is one.
+    """
+    known = kind.__struct_fields__
+    for name in said:
+        if name not in known:
+            is_setting = bool(elsewhere) and plain_name(name) in KNOWN_NAMES
+            hint = f": say it in {elsewhere}" if is_setting else f": there are {', '.join(known)}"
+            hint = did_you_mean(name, known, cutoff=_SLIP) or hint
+            message = f"{shown(name, quoted=False)}: no such field{hint}"
+            raise ApiError(400, message, param=name[:60], code="unknown_field")
+
+
+def invalid(error: msgspec.ValidationError, kind: Any) -> ApiError:
+    """The refusal of a field of the wrong kind.
+
+    Args:
+        kind: the declared type, whose field may be one of few words.
+    """
     what, _, where = str(error).partition(" - at `$")
     field = where.rstrip("`").lstrip(".").partition(".")[0].partition("[")[0] or None
     if what.startswith("Object missing required field"):
         field = what.split("`")[1]
         return ApiError(400, f"{field}: is missing", param=field, code="missing")
     named = f"{field}: " if field else ""
-    return ApiError(400, f"{named}{what[:1].lower()}{what[1:]}", param=field, code="invalid_type")
+    return ApiError(400, f"{named}{_in_words(what, field, kind)}", param=field, code="invalid_type")
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+_EXPECTED = re.compile(r"Expected `(?P<kinds>[a-z| ]+)`, got `(?P<got>[a-z]+)`")
+
+
+def _in_words(what: str, field: str | None, kind: Any) -> str:
+    """What is said against a value, for people."""
+    if what.startswith("Invalid enum value"):
+        words = [str(word) for word in _words_of(get_type_hints(kind)[field or ""])]
+        return f"must be {', '.join(words[:-1])} or {words[-1]}"
+    if (found := _EXPECTED.match(what)) is None:
+        return f"{what[:1].lower()}{what[1:]}"
+    kinds = [_KINDS.get(each, each) for each in found["kinds"].split(" | ") if each != "null"]
+    got = "" if found["got"] == "str" else f", not {_KINDS.get(found['got'], found['got'])}"
+    return f"must be {' or '.join(kinds)}{got}"
+
+
+def _words_of(hint: Any) -> list[Any]:
+    """The words of a `Literal`, which may be optional."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return list(parts)
+    return [word for part in parts for word in _words_of(part)]
 
 
 def digest_of(said: Mapping[str, Any]) -> str:
-    """Tells one request from another by what it says, in whatever order; files by their content."""
+    """Tells one request from another by what it says, in whatever order; files by their content. Takes a while:
+    requests may be large."""
     text = json.dumps(said, sort_keys=True, default=lambda value: hashlib.sha256(value).hexdigest())
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -105,6 +166,8 @@ def priority_of(said: Mapping[str, Any], usual: int = 10) -> int:
     value = said.get("priority")
     if value is None:
         return usual
+    if isinstance(value, str):  # of a form
+        value = whole_in(value, signed=True)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST_PRIORITY:
         raise ApiError(
             400, f"priority: must be a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}", param="priority"
@@ -114,59 +177,22 @@ def priority_of(said: Mapping[str, Any], usual: int = 10) -> int:
 
 def number_of(request: Request) -> int:
     """The row that an address names. Raises `ApiError` where there can be none of that number."""
-    said = request.path_params["number"]
-    if not (said.isascii() and said.isdigit() and len(said) <= 9):
+    number = whole_in(request.path_params["number"])
+    if number is None:
         raise ApiError(404, "there is no such row", code="no_such_row")
-    return int(said)
+    return number
+
+
+def asked_number(request: Request, name: str, usual: int, *, least: int = 0) -> int:
+    """A number in the query of an address. Raises `ApiError` where it is none, or less than `least`."""
+    if (said := request.query_params.get(name)) is None:
+        return usual
+    number = whole_in(said, most_digits=12)
+    if number is None or number < least:
+        raise ApiError(400, f"{name}: must be a whole number, {least} or more", param=name)
+    return number
 
 
 def gone_of(request: Request) -> Gone:
     """Whether whoever sent a request has gone."""
     return request.is_disconnected
-
-
-def references_of_row(said: Mapping[str, Any], keep: Callable[..., str], line: int) -> dict[str, Any]:
-    """What a row says of pictures to take after: one in base64, or a list of them; as settings.
-
-    Args:
-        keep: puts a picture among the server's inputs, and gives its name there.
-        line: of the row, for messages.
-
-    Raises:
-        InputError: it is no picture, or they are too many.
-    """
-    settings: dict[str, Any] = {}
-    if (given := said.get("reference")) is not None:
-        pictures = given if isinstance(given, list) else [given]
-        if not all(isinstance(each, str) for each in pictures):
-            raise InputError(f"row {line}: reference: must be base64, or a list of it")
-        check_count(len(pictures))
-        data = (decoded(each, called="reference") for each in pictures)
-        settings["reference"] = [keep(each, called="reference") for each in data]
-    if said.get("reference_weight") is not None:
-        settings["reference_weight"] = setting("reference_weight", said["reference_weight"])
-    return settings
-
-
-def controls_of_row(said: Mapping[str, Any], keep: Callable[..., str], line: int) -> dict[str, Any]:
-    """What a row says of pictures to follow: one in base64, or a list of them; as settings.
-
-    Args:
-        keep: puts a picture among the server's inputs, and gives its name there.
-        line: of the row, for messages.
-
-    Raises:
-        InputError: it is no picture, or they are too many.
-    """
-    settings: dict[str, Any] = {
-        name: setting(name, said[name]) for name in KEYWORDS[1:] if said.get(name) is not None
-    }
-    if (given := said.get("control")) is not None:
-        pictures = given if isinstance(given, list) else [given]
-        if not all(isinstance(each, str) for each in pictures):
-            raise InputError(f"row {line}: control: must be base64, or a list of it")
-        if len(pictures) > MOST:
-            raise InputError(f"row {line}: {len(pictures)} control pictures: at most {MOST} at once")
-        data = (decoded(each, called="control") for each in pictures)
-        settings["control"] = [keep(each, called="control") for each in data]
-    return settings

@@ -12,9 +12,12 @@ from starlette.routing import Route
 
 from ....engine.values import SETTINGS
 from ....engine.version import __version__
-from .a1111 import Enlarging, Painting
+from .a1111 import Painting
+from .a1111_extras import Enlarging
+from .a1111_lists import EMPTY, WITHOUT_EFFECT
+from .new_jobs import NewJobBody
 from .openai import Generation
-from .own import JobChange, NewJobBody
+from .own import JobChange
 from .page import Again, Reading
 
 _BODIES: dict[tuple[str, str], type[msgspec.Struct]] = {
@@ -42,12 +45,12 @@ _SAID = {
     ("post", "/sdapi/v1/png-info"): "What a PNG file says of how it was made.",
     ("post", "/sdapi/v1/interrupt"): "Give up what this client waits for.",
     ("get", "/sdapi/v1/progress"): "How far it is, with a picture of it.",
-    ("get", "/sdapi/v1/options"): "The recipe that is taken where none is asked for.",
-    ("post", "/sdapi/v1/options"): "Choose it.",
-    **{
-        ("get", f"/sdapi/v1/{name}"): "A list." for name in ("sd-models", "samplers", "schedulers", "upscalers")
-    },
-    **{("get", f"/sdapi/v1/{name}"): "A list." for name in ("latent-upscale-modes", "sd-vae", "loras")},
+    ("get", "/sdapi/v1/options"): "The recipe and the format that are taken where none is asked for.",
+    ("post", "/sdapi/v1/options"): "Choose them.",
+    **{("get", f"/sdapi/v1/{name}"): "A list." for name in ("sd-models", "samplers", "schedulers")},
+    **{("get", f"/sdapi/v1/{name}"): "A list." for name in ("upscalers", "loras")},
+    **{("get", f"/sdapi/v1/{name}"): "Nothing of it is here." for name in EMPTY},
+    **{("post", f"/sdapi/v1/{name}"): "Has no effect." for name in WITHOUT_EFFECT},
     ("get", "/v1/jobs"): "The latest jobs: limit, before.",
     ("post", "/v1/jobs"): "A job: prompts, or a prompt file. It is safely on disk when this answers.",
     ("get", "/v1/jobs/{id}"): "A job.",

@@ -8,6 +8,7 @@ Beside its own fields a request may have all settings of a row of a prompt file 
 ...), by all names that they have there. `revised_prompt` is the plan; `diptych` says what else there is to say.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -15,21 +16,20 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ....engine.errors import InputError
 from ....engine.values.reference import check_count
 from ...calls.reference_check import edits_by_instruction
 from ..pictures import Format, decoded, encoded, mask_of_holes, preview, size_of
 from ..queue.jobs import Job, NewJob, RowResult, RowSpec
-from ..replies import ApiError, as_api_error, event_text, openai_body, without_paths
-from ..runtime import POLL_S, Runtime, count_of
+from ..replies import ApiError, as_api_error, event_stream, event_text, openai_body, without_paths
+from ..runtime import POLL_S, Intake, Runtime, count_of, without_effect
 from .bodies import body_of, client_of, converted, digest_of, gone_of, priority_of
 from .results import base64_of, facts_of, failure_of, file_address, picture_of
 
 MOST_PARTIAL = 3
-_OWN = ("model", "n", "size", "user", "quality", "style", "seed")  # not settings of a row, or asked for apart
+_OF_EDITS = ("image", "image[]", "images", "mask", "mask[]", "masks", "strength")
 _WITHOUT_EFFECT = ("quality", "style", "moderation", "input_fidelity")
 
 
@@ -53,6 +53,9 @@ class Generation(msgspec.Struct, kw_only=True):
     seed: int | None = None
 
 
+_READ = (*Generation.__struct_fields__, "priority")
+
+
 class Wish:
     """A request, read: what is to be made, and how it is to be handed over."""
 
@@ -68,14 +71,14 @@ class Wish:
         compression = self.body.output_compression
         self.quality = 95 if compression is None else compression
 
-    def job(self) -> NewJob:
+    def job(self, keep: Intake) -> NewJob:
         """The job that it asks for; takes a while."""
         settings = self.runtime.settings_in(self.said, but=("seed", "n"))
         spec = RowSpec(prompt=self.body.prompt, seed=0, settings=settings)
         if self.edits:
-            spec = self._edit(spec)
-        count = count_of({"n": self.body.n})
-        rows = self.runtime.rows(self.recipe, spec, count=count, seed=_seed(self.body.seed))
+            spec = self._edit(spec, keep)
+        count = count_of({"n": self.body.n}, most=self.runtime.limits.pictures)
+        rows = self.runtime.rows(self.recipe, spec, count=count, seed=self.body.seed)
         return NewJob(
             recipe=self.recipe,
             rows=rows,
@@ -100,7 +103,7 @@ class Wish:
             if value is not None and not 0 <= value <= most:
                 raise ApiError(400, f"{name} = {value}: must lie between 0 and {most}", param=name)
 
-    def _edit(self, spec: RowSpec) -> RowSpec:
+    def _edit(self, spec: RowSpec, keep: Intake) -> RowSpec:
         """Within a mask what the prompt says; without one, the prompt is an instruction."""
         images = _pictures(self.said, "image")
         if not images:
@@ -109,10 +112,10 @@ class Wish:
         if len(images) > 1 and not has_editor:
             raise ApiError(400, f"image: {len(images)} pictures: one is edited at a time", param="image")
         if has_editor:
-            return self._by_editor(spec, images)
+            return self._by_editor(spec, images, keep)
         masks = _pictures(self.said, "mask")
         strength = self.said.get("strength")
-        settings = {**spec.settings, "image": self.runtime.keep(images[0])}
+        settings = {**spec.settings, "image": keep(images[0])}
         if strength is not None:
             settings["strength"] = _share("strength", strength)
         mask = mask_of_holes(masks[0]) if masks else mask_of_holes(images[0], called="image")
@@ -120,15 +123,15 @@ class Wish:
             raise ApiError(400, "mask: is opaque throughout: make see-through what may change", param="mask")
         if mask is None:
             return msgspec.structs.replace(spec, settings=settings, way="edit")
-        settings["mask_image"] = self.runtime.keep(mask, called="mask")
+        settings["mask_image"] = keep(mask, called="mask")
         return msgspec.structs.replace(spec, settings=settings)
 
-    def _by_editor(self, spec: RowSpec, images: list[bytes]) -> RowSpec:
+    def _by_editor(self, spec: RowSpec, images: list[bytes], keep: Intake) -> RowSpec:
         """By a painter that reads the instruction itself; pictures beyond the first are references, too."""
         if _pictures(self.said, "mask"):
             raise ApiError(400, "mask: this model edits by the prompt alone: leave it out", param="mask")
         check_count(len(images))
-        first, *others = (self.runtime.keep(each) for each in images)
+        first, *others = (keep(each) for each in images)
         settings = {**spec.settings, "image": first, **({"reference": others} if others else {})}
         return msgspec.structs.replace(spec, settings=settings, way="edit")
 
@@ -161,7 +164,7 @@ async def _made(runtime: Runtime, request: Request, *, edits: bool) -> Response:
     wish = await run_in_threadpool(Wish, runtime, said, request, edits=edits)
     job = await runtime.wanted(wish.job)
     if wish.body.stream:
-        return StreamingResponse(_streamed(wish, job), media_type="text/event-stream")
+        return event_stream(request, _streamed(wish, job))
     rows = await runtime.finished(job, gone_of(request))
     return JSONResponse(await run_in_threadpool(_answer, wish, job, rows))
 
@@ -172,7 +175,13 @@ def _answer(wish: Wish, job: Job, rows: list[RowResult]) -> dict[str, Any]:
     if not done:
         raise failure_of(rows)
     ignored = [name for name in _WITHOUT_EFFECT if getattr(wish.body, name, wish.said.get(name)) is not None]
+    ignored += without_effect(
+        wish.said, (*Generation.__struct_fields__, "priority", *(_OF_EDITS if wish.edits else ()))
+    )
     more = {"job": job.id, "model": job.recipe, "without_effect": ignored}
+    if (within := done[0].spec.deliver) is not None:  # a size that is not painted
+        painted = size_of(picture_of(wish.runtime.store, job.id, done[0]), None)
+        more |= {"painted": _times(painted), "fitted_into": _times(within)}
     return {
         "created": int(job.created),
         "data": [_datum(wish, job, row) for row in rows],
@@ -201,8 +210,11 @@ def _picture(wish: Wish, job: Job, row: RowResult) -> str:
 
 
 def _size(wish: Wish, job: Job, row: RowResult) -> str:
-    width, height = size_of(picture_of(wish.runtime.store, job.id, row), row.spec.deliver)
-    return f"{width}x{height}"
+    return _times(size_of(picture_of(wish.runtime.store, job.id, row), row.spec.deliver))
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
@@ -221,8 +233,8 @@ async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
                 if await gone():
                     return
                 if event is None:
-                    if not runtime.shop.alive:
-                        raise ApiError(503, "the server is ending", code="unavailable")
+                    if not runtime.works:
+                        raise await run_in_threadpool(runtime.let_go, job)
                     yield b": still at work\n\n"
                 elif event.kind == "preview" and told.get(event.row, 0) < wanted:
                     index = told[event.row] = told.get(event.row, 0) + 1
@@ -244,8 +256,8 @@ async def _streamed(wish: Wish, job: Job) -> AsyncIterator[bytes]:
     except Exception as error:
         yield event_text("error", {"type": "error", **openai_body(as_api_error(error))})
     finally:
-        if runtime.shop.alive and not runtime.bus.is_awaited(job.id) and not runtime.has_ended(job):
-            runtime.cancel(job.id)  # whoever was to get it has gone
+        if runtime.works:  # whoever was to get it may have gone
+            asyncio.get_running_loop().run_in_executor(None, runtime.give_up, job)
 
 
 def _completed(wish: Wish, job: Job, number: int, kind: str) -> bytes:
@@ -291,15 +303,6 @@ def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "diptych"}
 
 
-def _seed(said: int | None) -> int | None:
-    """A seed; -1, as of other tools, is any."""
-    if said is None or said == -1:
-        return None
-    if not 0 <= said < 2**64:
-        raise InputError(f"seed = {said}: must lie between 0 and {2**64 - 1}")
-    return said
-
-
 def _share(name: str, value: Any) -> float:
     from ....prompts.settings import setting
 
@@ -307,12 +310,13 @@ def _share(name: str, value: Any) -> float:
 
 
 def _pictures(said: Mapping[str, Any], name: str) -> list[bytes]:
-    """The pictures of a field: files of a form, or base64 in JSON, as it is or as `{"b64_json": ...}`."""
+    """The pictures of a field: files of a form, or base64 in JSON, as it is or as `{"b64_json": ...}`
+    or `{"image_url": {"url": ...}}`."""
     found: list[bytes] = []
     for field in (name, f"{name}[]", f"{name}s"):
         value = said.get(field)
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, Mapping):
+            while isinstance(each, Mapping):
                 each = each.get("b64_json") or each.get("image_url") or each.get("url")
             if isinstance(each, bytes):
                 found.append(each)

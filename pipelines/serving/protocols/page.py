@@ -9,34 +9,32 @@ GET    /v1/jobs/ID/rows/N/again      a row as a command, as Python and as a reci
 POST   /v1/jobs/ID/rows/N/again      a job that makes the row once more: `same` seed, or another
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ....engine.values import SETTINGS, Setting
-from ....engine.values.setting import words
+from ....engine.values.setting import whole_in, words
 from ...unused_settings import unread_by
 from ...vocabulary import planner_vocabulary
 from ..again import made_again
-from ..engine_thread.events import followed
 from ..queue.jobs import Job, NewJob, RowResult, any_seed
 from ..reading import reading_of
-from ..replies import ApiError, event_text
+from ..replies import ApiError, event_stream
 from ..runtime import Runtime
-from .bodies import body_of, client_of, converted, number_of
-from .results import job_body, row_body
+from .bodies import asked_number, body_of, client_of, converted, number_of
+from .following import of_all
+from .results import job_now, picture_body
 
 MOST_SHOWN = 200
 PERSON = 10  # the priority of what somebody waits for
 _SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
 _SCALES = (1.0, 1.5, 2.0)
 _STEP = 16  # pixels: sides are multiples of it
-_PAUSE_S = 15.0
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -68,10 +66,10 @@ def routes(runtime: Runtime) -> list[Route]:
         return JSONResponse(await run_in_threadpool(_read, runtime, body))
 
     async def pictures(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(_pictures, runtime, dict(request.query_params)))
+        return JSONResponse(await run_in_threadpool(_pictures, runtime, request))
 
     async def events(request: Request) -> Response:
-        return StreamingResponse(_events(runtime, request), media_type="text/event-stream")
+        return event_stream(request, of_all(runtime, request))
 
     async def again(request: Request) -> Response:
         job, row = await run_in_threadpool(_found, runtime, request)
@@ -79,9 +77,10 @@ def routes(runtime: Runtime) -> list[Route]:
             return JSONResponse(made_again(job, row, runtime.pipes.recipes[job.recipe]))
         said: Again = converted(await body_of(request, optional=True), Again)
         spec = row.spec if said.same else msgspec.structs.replace(row.spec, seed=any_seed())
+        await run_in_threadpool(lambda: runtime.check(runtime.pipes.of(job.recipe).pipeline, spec))
         title = str(spec.settings.get("edit") or spec.prompt)[:200]
         new = NewJob(recipe=job.recipe, rows=[spec], client=client_of(request), title=title, priority=PERSON)
-        return JSONResponse(job_body(await runtime.submitted(lambda: new)), status_code=201)
+        return JSONResponse(job_now(runtime, await runtime.submitted(lambda _: new)), status_code=201)
 
     return [
         Route("/v1/settings", settings),
@@ -138,20 +137,15 @@ def _read(runtime: Runtime, body: Reading) -> dict[str, Any]:
     return reading_of(prompt, planner_vocabulary(recipe))
 
 
-def _pictures(runtime: Runtime, said: dict[str, str]) -> dict[str, Any]:
-    most = _whole(said, "limit", 60)
-    order, _, number = said.get("before", "").partition(".")
-    before = (int(order), int(number)) if _is_whole(order) and _is_whole(number) else None
+def _pictures(runtime: Runtime, request: Request) -> dict[str, Any]:
+    said, most = request.query_params, asked_number(request, "limit", 60)
+    order, _, number = (whole_in(part, most_digits=12) for part in said.get("before", "").partition("."))
+    before = None if order is None or number is None else (order, number)
     if before is None and said.get("before"):
         raise ApiError(400, "before: must be a picture's `place`", param="before")
     query = said.get("q", "")[:300]
     found = runtime.store.pictures(most=max(1, min(most, MOST_SHOWN)), before=before, query=query)
     return {"pictures": [picture_body(job, row) for job, row in found]}
-
-
-def picture_body(job: Job, row: RowResult) -> dict[str, Any]:
-    """A row as those see it who look through all of them."""
-    return {**row_body(job, row), "job": job.id, "recipe": job.recipe, "place": f"{job.order}.{row.number}"}
 
 
 def _found(runtime: Runtime, request: Request) -> tuple[Job, RowResult]:
@@ -163,39 +157,3 @@ def _found(runtime: Runtime, request: Request) -> tuple[Job, RowResult]:
     if job.recipe not in runtime.pipes.recipes:
         raise ApiError(404, f"recipe {job.recipe!r}: is not served here any more", code="no_such_recipe")
     return job, row
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 12
-
-
-def _whole(said: dict[str, str], name: str, usual: int) -> int:
-    if (text := said.get(name)) is None:
-        return usual
-    if not _is_whole(text):
-        raise ApiError(400, f"{name}: must be a whole number", param=name)
-    return int(text)
-
-
-async def _events(runtime: Runtime, request: Request) -> AsyncIterator[bytes]:
-    """What happens to jobs from now on, and the rows that come of them."""
-    with runtime.bus.reading() as reader:
-        yield b": here\n\n"
-        async for event in followed(reader, every=_PAUSE_S):
-            if event is None:
-                if await request.is_disconnected() or not runtime.shop.alive:
-                    return
-                yield b": still there\n\n"
-                continue
-            if event.kind not in ("job", "row"):
-                continue
-            job = await run_in_threadpool(runtime.store.job, event.job)
-            if job is None:
-                yield event_text("job", {"id": event.job, "state": "deleted"})
-            elif event.kind == "row":
-                row = await run_in_threadpool(runtime.store.row, event.job, event.row)
-                if row is not None:
-                    yield event_text("row", picture_body(job, row))
-            else:
-                running = any(each.job.id == job.id for each in runtime.shop.guests())
-                yield event_text("job", job_body(job, running=running))

@@ -9,6 +9,7 @@ from ..pictures import Format
 from ..queue.jobs import Job, RowResult
 from ..queue.store import Store
 from ..replies import ApiError, without_paths
+from ..runtime import Runtime
 
 
 def picture_of(store: Store, job: str, row: RowResult) -> bytes:
@@ -31,7 +32,7 @@ def failure_of(rows: list[RowResult]) -> ApiError:
     """Why there is no picture at all."""
     failed = next((row for row in rows if row.state == "failed"), None)
     if failed is None:
-        return ApiError(409, "the job was cancelled", code="cancelled")
+        return ApiError(409, "the job was cancelled, or deleted", code="cancelled")
     said = without_paths(failed.error)
     stage, _, reason = said.partition(": ")
     status = 503 if stage == "fault" or "memory" in reason else 400 if stage == "request" else 422
@@ -71,13 +72,22 @@ def row_body(job: Job, row: RowResult, *, whole: bool = False) -> dict[str, Any]
     return body
 
 
-def job_body(job: Job, *, running: bool = False) -> dict[str, Any]:
+def picture_body(job: Job, row: RowResult) -> dict[str, Any]:
+    """A row as those see it who look through all of them."""
+    return {**row_body(job, row), "job": job.id, "recipe": job.recipe, "place": f"{job.order}.{row.number}"}
+
+
+def job_now(runtime: Runtime, job: Job) -> dict[str, Any]:
     """A job as the server's own API has it."""
-    state = "running" if running and job.state == "queued" else job.state
+    running = job.state == "queued" and any(each.job.id == job.id for each in runtime.shop.guests())
+    note = None
+    if not job.ended and job.recipe not in runtime.pipes.recipes:
+        note = f"recipe {job.recipe} is not served now: it waits for a server that has it"
     return {
         "id": job.id,
         "order": job.order,
-        "state": state,
+        "state": "running" if running else job.state,
+        "note": note,
         "title": job.title,
         "recipe": job.recipe,
         "protocol": job.protocol,

@@ -56,7 +56,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         queued_rows: of all jobs together.
         job_rows: of one job.
         pictures: of one request of a protocol that waits for its pictures.
-        kept_jobs: finished jobs whose pictures are kept; the oldest go.
+        kept_jobs: finished jobs whose pictures are kept; those that finished first go.
+        linger_s: seconds for which a job stays in any case once it has ended: somebody may wait for it.
+        candidates: of a picture; and as many rounds.
     """
 
     body_bytes: int = 64 * 2**20
@@ -65,6 +67,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     job_rows: int = 20_000
     pictures: int = 16
     kept_jobs: int = 10_000
+    linger_s: float = 600.0
+    candidates: int = 64
 
 
 class RowSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

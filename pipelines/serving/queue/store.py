@@ -10,19 +10,19 @@ two makes the picture again, and the same settings give the same bytes with `--d
 
 import contextlib
 import json
+import math
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
 from ...files import prepare_folder, sweep, write_atomically
 from ...rendering.output.lock import FolderLock
+from .inputs import Inputs
 from .jobs import (
-    INPUT,
-    InputGoneError,
     Job,
     KeyUsedError,
     Limits,
@@ -32,18 +32,12 @@ from .jobs import (
     RowState,
     TooLargeError,
     dumped,
-    inputs_in,
     new_id,
     now,
-    spec_of,
 )
-from .schema import prepare
+from .schema import JOB, OF_JOB, ROW, WORDS, job_of, prepare, row_of
 
-_JOB = "ordered, id, client, priority, protocol, recipe, title, paused, cancelled, rows, done, failed, created"
-_JOB += ", finished"
 _SAID = ("client", "priority", "protocol", "recipe", "title", "paused", "said")
-_OF_JOB = len(_JOB.split(", "))
-_ROW = "number, spec, state, record, picture, error, tokens, seconds"
 
 
 class Store:
@@ -51,29 +45,34 @@ class Store:
 
     Args:
         folder: is made, if it is not there.
+        served: names of the recipes that are served; `None` where that is not known.
 
     Raises:
         InputError: it cannot be written, another server holds it, or a later version wrote it.
     """
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits | None = None, *, served: Iterable[str] | None = None
+    ) -> None:
         prepare_folder(folder)
         self.folder = folder.absolute()
         self.limits = limits or Limits()
-        self.inputs, self._pictures = self.folder / "inputs", self.folder / "pictures"
+        self._served = None if served is None else tuple(served)
+        self._pictures = self.folder / "pictures"
         try:
             self._lock = FolderLock(folder)
         except InputError as error:
             held = str(error).partition(" renders into it")[0]
             raise InputError(f"{held} serves from it: name another folder with --data") from None
         self._turn = threading.RLock()
-        for each in (self.inputs, self._pictures):
-            each.mkdir(exist_ok=True)
+        self._pictures.mkdir(exist_ok=True)
         sweep(self.folder)
         self._db = sqlite3.connect(self.folder / "queue.sqlite3", check_same_thread=False, isolation_level=None)
+        self._inputs = Inputs(self.folder / "inputs", self._db)
         try:
             prepare(self._db)
-            self._sweep_inputs()
+            self._inputs.sweep()
+            self._finish_removing()
         except (sqlite3.DatabaseError, InputError) as error:
             self.close()
             raise InputError(f"{folder}: queue.sqlite3 cannot be used ({error}): name another folder") from None
@@ -83,6 +82,16 @@ class Store:
         with self._turn:
             self._db.close()
             self._lock.release()
+
+    @property
+    def inputs(self) -> Path:
+        """The folder of the pictures that clients have sent."""
+        return self._inputs.folder
+
+    def drop_unused(self, inputs: Iterable[str]) -> None:
+        """Delete those of these pictures that no job starts from."""
+        with self._turn:
+            self._inputs.drop(inputs)
 
     # Jobs
 
@@ -104,12 +113,9 @@ class Store:
             key = None if job.key is None else f"{job.client} {job.key}"  # others choose the same
             if key is not None and (known := self._sent_before(key, job.said)) is not None:
                 return known
-            if self.queued() + len(job.rows) > self.limits.queued_rows:
-                raise QueueFullError(f"the queue is full: it holds {self.limits.queued_rows} rows, try later")
-            for name in {name for row in job.rows for name in inputs_in(row.settings)}:
-                if not (self.inputs / name).is_file():  # it went with a job that was deleted meanwhile
-                    raise InputGoneError("a picture that it starts from is not there any more: send it again")
+            self._have_room(len(job.rows))
             name = new_id()
+            self._inputs.use(name, job.rows)
             said = {each: getattr(job, each) for each in _SAID}
             said |= {"id": name, "rows": len(job.rows), "created": now(), "key": key}
             places = ", ".join("?" * len(said))
@@ -134,15 +140,15 @@ class Store:
         with self._turn:
             where, values = ("where ordered < ?", (before,)) if before is not None else ("", ())
             found = self._db.execute(
-                f"select {_JOB} from jobs {where} order by ordered desc limit ?", (*values, most)
+                f"select {JOB} from jobs {where} order by ordered desc limit ?", (*values, most)
             )
-            return [_job(each) for each in found.fetchall()]
+            return [job_of(each) for each in found.fetchall()]
 
     def open_jobs(self) -> list[Job]:
         """All jobs with something to do, in the order of acceptance."""
         with self._turn:
-            found = self._db.execute(f"select {_JOB} from jobs where finished is null order by ordered")
-            return [_job(each) for each in found.fetchall()]
+            found = self._db.execute(f"select {JOB} from jobs where finished is null order by ordered")
+            return [job_of(each) for each in found.fetchall()]
 
     def change(self, name: str, *, priority: int | None = None, paused: bool | None = None) -> Job | None:
         """Change how a job is carried out; what is `None` stays."""
@@ -166,7 +172,11 @@ class Store:
             return self._find("id = ?", name)
 
     def retry(self, name: str) -> Job | None:
-        """Queue the rows of a job again that failed or were cancelled."""
+        """Queue the rows of a job again that failed or were cancelled.
+
+        Raises:
+            QueueFullError: so many rows are not taken now.
+        """
         with self._turn, self._writing():
             count = self._db.execute(
                 "update rows set state = 'queued', error = '', record = null where job = ?"
@@ -174,33 +184,50 @@ class Store:
                 (name,),
             ).rowcount
             if count:
+                self._have_room(0)
                 self._db.execute(
                     "update jobs set cancelled = 0, finished = null, failed = 0 where id = ?", (name,)
                 )
             return self._find("id = ?", name)
 
-    def delete(self, name: str) -> bool:
-        """Forget a job, and its pictures. False where there is none."""
-        with self._turn, self._writing():
-            names = self._inputs_of(name)
-            found = self._db.execute("delete from jobs where id = ?", (name,)).rowcount
-            self._db.execute("delete from rows where job = ?", (name,))
-            if found:
-                for each in filter(lambda each: not self._is_used(each), names):
-                    (self.inputs / each).unlink(missing_ok=True)
-        if found:
-            shutil.rmtree(self._pictures / name, ignore_errors=True)
-        return bool(found)
+    def delete(self, name: str, *, finished_by: float = math.inf) -> bool:
+        """Forget a job, and its pictures. False where there is none.
 
-    def prune(self) -> None:
-        """Forget the oldest finished jobs, if there are more than are kept."""
+        Args:
+            finished_by: seconds since 1970: one that has not finished by then stays; any goes, if not said.
+        """
+        where, values = ("id = ?", (name,))
+        if finished_by < math.inf:
+            where, values = "id = ? and finished is not null and finished <= ?", (name, finished_by)
+        with self._turn:
+            with self._writing():
+                if not self._db.execute(f"delete from jobs where {where}", values).rowcount:
+                    return False
+                inputs = self._inputs.forget(name)
+                self._db.execute("delete from rows where job = ?", (name,))
+                self._db.execute("insert or ignore into removed (job) values (?)", (name,))
+            self._inputs.drop(inputs)
+        self._remove(name)
+        return True
+
+    def prune(self, tell: Callable[[str], None] = lambda name: None) -> bool:
+        """Forget the jobs that finished first, if there are more than are kept; but none that has ended just
+        now, for somebody may wait for what came of it. Whether there are such.
+
+        Args:
+            tell: is told the name of each that is gone.
+        """
         with self._turn:
             found = self._db.execute(
-                "select id from jobs where finished is not null order by ordered desc limit -1 offset ?",
+                "select id, finished from jobs where finished is not null"
+                " order by finished desc, ordered desc limit -1 offset ?",
                 (self.limits.kept_jobs,),
             ).fetchall()
-        for (name,) in found:
-            self.delete(name)
+        settled = now() - self.limits.linger_s
+        for name, finished in found:
+            if finished <= settled and self.delete(name, finished_by=settled):
+                tell(name)
+        return any(finished > settled for _, finished in found)
 
     # Rows
 
@@ -223,10 +250,10 @@ class Store:
         where = "" if only is None else f" and number = {int(only)}"
         with self._turn:
             found = self._db.execute(
-                f"select {_ROW} from rows where job = ? and number > ?{where} order by number limit ?",
+                f"select {ROW} from rows where job = ? and number > ?{where} order by number limit ?",
                 (job, after, most),
             ).fetchall()
-        return map(_row, found)
+        return map(row_of, found)
 
     def pictures(
         self, *, most: int, before: tuple[int, int] | None = None, query: str = ""
@@ -235,33 +262,33 @@ class Store:
 
         Args:
             before: of those that stand behind this one, by its job's `order` and its number.
-            query: words, all of which the prompts have.
+            query: words, all of which prompts or instructions have.
         """
         where, values = ["r.state in ('done', 'failed')"], list[Any]()
         if before is not None:
             where.append("(j.ordered < ? or (j.ordered = ? and r.number < ?))")
             values += [before[0], before[0], before[1]]
         for word in query.split()[:20]:
-            where.append("instr(lower(json_extract(r.spec, '$.prompt')), lower(?)) > 0")
+            where.append(f"instr(lower({WORDS}), lower(?)) > 0")
             values.append(word)
-        columns = [f"j.{each}" for each in _JOB.split(", ")] + [f"r.{each}" for each in _ROW.split(", ")]
+        columns = [f"j.{each}" for each in JOB.split(", ")] + [f"r.{each}" for each in ROW.split(", ")]
         with self._turn:
             found = self._db.execute(
                 f"select {', '.join(columns)} from jobs j join rows r on r.job = j.id"
                 f" where {' and '.join(where)} order by j.ordered desc, r.number desc limit ?",
                 (*values, most),
             ).fetchall()
-        return [(_job(each[:_OF_JOB]), _row(each[_OF_JOB:])) for each in found]
+        return [(job_of(each[:OF_JOB]), row_of(each[OF_JOB:])) for each in found]
 
     def next_row(self, job: str, after: int) -> RowResult | None:
         """The first row of a job behind number `after` that is to be carried out."""
         with self._turn:
             found = self._db.execute(
-                f"select {_ROW} from rows where job = ? and number > ? and state = 'queued'"
+                f"select {ROW} from rows where job = ? and number > ? and state = 'queued'"
                 " order by number limit 1",
                 (job, after),
             ).fetchone()
-        return None if found is None else _row(found)
+        return None if found is None else row_of(found)
 
     def finish(
         self,
@@ -303,12 +330,25 @@ class Store:
         if not changed and picture is not None:
             with contextlib.suppress(OSError):
                 if (row := self.row(job, number)) is None or not row.picture:
-                    self.picture_path(job, number).unlink(missing_ok=True)
+                    path = self.picture_path(job, number)
+                    path.unlink(missing_ok=True)
+                    path.parent.rmdir()  # where no other picture is in it
         return found
 
     def picture_path(self, job: str, number: int) -> Path:
         """Where a row's picture lies, once it is done."""
         return self._pictures / job / f"{number:04d}.png"
+
+    def _waiting_for_recipes(self) -> int:
+        """Rows to be done of recipes that are not served; 0 where it is not known which are."""
+        if self._served is None:
+            return 0
+        places = ", ".join("?" * len(self._served))
+        return self._db.execute(
+            "select coalesce(sum(rows - done - failed), 0) from jobs"
+            f" where finished is null and recipe not in ({places})",
+            self._served,
+        ).fetchone()[0]
 
     # How it is written
 
@@ -318,14 +358,21 @@ class Store:
         self._db.execute("begin immediate")
         try:
             yield
+            self._db.execute("commit")
         except BaseException:
-            self._db.execute("rollback")
+            if self._db.in_transaction:  # a full disk has ended it already
+                self._db.execute("rollback")
             raise
-        self._db.execute("commit")
+
+    def _have_room(self, more: int) -> None:
+        """Raises `QueueFullError` where so many rows more are not taken. What waits for recipes that are not
+        served takes no room."""
+        if self.queued() - self._waiting_for_recipes() + more > self.limits.queued_rows:
+            raise QueueFullError(f"the queue is full: it holds {self.limits.queued_rows} rows, try later")
 
     def _find(self, where: str, value: str) -> Job | None:
-        found = self._db.execute(f"select {_JOB} from jobs where {where}", (value,)).fetchone()
-        return None if found is None else _job(found)
+        found = self._db.execute(f"select {JOB} from jobs where {where}", (value,)).fetchone()
+        return None if found is None else job_of(found)
 
     def _sent_before(self, key: str, said: str) -> Job | None:
         """The job that came with this key. Raises `KeyUsedError` where it was another request."""
@@ -336,56 +383,12 @@ class Store:
             raise KeyUsedError("Idempotency-Key: was sent with another request before: choose a new one")
         return self._find("id = ?", found[0])
 
-    def _inputs_of(self, job: str) -> set[str]:
-        specs = (spec_of(spec) for (spec,) in self._db.execute("select spec from rows where job = ?", (job,)))
-        return {name for spec in specs for name in inputs_in(spec.settings)}
+    def _remove(self, name: str) -> None:
+        """Delete the pictures of a job that is gone; who dies meanwhile goes on when the next server begins."""
+        shutil.rmtree(self._pictures / name, ignore_errors=True)
+        with self._turn, self._writing():
+            self._db.execute("delete from removed where job = ?", (name,))
 
-    def _sweep_inputs(self) -> None:
-        """Delete what came with requests that were refused, before the server ended."""
-        there = {path.name for path in self.inputs.iterdir() if INPUT.fullmatch(path.name)}
-        if there:
-            for (spec,) in self._db.execute("select spec from rows"):
-                there.difference_update(INPUT.findall(spec))
-        for name in there:
-            (self.inputs / name).unlink(missing_ok=True)
-
-    def _is_used(self, name: str) -> bool:
-        found = self._db.execute("select 1 from rows where instr(spec, ?) limit 1", (name,)).fetchone()
-        return found is not None
-
-
-def _job(values: tuple[Any, ...]) -> Job:
-    order, name, client, priority, protocol, recipe, title, paused, cancelled, *rest = values
-    rows, done, failed, created, finished = rest
-    state = "paused" if paused else "queued"
-    if finished is not None:
-        state = "cancelled" if cancelled else "failed" if failed == rows else "done"
-    return Job(
-        id=name,
-        order=order,
-        client=client,
-        priority=priority,
-        protocol=protocol,
-        recipe=recipe,
-        title=title,
-        state=state,
-        rows=rows,
-        done=done,
-        failed=failed,
-        created=created,
-        finished=finished,
-    )
-
-
-def _row(values: tuple[Any, ...]) -> RowResult:
-    number, spec, state, record, picture, error, tokens, seconds = values
-    return RowResult(
-        number=number,
-        spec=spec_of(spec),
-        state=state,
-        record=None if record is None else json.loads(record),
-        picture=bool(picture),
-        error=error,
-        tokens=tokens,
-        seconds=seconds,
-    )
+    def _finish_removing(self) -> None:
+        for (name,) in self._db.execute("select job from removed").fetchall():
+            self._remove(name)

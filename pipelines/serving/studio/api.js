@@ -4,6 +4,9 @@
 import { byId } from "./dom.js";
 
 const KEY = "diptych.key";
+const SOON_MS = 300;
+const LATE_MS = 2_000;
+const SILENT_MS = 45_000; // a server that has nothing to tell says so three times in it
 
 /** What the server refused, in its words. */
 export class Refused extends Error {
@@ -13,7 +16,14 @@ export class Refused extends Error {
   }
 }
 
+/** What is said where the server does not answer; once it does, nobody need read it. */
+export const NO_ANSWER = "The server does not answer. Is it still running?";
+
 let asking = null;
+let answers = () => {};
+
+/** Who is told whenever the server answers, whatever it says. */
+export const whenItAnswers = (f) => (answers = f);
 
 /** Ask for the key once, however many requests wait for it. */
 function askForKey(wasWrong) {
@@ -42,8 +52,9 @@ async function answered(path, options = {}) {
       response = await fetch(path, { ...options, headers });
     } catch (error) {
       if (options.signal?.aborted) throw error;
-      throw new Refused(0, "The server does not answer. Is it still running?");
+      throw new Refused(0, NO_ANSWER);
     }
+    answers();
     if (response.status !== 401) return response;
     if (sessionStorage.getItem(KEY) === key) await askForKey(key !== null); // else another one is there by now
   }
@@ -56,7 +67,9 @@ const parsed = (text) => JSON.parse(text.replace(/"seed": ?(\d{16,})/g, '"seed":
 export async function ask(path, { body, raw = body && JSON.stringify(body), method = raw ? "POST" : "GET", signal } = {}) {
   const headers = raw ? { "Content-Type": "application/json" } : {};
   const response = await answered(path, { method, body: raw, headers, signal });
-  const text = await response.text();
+  const text = await response.text().catch(() => {
+    throw new Refused(0, NO_ANSWER); // it went away while it answered
+  });
   if (response.ok) return text ? parsed(text) : null;
   throw new Refused(response.status, sentence(reason(text, response.status)));
 }
@@ -71,15 +84,17 @@ function reason(text, status) {
 
 export const sentence = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
-/** Follow server-sent events until they end or `signal` says so; `tell(kind, data)` hears each, `there()` that from
- * now on nothing is missed. */
+/** Follow server-sent events until they end, the server falls silent, or `signal` says so; `tell(kind, data)` hears
+ * each, `there()` that from now on nothing is missed. */
 export async function follow(path, tell, { signal, there } = {}) {
-  const response = await answered(path, { signal });
+  const silent = new AbortController();
+  const response = await answered(path, { signal: signal ? AbortSignal.any([signal, silent.signal]) : silent.signal });
   if (!response.ok) throw new Refused(response.status, sentence(reason(await response.text(), response.status)));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const timer = setTimeout(() => silent.abort(), SILENT_MS);
+    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
     if (done) return;
     there?.();
     there = null;
@@ -93,17 +108,40 @@ export async function follow(path, tell, { signal, there } = {}) {
   }
 }
 
+/** Do something again and again, until it says that it is done: the server may be away for a while. What is tried
+ * in vain is tried later and later; `well()`, which it is given, says that it is not in vain. */
+export async function persistently(step, { signal } = {}) {
+  for (let wait = SOON_MS; !signal?.aborted; wait = Math.min(2 * wait, LATE_MS)) {
+    if (await step(() => (wait = SOON_MS))) return;
+    await passed(wait);
+  }
+}
+
+/** After so long, or once there is a reason to look again: the page is turned to, or the network is back. */
+function passed(wait) {
+  return new Promise((done) => {
+    const over = () => {
+      clearTimeout(timer);
+      removeEventListener("online", over);
+      document.removeEventListener("visibilitychange", over);
+      done();
+    };
+    const timer = setTimeout(over, wait);
+    addEventListener("online", over);
+    document.addEventListener("visibilitychange", over);
+  });
+}
+
 /** Follow for as long as the page is there, begun again where it breaks off; `again(there)` hears of either. */
-export async function followForever(path, tell, again) {
-  for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
+export function followForever(path, tell, again) {
+  return persistently(async (well) => {
     try {
-      await follow(path, tell, { there: () => ((wait = 500), again(true)) });
+      await follow(path, tell, { there: () => (well(), again(true)) });
     } catch {
       // the server has gone, perhaps for a moment
     }
     again(false);
-    await new Promise((done) => setTimeout(done, wait));
-  }
+  });
 }
 
 /** A whole number of any length in JSON: seeds go out as they came in. */

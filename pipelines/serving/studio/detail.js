@@ -4,8 +4,9 @@ import { ask, blobOf } from "./api.js";
 import { button, byId, make, words } from "./dom.js";
 import { bare, candidateList, factsOf, placeOf, thingOf } from "./facts.js";
 import { keyOf } from "./history.js";
-import { notDrawn, readAs, seen, verdict } from "./run.js";
+import { seen } from "./row.js";
 import { changeOf, saying } from "./start.js";
+import { failure, notDrawn, readAs, shortly, verdict } from "./verdict.js";
 
 export class Detail {
   constructor({ history, begin, submitted, failed, deleted }) {
@@ -16,7 +17,16 @@ export class Detail {
     byId("next").addEventListener("click", () => this.go(1));
     byId("favourite").addEventListener("click", () => this.star());
     this.dialog.addEventListener("keydown", (event) => this.key(event));
-    this.dialog.addEventListener("close", () => this.row && this.history.node(this.row)?.focus());
+    this.dialog.addEventListener("close", () => {
+      if (!this.left) this.history.node(this.row)?.focus();
+      this.left = false;
+    });
+  }
+
+  /** Close it for something else, which has the focus then. */
+  leave() {
+    this.left = this.dialog.open;
+    this.dialog.close();
   }
 
   go(way) {
@@ -56,7 +66,7 @@ export class Detail {
   }
 
   stage(row, facts) {
-    if (!row.picture) return byId("stage").replaceChildren(words("p", { class: "error" }, row.error ?? row.state));
+    if (!row.picture) return byId("stage").replaceChildren(words("p", { class: "error" }, shortly(row.error ?? row.state)));
     const image = make("img", { src: row.picture.slice(1), alt: saying(row) });
     this.overlayNode = make("div", { class: "overlay", hidden: true }, make("span"));
     const things = facts.filter(({ kind }) => kind === "thing");
@@ -86,6 +96,7 @@ export class Detail {
 
   show(row, again) {
     this.whole = row;
+    this.file = again?.file;
     const facts = row.facts ?? [];
     const several = row.candidates?.length > 1;
     this.stage(row, facts);
@@ -93,7 +104,7 @@ export class Detail {
     this.about([
       words("h2", { id: "detail-title" }, saying(row)),
       row.picture ? this.actions(row) : make("div", { class: "actions" }, button("Try again", () => this.again(row, false), { class: "flat" }), this.removal(row)),
-      row.error && words("p", { class: "left-out" }, row.error),
+      row.error && failure(row.error),
       notDrawn(row),
       readAs(row),
       facts.length > 0 && make("h3", {}, "What it shows"),
@@ -105,13 +116,13 @@ export class Detail {
       several && candidateList(row.candidates, picturesOf(row)),
       make("h3", {}, "How it was made"),
       made(row),
-      again && make("h3", {}, "Copy"),
-      again && copies(again),
+      row.picture && again && make("h3", {}, "Copy"),
+      row.picture && again && copies(again),
     ]);
   }
 
   actions(row) {
-    const act = (text, way, id) => button(text, () => { this.dialog.close(); this.begin(row, way); }, { class: "flat", id });
+    const act = (text, way, id) => button(text, () => { this.leave(); this.begin(row, way); }, { class: "flat", id });
     const download = button("Download", () => this.download(row), { class: "flat", id: "download" });
     return make("div", { class: "actions", role: "group", "aria-label": "What to do with it" },
       act("Change", "edit", "do-edit"), button("Another like it", () => this.again(row, false), { class: "flat", id: "another", title: "The same words, drawn anew" }), download,
@@ -142,7 +153,7 @@ export class Detail {
   async download(row) {
     try {
       const url = URL.createObjectURL(await blobOf(row.picture.slice(1)));
-      make("a", { href: url, download: `${saying(row).slice(0, 60).replace(/[^\p{L}\p{N}]+/gu, "-")}-${row.seed}.png` }).click();
+      make("a", { href: url, download: this.file ?? `picture-${row.number}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
     } catch (error) {
       this.failed(error.message);
@@ -153,10 +164,10 @@ export class Detail {
   async again(row, same) {
     try {
       const job = await ask(`v1/jobs/${row.job}/rows/${row.number}/again`, { body: { same } });
-      this.dialog.close();
+      this.leave();
       this.submitted(job);
     } catch (error) {
-      this.dialog.close();
+      this.leave();
       this.failed(error.message);
     }
   }
@@ -167,8 +178,8 @@ export class Detail {
     const thing = thingOf(fact, row.facts);
     const name = fact.kind === "setting" || fact.kind === "style" || !thing ? "" : thing;
     const coloured = row.facts.find((each) => each.kind === "colour" && thing && each.text.endsWith(thing));
-    const edit = (instruction) => { this.dialog.close(); this.begin(row, "edit", { prompt: instruction, submit: true }); };
-    const begin = (text) => { this.dialog.close(); this.begin(row, "edit", { prompt: text }); };
+    const edit = (instruction) => { this.leave(); this.begin(row, "edit", { prompt: instruction, submit: true }); };
+    const begin = (text) => { this.leave(); this.begin(row, "edit", { prompt: text }); };
     this.menu.setAttribute("aria-label", fact.text);
     this.menu.hidden = false;
     this.menu.replaceChildren(
@@ -176,7 +187,7 @@ export class Detail {
       button("Change", () => begin(name ? `make the ${name} ` : ""), { class: "flat", id: "fact-change" }),
       ...(name ? [
         button("Remove", () => edit(`remove the ${name}`), { class: "flat", id: "fact-remove" }),
-        button("Redraw", () => { this.dialog.close(); this.begin(row, "mask", { prompt: coloured?.text ?? fact.text, region: name, submit: true }); }, { class: "flat", id: "fact-redraw" }),
+        button("Redraw", () => { this.leave(); this.begin(row, "mask", { prompt: coloured?.text ?? fact.text, region: name, submit: true }); }, { class: "flat", id: "fact-redraw" }),
       ] : []));
     this.menu.querySelector("button").focus();
   }

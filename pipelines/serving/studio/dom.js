@@ -50,20 +50,25 @@ export function soon(f, wait) {
   };
 }
 
-/** Values kept in this browser; one that keeps nothing (a private window) forgets them. */
-export const kept = {
+const keeper = (storage) => ({
   get(name, usual) {
     try {
-      return JSON.parse(localStorage.getItem(`diptych.${name}`)) ?? usual;
+      return JSON.parse(storage().getItem(`diptych.${name}`)) ?? usual;
     } catch {
       return usual;
     }
   },
   set(name, value) {
     try {
-      localStorage.setItem(`diptych.${name}`, JSON.stringify(value));
+      storage().setItem(`diptych.${name}`, JSON.stringify(value));
     } catch {
       // it is not kept
     }
   },
-};
+});
+
+/** Values kept in this browser; one that keeps nothing (a private window) forgets them. */
+export const kept = keeper(() => localStorage);
+
+/** Values kept until this tab is closed. */
+export const keptByTab = keeper(() => sessionStorage);

@@ -64,14 +64,13 @@ export function aboutChange(facts, change) {
   return facts.filter(({ text }) => stems(text).every((word) => said.has(word) || SMALL.has(word)));
 }
 
-/** The facts of a picture. Of a change, first those that it is about; the rest of the picture was not asked for, and
- * is listed without ticks. */
+/** The facts of a picture. Of a change, first those that it is about; the rest was there before. */
 export function factsOf(facts, change, options = {}) {
   if (!change) return factList(facts, options);
   const about = aboutChange(facts, change);
-  const rest = facts.filter((fact) => !about.includes(fact));
-  const plain = rest.map((fact) => ({ ...fact, shown: null, asked: true }));
-  return make("div", {}, about.length > 0 && factList(about, options), plain.length > 0 && make("h4", {}, "The rest of the picture"), plain.length > 0 && factList(plain, options));
+  const rest = facts.filter((fact) => !about.includes(fact)).map((fact) => ({ ...fact, asked: true }));
+  if (!about.length) return factList(rest, options);
+  return make("div", {}, factList(about, options), rest.length > 0 && make("h4", {}, "The rest of the picture"), rest.length > 0 && factList(rest, options));
 }
 
 /** Candidates side by side, and why each won or lost. `pictures` has what was seen of them, by index. */

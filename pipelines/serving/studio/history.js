@@ -3,8 +3,15 @@
 import { ask } from "./api.js";
 import { byId, icon, kept, make, soon, words } from "./dom.js";
 import { saying } from "./start.js";
+import { shortly } from "./verdict.js";
 
 const PAGE = 60;
+
+/** Whether a place is of an older picture than another. */
+const isOlder = (place, than) => {
+  const [[job, number], [other, its]] = [place, than].map((each) => each.split(".").map(Number));
+  return job < other || (job === other && number < its);
+};
 export const keyOf = (row) => `${row.job}/${row.number}`;
 
 export class History {
@@ -26,8 +33,13 @@ export class History {
     return byId("only-favourites").getAttribute("aria-pressed") === "true";
   }
 
-  /** The latest pictures; what is told of rows meanwhile is newer. */
-  async load() {
+  /** The place of the last picture that is shown, or ''. */
+  get oldest() {
+    return this.onlyFavourites ? "" : this.rows.at(-1)?.place ?? "";
+  }
+
+  /** The latest pictures, as far back as `oldest`; what is told of rows meanwhile is newer. */
+  async load({ oldest = "" } = {}) {
     const turn = ++this.turn;
     if (this.onlyFavourites) {
       this.told = null;
@@ -37,11 +49,17 @@ export class History {
     }
     const told = (this.told = { rows: [], gone: new Set() });
     const rows = await this.fetch("");
+    let more = rows?.length === PAGE;
+    while (more && turn === this.turn && oldest && isOlder(oldest, rows.at(-1).place)) {
+      const others = await this.fetch(rows.at(-1).place);
+      rows.push(...(others ?? []));
+      more = others?.length === PAGE;
+    }
     if (turn !== this.turn) return;
     this.told = null;
     if (!rows) return;
     this.rows = rows.filter(({ job }) => !told.gone.has(job));
-    this.show(rows.length === PAGE);
+    this.show(more);
     for (const row of told.rows) if (!told.gone.has(row.job)) this.add(row);
   }
 
@@ -62,16 +80,18 @@ export class History {
     }
   }
 
+  /** Whether a row is among those that are searched for, as the server has it: its prompt or instruction has all
+   * the words. */
+  searched(row) {
+    const said = `${row.prompt} ${row.settings?.edit ?? ""}`.toLowerCase();
+    return this.query.value.toLowerCase().split(/\s+/).every((word) => said.includes(word));
+  }
+
   /** A row is done, somewhere. */
   add(row) {
     this.told?.rows.push(row);
-    if (this.onlyFavourites || this.query.value.trim() || this.rows.some((each) => keyOf(each) === keyOf(row))) return;
-    const [order, number] = row.place.split(".").map(Number);
-    const before = ({ place }) => {
-      const [o, n] = place.split(".").map(Number);
-      return o < order || (o === order && n < number);
-    };
-    const at = this.rows.findIndex(before);
+    if (this.onlyFavourites || !this.searched(row) || this.rows.some((each) => keyOf(each) === keyOf(row))) return;
+    const at = this.rows.findIndex(({ place }) => isOlder(place, row.place));
     this.rows.splice(at < 0 ? this.rows.length : at, 0, row);
     const card = this.card(row);
     byId("grid").insertBefore(card, byId("grid").children[at < 0 ? this.rows.length : at] ?? null);
@@ -123,7 +143,7 @@ export class History {
     const mark = make("button", { type: "button", class: "compare-mark", tabindex: "-1", "aria-label": `Compare: ${text}`, "aria-pressed": String(this.marked.some((each) => keyOf(each) === key)), title: "Compare (x)", onclick: (event) => { event.stopPropagation(); this.mark(row); } }, icon("hinge"));
     const well = row.picture
       ? make("img", { src: `${row.picture.slice(1).replace(/png$/, "webp")}?side=320`, alt: "", loading: "lazy", decoding: "async" })
-      : words("p", { class: "error" }, row.error ?? row.state);
+      : words("p", { class: "error" }, shortly(row.error ?? row.state));
     const dot = row.state === "failed" ? "failed" : row.accepted ? "accepted" : row.score === null ? "" : "rejected";
     const said = { accepted: "accepted", rejected: "not accepted", failed: "failed" }[dot] ?? "not judged";
     return make("div", { class: "card", role: "listitem", tabindex: "-1", "data-key": key, "aria-label": `${text}, ${said}`, onclick: () => this.open(row), onfocusin: (event) => this.focused(event.currentTarget) },

@@ -1,16 +1,17 @@
 // The studio, put together: starts up, hears what happens on the server, hands keys and dropped files on.
 
-import { ask, followForever, withSeeds } from "./api.js";
+import { NO_ANSWER, ask, followForever, whenItAnswers, withSeeds } from "./api.js";
 import { Detail } from "./detail.js";
-import { byId, kept, make, words } from "./dom.js";
+import { byId, kept, keptByTab, make, words } from "./dom.js";
 import { History } from "./history.js";
 import { PromptBox } from "./prompt.js";
 import { Queue } from "./queue.js";
 import { Runs } from "./run.js";
 import { SettingsForm } from "./settings.js";
-import { Start, saying } from "./start.js";
+import { Start, saying, showing } from "./start.js";
 
 const HEARD_MS = 3000; // until then the server's events begin, or they are held up on their way
+const MOST_OWN = 200; // jobs that are known as made in this browser
 const PERSON = 10; // the priority of what somebody waits for
 const IMAGES = /^image\/(png|jpeg|webp)$/;
 
@@ -20,12 +21,21 @@ function failed(message) {
 }
 
 const settings = new SettingsForm({ changed: (error) => (error ? failed(error.message) : (prompt.read(), start.current === "sketch" || start.show())) });
-const start = new Start({ changed: () => composed(), failed, sizeOf: () => settings.said?.sizes[0] ?? [512, 512], uninstructed: () => (prompt.text = "") });
+const start = new Start({ changed: () => composed(), failed, sizeOf: () => settings.said?.sizes[0] ?? [512, 512], rewritten });
 const prompt = new PromptBox({ recipe: () => settings.recipe, instructs: () => start?.instructs ?? false });
-const queue = new Queue({ watch: (job) => watch(job), failed });
-const runs = new Runs({ open: (row) => detail.open(row), failed, stages: (recipe) => settings.recipes.find(({ name }) => name === recipe)?.stages ?? [], heard: (job) => queue.tell(job) });
+const queue = new Queue({ watch: (job) => watch(job), failed, known: (job) => runs.know(job) });
+const runs = new Runs({
+  open: (row) => detail.open(row), failed, stages: (recipe) => settings.recipes.find(({ name }) => name === recipe)?.stages ?? [],
+  heard: (job) => queue.tell(job), isBehind: (job) => queue.isBehind(job), kept: (ids) => keptByTab.set("watched", ids),
+});
 const history = new History({ open: (row) => detail.open(row), compare, failed });
 const detail = new Detail({ history, begin, submitted, failed, deleted: (job) => { queue.tell({ id: job, state: "deleted" }); history.forget(job); } });
+
+function rewritten(text) {
+  const before = prompt.text;
+  prompt.text = text;
+  return before;
+}
 
 function watch(job) {
   runs.watch(job);
@@ -38,17 +48,19 @@ function composed() {
   byId("prompt-label").textContent = way ? way.prompt : "What should the picture show?";
   byId("prompt").placeholder = way ? way.example : "a red boat at sunset";
   byId("make").textContent = way ? way.make : "Make a picture";
+  settings.suggest(way?.many ?? 1);
   prompt?.read();
   prompt?.examples();
 }
 
 /** Begin to work on a picture that was made here; whoever writes while it comes keeps what is written. */
 async function begin(row, way, { prompt: text, region, submit: now = false } = {}) {
-  prompt.text = text ?? (way === "edit" ? "" : row.prompt);
+  const there = start.takeRow(row, way);
+  prompt.text = text ?? (way === "edit" ? "" : showing(row));
   byId("prompt").focus();
   byId("prompt").setSelectionRange(prompt.box.value.length, prompt.box.value.length);
   byId("composer").scrollIntoView({ block: "start" });
-  if (!(await start.takeRow(row, way))) return;
+  if (!(await there)) return;
   if (region) byId("region").value = region;
   if (now) await make_();
 }
@@ -83,6 +95,7 @@ async function submit(body) {
 }
 
 function submitted(job) {
+  kept.set("jobs", [job.id, ...kept.get("jobs", [])].slice(0, MOST_OWN));
   queue.tell(job);
   watch(job);
 }
@@ -152,6 +165,9 @@ function listen() {
     if (event.dataTransfer.files[0]) taken(event.dataTransfer.files[0]);
   });
   document.addEventListener("keydown", keys);
+  const above = () => document.documentElement.style.setProperty("--above", `${byId("desk").offsetTop}px`);
+  const sizes = new ResizeObserver(above); // the composer's foot stays in view, whatever is said above it
+  for (const each of [byId("top"), byId("trouble")]) sizes.observe(each);
 }
 
 function keys(event) {
@@ -181,7 +197,7 @@ function heard(kind, data) {
 }
 
 async function refresh() {
-  await Promise.all([queue.load(), history.load()]);
+  await Promise.all([queue.load(), history.load({ oldest: history.oldest })]);
 }
 
 /** From now on what happens is heard, and then what is there is asked for: what happens between is not missed.
@@ -202,14 +218,24 @@ function followed() {
   });
 }
 
+/** Go on with what this page watched; else with a job that was made here, or else with any. */
+function resume() {
+  const watched = keptByTab.get("watched", []);
+  const own = kept.get("jobs", []);
+  const running = queue.open.filter(({ state }) => state !== "paused");
+  const again = queue.open.filter(({ id }) => watched.includes(id));
+  const first = running.find(({ id }) => own.includes(id)) ?? running[0];
+  for (const job of again.length || !first ? again : [first]) runs.watch(job);
+}
+
 async function began() {
   theme();
   listen();
+  whenItAnswers(() => byId("trouble").textContent === NO_ANSWER && failed(""));
   composed();
   try {
     await Promise.all([settings.load(), followed()]);
-    const running = queue.open.filter(({ state }) => state !== "paused");
-    if (running[0]) runs.watch(running[0]);
+    resume();
   } catch (error) {
     failed(error.message);
   }

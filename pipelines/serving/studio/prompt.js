@@ -1,8 +1,9 @@
 // The prompt box: while somebody types, the server reads the prompt, and words that will not be drawn are marked.
 
 import { ask } from "./api.js";
-import { button, byId, make, soon, words } from "./dom.js";
+import { button, byId, count, make, soon, words } from "./dom.js";
 
+const FEW = 12; // things that are named as examples
 const EXAMPLES = ["a red boat at sunset", "a blue cat on the left", "three green trees, in ink"];
 
 export class PromptBox {
@@ -43,7 +44,10 @@ export class PromptBox {
   async read() {
     const turn = ++this.turn;
     const prompt = this.box.value;
-    if (!prompt.trim() || this.instructs() || /[{}]|__/.test(prompt)) return this.say([]);
+    if (!prompt.trim() || this.instructs() || /[{}]|__/.test(prompt)) {
+      this.mark([]);
+      return this.say([]);
+    }
     try {
       const reading = await ask("v1/read", { body: { prompt, recipe: this.recipe() } });
       if (turn !== this.turn) return;
@@ -55,7 +59,7 @@ export class PromptBox {
   }
 
   say(lines) {
-    byId("reading").replaceChildren(...lines.map((line) => make("span", {}, line)));
+    byId("reading").replaceChildren(...lines.map((line) => make("div", {}, line)));
   }
 
   /** Underline these words; places count characters, and not the halves that JavaScript has. */
@@ -78,9 +82,17 @@ const within = ({ start, end }, unknown) => unknown.filter((each) => start <= ea
 
 const listed = (nodes) => nodes.flatMap((each, i) => (i ? [", ", each] : [each]));
 
+/** A few things that can be drawn, from all over their list; the others for those who open them. */
+function drawable(things) {
+  const few = things.filter((_, i) => i % Math.ceil(things.length / FEW) === 0).join(", ");
+  if (things.length <= FEW) return [`Nothing here can be drawn yet. Things that can: ${few}.`];
+  const all = make("details", {}, make("summary", {}, `All ${count(things.length, "thing")}`), make("p", {}, things.join(", ")));
+  return [`Nothing here can be drawn yet. Things that can: ${few}, …`, all];
+}
+
 function said(reading) {
   const lines = [];
-  if (!reading.draws) lines.push(`Nothing here can be drawn yet. Things that can: ${reading.things.join(", ")}.`);
+  if (!reading.draws) lines.push(...drawable(reading.things));
   else if (reading.left_out.length) {
     const quoted = reading.left_out.map(({ text }) => words("q", {}, text));
     const unknown = reading.unknown.map(({ text }) => words("q", {}, text));

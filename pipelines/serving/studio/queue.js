@@ -4,10 +4,13 @@ import { ask } from "./api.js";
 import { byId, count, icon, make, words } from "./dom.js";
 
 const MOST_PRIORITY = 100;
+const STEP_MS = 200; // between two times that a job is asked how far it is
 
 export class Queue {
-  constructor({ watch, failed }) {
-    Object.assign(this, { watch, failed, jobs: new Map(), turn: 0 });
+  /** `known(job)` is told of each that has changed. */
+  constructor({ watch, failed, known }) {
+    Object.assign(this, { watch, failed, known, jobs: new Map(), turn: 0 });
+    this.asked = new Map(); // of jobs that are asked for: whether a row, or news of the job, came meanwhile
   }
 
   /** All jobs; what is told of them meanwhile is newer. */
@@ -16,23 +19,48 @@ export class Queue {
     const told = (this.told = []);
     const { jobs } = await ask("v1/jobs?limit=1000");
     if (turn !== this.turn) return;
-    for (const job of jobs) this.jobs.set(job.id, job);
+    this.jobs = new Map(jobs.map((job) => [job.id, job])); // others were deleted while nobody heard of it
     this.told = null;
-    told.forEach((job) => this.tell(job));
+    jobs.forEach((job) => this.known(job));
+    told.forEach((job) => this.take(job));
     this.show();
   }
 
   tell(job) {
+    if (this.asked.has(job.id)) this.asked.get(job.id).news = true;
+    this.take(job);
+  }
+
+  take(job) {
     this.told?.push(job);
     if (job.state === "deleted") this.jobs.delete(job.id);
     else this.jobs.set(job.id, job);
     this.show();
+    this.known(job);
   }
 
-  /** A row of a job is done. */
-  step(id) {
-    const job = this.jobs.get(id);
-    if (job) ask(`v1/jobs/${id}`).then((now) => this.tell(now), () => {});
+  /** A row of a job is done: how many are by now, the job says. It is asked once at a time, however many rows there
+   * are, and not believed where it was told of meanwhile. */
+  async step(id) {
+    const asked = this.asked.get(id);
+    if (asked) asked.row = true;
+    if (asked || !this.jobs.has(id)) return;
+    const since = { row: true, news: false };
+    this.asked.set(id, since);
+    while (since.row || since.news) {
+      since.row = since.news = false;
+      const now = await ask(`v1/jobs/${id}`).catch(() => null);
+      if (now && !since.news) this.take(now);
+      if (since.row || since.news) await new Promise((done) => setTimeout(done, STEP_MS));
+    }
+    this.asked.delete(id);
+  }
+
+  /** Whether others go before a job that waits. */
+  isBehind(job) {
+    const open = this.open.filter(({ state, note }) => state !== "paused" && !note);
+    const at = open.findIndex(({ id }) => id === job.id);
+    return open.some(({ id, state }, i) => id !== job.id && (i < at || state === "running"));
   }
 
   get open() {
@@ -55,7 +83,7 @@ export class Queue {
     const paused = job.state === "paused";
     return make("li", { class: job.state, "data-job": job.id },
       words("p", { class: "job-title" }, job.title || "A job"),
-      make("p", { class: "job-state" }, `${job.state}, ${done} of ${count(job.rows, "picture")}`),
+      make("p", { class: "job-state" }, `${job.note || job.state}, ${done} of ${count(job.rows, "picture")}`),
       make("progress", { max: job.rows, value: done, "aria-label": `Progress of ${job.title}` }),
       make("div", { class: "job-buttons" },
         act("up", "Earlier", "up", () => this.move(job, open[place - 1], 1), place === 0),

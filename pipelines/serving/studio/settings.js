@@ -13,6 +13,7 @@ export class SettingsForm {
     this.changed = changed;
     this.recipe = "";
     this.recipes = [];
+    this.usualCount = 1;
   }
 
   async load() {
@@ -45,9 +46,10 @@ export class SettingsForm {
     const select = make("select", { id: "recipe" }, this.recipes.map(({ name }) => make("option", { value: name, selected: name === this.recipe }, name)));
     select.addEventListener("change", () => this.take(select.value).catch((error) => this.changed(error)));
     const sizes = this.said.sizes.map(([w, h]) => make("option", { value: `${w}x${h}` }, `${w} × ${h}`));
+    this.counted = false;
     this.place.replaceChildren(
       this.recipes.length > 1 ? field("recipe", select, about?.summary) : "",
-      field("pictures", make("input", { id: "set-count", type: "number", min: 1, max: 64, value: 1, inputmode: "numeric" }), "How many pictures of this prompt"),
+      field("pictures", make("input", { id: "set-count", type: "number", min: 1, max: 64, value: this.usualCount, inputmode: "numeric", oninput: () => (this.counted = true) }), "How many pictures of this prompt"),
       sizes.length > 1 ? field("size", make("select", { id: "set-size" }, sizes), "Width and height in pixels") : "",
       ...first.map(control),
       field("seed", make("input", { id: "set-seed", inputmode: "numeric", placeholder: "any", pattern: "\\d{0,20}" }), "The same seed makes the same picture again"),
@@ -68,6 +70,12 @@ export class SettingsForm {
     if (height && (width !== usual.width || height !== usual.height)) Object.assign(found, { width, height });
     delete found.seed;
     return found;
+  }
+
+  /** So many pictures, unless somebody has said how many. */
+  suggest(count) {
+    this.usualCount = count;
+    if (!this.counted && byId("set-count")) byId("set-count").value = count;
   }
 
   get count() {

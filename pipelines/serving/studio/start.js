@@ -8,13 +8,14 @@ const WAYS = {
   edit: { name: "Change by words", prompt: "What should change?", example: "make the boat blue", hint: "Such as: make the boat blue, remove the tree, add a cat on the left, at night.", make: "Change it" },
   mask: { name: "Paint a part anew", prompt: "What should the whole picture show then?", example: "a red boat at sunset", hint: "Paint over the part that is to change, or name a thing in it.", make: "Paint it anew" },
   image: { name: "Start from it", prompt: "What should the picture show?", example: "a red boat at sunset", hint: "The more may go, the freer the new picture is.", make: "Start from it" },
-  variation: { name: "Variations", prompt: "What does the picture show?", example: "a red boat at sunset", hint: "The same, a little or a lot different.", make: "Make variations" },
+  variation: { name: "Variations", prompt: "What does the picture show?", example: "a red boat at sunset", hint: "The same, a little or a lot different.", make: "Make variations", many: 4 },
   sketch: { name: "Draw", prompt: "What should the drawing become?", example: "a red boat at sunset", hint: "Rough shapes of colour are enough.", make: "Make it of the drawing" },
 };
 
 export class Start {
-  constructor({ changed, failed, sizeOf, uninstructed }) {
-    Object.assign(this, { changed, failed, sizeOf, uninstructed });
+  /** `rewritten(text)` puts text into the prompt box, and gives what stood there. */
+  constructor({ changed, failed, sizeOf, rewritten }) {
+    Object.assign(this, { changed, failed, sizeOf, rewritten });
     this.place = byId("start");
     this.forget();
   }
@@ -23,8 +24,9 @@ export class Start {
     return this.current && WAYS[this.current];
   }
 
+  /** Whether what is written says what should change; of a picture that is still to come, too. */
   get instructs() {
-    return this.current === "edit";
+    return (this.taken ? this.coming : this.current) === "edit";
   }
 
   /** Go on without the picture; an instruction says nothing without it. */
@@ -32,11 +34,11 @@ export class Start {
     const instructed = this.instructs;
     this.forget();
     this.changed();
-    if (instructed) this.uninstructed();
+    if (instructed) this.rewritten("");
   }
 
   forget() {
-    this.blob = this.from = this.canvas = this.picture = this.taken = null;
+    this.blob = this.from = this.canvas = this.picture = this.taken = this.other = null;
     this.current = "";
     this.show();
   }
@@ -59,14 +61,26 @@ export class Start {
         throw new Error("This is no picture that the browser can read: PNG, JPEG or WebP will do.");
       });
       if (this.taken !== mine) return false;
-      Object.assign(this, { blob, from, picture });
+      Object.assign(this, { blob, from, picture, other: null });
       this.choose(way);
       return true;
     };
+    this.coming = way;
     const mine = take()
       .catch((error) => (this.failed(error.message), false))
       .finally(() => (this.taken = this.taken === mine ? null : this.taken));
     return (this.taken = mine);
+  }
+
+  /** Somebody turns to another way. An instruction is no description: each is kept for when it is wanted again, and
+   * the first description of a picture made here is its prompt. */
+  turn(way) {
+    const instructed = this.instructs;
+    this.choose(way);
+    if (instructed === this.instructs) return;
+    const usual = this.from ? (this.instructs ? "" : showing(this.from)) : null;
+    const text = this.other ?? usual;
+    if (text !== null) this.other = this.rewritten(text);
   }
 
   choose(way) {
@@ -81,7 +95,7 @@ export class Start {
   show() {
     if (!this.current) return this.place.replaceChildren(this.invitation());
     const ways = Object.entries(WAYS).filter(([way]) => this.picture || way === "sketch");
-    const tabs = ways.map(([way, { name }]) => button(name, () => this.choose(way), { "aria-pressed": String(way === this.current), "data-way": way }));
+    const tabs = ways.map(([way, { name }]) => button(name, () => this.turn(way), { "aria-pressed": String(way === this.current), "data-way": way }));
     const said = this.from ? words("p", { class: "from" }, saying(this.from)) : make("p", { class: "from" }, this.picture ? "A picture of yours" : "A blank sheet");
     this.place.replaceChildren(
       make("div", { class: "start-head" }, said, button("Without it", () => this.clear(), { class: "flat", id: "start-clear" })),
@@ -105,7 +119,7 @@ export class Start {
     }
     const image = make("canvas", { class: "canvas", width: this.picture.width, height: this.picture.height, role: "img", "aria-label": "The picture to start from" });
     image.getContext("2d").drawImage(this.picture, 0, 0);
-    const share = { image: ["may go", "strength", 0.6], variation: ["different", "variation", 0.4] }[this.current];
+    const share = { image: ["may go", "strength", 0.6], variation: ["different", "variation", 0.8] }[this.current];
     if (!share) return [image];
     const [name, id, value] = share;
     const output = make("output", { for: id }, value);
@@ -142,6 +156,9 @@ export class Start {
 
 /** The change that a row asks for, where it is one by words; else empty. */
 export const changeOf = (row) => row.settings?.edit ?? (row.way === "edit" ? row.prompt : "");
+
+/** What a row's picture shows, as a prompt. */
+export const showing = (row) => (changeOf(row) && row.resolved_prompt) || row.prompt;
 
 /** What a row says: its prompt, or the change that was wished for. */
 export const saying = (row) => row.settings?.edit ?? row.prompt;

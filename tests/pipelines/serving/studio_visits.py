@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def begun(folder: Path, *options: str, command: str = "studio", key: str = "") -> tuple[Any, str]:
@@ -44,6 +47,11 @@ class Visitor:
             page.wait_for_selector("html[data-ready]")
         return page
 
+    def done(self) -> int:
+        """How many pictures of the latest job are done, as the server has it."""
+        with urllib.request.urlopen(f"{self.address}/v1/jobs?limit=1", timeout=60) as answer:
+            return sum(job["done"] for job in json.load(answer)["jobs"])
+
     def submit(self, body: Any) -> str:
         """A job, sent without the page; its name."""
         data = json.dumps(body).encode()
@@ -52,6 +60,26 @@ class Visitor:
         )
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)["id"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: Any) -> Iterator[str]:
+    """The address of a studio over the pocket models."""
+    process, address = begun(tmp_path_factory.mktemp("studio"), "--no-open")
+    yield address
+    process.kill()
+    process.wait(60)
+
+
+@pytest.fixture
+def visitor(browser: Any, server: str) -> Iterator[Visitor]:
+    """One who saw no fault of the page, and whose page asked nobody but the server."""
+    visitor = Visitor(browser, server)
+    yield visitor
+    for context in browser.contexts:
+        context.close()
+    assert visitor.trouble == []
+    assert all(url.startswith((server, "data:", "blob:")) for url in visitor.asked)
 
 
 def make(page: Any, prompt: str, *, seed: str = "7", candidates: str = "") -> None:

@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from diptych.pipelines.serving import guard
-from diptych.pipelines.serving.protocols import own
+from diptych.pipelines.serving.protocols import new_jobs
 from diptych.pipelines.serving.queue.jobs import Limits, NewJob, RowSpec
 from diptych.pipelines.serving.queue.store import Store
 from diptych.pipelines.serving.replies import ApiError
-from diptych.pipelines.serving.runtime import Runtime, never
+from diptych.pipelines.serving.runtime import Intake, Runtime, never
 
 from .conftest import png
 from .test_jobs import JOBS, new
@@ -68,7 +68,7 @@ def test_many_rows_many_times_are_refused_before_they_are_made(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    monkeypatch.setattr(own, "_spec", lambda row, common, seed, number: made.append(number))
+    monkeypatch.setattr(new_jobs, "_spec", lambda row, common, seed, number: made.append(number))
     said = {"prompts": ["a boat"] * 30, "num_images": 1000}
     assert client.post(JOBS, json=said).status_code == 413
     assert len(made) == Limits().job_rows + 1
@@ -78,8 +78,8 @@ def test_an_input_that_goes_while_a_request_is_read_is_kept_again(client: TestCl
     """The picture of a job that is deleted is that of another, which is just being accepted."""
     runtime, calls = vars(client)["runtime"], list[str]()
 
-    def make() -> NewJob:
-        kept = runtime.keep(png())
+    def make(keep: Intake) -> NewJob:
+        kept = keep(png())
         if not calls:
             (runtime.store.inputs / kept).unlink()
         calls.append(kept)
@@ -91,7 +91,8 @@ def test_an_input_that_goes_while_a_request_is_read_is_kept_again(client: TestCl
 
 def test_inputs_of_no_job_go_when_the_server_begins(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime()
-    kept, _ = runtime.keep(png(colour="blue")), runtime.keep(png())
+    keep = Intake(runtime.store.inputs, most_pixels=10_000)
+    kept, _ = keep(png(colour="blue")), keep(png())
     row = RowSpec(prompt="a boat", seed=0, settings={"image": kept})
     job = runtime.store.add(NewJob(recipe="fake", rows=[row]))
     runtime.store.close()
@@ -117,10 +118,10 @@ def test_a_request_that_is_sent_again_gets_its_picture(gate: Runtime) -> None:
     """As the `openai` package does after its time is over: with the same key, while the first is given up."""
 
     async def told() -> None:
-        job = await gate.wanted(lambda: new("a boat", key="k", client="me"))
+        job = await gate.wanted(lambda _: new("a boat", key="k", client="me"))
         with pytest.raises(ApiError, match="nobody waits"):
             await gate.finished(job, _times_out)
-        again = await gate.wanted(lambda: new("a boat", key="k", client="me"))
+        again = await gate.wanted(lambda _: new("a boat", key="k", client="me"))
         assert again.id == job.id and again.state == "queued"
         with gate.bus.reading(again.id, waits=True) as reader:
             with pytest.raises(ApiError, match="nobody waits"):  # the first, late

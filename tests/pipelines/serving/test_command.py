@@ -74,12 +74,12 @@ def test_forwarded_addresses_are_believed_of_the_named_proxy_alone(
 
     import uvicorn
 
-    from diptych.pipelines.serving import app
-
     seen: list[Any] = []
 
     async def keeps(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["client"][0])
+
+    app: Any = keeps
 
     def asked(server: Any, sockets: Any) -> None:
         server.config.load()
@@ -88,9 +88,9 @@ def test_forwarded_addresses_are_believed_of_the_named_proxy_alone(
         asyncio.run(server.config.loaded_app(scope, None, None))
 
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    monkeypatch.setattr(app, "made_app", lambda *args, **more: keeps)
     monkeypatch.setattr(uvicorn.Server, "run", asked)
     runtime: Any = types.SimpleNamespace(shop=types.SimpleNamespace(deaths=types.SimpleNamespace()))
     vars(runtime.shop.deaths)["catch_crashes"] = lambda: None
-    command._run(runtime, None, keys=[], names=[], proxies=proxies)  # pyright: ignore[reportArgumentType]
+    listening: Any = None
+    command._run(runtime, app, listening, proxies=proxies)
     assert seen == ["6.6.6.6" if believed else "127.0.0.1"]

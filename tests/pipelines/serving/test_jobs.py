@@ -41,7 +41,7 @@ def ended(runtime: Runtime, job: Job) -> Job:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    made = Store(tmp_path / "data", Limits(queued_rows=5, job_rows=4, kept_jobs=2))
+    made = Store(tmp_path / "data", Limits(queued_rows=5, job_rows=4, kept_jobs=2, linger_s=0))
     yield made
     made.close()
 
@@ -60,6 +60,20 @@ def test_a_job_is_there_again_after_the_process_has_died(tmp_path: Path) -> None
     row = again.next_row(job.id, 0)
     assert row is not None and (row.number, row.spec) == (2, RowSpec(prompt="a hat", seed=1))
     again.close()
+
+
+def test_pictures_are_found_by_prompt_and_by_instruction(store: Store) -> None:
+    edits = RowSpec(prompt="a boat", seed=1, settings={"edit": "remove the dog"})
+    plain = RowSpec(prompt="a dog on a boat", seed=2)
+    job = store.add(NewJob(recipe="fake", rows=[edits, plain]))
+    for number in (1, 2):
+        store.finish(job.id, number, record={}, picture=b"picture")
+
+    def found(query: str) -> list[int]:
+        return [row.number for _, row in store.pictures(most=9, query=query)]
+
+    assert found("dog") == found("Boat dog") == [2, 1]
+    assert found("remove dog") == [1] and found("dog on") == [2] and found("removed") == []
 
 
 def test_seeds_are_kept_whole(store: Store) -> None:

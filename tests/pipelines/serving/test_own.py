@@ -57,8 +57,8 @@ def test_a_job_of_a_prompt_file(client: TestClient) -> None:
     [
         ({}, "either prompts or a file"),
         ({"prompts": []}, "no rows"),
-        ({"prompts": [7]}, "expected `str | object`"),
-        ({"prompts": [{"seed": 7}]}, "row 1: prompt: must be text"),
+        ({"prompts": [7]}, "must be text or an object, not a whole number"),
+        ({"prompts": [{"seed": 7}]}, "row 1: has no prompt"),
         ({"prompts": ["a boat", " "]}, "row 2: the prompt is empty"),
         ({"prompts": ["a boat"], "settings": {"steps": 0}}, "must lie between"),
         ({"prompts": ["a boat"], "num_images": 0}, "must lie between"),
@@ -66,6 +66,19 @@ def test_a_job_of_a_prompt_file(client: TestClient) -> None:
         ({"file": "prompt,image\na boat,/etc/passwd\n"}, "names a picture"),
         ({"file": "", "format": "text"}, "holds no prompt"),
         ({"file": "a", "format": "no"}, "no such format"),
+        ({"prompts": ["a boat"], "cadidates": 2}, "cadidates: no such field"),
+        ({"prompts": ["a boat"], "steps": 2}, "steps: no such field: say it in settings"),
+        ({"prompts": ["a boat"], "n": 2}, "n: no such field"),
+        ({"prompts": ["a boat"], "settings": {"cadidates": 2}}, "did you mean 'candidates'"),
+        ({"prompts": ["a boat"], "settings": {"image": "x"}}, "'image': no such setting of a whole job"),
+        ({"prompts": ["a boat"], "settings": {"n_iter": 2}}, "say prompts and num_images"),
+        ({"prompts": ["a boat", {"prompt": "a hat", "cadidates": 2}]}, "row 2: no such setting: 'cadidates'"),
+        ({"prompts": [{"prompt": "a hat", "n": 2}]}, "row 1: 'n': no such setting: say num_images"),
+        ({"prompts": [{"prompt": "a hat", "model": "x"}]}, "say recipe, of the whole job"),
+        ({"prompts": [{"prompt": "a hat", "n_iter": "\u00b2"}]}, "row 1: n_iter = "),
+        ({"prompts": ["a hat", {"prompt": "a hat", "steps": "\u00b2"}]}, "row 2: steps = "),
+        ({"prompts": [{"prompt": "a hat", "starts_from": "/etc/passwd"}]}, "names a picture of another run"),
+        ({"prompts": [{"prompt": "a hat", "image": "", "init_image": "x"}]}, "given twice"),
     ],
 )
 def test_a_job_that_is_none_is_refused_whole(client: TestClient, said: dict[str, Any], words: str) -> None:
@@ -180,3 +193,23 @@ def test_every_address_is_in_the_document_and_the_other_way_round(client: TestCl
     }
     told = {(method, path) for path, methods in document()["paths"].items() for method in methods}
     assert there == told
+
+
+def test_rows_say_what_rows_of_a_file_say(client: TestClient) -> None:
+    rows = [{"prompt": "a boat", "n_iter": "2", "Seed": 7, "size": "16x16"}, {"text": "a hat"}]
+    answer = client.post(JOBS, json={"prompts": rows, "model": "fake", "num_images": 3})
+    assert answer.status_code == 201 and answer.json()["rows"] == 5, answer.text
+    found = client.get(f"{JOBS}/{answer.json()['id']}/rows").json()["rows"]
+    assert [row["prompt"] for row in found] == ["a boat"] * 2 + ["a hat"] * 3
+    assert [row["seed"] for row in found[:2]] == [7, 8] and found[0]["settings"]["width"] == 16
+
+
+def test_a_change_that_is_none_is_refused(client: TestClient) -> None:
+    job = client.post(JOBS, json={"prompts": ["a boat"]}).json()["id"]
+    answer = client.patch(f"{JOBS}/{job}", json={"state": "paused"})
+    assert answer.status_code == 400 and "there are priority, paused" in answer.text
+    for said in ({}, {"paused": None}):
+        answer = client.patch(f"{JOBS}/{job}", json=said)
+        assert answer.status_code == 400 and "say priority or paused" in answer.text
+    for path in (JOBS, f"{JOBS}/{job}/rows"):
+        assert client.get(f"{path}?limit=0").status_code == 400

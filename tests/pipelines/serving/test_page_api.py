@@ -104,7 +104,8 @@ def test_pictures_of_all_jobs_are_looked_through(client: TestClient) -> None:
     assert [each["prompt"] for each in rest] == ["100% of_a cat 0", "a boat 0"]
     assert len(client.get("/v1/pictures?q=BOAT 1").json()["pictures"]) == 1
     assert len(client.get("/v1/pictures?q=%25").json()["pictures"]) == 3
-    assert client.get("/v1/pictures?before=x").status_code == 400
+    for before in ("x", "-5.3", "1.-2", "1", "1.2.3"):
+        assert client.get("/v1/pictures", params={"before": before}).status_code == 400, before
     small = client.get(f"{first[0]['picture']}?side=16")
     assert small.status_code == 200 and small.content != client.get(first[0]["picture"]).content
 

@@ -34,6 +34,12 @@ def test_an_instruction_without_a_mask_changes_what_it_names(server: TestClient)
     assert "blue boat" in body["data"][0]["revised_prompt"]
     assert opened(body["data"][0]["b64_json"]).size == (256, 256)
     assert body["data"][0]["b64_json"] != boat
+    for instruction, words in (
+        ("remove the cat", "there is no 'cat'"),
+        ("make the cat red", "there is no 'cat'"),
+    ):
+        said = server.post("/v1/images/edits", json={**edit, "prompt": instruction})
+        assert said.status_code >= 400 and words in said.text, said.text
     larger = {"image": boat, "upscaling_resize": 2, "upscaler_1": "pocket"}
     made = server.post("/sdapi/v1/extra-single-image", json=larger).json()
     assert opened(made["image"]).size == (512, 512)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +29,15 @@ class Server:
             self.port = free.getsockname()[1]
         self.options = ["--data", str(folder), "--port", str(self.port), "--device", "cpu", "--deterministic"]
         self.options += options
+        self.log = folder.with_suffix(".log")
         self.process: subprocess.Popen[Any] | None = None
 
     def begin(self) -> None:
         command = [sys.executable, "-m", "diptych", "serve", *self.options]
-        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[4])}
-        process = self.process = subprocess.Popen(command, env=environment, **quiet)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
+        self.process = process
         end = time.monotonic() + 120
         while True:
             try:
@@ -122,6 +125,41 @@ def _leaves_before_the_answer(server: Server) -> None:
     while server.ask("GET", f"/v1/jobs/{latest['id']}")["state"] != "cancelled":
         assert time.monotonic() < end, "it goes on for nobody"
         time.sleep(0.05)
+
+
+def test_those_who_wait_are_let_go_when_the_server_ends(servers: Any) -> None:
+    server, answers = servers("ended"), dict[str, Any]()
+    server.begin()
+    said = {"prompt": "a red boat", "n": 16, "candidates": 8}
+
+    def asks(name: str, method: str, path: str, body: Any = None) -> threading.Thread:
+        def ask() -> None:
+            answers[name] = server.ask(method, path, body)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        return asking
+
+    waiting = [
+        asks("waits", "POST", "/v1/images/generations", said),
+        asks("streams", "POST", "/v1/images/generations", {**said, "stream": True}),
+        asks("follows", "GET", "/v1/events"),
+    ]
+    end = time.monotonic() + 60
+    while len(server.ask("GET", "/v1/jobs")["jobs"]) < 2:
+        assert time.monotonic() < end, "they were not accepted"
+        time.sleep(0.05)
+    assert server.end(signal.SIGINT) in (0, 130, -signal.SIGINT)
+    for each in waiting:
+        each.join(10)
+    assert answers["waits"]["error"]["code"] == "unavailable"
+    assert b"event: error" in answers["streams"] and b"the server is ending" in answers["streams"]
+    assert answers["follows"].startswith(b": here")
+    told = server.log.read_text(encoding="utf-8")
+    assert "Traceback" not in told and "ERROR" not in told and "timeout" not in told, told
+    server.begin()
+    assert {each["state"] for each in server.ask("GET", "/v1/jobs")["jobs"]} == {"cancelled"}
+    assert server.end(signal.SIGINT) in (0, 130, -signal.SIGINT)
 
 
 def test_a_server_that_others_reach_needs_a_key() -> None:

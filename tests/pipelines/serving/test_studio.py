@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,12 @@ import pytest
 from ..rendering.gallery.gallery_pages import browser as browser
 from .conftest import png
 from .studio_visits import Visitor, begun, finished, make, opened
+from .studio_visits import server as server
+from .studio_visits import visitor as visitor
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script> a red boat \u202ezyx"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: Any) -> Iterator[str]:
-    process, address = begun(tmp_path_factory.mktemp("studio"), "--no-open")
-    yield address
-    process.kill()
-    process.wait(60)
-
-
-@pytest.fixture
-def visitor(browser: Any, server: str) -> Iterator[Visitor]:
-    visitor = Visitor(browser, server)
-    yield visitor
-    for context in browser.contexts:
-        context.close()
-    assert visitor.trouble == []
-    assert all(url.startswith((server, "data:", "blob:")) for url in visitor.asked)
 
 
 def test_a_picture_is_made_and_watched_and_what_is_not_drawn_is_said(visitor: Visitor) -> None:
@@ -72,9 +55,18 @@ def test_a_prompt_that_cannot_be_drawn_is_answered_in_plain_words(visitor: Visit
     assert page.inner_text("#trouble") == "Say what the picture should show."
     page.fill("#prompt", "a quantum flux")
     page.wait_for_selector("#reading:has-text('Nothing here can be drawn yet. Things that can:')")
+    assert page.inner_text("#reading").count(",") == 12  # a dozen, and the others
+    page.click("#reading summary")
+    assert page.inner_text("#reading").count(",") > 100
     page.click("#make")
-    page.wait_for_selector(".making.failed .error:has-text('names nothing')")
+    short = "'a quantum flux' names nothing that this planner knows."
+    page.wait_for_selector(f'.making.failed .error:text-is("{short}")')
     assert page.is_hidden("#trouble")
+    for place in (".card .error", ".making.failed .well"):
+        assert "prompts --words" not in page.inner_text(place)
+    page.click(".making.failed .well")
+    page.click("#about summary:text-is('All of what was said')")
+    assert "prompts --words" in page.inner_text("#about .left-out")
 
 
 def test_pictures_are_searched_starred_compared_made_again_copied_and_deleted(visitor: Visitor) -> None:
@@ -219,12 +211,13 @@ def test_a_change_is_told_apart_from_what_the_picture_showed_before(visitor: Vis
     page.fill("#prompt", "at night")
     page.click("#make")
     finished(page, "at night")
-    assert re.match(r"changed, [\d.]+ s", page.inner_text(".doing"))
+    assert re.match(r"changed, score \d+ %, [\d.]+ s", page.inner_text(".doing"))
     opened(page, "at night")
     assert page.locator("#about .left-out").count() == 0
     assert page.inner_text("#detail-place").startswith("changed")
     rest = page.locator("#about h4 ~ .facts li")
-    assert rest.count() and page.locator("#about h4 ~ .facts li.open").count() == rest.count()
+    assert rest.count() and page.locator("#about h4 ~ .facts li.open").count() == 0
+    assert all(re.fullmatch(r"\d+ %", each) for each in rest.locator(".sure").all_inner_texts())
     page.click("#do-edit")
     page.fill("#prompt", "make the boats blue")
     page.click("#start-clear")
@@ -235,6 +228,43 @@ def test_a_change_is_told_apart_from_what_the_picture_showed_before(visitor: Vis
     assert page.inner_text("#reading").endswith(
         "This recipe does not know gargoyle."
     ) or "gargoyle" in page.inner_text("#reading")
+
+
+def test_an_instruction_is_no_description(visitor: Visitor) -> None:
+    page = visitor.open(viewport={"width": 1280, "height": 900})
+    make(page, "a red boat and a blue cat")
+    opened(page, "a red boat and a blue cat")
+    page.click(".fact-button .fact:text-is('a cat')")
+    page.click("#fact-remove")
+    finished(page, "remove the cat")
+    assert page.locator("#marks mark").count() == 0 and page.inner_text("#reading") == ""
+    page.evaluate("scrollTo(0, 0)")
+    foot = page.locator("#make").bounding_box()
+    assert foot["y"] + foot["height"] <= 900, "the button is cut off"
+    page.click("[data-way=variation]")
+    assert page.input_value("#prompt") == "a red boat and a blue cat"
+    assert page.input_value("#set-count") == "4"
+    page.click("[data-way=edit]")
+    assert page.input_value("#prompt") == "remove the cat" and page.input_value("#set-count") == "1"
+    page.click(".making .well")
+    page.wait_for_selector("#about .command")
+    assert "diptych rerender remove-the-cat-7.png" in page.inner_text(".command pre")
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "remove-the-cat-7.png"
+    assert page.locator("#about .facts li.yes").count() == page.locator("#about .facts li").count() > 0
+    page.click("#do-more")
+    page.click("#do-variation")
+    page.wait_for_selector("#variation")
+    assert "cat" not in page.input_value("#prompt") and "boat" in page.input_value("#prompt")
+    opened(page, "a red boat and a blue cat")
+    page.click(".fact-button .fact:text-is('a cat')")
+    page.click("#fact-change")
+    page.wait_for_selector("[data-way=edit][aria-pressed=true]")
+    assert page.input_value("#prompt") == "make the cat "
+    assert page.evaluate("document.activeElement.id") == "prompt"
+    page.click("[data-way=mask]")
+    assert page.input_value("#prompt") == "a red boat and a blue cat"
 
 
 def test_pictures_are_dropped_pasted_and_drawn(visitor: Visitor) -> None:
@@ -267,37 +297,12 @@ def test_pictures_are_dropped_pasted_and_drawn(visitor: Visitor) -> None:
     page.wait_for_selector("#trouble:has-text('no picture that the browser can read')")
 
 
-def test_a_prompt_file_becomes_a_job_and_jobs_are_paused_moved_cancelled(
-    visitor: Visitor, tmp_path: Path
-) -> None:
-    page = visitor.open()
-    file = tmp_path / "animals.txt"
-    file.write_text("a blue tree\na yellow house\n")
-    page.set_input_files("#file", file)
-    page.wait_for_selector(".run.many:has-text('animals.txt') .making.done >> nth=1")
-    page.wait_for_selector(".run.over:has-text('2 of 2 pictures')")
-    for name in ("first", "second"):
-        visitor.submit({"prompts": ["a red car"] * 3, "title": name, "paused": True})
-    page.wait_for_selector(".jobs li >> nth=1")
-    assert page.locator(".job-title").all_inner_texts() == ["first", "second"]
-    page.click("[aria-label='Later: first']")
-    page.wait_for_selector(".jobs li:first-child .job-title:text-is('second')")
-    page.click("[aria-label='Go on: second']")
-    page.wait_for_selector(".jobs li:has-text('second') [aria-label='Pause: second']")
-    page.click("[aria-label='Pause: second']")
-    page.wait_for_selector("[aria-label='Go on: second']")
-    page.click("[aria-label='Cancel: second']")
-    page.click("[aria-label='Cancel: first']")
-    page.wait_for_selector("#queue", state="hidden")
-    page.fill("#query", "house")
-    page.wait_for_selector(".card:only-child:has-text('a yellow house')")
-
-
 def test_the_page_is_light_quick_small_safe_and_for_all(visitor: Visitor) -> None:
     visitor.submit({"prompts": [EVIL], "literal": True, "title": EVIL})
     page = visitor.open(viewport={"width": 390, "height": 800}, color_scheme="dark")
     page.wait_for_selector(".card:has-text('onerror')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("(c => c.scrollWidth <= c.clientWidth)(document.querySelector('#composer'))")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(colour)
     page.click("#theme")
@@ -361,13 +366,21 @@ def test_a_studio_of_other_pictures_gets_a_server_of_its_own(server: str, tmp_pa
         assert process.stderr is not None and address == server
         said = process.stderr.readline()
         assert "keeps other pictures" not in said and server not in said
+        own = re.findall(r"http://127\.0\.0\.1:\d+", said)
+        assert _studio("--data", str(tmp_path / "other"), *other) == f"diptych: the studio is at {own[0]}/\n"
     finally:
         process.kill()
         process.wait(60)
 
 
 def test_a_studio_that_runs_already_is_taken(server: str) -> None:
-    words = [sys.executable, "-m", "diptych", "studio", "--no-open", "--port", server.rpartition(":")[2]]
+    assert _studio("--no-open", "--port", server.rpartition(":")[2]) == f"diptych: the studio is at {server}/\n"
+
+
+def _studio(*options: str) -> str:
+    """What a studio says that takes a server which runs already."""
+    words = [sys.executable, "-m", "diptych", "studio", *options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, f"diptych: the studio is at {server}/\n")
+    assert done.returncode == 0, done.stderr
+    return done.stderr

@@ -11,8 +11,8 @@ def test_free_memory_is_handed_back_now_and_then() -> None:
     memory = SimpleNamespace(collect=lambda: collected.append(now[0]))
     pipe = SimpleNamespace(pipeline=SimpleNamespace(runner=SimpleNamespace(memory=memory)))
     pipes: Any = SimpleNamespace(made=lambda: [pipe])
-    it = Tidying(lambda: now[0])
+    it = Tidying(lambda: now[0], idle_s=0)
     for seconds in (1.0, EVERY_S, EVERY_S + 1, 2 * EVERY_S):
         now[0] = seconds
-        it.tidy(pipes)
+        it.hand_back(pipes)
     assert collected == [EVERY_S, 2 * EVERY_S]
