@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ....engine.errors import InputError
+from ....engine.messages import reason_of
 from ..world import COLOURS
 from .colours import PARTS
 from .hands import DRAWN_SIDE, FINER
@@ -74,7 +75,7 @@ def _pictures(folder: Path) -> list[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{folder}: cannot be read ({reason_of(error)})") from None
     found = []
     for entry in entries:
         if Path(entry.name).suffix.lower() not in (".svg", ".png") or entry.name.startswith("."):
@@ -208,7 +209,7 @@ def _read(path: Path, limit: int) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
     if len(content) > limit:
         raise InputError(f"{path}: more than {limit >> 10:,} KiB; make it smaller")
     return content

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ....engine.errors import InputError
+from ....engine.messages import reason_of
 from .colours import turned
 from .svg import Pixels, draw_svg
 from .things import OWN, own_kinds
@@ -47,9 +48,7 @@ class Hand:
             self._pixels = _mapped(path, pixels, 8 + length, size, (len(self.kinds), DRAWN_SIDE, DRAWN_SIDE, 4))
             self._sizes = _mapped(path, sizes, 8 + length, size, (len(self.kinds), 2))
         except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror or error}): fetch the art first"
-            ) from None
+            raise InputError(f"{path}: cannot be read ({reason_of(error)}): fetch the art first") from None
         except (KeyError, TypeError, ValueError, AttributeError, struct.error, RecursionError):
             raise InputError(f"{path}: not a file of drawings: remove it, and fetch the art again") from None
         self._numbers = {kind: number for number, kind in enumerate(self.kinds)}
@@ -101,7 +100,7 @@ def write_hand(name: str, drawings: Iterable[tuple[str, Pixels]], path: Path, *,
         save_file({"pixels": np.stack(pixels), "sizes": np.array(sizes, np.uint8)}, beside, metadata=told)
         os.replace(beside, path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be written ({reason_of(error)})") from None
 
 
 def draw_icons(icons: bytes, names: Mapping[str, str], *, where: str) -> Iterable[tuple[str, Pixels]]:

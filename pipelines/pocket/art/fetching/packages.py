@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .....engine.errors import InputError
+from .....engine.messages import reason_of
 from .tarball import LARGEST_FILE_BYTES, LARGEST_TARBALL_BYTES, read_tarball
 
 FETCH_LIMIT_S = 300
@@ -149,7 +150,7 @@ def _fetched(package: Package, cache: Path) -> Path:
             _check_integrity(package, fetched)
             os.replace(fetched, path)
     except OSError as error:
-        raise InputError(f"{cache}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{cache}: cannot be written ({reason_of(error)})") from None
     return path
 
 
@@ -203,7 +204,7 @@ def _bytes_of(path: Path, limit: int = LARGEST_FILE_BYTES) -> bytes:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
     if len(content) > limit:
         raise InputError(f"{path}: more than {limit >> 20} MiB; refused")
     return content

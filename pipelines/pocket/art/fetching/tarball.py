@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from .....engine.errors import InputError
+from .....engine.messages import reason_of
 
 LARGEST_TARBALL_BYTES = 64 * 2**20
 LARGEST_CONTENT_BYTES = 160 * 2**20  # of all members and their heads, unpacked
@@ -32,7 +33,7 @@ def read_tarball(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
         with gzip.open(path) as unpacked, _open(_Bounded(cast(IO[bytes], unpacked), path)) as tar:
             found = _read(tar, frozenset(wanted), path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: not a whole package ({error}): fetch it again") from None
     if missing := sorted(set(wanted) - found.keys()):
