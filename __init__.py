@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .pipelines.picture_judge import PictureJudge
     from .pipelines.recipes.reader import Recipe, read_recipe
     from .pipelines.render_result import RenderResult
+    from .pipelines.rendering.saving import save_picture
     from .pipelines.sheets.animation import Animation
     from .pipelines.sheets.grid import Labels, grid
     from .pipelines.storyboard import Storyboard
@@ -105,6 +106,7 @@ __all__ = [
     "grid",
     "read_prompts",
     "read_recipe",
+    "save_picture",
 ]
 
 _HOMES = {
@@ -151,6 +153,7 @@ _HOMES = {
     "grid": "pipelines.sheets.grid",
     "read_prompts": "prompts.reader",
     "read_recipe": "pipelines.recipes.reader",
+    "save_picture": "pipelines.rendering.saving",
 }
 
 

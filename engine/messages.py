@@ -84,3 +84,8 @@ def shown_path(path: object) -> str:
     """A path as a message shows it: on one line, and not too long."""
     name = str(path) if str(path).isprintable() else repr(str(path))
     return name if len(name) <= 300 else f"{name[:297]}..."
+
+
+def reason_of(error: BaseException) -> str:
+    """Why the system refused something, or what another error says on its first line."""
+    return getattr(error, "strerror", None) or first_line(error)

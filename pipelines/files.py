@@ -1,5 +1,6 @@
 """Files and folders that are written: what they are called, and that none is ever there by half."""
 
+import collections
 import contextlib
 import errno
 import hashlib
@@ -9,12 +10,14 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..engine.errors import InputError
+from ..engine.messages import reason_of
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -24,6 +27,8 @@ RESULTS = "results.jsonl"
 GALLERY = "index.html"
 SHEET = "contact_sheet.png"
 PREVIEW_SIDE = 256  # pixels
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""By these a picture's file is told from a thing's name, or a folder's."""
 _ASIDE = re.compile(r"\..+\.\d+\.part")
 _SLUG_CHARACTERS = 48
 MOST_BYTES_OF_NAME = 255  # of a file, on most file systems
@@ -96,14 +101,41 @@ def is_folder(path: Path) -> bool:
 
 
 def refuse_if_not_a_folder(out: Path) -> None:
-    """Raises `InputError` if `out`, or what it would lie in, is a file; writes nothing."""
+    """Raises `InputError` if `out`, or what it would lie in, is a file, or is to be a folder with a picture's
+    name; writes nothing."""
     try:
         nearest = next((path for path in (out, *out.parents) if path.exists()), None)
     except (OSError, ValueError) as error:  # a name too long, or a folder that may not be looked into
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{out}: cannot be used ({reason}): name another folder with -o") from None
     if nearest is not None and not nearest.is_dir():
         raise InputError(f"{nearest}: is a file, not a folder: name another folder with -o")
+    if nearest != out and out.suffix.lower() in PICTURE_ENDINGS:
+        raise InputError(f"{out}: is a picture's name, and a folder is made here: leave out {out.suffix}")
+
+
+def written_to(paths: Sequence[Path], out: Path, name_of: Callable[[Path], str]) -> dict[Path, Path]:
+    """Where what is made of each picture goes: into the folder `out`, or to `out` itself if it ends in `.png`.
+
+    Args:
+        name_of: what it is called in a folder.
+
+    Raises:
+        InputError: two would have the same name, or one that of the picture which it is made of.
+    """
+    into_file = out.suffix.lower() == ".png" and not is_folder(out)
+    if into_file and len(paths) > 1:
+        raise InputError(f"{out}: is one file for {len(paths)} pictures: name a folder with -o")
+    if not into_file:
+        refuse_if_not_a_folder(out)
+    targets = {path: out if into_file else out / name_of(path) for path in paths}
+    for target, count in collections.Counter(targets[path] for path in paths).items():
+        if count > 1:
+            raise InputError(f"{target}: {count} of the pictures would have this name: name a folder for each")
+    for path, target in targets.items():
+        if is_file(target) and is_file(path) and target.samefile(path):
+            raise InputError(f"{target}: is the picture itself: name another folder with -o")
+    return targets
 
 
 def prepare_folder(out: Path) -> None:
@@ -118,7 +150,7 @@ def prepare_folder(out: Path) -> None:
         with tempfile.TemporaryFile(dir=out) as probe:
             probe.write(b"0")
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise InputError(f"{out}: cannot be written ({reason}): name another folder with -o") from None
 
 
@@ -142,7 +174,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     see `write_atomically`."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(fitting_name(f".{path.name}", f".{os.getpid()}.part"))
+    aside = path.with_name(fitting_name(f".{path.name}", f".{os.getpid()}{threading.get_ident()}.part"))
     try:
         with created(aside) as file:
             yield file

@@ -103,8 +103,15 @@ class PictureJudge:
 
     def captions(self, images: Iterable[AnyPicture], *, watch: Watcher | None = None) -> Iterator[str | Failed]:
         """The caption of each picture, or why there is none; pictures are asked for a wave at a time."""
-        for wave in _waves((image, None) for image in images):
-            pictures = [Picture(pixels=pixels_of(image)) for image, _ in wave]
+        return self.captions_of_known(((image, None) for image in images), watch=watch)
+
+    def captions_of_known(
+        self, pairs: Iterable[tuple[AnyPicture, Plan | None]], *, watch: Watcher | None = None
+    ) -> Iterator[str | Failed]:
+        """As `captions`, of pictures with the plans that they were made by, where these are known: of several
+        captioners that a judge has, the one speaks that knows how such things are drawn."""
+        for wave in _waves(pairs):
+            pictures = [Picture(pixels=pixels_of(image), plan=plan) for image, plan in wave]
             for result in run_stage(self.stage, pictures, memory=self.memory, watch=watch):
                 yield result.value.caption if isinstance(result, Done) else result
 

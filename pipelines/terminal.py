@@ -16,15 +16,18 @@ _LINE_EVERY_S = 2.0
 
 def out_console() -> Console:
     """Standard output, for results."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    return console
+    return _wide(Console(highlight=False, emoji=False, markup=False))
 
 
 def error_console() -> Console:
     """Standard error, for everything else."""
-    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+    return _wide(Console(stderr=True, highlight=False, emoji=False, markup=False))
+
+
+def _wide(console: Console) -> Console:
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from .calls.unknown import refuse_attribute
 from .pictures.controls import controls_for
 from .recipes import DEFAULT_RECIPE
 from .recipes.build import refuse_choice, told_of_configs
-from .recipes.environment import Environment, environment_of
+from .recipes.environment import Environment, environment_of, origin_of
 from .recipes.lora_table import rack_of
 from .recipes.reader import DTYPES, Recipe
 from .render_result import RenderResult as RenderResult
@@ -185,7 +185,8 @@ class TextToImage:
         self, requests: Iterable[Request], *, watch: Watcher | None = None, in_order: bool = True
     ) -> Iterator[Outcome | Failure]:
         """Carry out requests as they are; see `Runner.run`."""
-        return self.runner.run(requests, watch=watch, in_order=in_order)
+        results = self.runner.run(requests, watch=watch, in_order=in_order)
+        return _signed(results, origin_of(self.recipe, self.runner))
 
     def carried_out(self, requests: Iterable[Request], call: Call) -> RenderResult:
         """What comes of the requests of a call. Raises `DiptychError` where nothing does."""
@@ -324,6 +325,12 @@ def _runner(building: Building) -> Runner:
         batch_invariant=building.deterministic,
         stall_s=building.stall_seconds,
     )
+
+
+def _signed(results: Iterator[Outcome | Failure], origin: str) -> Iterator[Outcome | Failure]:
+    """Outcomes that say what made them."""
+    for each in results:
+        yield dataclasses.replace(each, origin=origin) if isinstance(each, Outcome) else each
 
 
 def _moved(runner: Runner, recipe: Recipe, device: str) -> Runner:

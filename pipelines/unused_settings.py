@@ -1,6 +1,6 @@
 """Settings that were asked for and change nothing, each with the reason: who set one should hear of it, once.
 
-The command line says so beside the rows, see `cli/notes.py`; calls from Python do by a warning of the log.
+The command line says so beside the rows, see `cli/unused_options.py`; calls from Python in the log.
 """
 
 import logging

@@ -75,6 +75,13 @@ def vocabulary_for(recipe: Recipe) -> Vocabulary:
     return EVERYDAY if folder is None else _table_in(folder, _changed(folder))
 
 
+def words_by_heart(recipe: Recipe) -> Vocabulary:
+    """Of a recipe with a memory the words that its planner knows without it: those of what the drafter has
+    learnt. Else all; errors as `vocabulary_for`."""
+    folder = _planner_folder(recipe, with_memory=False)
+    return vocabulary_for(recipe) if folder is None else _table_in(folder, _changed(folder))
+
+
 def planner_vocabulary(recipe: Recipe) -> closed.Vocabulary | None:
     """All that a recipe's planner knows; `None` where it takes any words. Errors as `vocabulary_for`."""
     folder = _planner_folder(recipe)
@@ -87,19 +94,25 @@ def ways_by_category(vocabulary: closed.Vocabulary) -> dict[str, dict[str, list[
     found: dict[str, dict[str, list[str]]] = {}
     for phrase, term in vocabulary.terms.items():
         ways = found.setdefault(term.category, {}).setdefault(term.value, [])
-        if (said := " ".join(phrase)) != term.value:
+        if (said := _spoken(phrase)) != term.value:
             ways.append(said)
     return found
 
 
-def _planner_folder(recipe: Recipe) -> Path | None:
-    """Where the recipe's planner lies, if it is one that comes with a vocabulary."""
+def _spoken(phrase: Words) -> str:
+    """The words as they are written: those of one letter each, of languages that part none, stand together."""
+    stand_together = all(len(word) == 1 for word in phrase) and not "".join(phrase).isascii()
+    return ("" if stand_together else " ").join(phrase)
+
+
+def _planner_folder(recipe: Recipe, *, with_memory: bool = True) -> Path | None:
+    """Where the recipe's planner lies, or its memory, if it is one that comes with a vocabulary."""
     from ..engine.models.checkpoint.folder import folder_of
 
     plan = recipe.stages.get("plan")
     if plan is None or plan.model.family != PLANNER:
         return None
-    read = plan.models.get("memory", plan.model)
+    read = plan.models.get("memory", plan.model) if with_memory else plan.model
     folder = folder_of(read.checkpoint)
     return folder if (folder / closed.FILE).exists() else None
 

@@ -130,6 +130,11 @@ _SETTING_NAMES = {  # plain: as we write it
 KNOWN_NAMES = frozenset({*_OURS, *_PROMPTS, *_SIZES, *_COPIES, TEMPLATE_NAME})  # as `plain_name` has them
 
 
+def column_of(name: str) -> str | None:
+    """Our name of a column, however it is written; `None` where there is none of that name."""
+    return _OURS.get(plain_name(name))
+
+
 def has_prompt(names: Iterable[str]) -> bool:
     """Whether one of these names, as they stand in a file, is that of a prompt."""
     return any(plain_name(name) in _PROMPTS for name in names)

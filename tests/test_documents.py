@@ -28,6 +28,7 @@ MOST_LINES_OF_README = 150
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_SOURCE = re.compile(r"`((?:benchmarks|docs|engine|examples|pipelines|prompts|tests)/[\w./-]*)`")
 
 
 def name_of(path: Path) -> str:
@@ -72,6 +73,12 @@ def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
     )
     assert broken_links(page, tmp_path) == ["#nowhere", "none.md", ".."]
     assert anchors_of(page) == {"heads-and-tails"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_files_and_folders_that_are_named_are_there(path: Path) -> None:
+    named = set(_SOURCE.findall(path.read_text(encoding="utf-8")))
+    assert sorted(each for each in named if not (ROOT / each).exists()) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

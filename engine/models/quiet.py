@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 _TURN = threading.RLock()  # settings are the process's: who changes them for a while does so alone
-_QUANTISERS = ("torchao", "torch.utils._pytree", "bitsandbytes")
+QUANTISERS = ("torchao", "torch.utils._pytree", "bitsandbytes")
 """Loggers of what transformers and diffusers import where it is installed, and of what that does to torch."""
 _LOGGINGS = {"transformers": "transformers.utils.logging", "diffusers": "diffusers.utils.logging"}
 
@@ -23,7 +23,7 @@ def quiet(libraries: Sequence[str]) -> Generator[None]:
         return
     with _TURN, warnings.catch_warnings(), contextlib.ExitStack() as changed:
         warnings.simplefilter("ignore")
-        for name in _QUANTISERS:
+        for name in QUANTISERS:
             changed.enter_context(_less(logging.getLogger(name)))
         for name in libraries:
             changed.enter_context(_silenced(importlib.import_module(_LOGGINGS[name])))

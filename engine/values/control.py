@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..messages import shown
 from .contents import Contents, size
-from .pixels import check_pixels
+from .pixels import check_pixels, pixels_digest
 from .start import check_share
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class Control(Contents):
     @functools.cached_property
     def picture_hash(self) -> str:
         """sha256 of the picture's size and bytes."""
-        whole = hashlib.sha256(f"{tuple(self.picture.shape)}".encode())
-        whole.update(self.picture.contiguous().numpy().tobytes())
-        return whole.hexdigest()
+        return pixels_digest(self.picture)
 
     @property
     def digest(self) -> str:

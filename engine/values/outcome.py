@@ -55,7 +55,8 @@ class Candidate:
 class Outcome:
     """A request's best candidate, and the trail of all of them in the order they were made.
 
-    Two outcomes are equal if the same came of the same request, however long it took.
+    Two outcomes are equal if the same came of the same request, however long it took. `origin` tells one
+    pipeline from another, as `environment.origin_of` does; empty where that is not known.
     """
 
     request: Request
@@ -63,6 +64,7 @@ class Outcome:
     accepted: bool
     trail: tuple[Candidate, ...]
     timings: dict[str, float] = dataclasses.field(compare=False)  # seconds by stage, its share of its batches
+    origin: str = dataclasses.field(default="", compare=False)
 
     def __repr__(self) -> str:
         score = f"score {self.best.verdict.score:.3f}, " if self.best.verdict else ""

@@ -1,5 +1,6 @@
 """What pixels are everywhere: uint8 on the CPU, (h, w, 3), RGB."""
 
+import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,3 +18,11 @@ def to_image(pixels: "torch.Tensor") -> "PIL.Image.Image":
     import PIL.Image
 
     return PIL.Image.fromarray(pixels.numpy())
+
+
+def pixels_digest(pixels: "torch.Tensor") -> str:
+    """SHA-256 of shape and bytes in hex digits, also of pictures with alpha, (h, w, 4): it names a picture,
+    whatever file it came from."""
+    whole = hashlib.sha256(f"{tuple(pixels.shape)}".encode())
+    whole.update(pixels.contiguous().numpy().tobytes())
+    return whole.hexdigest()

@@ -6,13 +6,13 @@ pictures by instruction, or a planner that lays them out.
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..messages import shown
 from .contents import Contents, short, size
+from .pixels import pixels_digest
 from .setting import number
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ class Reference(Contents):
     @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of shape and pixels, in hex digits: names the picture, whatever file it came from."""
-        whole = hashlib.sha256(f"{tuple(self.picture.shape)}".encode())
-        whole.update(self.picture.contiguous().numpy().tobytes())
-        return whole.hexdigest()
+        return pixels_digest(self.picture)
 
     @property
     def identity(self) -> dict[str, str | float]:

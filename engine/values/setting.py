@@ -148,6 +148,16 @@ def whole_number(name: str, value: Any) -> int:
     raise InputError(f"{name} = {shown(value)}: must be a whole number")
 
 
+def whole_in(text: str, *, signed: bool = False, most_digits: int = 9) -> int | None:
+    """The whole number that a text is, in plain digits; `None` where it is none, or longer.
+
+    Args:
+        signed: `-3` and `+3` are, too.
+    """
+    digits = text[1:] if signed and text[:1] in ("-", "+") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= most_digits else None
+
+
 def number(name: str, value: Any) -> float:
     """The value as a float, whoever made it, but text or a bool is none."""
     if isinstance(value, bool) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):

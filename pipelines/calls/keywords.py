@@ -167,15 +167,15 @@ def _control_values(values: object) -> "tuple[Control | ControlWish, ...]":
     return tuple(each for each in given if isinstance(each, Control | ControlWish))
 
 
-def copies_of(value: object, *, called: str = COPIES) -> int:
+def copies_of(value: object, *, called: str = COPIES, most: int = MAX_COPIES) -> int:
     """How many pictures of each prompt.
 
     Raises:
-        InputError: it is no whole number from 1 to `MAX_COPIES`.
+        InputError: it is no whole number from 1 to `most`.
     """
     count = whole_number(called, value)
-    if not 1 <= count <= MAX_COPIES:
-        raise InputError(f"{called} = {count}: must lie between 1 and {MAX_COPIES}")
+    if not 1 <= count <= most:
+        raise InputError(f"{called} = {count}: must lie between 1 and {most}")
     return count
 
 

@@ -3,13 +3,18 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...engine.errors import InputError
 from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from ...engine.values import Plan
 
 
 def caption(
@@ -24,8 +29,7 @@ def caption(
 ) -> None:
     """Say what pictures show: of one its caption, of several each behind its picture's name."""
     from ...engine.microbatch import Failed
-    from ..picture_judge import JUDGED_SIDE, PictureJudge
-    from ..pictures.pixels import rgb_of
+    from ..picture_judge import PictureJudge
     from ..rendering.rows.picture_files import one_by_one, pictures_of
     from ..terminal import progress_of_several
     from .score import Refusals
@@ -36,8 +40,8 @@ def caption(
     with progress_of_several(len(files)) as watch:
         looked = one_by_one(
             files,
-            lambda file: rgb_of(file.sound_path, most=JUDGED_SIDE),
-            lambda images: judge.captions(images, watch=watch),
+            lambda file: _known(file.sound_path),
+            lambda pairs: judge.captions_of_known(pairs, watch=watch),
             refused,
         )
         for file, result in looked:
@@ -53,6 +57,18 @@ def caption(
                 watch.on_row()
     refused.sum_up(len(files))
     raise typer.Exit(1 if refused.count else 0)
+
+
+def _known(path: Path) -> "tuple[PIL.Image.Image, Plan | None]":
+    """The picture, and the plan that it was made by, where diptych made it."""
+    from ...engine.values import Request
+    from ..picture_judge import JUDGED_SIDE
+    from ..pictures.pixels import pixels_of, rgb_of
+    from ..rendering.provenance.provenance import known_history, plan_of
+
+    image = rgb_of(path, most=JUDGED_SIDE)
+    history = known_history(path, pixels_of(image))
+    return image, history and plan_of(history, Request(prompt=history["request"]["prompt"]))
 
 
 def _one_line(path: Path) -> str:

@@ -6,6 +6,7 @@ where it was stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 import functools
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from ...engine.errors import InputError
+from ...engine.models.quiet import QUANTISERS
 from ...engine.values import Wishes
 from ..files import GALLERY
 from ..recipes import DEFAULT_RECIPE
@@ -345,5 +347,7 @@ def _quiet() -> None:
         os.environ.setdefault(name, "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in QUANTISERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

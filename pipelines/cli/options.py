@@ -33,7 +33,7 @@ from ...prompts.settings import (
     size_of,
 )
 from ...prompts.variants import MAX_VARIANTS
-from ..files import is_file, why_no_file
+from ..files import PICTURE_ENDINGS, is_file, why_no_file
 from ..pictures.references import named
 from .front.settings_file import take_settings
 from .front.usage import called_as
@@ -249,11 +249,8 @@ def start_wishes(start: Mapping[str, Any]) -> dict[str, Any]:
         InputError: one of the files is not there.
     """
     wishes = dict(start)
-    if mask := wishes.get("mask_image"):
-        from ..editing.inpaint import SUFFIXES
-
-        if mask.lower().endswith(SUFFIXES):
-            wishes["mask_image"] = Path(mask)
+    if (mask := wishes.get("mask_image")) and mask.lower().endswith(PICTURE_ENDINGS):
+        wishes["mask_image"] = Path(mask)
     for name, value in wishes.items():
         for given in value if isinstance(value, list) else [value]:
             path = named(given, Path())[1] if name == "reference" else given

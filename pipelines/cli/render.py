@@ -32,9 +32,9 @@ from ..rendering.stop import Stop, Stoppable
 from ..rendering.sweep import Sweep
 from ..terminal import error_console, out_console, progress
 from .front.streams import OutputLostError, forget_output
-from .notes import MOST_TOLD, Once, UnusedNotes, refuse_what_nothing_takes, told_of
 from .tables.results import MAX_TABLE_ROWS, results_table, shortened
 from .tables.stats import stats_table
+from .unused_options import MOST_TOLD, Once, UnusedNotes, refuse_what_nothing_takes, told_of
 
 MOST_SAID = 5  # rows of which is said what other tools gave them
 LOOK_AHEAD = 1000  # rows that are read before work begins, to know how many there are

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...engine.errors import Cancelled, InputError
-from ..files import is_file, write_atomically
+from ...engine.messages import reason_of
+from ..files import write_atomically, written_to
 from ..rendering.provenance.rerender import History, PipeMaker, pipe_of, rerender
 from ..rendering.stop import Stop, Stoppable
 from ..terminal import error_console, out_console, progress
@@ -27,7 +28,7 @@ def run_rerender(
         InputError: a file carries no history, or the new file would take the place of the old.
         CheckpointError: the weights are not here.
     """
-    targets = _targets(paths, out)
+    targets = written_to(paths, out, lambda path: path.name)
 
     def pipe_for(history: History) -> TextToImage:
         return make_pipe(history) if make_pipe else pipe_of(history, device=device)
@@ -49,22 +50,8 @@ def run_rerender(
     return 0 if kept else 1
 
 
-def _targets(paths: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Where each picture goes."""
-    into_file = out.suffix.lower() == ".png"
-    if into_file and len(paths) > 1:
-        raise InputError(f"{out}: is one file for {len(paths)} pictures: name a folder with -o")
-    targets = {path: out if into_file else out / path.name for path in paths}
-    if len(set(targets.values())) < len(targets):
-        raise InputError(f"{out}: two of the pictures have the same name: make them again one by one")
-    for path, target in targets.items():
-        if is_file(target) and is_file(path) and target.samefile(path):
-            raise InputError(f"{target}: is the picture itself: name another folder with -o")
-    return targets
-
-
 def _write(path: Path, data: bytes) -> None:
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}): name another -o") from None
+        raise InputError(f"{path}: cannot be written ({reason_of(error)}): name another -o") from None

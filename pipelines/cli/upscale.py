@@ -1,15 +1,14 @@
 """`diptych upscale`: finished pictures, enlarged into a folder. Imports nothing heavy."""
 
-import collections
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...engine.errors import Cancelled, DiptychError, InputError
+from ...engine.messages import reason_of
 from ..recipes import DEFAULT_RECIPE
 from .options import DeviceOption, MemoryOption, RecipeOption, SeedOption
 from .score import Refusals
@@ -28,9 +27,9 @@ def upscale(
         list[Path],
         typer.Argument(help="Pictures (PNG, JPEG, WebP), folders of them, or patterns as *.png."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the enlarged pictures.")] = Path(
-        "upscaled"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the enlarged pictures; of one, a .png, too.")
+    ] = Path("upscaled"),
     scale: Annotated[int, typer.Option(help="2 or 4.")] = 2,
     prompt: Annotated[
         str | None, typer.Option("--prompt", "-p", help="What they show, if the file does not say.")
@@ -46,7 +45,7 @@ def upscale(
 ) -> None:
     """Enlarge pictures two or four times, tile by tile, checked by the captioner; one after the other."""
     from ...engine.values import Request
-    from ..files import prepare_folder
+    from ..files import fitting_name, prepare_folder, written_to
     from ..pictures.pixels import alpha_of
     from ..rendering.rows.picture_files import pictures_of
     from ..terminal import error_console, progress
@@ -55,20 +54,22 @@ def upscale(
     if prompt is not None:
         Request(prompt=prompt)  # raises for one that nothing can be painted of
     files = pictures_of(images)
-    names = _names([file.path for file in files], out, scale)
+    names = written_to(
+        [file.path for file in files], out, lambda path: fitting_name(path.stem, f"-x{scale}.png")
+    )
     if len(files) == 1:
         _opened(files[0].sound_path, scale)  # a slip is found before models are loaded
     pipe = Upscale.from_recipe(recipe, device=device, memory=memory)
     upscale_stage(pipe, {"scale": scale} | ({} if strength is None else {"strength": strength}))
-    prepare_folder(out)
+    prepare_folder(next(iter(names.values())).parent)
     refused = Refusals(alone=len(files) == 1)
     with progress(error_console(), len(files)) as watch:
-        for file, name in zip(files, names, strict=True):
+        for file in files:
             try:
                 image = _opened(path := file.sound_path, scale)
                 picture = _known(pipe, path, image, seed=seed) if prompt is None else image
                 made = pipe(picture, scale=scale, prompt=prompt, strength=strength, seed=seed, watch=watch)
-                _write(made.outcomes[0], path, name, scale, alpha=alpha_of(image), as_json=as_json)
+                _write(made.outcomes[0], path, names[file.path], scale, alpha=alpha_of(image), as_json=as_json)
             except Cancelled:
                 raise
             except (DiptychError, OSError) as error:
@@ -76,17 +77,6 @@ def upscale(
             watch.on_row()
     refused.sum_up(len(files))
     raise typer.Exit(1 if refused.count else 0)
-
-
-def _names(files: Sequence[Path], out: Path, scale: int) -> list[Path]:
-    """What the enlarged pictures are called."""
-    from ..files import fitting_name
-
-    names = [out / fitting_name(path.stem, f"-x{scale}.png") for path in files]
-    for name, count in collections.Counter(names).items():
-        if count > 1:
-            raise InputError(f"{name}: two pictures would get this name: enlarge them into two folders")
-    return names
 
 
 def _opened(path: Path, scale: int) -> "PIL.Image.Image":
@@ -101,7 +91,7 @@ def _opened(path: Path, scale: int) -> "PIL.Image.Image":
 def _with_name(path: Path, error: Exception) -> str:
     """What is wrong, with the picture's name, if it is not said."""
     said = (
-        f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        f"{error.filename}: {reason_of(error)}" if isinstance(error, OSError) and error.filename else str(error)
     )
     return said if str(path) in said else f"{path}: {said}"
 
@@ -133,14 +123,16 @@ def _known(pipe: "Upscale", path: Path, image: "PIL.Image.Image", *, seed: int) 
     """The picture with the plan that it was made by and the bar that it was held to, where diptych made it."""
     from ...engine.values import Picture
     from ..pictures.pixels import pixels_of
-    from ..rendering.provenance.provenance import plan_of, read_history
+    from ..rendering.provenance.provenance import known_history, plan_of
 
+    pixels = pixels_of(image)
+    if (history := known_history(path, pixels)) is None:
+        return image
     try:
-        history = read_history(path)
         said = history["request"]
         bar: Any = {name: said["settings"].get(name) for name in ("accept", "ignore_left_out")}
         request = pipe.pipe.request(said["prompt"], seed=seed, **bar)
-        return Picture(pixels=pixels_of(image), plan=plan_of(history, request))
+        return Picture(pixels=pixels, plan=plan_of(history, request))
     except InputError:
         return image
 

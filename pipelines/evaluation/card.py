@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine.errors import InputError
+from ...engine.messages import reason_of
 from ..files import write_atomically
 from .report import SECTIONS, Body, cells
 
@@ -21,7 +22,7 @@ def write_card(path: Path, body: Body) -> None:
     try:
         write_atomically(path, text.encode())
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{path}: cannot be written ({reason_of(error)})") from None
 
 
 def read_card(path: Path) -> tuple[str, str]:

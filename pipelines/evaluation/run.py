@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...engine.errors import InputError
+from ...engine.messages import reason_of
 from ..files import write_atomically
 from ..terminal import error_console, out_console, progress
 from ..text_to_image import TextToImage
 from .alignment import Judged
 from .card import read_card, write_card
-from .check import read_check, write_check
+from .checked_by_a_person import read_check, write_check
 from .evaluation import Evaluation, Extent, evaluate
 from .inspector import Inspector
 from .report import SECTIONS, Body, to_json, to_table, to_text
@@ -149,4 +150,4 @@ def _written(path: Path, write: Callable[[], object]) -> None:
     try:
         write()
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}): name another file") from None
+        raise InputError(f"{path}: cannot be written ({reason_of(error)}): name another file") from None

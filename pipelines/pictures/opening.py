@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ...engine.errors import InputError
-from ...engine.messages import first_line, shown_path
+from ...engine.messages import reason_of, shown_path
 from ...prompts.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def opened(source: Path | bytes, *, name: str = "") -> "Iterator[PIL.Image.Image
     except InputError:
         raise
     except damaged() as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
+        reason = reason_of(error)
         raise InputError(f"{name}: cannot be read ({reason}): use a sound {NAMES} file") from None
 
 

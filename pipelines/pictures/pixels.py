@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from ...engine.errors import InputError
+from ...engine.messages import shown_path
 from .opening import MAX_SIDE, damaged, opened
 
 if TYPE_CHECKING:
@@ -108,21 +109,26 @@ def pixels_of(given: AnyPicture) -> "torch.Tensor":
     return torch.from_numpy(np.array(rgb_of(given)))
 
 
-def upright(given: AnyPicture) -> "PIL.Image.Image":
-    """The picture upright and of 8 bits, its transparency kept. Errors as `rgb_of`."""
+def upright(given: AnyPicture, *, name: str = "the picture") -> "PIL.Image.Image":
+    """The picture upright and of 8 bits, its transparency kept. Errors as `rgb_of`.
+
+    Args:
+        name: what messages call it, if it is no file.
+    """
     import PIL.Image
 
     if isinstance(given, (str, Path, bytes)):
-        with opened(given if isinstance(given, bytes) else Path(given)) as image:
-            return _turned(image, str(given) if not isinstance(given, bytes) else "the picture")
+        source, called = (given, name) if isinstance(given, bytes) else (Path(given), shown_path(given))
+        with opened(source, name=called) as image:
+            return _turned(image, called)
     if isinstance(given, PIL.Image.Image):
         _check_size(given.size)
         try:
-            return _turned(given, "the picture")
+            return _turned(given, name)
         except InputError:
             raise
         except damaged() as error:
-            raise InputError(f"the picture cannot be read ({error}): give a sound one") from None
+            raise InputError(f"{name} cannot be read ({error}): give a sound one") from None
     return _of_array(given)
 
 

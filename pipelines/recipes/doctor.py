@@ -27,6 +27,7 @@ from .build import build_chain, registry, told_of_configs
 from .reader import Recipe, read_recipe
 from .rehearsal import rehearse
 from .servers import asked_servers
+from .writer import checkpoint_name
 
 _LIBRARIES = (
     "torch",
@@ -262,7 +263,8 @@ def _names(keys: Sequence[ModelKey]) -> str:
 
 
 def _checkpoint(key: ModelKey) -> str:
-    return f"{key.checkpoint} ({key.part})" if key.part else key.checkpoint
+    name = checkpoint_name(key.checkpoint)
+    return f"{name} ({key.part})" if key.part else name
 
 
 def _table(*columns: str) -> Table:

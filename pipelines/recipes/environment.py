@@ -5,6 +5,7 @@ One for a whole batch. What a single row adds to it is `provenance`'s business.
 
 import dataclasses
 import functools
+import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping
@@ -77,6 +78,14 @@ def environment_of(recipe: Recipe, runner: Runner) -> Environment:
         device=_hardware(memory.device),
         versions=versions() | _quantiser_versions(recipe) | _extension_versions(recipe),
     )
+
+
+def origin_of(recipe: Recipe, runner: Runner) -> str:
+    """Sixteen hex digits that differ where `environment_of` would, as far as that is known without a look at
+    checkpoints."""
+    batching, memory = runner.batching, runner.memory
+    mode = batching.batch_invariant, batching.micro_batch, memory.given_bytes, memory.device
+    return hashlib.sha256(repr((recipe.name, recipe_table(recipe), mode)).encode()).hexdigest()[:16]
 
 
 def revisions(recipe: Recipe) -> dict[str, str]:

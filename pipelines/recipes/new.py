@@ -1,7 +1,6 @@
 """A recipe for a checkpoint that somebody has: what it is, from its header and small files, and the table that
 paints with it, with comments where something is to be filled in."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...engine.errors import CheckpointError, DiptychError, InputError
 from ...engine.memory import format_bytes
+from ...engine.messages import reason_of
 from ...engine.models.checkpoint.bounded import is_file
 from ...engine.models.checkpoint.folder import read_json
 from ...engine.models.checkpoint.vetting import files_in, vet
@@ -293,4 +293,4 @@ def write_new(text: str, out: Path) -> None:
     except FileExistsError:
         raise InputError(f"--out {out}: is there already, and is not written over: give another name") from None
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({os.strerror(error.errno or 0)})") from None
+        raise InputError(f"--out {out}: cannot be written ({reason_of(error)})") from None

@@ -1,9 +1,9 @@
 """Revisions of checkpoints: the hash of what is in their files, so that weights trained anew have another.
 
 Names, shapes and sizes would not do: training changes none of them. Hashing reads every byte once, about a
-second for a gigabyte, in the order in which loading will want them from the disk anyway. For large files the
-result is remembered in the user's cache folder, by path, size and time of change. A file of the Hub's cache is
-named after its hash, and is not read at all.
+second for a gigabyte, in the order in which loading will want them from the disk anyway. A process remembers
+the result by path, size and time of change, and for large files the user's cache folder does. A file of the
+Hub's cache is named after its hash, and is not read at all.
 """
 
 import contextlib
@@ -12,13 +12,16 @@ import hashlib
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 from ...engine.errors import CheckpointError
+from ...engine.messages import reason_of
 from ...engine.models.diffusion.single_files.places import place_of
 from ..files import write_atomically
 
 REMEMBERED_BYTES = 64 * 2**20  # files from this size on
+SETTLED_NS = 2_000_000_000  # after its last change, a file's times tell it from what it is later
 _READ = (".safetensors", ".json", ".jinja", ".model", ".txt")  # what adapters read of a checkpoint
 _SINGLE = (".safetensors", ".gguf")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -52,9 +55,7 @@ def revision_of(checkpoint: str, *, part: str = "", weights: bool = True) -> str
             if path.suffix in _READ and path.is_file() and (weights or path.suffix != ".safetensors"):
                 digest.update(f"{path.relative_to(folder).as_posix()}\0{_hash_of(path)}\n".encode())
     except OSError as error:
-        raise CheckpointError(
-            f"{folder}: cannot be read ({error.strerror or error}): check its rights"
-        ) from None
+        raise CheckpointError(f"{folder}: cannot be read ({reason_of(error)}): check its rights") from None
     return digest.hexdigest()[:16]
 
 
@@ -64,7 +65,10 @@ def _hash_of(path: Path) -> str:
         return real.name
     status = real.stat()
     if status.st_size < REMEMBERED_BYTES:
-        return _read(real)
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        if time.time_ns() - changed < SETTLED_NS:  # a second change might bear the time of this one
+            return _read(real)
+        return _read_once(real, status.st_ino, status.st_size, changed)
     key = f"{real}|{status.st_size}|{status.st_mtime_ns}"
     remembered = _remembered()
     if key not in remembered:
@@ -73,6 +77,12 @@ def _hash_of(path: Path) -> str:
             cache_file().parent.mkdir(parents=True, exist_ok=True)
             write_atomically(cache_file(), json.dumps(remembered, indent=1).encode())
     return remembered[key]
+
+
+@functools.lru_cache(4096)
+def _read_once(path: Path, *state: int) -> str:
+    """As `_read`, of a file in this state."""
+    return _read(path)
 
 
 def _read(path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.errors import DiptychError, InputError
-from ...engine.messages import first_line
+from ...engine.messages import first_line, reason_of
 from ...engine.values import Failure, Outcome, Request
 from ...engine.watch import Watcher
 from ...prompts.row import PromptFileError
@@ -148,7 +148,7 @@ class _Batch:
         try:
             self.journal = Journal(folder)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = reason_of(error)
             raise InputError(f"{folder.path}: the results in it cannot be read ({reason})") from None
         self.places = places_for(self.journal, self._source.name, by_content=self._source.by_content)
         self.files = RowFiles(folder, self.journal, verify=self._again.verify)
@@ -229,7 +229,7 @@ class _Batch:
             self.tally.superseded = self._drop(self.earlier.superseded())
             self.pages.close(self._settled())
         except OSError as error:
-            raise self._lost(error.strerror or str(error)) from None
+            raise self._lost(reason_of(error)) from None
         finally:
             self.tally.seconds = time.perf_counter() - self._started
 
@@ -353,8 +353,8 @@ class _Batch:
             written.files = self.folder.write_together(own | small)
             return outcome
         except OSError as error:
-            reason = f"{error.strerror or error}: make room in {self.folder.path}, or bring it back"
-            self._missed(error.strerror or str(error))
+            reason = f"{reason_of(error)}: make room in {self.folder.path}, or bring it back"
+            self._missed(reason_of(error))
         except Exception as error:  # no room in memory, a picture library that lacks a format
             reason = f"{type(error).__name__}: {error}"
         return Failure(request=request, stage="writing", reason=reason)
@@ -375,7 +375,7 @@ class _Batch:
                 self.pages.show(record)
                 self._on_row(record)
         except OSError as error:
-            self._missed(error.strerror or str(error))
+            self._missed(reason_of(error))
 
     def _missed(self, reason: str) -> None:
         self._misses += 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.errors import InputError
-from ...engine.messages import shown
+from ...engine.messages import reason_of, shown
 from ...engine.randomness import derive_seed
 from ...engine.values.fact import scored
 from ...prompts.row import Row
@@ -112,7 +112,7 @@ class Sweep:
                     names[-1] = f"sweep-{first:04d}.png"
                 write_atomically(out / names[-1], self._grid([records.get(row) for row in rows], out))
         except (OSError, SchemaError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = reason_of(error)
             raise InputError(f"{out}: the grids of the sweep cannot be made ({reason})") from None
         return names
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ...engine.errors import InputError
+from ...engine.messages import reason_of
 from ...engine.models.vision.picture_memory import Remembered, write_memory
 from ..files import refuse_if_not_a_folder, replacing_folder, write_atomically
 from ..pocket.art import Art, Kinds, prepare
@@ -46,7 +47,7 @@ width = 256
 [defaults]
 num_inference_steps = 1
 guidance_scale = 1.0
-temperature = 0.7
+temperature = 0.5
 top_k = 64
 top_p = 0.95
 draft_guidance_scale = 1.0
@@ -125,10 +126,8 @@ def make_memory(out: Path, art: ArtSource, *, say: Callable[[str], None] = print
         recipe = RECIPE.format(count=len(remembered(drawn)), pictures=pictures)
         write_atomically(out / "recipe.toml", recipe.encode())
     except OSError as error:
-        raise InputError(
-            f"{out}: cannot be written ({error.strerror or error}): name another with --out"
-        ) from None
-    say(f"memory: {count} pictures of {len(remembered(drawn))} kinds, by {len(drawn.hands)} hands")
+        raise InputError(f"{out}: cannot be written ({reason_of(error)}): name another with --out") from None
+    say(f"memory: kinds: {len(remembered(drawn))}; pictures: {count}; drawn by: {', '.join(drawn.hands)}")
     return out / "recipe.toml"
 
 

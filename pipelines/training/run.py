@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 
 from ...engine.errors import InputError
+from ...engine.language.words.inflection import an
 from ...engine.messages import did_you_mean
 from ..files import refuse_if_not_a_folder
-from ..recipes.reader import POCKET_WEIGHTS
+from ..recipes.reader import POCKET_WEIGHTS, read_recipe
+from ..vocabulary import planner_vocabulary
 from .config import Table, read_config
 from .data.art_data import FROM_NPM, ArtData, ArtSource, open_art
 from .data.source import PICTURE_SIDE, WorldData
@@ -171,7 +173,10 @@ def _make_art_ready(out: Path, art: ArtSource) -> bool:
 
 def _make_memory(out: Path, art: ArtSource) -> bool:
     recipe = make_memory(out, art, say=say)
-    say(f"draw what it knows: diptych render -p 'a giraffe' --recipe {shlex.quote(str(recipe))}")
+    vocabulary = planner_vocabulary(read_recipe(recipe))
+    assert vocabulary is not None, "it was written with its words"
+    prompt = an(next(iter(vocabulary.kinds)))
+    say(f"draw what it knows: diptych render -p {shlex.quote(prompt)} --recipe {shlex.quote(str(recipe))}")
     print(recipe)
     return True
 

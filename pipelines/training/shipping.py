@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...engine.errors import DiptychError, InputError
 from ...engine.language.closed_vocabulary import known_words, vocabulary
+from ...engine.messages import reason_of
 from ...engine.models.checkpoint.folder import parameter_count
 from ..files import replacing_folder, write_atomically
 from ..recipes.reader import POCKET_WEIGHTS, RECIPES
@@ -53,7 +54,7 @@ def ship(
                     calibrate(part, data=data, scenes=calibration_scenes, say=say)
             say(f"{name}: {count:,} weights{_steps(out, name)}")
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise InputError(f"{into}: cannot be written ({reason}): name another with --into") from None
     for name in SHIPPED:
         if name not in found:

@@ -3,13 +3,16 @@
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from diptych.engine.desk import open_batch
 from diptych.engine.desk.desk import Desk
 from diptych.engine.desk.visitor import Visitor
+from diptych.engine.guards import loading
 from diptych.engine.models import registry
 from diptych.engine.values import Outcome
 from diptych.pipelines.text_to_image import TextToImage
@@ -38,6 +41,27 @@ def test_rows_have_the_same_bits_alone_in_a_batch_and_whenever_they_come(device:
     assert next(pipe.run([requests[1]])) == batch[1]
 
 
+class Halting(Visitor):
+    """Its draft can be made to stand still."""
+
+    drafted = 0.0
+    _at = 2.0
+    _until: Callable[[], bool] = staticmethod(lambda: True)
+
+    def halt(self, at: float, until: Callable[[], bool]) -> None:
+        """Stand still, once, at this point of the draft, until something is so."""
+        self._at, self._until = at, until
+
+    def on_progress(self, stage: str, fraction: float) -> None:
+        if stage == "draft":
+            self.drafted, end = fraction, time.monotonic() + 30
+            if fraction >= self._at:
+                while not self._until():
+                    assert time.monotonic() < end, "waited in vain"
+                    time.sleep(0.001)
+                self._at = 2.0
+
+
 def test_models_may_be_loaded_while_others_draft(monkeypatch: pytest.MonkeyPatch) -> None:
     """Libraries change torch's default dtype while they load a model of half precision."""
     pipe = TextToImage.from_recipe("pocket", device="cpu", deterministic=True)
@@ -48,7 +72,7 @@ def test_models_may_be_loaded_while_others_draft(monkeypatch: pytest.MonkeyPatch
 
     beside: list[bool] = []
 
-    def slowly(key: Any) -> Any:
+    def badly(key: Any) -> Any:
         load = loader(key)
 
         def loaded(*args: Any, **more: Any) -> Any:
@@ -60,15 +84,28 @@ def test_models_may_be_loaded_while_others_draft(monkeypatch: pytest.MonkeyPatch
 
         return loaded
 
-    monkeypatch.setattr(registry, "_loader", slowly)
+    monkeypatch.setattr(registry, "_loader", badly)
+    monkeypatch.setattr(open_batch, "STEPS", 1)
     desk, found = Desk(), dict[int, Any]()
-    for request in requests:
-        desk.enter(Visitor(request, cold.runner))
-        while len(desk) and not cold.runner.memory.leased:  # until this or another is drafted
-            found |= {visitor.request.row: result for visitor, result in desk.turn()}
-        time.sleep(0.05)
+    first, *others = [Halting(request, cold.runner) for request in requests]
+
+    def turn() -> None:
+        found.update({visitor.request.row: result for visitor, result in desk.turn()})
+
+    # The first is drafted when the others join it, and a model for it is wanted while these are drafted
+    joined: list[Visitor] = []
+    first.halt(0.5, lambda: len(joined) == len(others))
+    desk.enter(first)
+    while first.drafted < 0.5:
+        turn()
+    for other in others:
+        other.halt(0.6, lambda: bool(loading.turns._wanting))
+        desk.enter(other)
+    while not all(desk._open[other].seats for other in others):
+        turn()
+    joined += others
     while len(desk):
-        found |= {visitor.request.row: result for visitor, result in desk.turn()}
+        turn()
     assert any(beside) and [found[request.row] for request in requests] == batch
 
 

@@ -13,6 +13,7 @@ import typer.testing
 
 from diptych import Fact, InputError, Picture, Plan, Request, RowError, Settings, TextToImage, Upscale
 from diptych.engine.values import MAX_SEED, Span
+from diptych.engine.values.pixels import pixels_digest
 from diptych.pipelines.cli import main as cli
 from diptych.pipelines.cli.upscale import CHUNK
 from diptych.pipelines.pictures.pixels import pixels_of
@@ -164,28 +165,43 @@ def test_the_command_writes_pictures_that_say_what_they_were_made_of(
     assert "boat-x4.png: 160x96" in done.output
 
 
-def test_the_command_asks_what_a_picture_of_ours_was_asked(image: PIL.Image.Image, tmp_path: Path) -> None:
+PLAN = {
+    "prompt": "a red cat at sea",
+    "facts": [
+        {"kind": "colour", "text": "a red cat", "asked": True, "span": None},
+        {"kind": "setting", "text": "at sea", "asked": False, "span": None},
+    ],
+    "left_out": [{"start": 6, "end": 13, "text": "next to"}],
+}
+
+
+def enlarged_by_command(image: PIL.Image.Image, folder: Path, **more: object) -> tuple[str, dict[str, Any]]:
+    """What is said of a picture with the history of a cat, changed, and what its larger picture says."""
     history = json.loads(HISTORY.read_text(encoding="utf-8"))
     history["request"]["settings"]["accept"] = 0.0
-    plan = {
-        "prompt": "a red cat at sea",
-        "facts": [
-            {"kind": "colour", "text": "a red cat", "asked": True, "span": None},
-            {"kind": "setting", "text": "at sea", "asked": False, "span": None},
-        ],
-        "left_out": [{"start": 6, "end": 13, "text": "next to"}],
-    }
     chunks = PIL.PngImagePlugin.PngInfo()
-    chunks.add_text("diptych", json.dumps({**history, "plan": plan}))
-    image.save(tmp_path / "cat.png", pnginfo=chunks)
-    command = ["upscale", str(tmp_path / "cat.png"), "-o", str(tmp_path / "out"), "--device", "cpu"]
+    chunks.add_text("diptych", json.dumps({**history, "plan": PLAN, **more}))
+    image.save(folder / "cat.png", pnginfo=chunks)
+    command = ["upscale", str(folder / "cat.png"), "-o", str(folder / "out"), "--device", "cpu"]
     done = typer.testing.CliRunner().invoke(cli.app, command)
     assert done.exit_code == 0, done.output
-    assert done.stdout.rstrip().endswith("not drawn: next to")
-    with PIL.Image.open(tmp_path / "out" / "cat-x2.png") as larger:
-        said = json.loads(larger.info[CHUNK])
+    with PIL.Image.open(folder / "out" / "cat-x2.png") as larger:
+        return done.stdout.rstrip(), json.loads(larger.info[CHUNK])
+
+
+def test_the_command_asks_what_a_picture_of_ours_was_asked(image: PIL.Image.Image, tmp_path: Path) -> None:
+    line, said = enlarged_by_command(image, tmp_path, pixels=pixels_digest(pixels_of(image)))
+    assert line.endswith("not drawn: next to")
     assert [(fact["text"], fact["asked"]) for fact in said["facts"]] == [("a red cat", True), ("at sea", False)]
     assert (said["accepted"], said["left_out"], said["prompt"]) == (False, ["next to"], "a red cat at sea")
+
+
+@pytest.mark.parametrize("digest", [{}, {"pixels": "0" * 64}])
+def test_a_history_that_is_not_of_these_pixels_asks_nothing(
+    image: PIL.Image.Image, tmp_path: Path, digest: dict[str, str]
+) -> None:
+    line, said = enlarged_by_command(image, tmp_path, **digest)
+    assert "not drawn" not in line and "a red cat" not in json.dumps(said)
 
 
 def test_what_is_no_picture_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 Which there are is for whoever ships checkpoints to say, when its package is imported; the engine has none.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,13 @@ def short_name(path: Path) -> str | None:
         if path.is_relative_to(root.folder):
             return f"{name}/{path.relative_to(root.folder).as_posix()}"
     return None
+
+
+def by_roots(message: str) -> str:
+    """The message, with checkpoints that lie in roots named by them, not by their paths."""
+    for name, root in ROOTS.items():
+        message = message.replace(f"{root.folder}{os.sep}", f"{name}/")
+    return message
 
 
 OPENERS: dict[str, Callable[[Path], Path]] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import CheckpointError
 from ...guards.links import lies_in
-from ...messages import shown
+from ...messages import reason_of, shown
 from .bounded import Unfit, is_file, parse_bounded, read_bounded, tables_in
 
 MIB = 2**20
@@ -102,9 +102,7 @@ def _vet_files(folder: Path) -> None:
             if path.suffix == ".json":
                 _look(path.name, parse_bounded(data, values=values_of(path.name)))
         except OSError as error:
-            raise CheckpointError(
-                f"{path}: cannot be read ({error.strerror or error}): check its rights"
-            ) from None
+            raise CheckpointError(f"{path}: cannot be read ({reason_of(error)}): check its rights") from None
         except Unfit as error:
             raise CheckpointError(f"{path}: {error}: {_AGAIN}") from None
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import CheckpointError, DiptychError
+from ...messages import reason_of
 
 SECONDS = 10.0
 """That a template may take, and the process to start: real ones take less than a hundredth."""
@@ -118,5 +119,5 @@ def _started() -> "subprocess.Popen[str]":
             encoding="utf-8",
         )
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise DiptychError(f"the process that carries out chat templates cannot be started: {reason}") from None

@@ -15,7 +15,8 @@ import typer
 from typer.main import get_command
 
 from ....engine.errors import DiptychError
-from ....engine.messages import first_line
+from ....engine.messages import first_line, reason_of
+from ....engine.models.checkpoint.roots import by_roots
 from ....prompts.row import PromptFileError
 from .usage import usage_message
 
@@ -37,7 +38,7 @@ def refusal(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
         message, status = usage_message(error, arguments), 2
     elif isinstance(error, (DiptychError, PromptFileError)):
         said = error.whole if isinstance(error, DiptychError) else str(error)
-        message, status = _as_typed(said, arguments), 2
+        message, status = _as_typed(by_roots(said), arguments), 2
     else:
         message, status = _fault(error), FAULT
     return one_line(shortened(message, arguments)), status
@@ -77,7 +78,7 @@ def _fault(error: Exception) -> str:
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_HERE)] or frames
     where = f" in {_short(ours[-1].filename)}, line {ours[-1].lineno}" if ours else ""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror or error}{where}: {TRACEBACK_OPTION} shows all of it"
+        return f"{error.filename}: {reason_of(error)}{where}: {TRACEBACK_OPTION} shows all of it"
     said = first_line(error, named=True)
     return f"fault{where}: {said}: {TRACEBACK_OPTION} shows all of it: report that with your command, please"
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....engine.errors import DiptychError
+from ....engine.messages import reason_of
 
 
 class OutputLostError(DiptychError):
@@ -67,7 +68,7 @@ class _Stream(io.TextIOBase):
             yield
         except OSError as error:
             if self._needed:
-                raise OutputLostError(error.strerror or str(error), unread=error.errno == errno.EPIPE) from None
+                raise OutputLostError(reason_of(error), unread=error.errno == errno.EPIPE) from None
         except ValueError:  # it was closed
             if self._needed:
                 raise OutputLostError("it is closed", unread=True) from None

@@ -5,7 +5,7 @@ from rich.table import Table
 
 from ....engine.memory import EventKind, EventLog, format_bytes
 
-_COLUMNS = ("", "rows", "times", "at once", "seconds", "ms a row", "work", "loaded", "waited s", "evicted")
+_COLUMNS = ("", "rows", "at once", "s", "ms/row", "work", "loaded", "wait s", "evicted")
 _BROUGHT: tuple[EventKind, ...] = ("load", "prefetch", "stream")
 
 
@@ -13,9 +13,12 @@ def stats_table(log: EventLog, seconds: float, pictures: int) -> Table:
     """A line a stage: what it carried out, in what time; the bytes of work, measured or else set aside; the
     weights that were loaded for it or while it worked, how long it waited for them, and what had to go."""
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
-    table.title = f"{pictures} pictures in {seconds:.1f} s, {60 * pictures / max(seconds, 1e-9):.1f} a minute"
+    table.padding = (0, 1, 0, 0)  # so that it fits into 80 columns
+    rate = 60 * pictures / max(seconds, 1e-9)
+    made = "1 picture" if pictures == 1 else f"{pictures} pictures"
+    table.title = f"{made} in {seconds:.1f} s, {rate:.1f} a minute"
     for column in _COLUMNS:
-        table.add_column(column, justify="right" if column else "left")
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for stage in log.stages("run"):
         table.add_row(stage, *_line(log, stage))
     table.add_section()
@@ -29,7 +32,6 @@ def _line(log: EventLog, stage: str | None = None) -> tuple[str, ...]:
     runs, leases = log.totals("run", stage=stage), log.totals("lease", stage=stage)
     return (
         str(runs.rows),
-        str(runs.times),
         str(runs.most_rows),
         f"{runs.ms / 1000:.2f}",
         f"{runs.ms / max(runs.rows, 1):.0f}",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....engine.errors import InputError
-from ....engine.messages import first_line, shown_path
+from ....engine.messages import first_line, reason_of, shown_path
 from ....engine.models.checkpoint.bounded import Unfit, is_deeper, read_bounded
 
 MOST_BYTES = 256 * 1024
@@ -34,7 +34,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{what} {shown_path(path)}: no such file: check the path") from None
     except OSError as error:
-        raise InputError(f"{what} {shown_path(path)}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{what} {shown_path(path)}: cannot be read ({reason_of(error)})") from None
     except Unfit as error:
         raise InputError(f"{what} {shown_path(path)}: {error}") from None
     except RecursionError:

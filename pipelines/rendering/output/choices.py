@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 import msgspec
 
 from ....engine.errors import InputError
+from ....engine.messages import reason_of
 from ..schema import MAX_CHARACTERS, SchemaError, fit, parse_json
 
 CHOICES = "choices.json"
@@ -64,7 +65,7 @@ class Choices:
                 raise InputError(f"{path}: is no file of choices: move it away")
             values = parse_json(path.read_bytes(), where=str(path))
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
         if isinstance(values, dict) and isinstance(values.get("version"), int) and values["version"] > VERSION:
             raise InputError(f"{path}: is of version {values['version']}, later than {VERSION}: update diptych")
         try:

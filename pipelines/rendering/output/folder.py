@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from ....engine.errors import DiptychError, InputError
+from ....engine.messages import reason_of
 from ...files import (
     GALLERY,
     RESULTS,
@@ -53,7 +54,7 @@ class OutputFolder:
             self._lock = FolderLock(path)
             self._itself = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = reason_of(error)
             raise InputError(f"{path}: cannot be locked ({reason}): name another folder with -o") from None
         if self._lock.held:
             sweep(path)

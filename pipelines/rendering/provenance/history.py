@@ -186,6 +186,8 @@ class History(TypedDict):
         verdict: what the captioner thinks of the picture; `None` where the recipe has no judge.
         candidates: all that were made, in order.
         origin: recipe, weights, mode, device and versions.
+        pixels: a SHA-256 of the picture's shape and pixels, which tells whether somebody has changed it since;
+            absent in files of earlier versions.
     """
 
     format: Annotated[int, msgspec.Meta(ge=1)]
@@ -197,6 +199,7 @@ class History(TypedDict):
     verdict: VerdictText | None
     candidates: list[CandidateLine]
     origin: OriginText
+    pixels: NotRequired[str]
 
 
 class StartText(TypedDict):

@@ -7,13 +7,14 @@ row: the same picture made again is the same bytes.
 import dataclasses
 import json
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import PIL.PngImagePlugin
 
 from ....engine.errors import InputError
 from ....engine.messages import shown
 from ....engine.values import Control, Outcome, Plan, Reference, Request
+from ....engine.values.pixels import pixels_digest
 from ....engine.values.start import Start
 from ...files import png_bytes
 from ...pictures.texts import texts_of
@@ -29,11 +30,15 @@ from .infotext import infotext
 from .reference_text import parse_references, reference_summary, references_text
 from .start_text import parse_start, parse_wording, start_summary, start_text
 
+if TYPE_CHECKING:
+    import torch
+
 CHUNK = "diptych"
 START_CHUNK = "diptych-start"
 REFERENCES_CHUNK = "diptych-references"
 CONTROLS_CHUNK = "diptych-controls"
 FORMATS = ("PNG", "JPEG", "WEBP")  # of pictures that are ever opened
+MOST_FACTS = 256  # of a plan that is taken over from a file
 
 
 class MadeOf(NamedTuple):
@@ -116,6 +121,9 @@ def plan_of(history: History, request: Request) -> Plan:
         wording = parse_wording(history["plan"])
     except SchemaError as error:
         raise InputError(f"the plan in its history is damaged, or of another version: {error}") from None
+    spans = (*(fact.span for fact in wording.facts if fact.span is not None), *wording.left_out)
+    if not all(span.stands_in(request.prompt) for span in spans if span.has_place):
+        raise InputError("the plan in its history is damaged: it names words that its prompt does not have")
     return Plan(
         request=request,
         prompt=wording.prompt,
@@ -126,10 +134,21 @@ def plan_of(history: History, request: Request) -> Plan:
 
 
 def picture_bytes(
-    outcome: Outcome, environment: Environment, *, template: str | None = None, told: Environment | None = None
+    outcome: Outcome,
+    environment: Environment,
+    *,
+    template: str | None = None,
+    told: Environment | None = None,
+    pixels: bool = True,
 ) -> bytes:
-    """The picture as a PNG file that carries its history; arguments as `history_of`."""
+    """The picture as a PNG file that carries its history; other arguments as `history_of`.
+
+    Args:
+        pixels: whether the history names the pixels, as files of earlier versions do not.
+    """
     history = history_of(outcome, environment, template=template, told=told)
+    if pixels:
+        history["pixels"] = pixels_digest(outcome.picture.pixels)
     chunks = PIL.PngImagePlugin.PngInfo()
     chunks.add_text("parameters", infotext(outcome.request, environment))
     chunks.add_text(CHUNK, json.dumps(history, allow_nan=False))
@@ -161,6 +180,23 @@ def read_history(path: Path) -> History:
     except SchemaError as error:
         raise InputError(f"{path}: its history is damaged, or of another version of diptych: {error}") from None
     return cast(History, history)  # as it was read, with all that it says beside
+
+
+def known_history(path: Path, pixels: "torch.Tensor") -> History | None:
+    """The history in a file, where it is still that of its picture, uint8 (h, w, 3), and says in plain words
+    what that shows; else `None`: who knows what another tool has done to it."""
+    try:
+        history = read_history(path)
+        if history.get("pixels") != pixels_digest(pixels) or len(history["plan"]["facts"]) > MOST_FACTS:
+            return None
+        request = history["request"]
+        plan = plan_of(history, Request(prompt=request["prompt"]))
+        for text in (plan.prompt, *(fact.text for fact in plan.facts)):
+            Request(prompt=text)  # raises for one that is empty, too long, or no text
+    except (InputError, SchemaError):
+        return None
+    is_instruction = bool(request.get("references")) and bool(request.get("start", {}).get("plan"))
+    return None if is_instruction else history
 
 
 def read_made_of(path: Path) -> MadeOf:

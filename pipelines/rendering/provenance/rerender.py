@@ -115,7 +115,8 @@ def _rerender_group(
 def _compared(
     path: Path, history: History, outcome: Outcome, now: Environment, changes: tuple[str, ...]
 ) -> Rerendered:
-    data = picture_bytes(outcome, now, template=history["request"].get("template"))
+    template = history["request"].get("template")
+    data = picture_bytes(outcome, now, template=template, pixels="pixels" in history)
     difference, most = "", 0
     if data != path.read_bytes():
         difference, most = _difference(path, outcome.image)

@@ -23,7 +23,7 @@ from typing import Any, Self, Unpack
 
 from ....engine.errors import Cancelled, CheckpointError, DiptychError, InputError
 from ....engine.memory import EventLog
-from ....engine.messages import first_line, shown
+from ....engine.messages import first_line, reason_of, shown
 from ....engine.values import Failure, Outcome, Request
 from ....engine.watch import Quiet, Watcher
 from ...recipes import DEFAULT_RECIPE
@@ -305,7 +305,7 @@ def _knock(address: str) -> None:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S) as connection:
             speaks = os.environ.get("RAY_USE_TLS") == "1" or _speaks_http2(connection)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
+        reason = reason_of(error)
         raise InputError(f"--ray {shown(address)}: nobody answers ({reason}): {hint}") from None
     if not speaks:
         raise InputError(f"--ray {shown(address)}: what answers there is not Ray: {hint}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ....engine.errors import InputError
+from ....engine.messages import reason_of
 from ....prompts.row import TEXT, Row
 from ...files import RESULTS, opened
 from ..output.record import Record
@@ -47,7 +48,7 @@ def failed_rows(out: Path, texts: Iterable[str]) -> list[Row]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise InputError(f"{out / RESULTS}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{out / RESULTS}: cannot be read ({reason_of(error)})") from None
     failed = {
         (record.prompt, record.seed): record  # with other settings it may have failed more than once
         for record in found.values()

@@ -21,7 +21,7 @@ from ....engine.guards.links import lies_in
 from ....engine.values import Request
 from ....engine.values.start import check_share
 from ....prompts.settings import START_COLUMNS
-from ...files import why_no_file
+from ...files import PICTURE_ENDINGS, why_no_file
 from ...text_to_image import TextToImage
 from ..provenance.provenance import read_made_of
 
@@ -137,7 +137,7 @@ def _request(
 ) -> Request:
     from ...editing.edit import Edit
     from ...editing.image_to_image import ImageToImage
-    from ...editing.inpaint import SUFFIXES, Inpaint
+    from ...editing.inpaint import Inpaint
     from ...editing.outpaint import Outpaint
     from ...editing.sketch import Sketch
     from ...editing.variations import Variations
@@ -161,7 +161,7 @@ def _request(
     if "mask_image" not in fields:
         return ImageToImage.from_pipe(pipe).request(prompt, image=image, **more, **wishes)
     mask: Any = fields["mask_image"]
-    if isinstance(mask, Path) or mask.lower().endswith(SUFFIXES):
+    if isinstance(mask, Path) or mask.lower().endswith(PICTURE_ENDINGS):
         mask = beside(mask, folder)
     elif "," in mask:
         mask = _numbers("mask_image", mask)

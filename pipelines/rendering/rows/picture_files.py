@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ....engine.errors import InputError
 from ....engine.guards.links import lies_in
+from ....engine.messages import reason_of
 from ....engine.values import Request
 from ....prompts.reader import read_prompts
 from ....prompts.row import PromptFileError, Row
@@ -180,7 +181,7 @@ def _listed(source: Path) -> list[PictureFile]:
             return [PictureFile(path=source)]
         paths = [path for path in _bounded(source.iterdir()) if _is_picture(path)]
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{source}: cannot be read ({reason}): check its rights") from None
     if not paths:
         raise InputError(f"{source}: is a folder without pictures ({', '.join(KINDS)}): name one with some")

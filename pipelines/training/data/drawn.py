@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ....engine.errors import DiptychError, InputError
+from ....engine.messages import reason_of
 
 try:
     import fcntl
@@ -65,7 +66,7 @@ class DrawnPictures:
             self._things = self._array("things", (count, side, side))
             self._is_drawn = self._array("drawn", (count,))
         except OSError as error:
-            raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+            raise InputError(f"{folder}: cannot be written ({reason_of(error)})") from None
         wanted = (count - int(self._is_drawn.sum(dtype=np.int64))) * BYTES_A_PIXEL * side * side
         free = shutil.disk_usage(self._folder).free
         if wanted > free:

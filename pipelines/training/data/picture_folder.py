@@ -15,11 +15,11 @@ from typing import Any
 
 from ....engine.errors import InputError
 from ....engine.guards.links import lies_in
-from ....engine.messages import first_line
+from ....engine.messages import first_line, reason_of
 from ....prompts.plain_files import open_plain, read_plain
+from ...files import PICTURE_ENDINGS
 
 METADATA = ("metadata.jsonl", "metadata.csv")
-KINDS_OF_FILE = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 CAPTION_KEYS = ("text", "caption", "captions", "prompt")
 MOST_BYTES = 2**20  # of a text file beside a picture
 MAX_WORDS = 40  # of a caption; what follows is cut off
@@ -42,9 +42,9 @@ def read_captions(folder: Path) -> list[Captioned]:
     for name in METADATA:
         if (folder / name).is_file():
             return _checked(folder, _of_metadata(folder, folder / name))
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS_OF_FILE)
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
     if not pictures:
-        raise InputError(f"{folder}: holds no pictures ({', '.join(KINDS_OF_FILE)})")
+        raise InputError(f"{folder}: holds no pictures ({', '.join(PICTURE_ENDINGS)})")
     if not any(path.with_suffix(".txt").is_file() for path in pictures):
         raise InputError(
             f"{folder}: holds no captions: write metadata.jsonl with a line such as"
@@ -118,7 +118,7 @@ def _of_pairs(pictures: list[Path]) -> Iterator[tuple[str, Path, list[str]]]:
         except UnicodeDecodeError:
             raise InputError(f"{beside}: is not UTF-8 text") from None
         except OSError as error:
-            raise InputError(f"{beside}: cannot be read ({error.strerror or error})") from None
+            raise InputError(f"{beside}: cannot be read ({reason_of(error)})") from None
         yield beside.name, path, said
 
 

@@ -179,6 +179,7 @@ def test_wrong_folders_are_refused(
     (tmp_path / "file").write_text("mine")
     wrong(run("render", "-p", "a boat", "-o", tmp_path / "file"), "is a file, not a folder", "-o")
     wrong(run("render", "-p", "a boat", "-o", tmp_path / "file" / "sub"), "is a file, not a folder")
+    wrong(run("render", "-p", "a boat", "-o", tmp_path / "boat.png"), "boat.png: is a picture's name", "folder")
     assert fakes == {} and (tmp_path / "file").read_text() == "mine"
 
     def refuse(self: Path, *args: Any, **options: Any) -> None:

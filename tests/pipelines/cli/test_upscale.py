@@ -43,6 +43,20 @@ def test_one_that_cannot_be_enlarged_stops_no_other(run: Run, folder: Path, tmp_
     assert result.status == 0 and len(result.out.splitlines()) == 2
 
 
+def test_one_picture_can_be_given_a_name(run: Run, folder: Path, tmp_path: Path) -> None:
+    ask = ["-p", "a red boat", "--strength", 0, "-o"]
+    result = run("upscale", folder / "a.png", *ask, tmp_path / "new" / "large.png")
+    assert result.status == 0, result.err
+    assert PIL.Image.open(tmp_path / "new" / "large.png").size == (48, 32)
+    for pictures, out, words in (
+        ([folder / "a.png", folder / "large.png"], tmp_path / "b.png", "is one file for 2 pictures"),
+        ([folder / "a.png"], folder / "a.png", "is the picture itself"),
+        ([folder / "a.png"], tmp_path / "b.jpg", "leave out .jpg"),
+    ):
+        result = run("upscale", *pictures, *ask, out)
+        assert (result.status, result.out, result.err.count("\n")) == (2, "", 1) and words in result.err
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [

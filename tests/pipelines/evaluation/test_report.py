@@ -13,7 +13,7 @@ import torch
 from diptych import InputError
 from diptych.pipelines.evaluation.alignment import Judged, alignment_of_pictures
 from diptych.pipelines.evaluation.card import BEGIN, END, figures_of, write_card
-from diptych.pipelines.evaluation.check import read_check, write_check
+from diptych.pipelines.evaluation.checked_by_a_person import read_check, write_check
 from diptych.pipelines.evaluation.evaluation import Evaluation
 from diptych.pipelines.evaluation.figures import Measure, Share
 from diptych.pipelines.evaluation.inspector import Sighting

@@ -88,6 +88,26 @@ def test_large_files_are_read_once_until_they_change(
     assert revision_of(str(checkpoint)) != first and reads.count("model.safetensors") == 3
 
 
+def test_small_files_are_read_once_by_a_process_until_they_change(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, reads = hashlib.file_digest, list[str]()
+
+    def read(file: Any, how: str) -> object:
+        reads.append(Path(file.name).name)
+        return digest(file, how)
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+    first = revision_of(str(checkpoint))
+    assert revision_of(str(checkpoint)) == first
+    assert reads.count("config.json") == 2  # just written: the next change may come within the same tick
+    monkeypatch.setattr(revisions, "SETTLED_NS", 0)
+    assert [revision_of(str(checkpoint)) for _ in range(3)] == [first] * 3
+    assert reads.count("config.json") == 3
+    (checkpoint / "config.json").write_text('{"a": 1}')
+    assert revision_of(str(checkpoint)) != first and reads.count("config.json") == 4
+
+
 def test_a_file_of_the_hubs_cache_is_named_after_its_hash(checkpoint: Path, tmp_path: Path) -> None:
     weights = checkpoint / "unet" / "model.safetensors"
     blobs = tmp_path / "blobs"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diptych import TextToImage
-from diptych.pipelines.cli import notes, render
+from diptych.pipelines.cli import render, unused_options
 from diptych.pipelines.cli.render import run_render
 from diptych.pipelines.rendering.output.index import INDEX, last_end
 from diptych.pipelines.rendering.rows.tasks import Task
@@ -99,7 +99,7 @@ def test_what_is_not_used_overridden_failed_or_kept_is_said_again(
         assert command.made == before and (out, err) == said(out="usual", said=None)
         return out + err
 
-    monkeypatch.setattr(notes, "unused", lambda *_: {"top_k": "it is a fake"})
+    monkeypatch.setattr(unused_options, "unused", lambda *_: {"top_k": "it is a fake"})
     monkeypatch.setattr(render, "LOOK_AHEAD", 2)  # what is told of later rows is told while they are rendered
     first = rows("|a boat", ', "seed": 9|poison', ', "steps": 1|a tree', "|poison <hypernet:ink:1>", "|a cat")
     for lines in (first, first[:4]):

@@ -11,6 +11,7 @@ import PIL.PngImagePlugin
 import pytest
 
 from diptych import InputError, Outcome, TextToImage
+from diptych.engine.values.pixels import pixels_digest
 from diptych.pipelines.cli.show import run_show
 from diptych.pipelines.rendering.provenance.provenance import (
     history_of,
@@ -50,9 +51,9 @@ def test_a_picture_carries_its_whole_history(outcome: Outcome, pipe: TextToImage
         16,
     )
     assert environment["device"].startswith("cpu")
-    assert history == json.loads(
-        json.dumps(history_of(outcome, pipe.environment(), template=request["template"]))
-    )
+    told = history_of(outcome, pipe.environment(), template=request["template"])
+    told["pixels"] = pixels_digest(outcome.picture.pixels)
+    assert history == json.loads(json.dumps(told))
     assert picture_id(path) == history["id"]
 
 
@@ -104,6 +105,9 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
     assert "not drawn" not in told and "added" not in told
 
 
+SPAN = {"start": 7, "end": 8, "text": "a"}  # behind the prompt's end
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -113,6 +117,8 @@ def test_a_history_of_an_earlier_version_is_read_and_shown(
         {"prompt": "a", "facts": ["a"]},
         {"prompt": "a", "facts": [], "left_out": [{"start": -1, "end": 2, "text": "a"}]},
         {"prompt": "a", "facts": [], "left_out": 7},
+        {"prompt": "a", "facts": [], "left_out": [{"start": 900, "end": 903, "text": "cat"}]},
+        {"prompt": "a", "facts": [{"kind": "thing", "text": "a", "asked": True, "span": SPAN}]},
     ],
     ids=str,
 )

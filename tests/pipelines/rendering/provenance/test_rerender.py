@@ -166,7 +166,8 @@ def test_a_picture_is_never_written_over(pictures: list[Path], exact: TextToImag
     for paths, out, message in (
         (pictures[:1], pictures[0].parent, "is the picture itself"),
         (pictures[:2], tmp_path / "a.png", "is one file for 2 pictures"),
-        ([pictures[0], tmp_path / "else" / pictures[0].name], tmp_path, "the same name"),
+        ([pictures[0], tmp_path / "else" / pictures[0].name], tmp_path, "would have this name"),
+        (pictures[:1], tmp_path / "a.jpg", "leave out .jpg"),
     ):
         with pytest.raises(InputError, match=message):
             run_rerender(paths, out, make_pipe=lambda history: exact)
