@@ -159,6 +159,7 @@ _HOMES = {
 
 importlib.import_module(".engine.guards.threads", __name__).wait_passively()  # before anything loads torch
 importlib.import_module(".engine.guards.segments", __name__).let_segments_grow()  # and this, too
+importlib.import_module(".engine.guards.alignment", __name__).forget_alignment()  # before MKL first computes
 importlib.import_module(".pipelines", __name__)  # it tells the engine where the package's checkpoints lie
 
 if not TYPE_CHECKING:  # a type checker that saw this would take any name for a public one

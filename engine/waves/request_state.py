@@ -37,10 +37,14 @@ class RequestState:
         """The candidates of the coming round."""
         return [self.request.candidate + i for i in self.policy.candidates_of_round(self.rounds_done)]
 
-    def close_round(self, candidates: Sequence[Candidate]) -> None:
-        """Add the candidates of a round, of which there are none where it could not be planned."""
+    def close_round(self, candidates: Sequence[Candidate], *, planned: bool) -> None:
+        """Add the candidates of a round.
+
+        Args:
+            planned: any of them was.
+        """
         self.trail += candidates
-        self.planned = bool(candidates)
+        self.planned = planned
         self.rounds_done += 1
         self.repairs_done = 0
 

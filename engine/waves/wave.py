@@ -86,12 +86,14 @@ class Wave:
         """Take one round of candidates of every live request as far as it goes, and add them to the trails."""
         self._foresee(self.chain.round(previews=any(state.policy.prunes for state in live)))
         rows = yield from self._plan(live)
+        planned = {row.state for row in rows if not row.lost}
         drafted = yield from self._draft(rows)
         kept = yield from self._prune(drafted)
         painted = yield from self._paint(kept)
         yield from self._judge(painted)
         for state in live:
-            state.close_round([row.candidate for row in rows if row.state is state])
+            candidates = [row.candidate for row in rows if row.state is state]
+            state.close_round(candidates, planned=state in planned)
 
     def _repair(self, mending: Sequence[RequestState]) -> Steps[None]:
         """Repair one picture of each of these requests, and add the result to the trails."""
@@ -112,7 +114,8 @@ class Wave:
 
     def _plan(self, live: Sequence[RequestState]) -> Steps[list[CandidateRow]]:
         """Plan once for each request that does not bring a plan; its candidates share the plan and differ in
-        their random draws. Stages that change plans get those that were brought, too."""
+        their random draws. Stages that change plans get those that were brought, too, once for each candidate.
+        What is lost on the way is among the rows."""
         wishes = [
             dataclasses.replace(
                 state.request, candidate=state.candidates()[0], missed=(*state.request.missed, *state.missed)
@@ -124,14 +127,16 @@ class Wave:
         yield from self._look(open_rows)
         stages = self.chain.between(Request, Plan)
         planning = [stage for stage in stages if not issubclass(stage.takes, Plan)]
-        yield from self._carry(planning, [row for row in open_rows if not row.lost])
-        yield from self._carry(stages[len(planning) :], [row for row in asked if not row.lost])
+        yield from self._carry(planning, open_rows)
         rows: list[CandidateRow] = []
         for planned in (row for row in asked if not row.lost):
             for candidate in planned.state.candidates():
                 request = dataclasses.replace(planned.value.request, candidate=candidate)
                 plan = dataclasses.replace(planned.value, request=request)
                 rows.append(CandidateRow(planned.state, plan, candidate=Candidate(plan=plan)))
+        changed = yield from self._carry(stages[len(planning) :], rows)
+        for row in changed:
+            row.note(plan=row.value)
         return rows
 
     def _look(self, rows: Sequence[Row]) -> Steps[None]:
@@ -192,8 +197,9 @@ class Wave:
     def _carry(
         self, stages: Sequence[AnyStage], rows: Sequence[_AnyRow], *, label: str = ""
     ) -> Steps[list[_AnyRow]]:
-        """Take `rows` through `stages`; returns those that arrive. The others are marked as failed."""
-        alive = list(rows)
+        """Take `rows` through `stages`, but those that were lost before; returns those that arrive. The others
+        are marked as failed."""
+        alive = [row for row in rows if not row.lost]
         for stage in stages:
             if not alive:
                 break

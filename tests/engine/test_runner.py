@@ -13,6 +13,7 @@ from diptych.engine.errors import Cancelled, InputError, MemoryBudgetError
 from diptych.engine.memory import DeviceMemory
 from diptych.engine.runner import Runner, shape_of
 from diptych.engine.values import (
+    Draft,
     Failure,
     Outcome,
     Picture,
@@ -206,6 +207,38 @@ def test_a_chain_without_a_drafter_keeps_all_candidates() -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.best.index == 2 and outcome.draft is None
     assert all(candidate.picture is not None for candidate in outcome.trail)
+
+
+def test_what_changes_plans_is_asked_for_each_candidate_and_the_planner_once() -> None:
+    wet = {1}
+
+    def change(plan: Plan) -> Plan:
+        if plan.request.candidate in wet:
+            raise ValueError("the paper is wet")
+        return dataclasses.replace(plan, prompt=f"{plan.prompt}, number {plan.request.candidate}")
+
+    planner = FakeStage("plan", Request, Plan, make_plan)
+    stages = [
+        planner,
+        FakeStage("lay out", Plan, Plan, change),
+        FakeStage("draft", Plan, Draft, make_draft),
+        FakeStage("refine", Draft, Picture, make_picture),
+        FakeStage("judge", Picture, Verdict, by_brightness),
+    ]
+    runner = Runner(Chain(stages), DeviceMemory(NameLoader(10)))
+    (outcome,) = runner.run([wish(candidates=3, rounds=1)])
+    assert isinstance(outcome, Outcome)
+    assert [(each.index, each.plan.prompt) for each in outcome.trail] == [
+        (0, "a boat, number 0"),
+        (1, "a boat"),
+        (2, "a boat, number 2"),
+    ]
+    assert outcome.trail[1].reason == "failed at lay out: ValueError: the paper is wet"
+    assert [len(batch) for batch in planner.handed] == [1]
+    wet.add(0)
+    (result,) = runner.run([wish(candidates=1, rounds=3)])
+    assert isinstance(result, Failure) and result.stage == "lay out"
+    assert len(planner.handed) == 2, "what could not be planned is over"
 
 
 def test_cancelling_stops_and_releases() -> None:

@@ -21,7 +21,7 @@ from ...language.closed_vocabulary.wish_reader import wish_of
 from ...messages import shown
 from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
-from ...values import Plan, Sketch
+from ...values import Fact, Plan, Request, Sketch
 from ...values.start import Start
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
@@ -110,11 +110,13 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
         return None
     style = composition.style.value if composition.style else memory.vocabulary.plain_style
     hand = style if style in memory.styles else memory.styles[0]
-    found = [_found(index, thing, hand, memory, given) for thing in things]
     size = min(plan.request.height, plan.request.width)
     start = plan.request.start
     picture = kept_of(start, size)
-    seed = plan.request.seed
+    if picture is None:
+        things = _without_added_middle(things, plan.facts)
+    found = [_found(index, thing, hand, memory, given) for thing in things]
+    seed = _lot_of(plan.request)
     layout = _Layout(composition, found, hand in memory.rimmed, seed=seed, size=size, anew=picture is None)
     cuts = layout.cuts if start is None or picture is None else _going_on(layout, start, picture, vocabulary)
     setting = composition.setting.value if composition.setting else ""
@@ -128,6 +130,19 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
         wording=wording(len(found), setting, style if composition.style else hand),
         shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
+
+
+def _lot_of(request: Request) -> str:
+    """What decides where things stand, as far as they may stand in several places: each candidate has its own
+    sketch, and a plan's first the one that the seed alone decides."""
+    return f"{request.seed}/{request.candidate}" if request.candidate else str(request.seed)
+
+
+def _without_added_middle(things: Sequence[Thing], facts: Sequence[Fact]) -> Sequence[Thing]:
+    """A thing that only the planner has put in the middle may stand a little beside it."""
+    if any(fact.asked and fact.kind == "place" for fact in facts):
+        return things
+    return [replace(each, place=None) if each.place and each.place.value == MIDDLE else each for each in things]
 
 
 def wording(count: int, setting: str, style: str) -> str:
@@ -180,6 +195,7 @@ class _Layout:
     Args:
         anew: no picture goes on; else what is new is of the usual size, and stands where it usually does, for
             a mask may have been made for that.
+        seed: what decides by lot.
         cuts: they, as they are laid, by their numbers.
     """
 
@@ -189,7 +205,7 @@ class _Layout:
         found: Sequence[_Found],
         rimmed: bool,
         *,
-        seed: int,
+        seed: str,
         size: int,
         anew: bool,
     ) -> None:
