@@ -38,8 +38,9 @@ export class History {
     return this.onlyFavourites ? "" : this.rows.at(-1)?.place ?? "";
   }
 
-  /** The latest pictures, as far back as `oldest`; what is told of rows meanwhile is newer. */
-  async load({ oldest = "" } = {}) {
+  /** The latest pictures; `unfolded`: as far back as they are shown, which somebody may unfold meanwhile. What is
+   * told of rows meanwhile is newer. */
+  async load({ unfolded = false } = {}) {
     const turn = ++this.turn;
     if (this.onlyFavourites) {
       this.told = null;
@@ -50,10 +51,11 @@ export class History {
     const told = (this.told = { rows: [], gone: new Set() });
     const rows = await this.fetch("");
     let more = rows?.length === PAGE;
-    while (more && turn === this.turn && oldest && isOlder(oldest, rows.at(-1).place)) {
+    while (more && turn === this.turn && unfolded && this.oldest && isOlder(this.oldest, rows.at(-1).place)) {
       const others = await this.fetch(rows.at(-1).place);
-      rows.push(...(others ?? []));
-      more = others?.length === PAGE;
+      if (!others) break;
+      rows.push(...others);
+      more = others.length === PAGE;
     }
     if (turn !== this.turn) return;
     this.told = null;
@@ -64,9 +66,11 @@ export class History {
   }
 
   async older() {
-    const rows = await this.fetch(this.rows.at(-1)?.place ?? "");
-    if (!rows) return;
-    this.rows.push(...rows);
+    const query = this.query.value;
+    const rows = await this.fetch(this.oldest);
+    if (!rows || query !== this.query.value || this.onlyFavourites) return;
+    const last = this.oldest; // somebody may have pressed twice
+    this.rows.push(...rows.filter(({ place }) => !last || isOlder(place, last)));
     this.show(rows.length === PAGE);
   }
 

@@ -197,7 +197,7 @@ function heard(kind, data) {
 }
 
 async function refresh() {
-  await Promise.all([queue.load(), history.load({ oldest: history.oldest })]);
+  await Promise.all([queue.load(), history.load({ unfolded: true })]);
 }
 
 /** From now on what happens is heard, and then what is there is asked for: what happens between is not missed.

@@ -85,7 +85,7 @@ def test_nothing_that_pocket_draws_is_left_out(outcomes: list[Outcome]) -> None:
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[TextToImage, Outcome]:
-    pipe = TextToImage.from_recipe("atlas")
+    pipe = TextToImage.from_recipe("atlas", deterministic=True)
     return pipe, pipe("a dog and an elephant", seed=5).outcomes[0]
 
 

@@ -1,7 +1,9 @@
 """Jobs in the studio: how far they are, when they end early, and when the server goes and comes back."""
 
+import re
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,48 @@ def test_the_history_stays_unfolded_where_events_break_off(visitor: Visitor) -> 
     while len(times) < before + 3:  # the page has asked for its pictures again
         page.wait_for_timeout(50)
     assert page.locator(".card").count() == more >= 5
+
+
+@pytest.mark.parametrize("slow", ["before=$", "before=."])
+def test_older_pictures_are_shown_once_whatever_comes_first(visitor: Visitor, slow: str) -> None:
+    """The page asks for its pictures again while somebody asks, twice, for older ones: one of both is slow."""
+    visitor.submit({"prompts": ["a red tree", "a blue tree", "a red house", "a blue house", "a black cat"]})
+    while visitor.done() < 5:
+        time.sleep(0.05)
+    page, held, ended = visitor.open(), list[Any](), list[Any]()
+
+    def ends_when_told(route: Any) -> None:
+        ended.append(route)
+
+    def pictures(route: Any) -> None:
+        if re.search(slow, route.request.url):
+            held.append(route)
+        else:
+            route.continue_()
+
+    def until(true: Callable[[], object]) -> None:
+        while not true():
+            page.wait_for_timeout(20)
+
+    page.route("**/history.js", by_twos)
+    page.route("**/v1/events", ends_when_told)
+    page.reload()
+    until(lambda: ended)
+    ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_selector(".card >> nth=1")
+    page.route("**/v1/pictures?**", pictures)
+    until(lambda: ended)
+    with page.expect_request(re.compile(r"before=$")):
+        ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
+    with page.expect_request(re.compile(r"before=.")):
+        page.dblclick("#more")
+    until(lambda: held)
+    page.wait_for_timeout(300)  # the quicker one is there
+    page.unroute("**/v1/pictures?**")
+    for route in held:
+        route.continue_()
+    page.wait_for_selector(".card >> nth=3")
+    page.wait_for_timeout(300)
+    places = page.locator(".card").evaluate_all("cards => cards.map(each => each.dataset.key)")
+    assert len(places) == len(set(places)) >= 4
