@@ -1,7 +1,7 @@
 """What all tests share: how hypothesis is held to account, and which tests need a GPU.
 
 A busy machine is no fault of the code: nothing is failed for the time that an example takes, or takes to make.
-What else hypothesis checks of a test's health stays.
+What else hypothesis checks of a test's health stays. Where `CI` is set, its examples are the same each time.
 """
 
 from collections.abc import Sequence

@@ -15,8 +15,8 @@ VARIABLE = "MKL_CBWR"
 
 
 def forget_alignment(environment: MutableMapping[str, str] = os.environ) -> bool:
-    """Have MKL's sums not depend on where arrays begin; true where that is now settled. MKL reads this when it
-    first computes: where that was before, it changes nothing."""
+    """Have MKL's sums not depend on where arrays begin; true where that was said now. MKL reads it when it
+    first computes: where that was before, as in a program that imports the package late, it changes nothing."""
     if VARIABLE in environment:
         return False
     environment[VARIABLE] = "AUTO"

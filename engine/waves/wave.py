@@ -114,8 +114,8 @@ class Wave:
 
     def _plan(self, live: Sequence[RequestState]) -> Steps[list[CandidateRow]]:
         """Plan once for each request that does not bring a plan; its candidates share the plan and differ in
-        their random draws. Stages that change plans get those that were brought, too, once for each candidate.
-        What is lost on the way is among the rows."""
+        their random draws. Stages that change plans get those that were brought, too, once for each candidate:
+        if they refuse the first, they are not asked for the others. What is lost there is among the rows."""
         wishes = [
             dataclasses.replace(
                 state.request, candidate=state.candidates()[0], missed=(*state.request.missed, *state.missed)
@@ -128,16 +128,20 @@ class Wave:
         stages = self.chain.between(Request, Plan)
         planning = [stage for stage in stages if not issubclass(stage.takes, Plan)]
         yield from self._carry(planning, open_rows)
-        rows: list[CandidateRow] = []
-        for planned in (row for row in asked if not row.lost):
-            for candidate in planned.state.candidates():
-                request = dataclasses.replace(planned.value.request, candidate=candidate)
-                plan = dataclasses.replace(planned.value, request=request)
-                rows.append(CandidateRow(planned.state, plan, candidate=Candidate(plan=plan)))
-        changed = yield from self._carry(stages[len(planning) :], rows)
+        planned = [row for row in asked if not row.lost]
+        changing = stages[len(planning) :]
+        first = [_candidate_of(row, row.state.candidates()[0]) for row in planned]
+        yield from self._change(changing, first)
+        going_on = [row for row, its_first in zip(planned, first, strict=True) if not its_first.lost]
+        others = [_candidate_of(row, number) for row in going_on for number in row.state.candidates()[1:]]
+        yield from self._change(changing, others)
+        order = {row.state: i for i, row in enumerate(planned)}
+        return sorted([*first, *others], key=lambda row: order[row.state])
+
+    def _change(self, stages: Sequence[AnyStage], rows: Sequence[CandidateRow]) -> Steps[None]:
+        changed = yield from self._carry(stages, rows)
         for row in changed:
             row.note(plan=row.value)
-        return rows
 
     def _look(self, rows: Sequence[Row]) -> Steps[None]:
         """Caption the init images of requests: a plan keeps what they show wherever the prompt leaves it
@@ -224,6 +228,12 @@ class Wave:
             state.policy = dataclasses.replace(state.policy, repairs=0)
         if not any(event.note == NO_REPAIRS for event in self.memory.log.decisions):
             self.memory.record("choose", note=NO_REPAIRS)
+
+
+def _candidate_of(planned: Row, number: int) -> CandidateRow:
+    request = dataclasses.replace(planned.value.request, candidate=number)
+    plan = dataclasses.replace(planned.value, request=request)
+    return CandidateRow(planned.state, plan, candidate=Candidate(plan=plan))
 
 
 def policy_of(request: Request) -> loop.Policy:

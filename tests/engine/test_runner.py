@@ -218,9 +218,10 @@ def test_what_changes_plans_is_asked_for_each_candidate_and_the_planner_once() -
         return dataclasses.replace(plan, prompt=f"{plan.prompt}, number {plan.request.candidate}")
 
     planner = FakeStage("plan", Request, Plan, make_plan)
+    changing = FakeStage("lay out", Plan, Plan, change)
     stages = [
         planner,
-        FakeStage("lay out", Plan, Plan, change),
+        changing,
         FakeStage("draft", Plan, Draft, make_draft),
         FakeStage("refine", Draft, Picture, make_picture),
         FakeStage("judge", Picture, Verdict, by_brightness),
@@ -236,8 +237,10 @@ def test_what_changes_plans_is_asked_for_each_candidate_and_the_planner_once() -
     assert outcome.trail[1].reason == "failed at lay out: ValueError: the paper is wet"
     assert [len(batch) for batch in planner.handed] == [1]
     wet.add(0)
-    (result,) = runner.run([wish(candidates=1, rounds=3)])
+    changing.handed.clear()
+    (result,) = runner.run([wish(candidates=5, rounds=3)])
     assert isinstance(result, Failure) and result.stage == "lay out"
+    assert [plan.request.candidate for batch in changing.handed for plan in batch] == [0]
     assert len(planner.handed) == 2, "what could not be planned is over"
 
 

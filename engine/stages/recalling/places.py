@@ -17,6 +17,8 @@ _ALONE_XS = {
     "middle": (7.5, 8.5),
     "right": (10.5, 11.5, 12.5),
 }
+ZONES = {"left": (-99.0, 6.5), "middle": (6.5, 9.5), "right": (9.5, 99.0)}
+"""Where the middle of a thing alone lies that counts as there, as a finder of things judges it."""
 _BIG_XS = {"": (8.0,), "left": (5.5,), "middle": (8.0,), "right": (10.5,)}
 _ANY_SIDES = (MEDIUM, MEDIUM + 1)  # of a thing alone, where nobody asks for a size
 _ANY_FEET = (13, 14, 15)
@@ -38,6 +40,7 @@ class Place:
         sides: instead of `side`, one of them by lot, where there are any.
         feet: the same, instead of `foot`.
         kept: sides that a thing may keep there which is in the picture already; or else `side` alone.
+        zone: from where to where its middle counts as there, in a picture that goes on; `None` for near `xs`.
     """
 
     side: int
@@ -48,6 +51,7 @@ class Place:
     sides: tuple[int, ...] = ()
     feet: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
+    zone: tuple[float, float] | None = None
 
     def settled(self, rng: random.Random) -> "Place":
         """The place, as large and as far down as it is by lot."""
@@ -80,7 +84,7 @@ def places_of(arrangement: str, sizes: Sequence[str], where: Sequence[str]) -> l
     match arrangement:
         case "alone":
             xs = (_BIG_XS if sizes[0] == "big" else _ALONE_XS)[where[0]]
-            return [_sized(sizes[0], xs, _ANY_SIDES)]
+            return [replace(_sized(sizes[0], xs, _ANY_SIDES), zone=ZONES.get(where[0]))]
         case "side by side":
             return [_sized(size, _PAIR_XS[at]) for size, at in zip(sizes, where, strict=True)]
         case "stacked":

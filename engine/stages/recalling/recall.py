@@ -21,15 +21,14 @@ from ...language.closed_vocabulary.wish_reader import wish_of
 from ...messages import shown
 from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
-from ...values import Fact, Plan, Request, Sketch
+from ...values import Plan, Request, Sketch
 from ...values.start import Start
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
-from .shown_things import references_by_thing
+from .shown_things import Cuts, references_by_thing
 from .started_from import as_they_stand, ground_of, kept_of, where_free
 
 STAGE = "recall"  # of the draws
-NUMBERS = {2: "two", 3: "three", 4: "four"}
 _WHERE = {LEFT: "left", MIDDLE: "middle", RIGHT: "right"}
 _COPIES = 4  # of a sketch's pixels, while it is made
 
@@ -79,20 +78,21 @@ class RecallStage:
 
     def run(self, batch: Sequence[Plan], models: Models, context: RunContext) -> list[Plan]:
         """Raises `RowError` for a thing of which there is no picture."""
-        memory, plans = models[self._memory], list[Plan]()
+        memory, plans, shared = models[self._memory], list[Plan](), Cuts()
         for i, plan in enumerate(batch):
-            sketch = sketch_of(i, plan, memory)
+            sketch = sketch_of(i, plan, memory, shared)
             plans.append(plan if sketch is None else replace(plan, sketch=sketch))
             context.step(i + 1, len(batch))
         return plans
 
 
-def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
+def sketch_of(index: int, plan: Plan, memory: PictureMemory, shared: Cuts | None = None) -> Sketch | None:
     """The things of a plan, laid out; `None` where it has none, or where the style is none of the memory's, and
     the drafter knows all of them by heart. Others are shown in the memory's first style then.
 
     Args:
         index: of the plan in its batch.
+        shared: references of the batch that are cut out already.
 
     Raises:
         RowError: there is no picture of one of the things, or a reference shows none of them.
@@ -104,7 +104,7 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
         return None
     composition = composition_of(wish)
     things = _things(composition)
-    given = references_by_thing(index, things, references, vocabulary)
+    given = references_by_thing(index, things, references, vocabulary, Cuts() if shared is None else shared)
     by_heart = known_by_heart(composition, vocabulary, styles=memory.styles, by_heart=memory.by_heart)
     if by_heart and not given:
         return None
@@ -113,10 +113,8 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     size = min(plan.request.height, plan.request.width)
     start = plan.request.start
     picture = kept_of(start, size)
-    if picture is None:
-        things = _without_added_middle(things, plan.facts)
     found = [_found(index, thing, hand, memory, given) for thing in things]
-    seed = _lot_of(plan.request)
+    seed = _lot_of(plan.request, anew=picture is None)
     layout = _Layout(composition, found, hand in memory.rimmed, seed=seed, size=size, anew=picture is None)
     cuts = layout.cuts if start is None or picture is None else _going_on(layout, start, picture, vocabulary)
     setting = composition.setting.value if composition.setting else ""
@@ -127,28 +125,22 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory) -> Sketch | None:
     pixels = laid([cuts[i] for i in order], range(len(order)), size, ground=ground)
     return Sketch(
         pixels=_framed(torch.from_numpy(pixels.copy()), plan.request.height, plan.request.width),
-        wording=wording(len(found), setting, style if composition.style else hand),
+        wording=wording(setting, style if composition.style else hand),
         shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
 
 
-def _lot_of(request: Request) -> str:
-    """What decides where things stand, as far as they may stand in several places: each candidate has its own
-    sketch, and a plan's first the one that the seed alone decides."""
-    return f"{request.seed}/{request.candidate}" if request.candidate else str(request.seed)
+def _lot_of(request: Request, *, anew: bool) -> str:
+    """What decides where things stand, as far as they may stand in several places: the seed alone for the first
+    candidate of a plan, and for all where a picture goes on, whose mask was made for that; others have a sketch
+    of their own."""
+    return f"{request.seed}/{request.candidate}" if anew and request.candidate else str(request.seed)
 
 
-def _without_added_middle(things: Sequence[Thing], facts: Sequence[Fact]) -> Sequence[Thing]:
-    """A thing that only the planner has put in the middle may stand a little beside it."""
-    if any(fact.asked and fact.kind == "place" for fact in facts):
-        return things
-    return [replace(each, place=None) if each.place and each.place.value == MIDDLE else each for each in things]
-
-
-def wording(count: int, setting: str, style: str) -> str:
-    """What models read beside a sketch: how many things there are, where, and in which style."""
-    things = "a thing" if count == 1 else f"{NUMBERS[count]} things"
-    return ", ".join(filter(None, (things, setting, style)))
+def wording(setting: str, style: str) -> str:
+    """What models read beside a sketch, which shows the things: where they are, and in which style. Where they
+    read of a thing that they have no name for, they draw what is none beside it."""
+    return ", ".join(filter(None, (setting, style)))
 
 
 def _things(composition: Composition) -> list[Thing]:

@@ -13,15 +13,23 @@ from ...messages import shown
 from ...values import Reference
 from .grounds import thing_in
 
+Cuts = dict[int, Image.Image]
+"""References that are cut out, by their `id`: the candidates of a request have the same ones."""
+
 
 def references_by_thing(
-    index: int, things: Sequence[Thing], references: Sequence[Reference], vocabulary: Vocabulary
+    index: int,
+    things: Sequence[Thing],
+    references: Sequence[Reference],
+    vocabulary: Vocabulary,
+    cuts: Cuts,
 ) -> Mapping[str, Image.Image]:
     """The picture RGBA of each kind of things that a reference shows. One of weight 0 shows nothing.
 
     Args:
         index: of the plan in its batch.
         vocabulary: with the names of the references in it.
+        cuts: what was cut out for other plans of the batch; what is cut out now is added.
 
     Raises:
         RowError: a reference names what the plan has not, there are more references than things, or one cannot
@@ -32,7 +40,7 @@ def references_by_thing(
     found: dict[str, Image.Image] = {}
     for each in counted:
         if each.name:
-            found[_kind_of(index, each.name, kinds, vocabulary)] = _cut(index, each)
+            found[_kind_of(index, each.name, kinds, vocabulary)] = _cut(index, each, cuts)
     rest = iter([kind for kind in kinds if kind not in found])
     for each in counted:
         if not each.name:
@@ -43,7 +51,7 @@ def references_by_thing(
                     f"{len(counted)} reference pictures for {_listed(kinds)}: leave some out, or name more"
                     " things",
                 )
-            found[kind] = _cut(index, each)
+            found[kind] = _cut(index, each, cuts)
     return found
 
 
@@ -56,12 +64,14 @@ def _kind_of(index: int, name: str, kinds: Sequence[str], vocabulary: Vocabulary
     return term.value
 
 
-def _cut(index: int, reference: Reference) -> Image.Image:
-    try:
-        return thing_in(np.asarray(reference.picture))
-    except InputError as error:
-        which = f" of {shown(reference.name)}" if reference.name else ""
-        raise RowError(index, f"the reference picture{which}: {error}") from None
+def _cut(index: int, reference: Reference, cuts: Cuts) -> Image.Image:
+    if id(reference) not in cuts:
+        try:
+            cuts[id(reference)] = thing_in(np.asarray(reference.picture))
+        except InputError as error:
+            which = f" of {shown(reference.name)}" if reference.name else ""
+            raise RowError(index, f"the reference picture{which}: {error}") from None
+    return cuts[id(reference)]
 
 
 def _listed(kinds: Sequence[str]) -> str:

@@ -113,8 +113,8 @@ def ground_of(
 def _is_near(stands: CutOut, wanted: CutOut, place: Place, *, cell: float) -> bool:
     """Whether a thing stands about where one like it is wanted, at a place where it may be by lot."""
     x, y = _middle(stands)
-    across = max(min(place.xs) - x / cell, x / cell - max(place.xs), 0.0)
-    return across <= NEAR and abs(y - _middle(wanted)[1]) <= (NEAR + place.sway) * cell
+    first, last = place.zone or (min(place.xs) - NEAR, max(place.xs) + NEAR)
+    return first <= x / cell <= last and abs(y - _middle(wanted)[1]) <= (NEAR + place.sway) * cell
 
 
 def _middle(cut: CutOut) -> tuple[float, float]:

@@ -17,6 +17,7 @@ export const keyOf = (row) => `${row.job}/${row.number}`;
 export class History {
   constructor({ open, compare, failed }) {
     Object.assign(this, { open, compare, failed, rows: [], marked: [], favourites: kept.get("favourites", {}), turn: 0 });
+    this.gone = new Set(); // jobs
     this.query = byId("query");
     this.query.addEventListener("input", soon(() => this.load(), 200));
     byId("more").addEventListener("click", () => this.older());
@@ -48,7 +49,7 @@ export class History {
       this.rows = Object.values(this.favourites).filter((row) => wanted.every((word) => saying(row).toLowerCase().includes(word))).reverse();
       return this.show(false);
     }
-    const told = (this.told = { rows: [], gone: new Set() });
+    const told = (this.told = []);
     const rows = await this.fetch("");
     let more = rows?.length === PAGE;
     while (more && turn === this.turn && unfolded && this.oldest && isOlder(this.oldest, rows.at(-1).place)) {
@@ -60,17 +61,16 @@ export class History {
     if (turn !== this.turn) return;
     this.told = null;
     if (!rows) return;
-    this.rows = rows.filter(({ job }) => !told.gone.has(job));
+    this.rows = rows.filter(({ job }) => !this.gone.has(job));
     this.show(more);
-    for (const row of told.rows) if (!told.gone.has(row.job)) this.add(row);
+    told.forEach((row) => this.add(row));
   }
 
   async older() {
-    const query = this.query.value;
-    const rows = await this.fetch(this.oldest);
-    if (!rows || query !== this.query.value || this.onlyFavourites) return;
-    const last = this.oldest; // somebody may have pressed twice
-    this.rows.push(...rows.filter(({ place }) => !last || isOlder(place, last)));
+    const [oldest, query] = [this.oldest, this.query.value];
+    const rows = await this.fetch(oldest);
+    if (!rows || oldest !== this.oldest || query !== this.query.value) return; // pressed twice, or others are shown
+    this.rows.push(...rows.filter(({ job }) => !this.gone.has(job)));
     this.show(rows.length === PAGE);
   }
 
@@ -91,11 +91,13 @@ export class History {
     return this.query.value.toLowerCase().split(/\s+/).every((word) => said.includes(word));
   }
 
-  /** A row is done, somewhere. */
+  /** A row is done, somewhere. One that is older than all that are shown is not, while more are folded away. */
   add(row) {
-    this.told?.rows.push(row);
-    if (this.onlyFavourites || !this.searched(row) || this.rows.some((each) => keyOf(each) === keyOf(row))) return;
+    this.told?.push(row);
+    if (this.onlyFavourites || !this.searched(row) || this.gone.has(row.job)) return;
+    if (this.rows.some((each) => keyOf(each) === keyOf(row))) return;
     const at = this.rows.findIndex(({ place }) => isOlder(place, row.place));
+    if (at < 0 && this.rows.length && !byId("more").hidden) return;
     this.rows.splice(at < 0 ? this.rows.length : at, 0, row);
     const card = this.card(row);
     byId("grid").insertBefore(card, byId("grid").children[at < 0 ? this.rows.length : at] ?? null);
@@ -103,7 +105,7 @@ export class History {
   }
 
   forget(job) {
-    this.told?.gone.add(job);
+    this.gone.add(job);
     this.rows = this.rows.filter((row) => row.job !== job);
     for (const key of Object.keys(this.favourites)) if (key.startsWith(`${job}/`)) delete this.favourites[key];
     kept.set("favourites", this.favourites);

@@ -37,7 +37,7 @@ def painted(pipe: TextToImage, art: Art, scenes: Sequence[ArtScene], *, seed: in
 
 def _plan(scene: ArtScene, art: Art, pipe: TextToImage, seed: int) -> Plan:
     setting, style = SETTING_WORDS[scene.setting][0], style_words(scene.style)[0]
-    said = wording(len(scene.things), setting, style)
+    said = wording(setting, style)
     pixels = torch.from_numpy(sketch(scene, art.hands, art.kinds).copy())
     shown = Sketch(pixels=pixels, wording=said)
     return Plan(request=pipe.request(said, seed=seed), prompt=said, facts=(), sketch=shown)

@@ -106,10 +106,7 @@ class SketchReaderTask:
         art, drafter = self._art, self._drafter
         pictures = [np.asarray(art.render(scene, PICTURE_SIDE).image) for scene in scenes]
         sketches = [sketch(scene, art.hands, art.kinds, PICTURE_SIDE) for scene in scenes]
-        said = [
-            wording(len(scene.things), SETTING_WORDS[scene.setting][0], style_words(scene.style)[0])
-            for scene in scenes
-        ]
+        said = [wording(SETTING_WORDS[scene.setting][0], style_words(scene.style)[0]) for scene in scenes]
         ids = [[*text_ids(drafter.tokenizer, text, drafter.text_length), drafter.start] for text in said]
         return {
             "pixels": torch.from_numpy(np.stack([smaller(each, DRAFT_SIDE) for each in pictures])),

@@ -61,6 +61,11 @@ class Visitor:
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)["id"]
 
+    def delete(self, job: str) -> None:
+        """A job with its pictures, without the page."""
+        asked = urllib.request.Request(f"{self.address}/v1/jobs/{job}", method="DELETE")
+        urllib.request.urlopen(asked, timeout=60).close()
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: Any) -> Iterator[str]:

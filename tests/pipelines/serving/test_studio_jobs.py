@@ -187,46 +187,96 @@ def test_the_history_stays_unfolded_where_events_break_off(visitor: Visitor) -> 
     assert page.locator(".card").count() == more >= 5
 
 
+class Slow:
+    """A page that shows two pictures at a time, of which the server has these. Answers to what it asks may be
+    held."""
+
+    def __init__(self, visitor: Visitor, prompts: list[str]) -> None:
+        self.job = visitor.submit({"prompts": prompts})
+        while visitor.done() < len(prompts):
+            time.sleep(0.05)
+        self.page, self.held, self.ended = visitor.open(), list[Any](), list[Any]()
+        self.page.route("**/history.js", by_twos)
+        self.page.route("**/v1/events", lambda route: self.ended.append(route))
+        self.page.reload()
+        self.asks_again()
+        self.page.wait_for_selector("html[data-ready]")
+        self.page.wait_for_selector(".card >> nth=1")
+
+    def asks_again(self) -> None:
+        """Let the page's events break off, whereupon it asks for its pictures again."""
+        self.until(lambda: self.ended)
+        self.ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
+
+    def until(self, true: Callable[[], object]) -> None:
+        while not true():
+            self.page.wait_for_timeout(20)
+
+    def hold(self, asked: str) -> None:
+        def pictures(route: Any) -> None:
+            if re.search(asked, route.request.url):
+                self.held.append(route)
+            else:
+                route.continue_()
+
+        self.page.route("**/v1/pictures?**", pictures)
+
+    def release(self) -> None:
+        """Once there is something, and what was not held had time to come."""
+        self.until(lambda: self.held)
+        self.page.wait_for_timeout(300)
+        self.page.unroute("**/v1/pictures?**")
+        for route in self.held:
+            route.continue_()
+
+    def shown(self) -> list[str]:
+        """The keys of the pictures, when they had time to come."""
+        self.page.wait_for_timeout(300)
+        return self.page.locator(".card").evaluate_all("cards => cards.map(each => each.dataset.key)")
+
+
+FIVE = ["a red tree", "a blue tree", "a red house", "a blue house", "a black cat"]
+
+
 @pytest.mark.parametrize("slow", ["before=$", "before=."])
 def test_older_pictures_are_shown_once_whatever_comes_first(visitor: Visitor, slow: str) -> None:
     """The page asks for its pictures again while somebody asks, twice, for older ones: one of both is slow."""
-    visitor.submit({"prompts": ["a red tree", "a blue tree", "a red house", "a blue house", "a black cat"]})
-    while visitor.done() < 5:
-        time.sleep(0.05)
-    page, held, ended = visitor.open(), list[Any](), list[Any]()
+    it = Slow(visitor, FIVE)
+    it.hold(slow)
+    with it.page.expect_request(re.compile(r"before=$")):
+        it.asks_again()
+    with it.page.expect_request(re.compile(r"before=.")):
+        it.page.dblclick("#more")
+    it.release()
+    it.page.wait_for_selector(".card >> nth=3")
+    keys = it.shown()
+    assert len(keys) == len(set(keys)) >= 4
 
-    def ends_when_told(route: Any) -> None:
-        ended.append(route)
 
-    def pictures(route: Any) -> None:
-        if re.search(slow, route.request.url):
-            held.append(route)
-        else:
-            route.continue_()
+def test_older_pictures_that_come_late_leave_no_gap(visitor: Visitor) -> None:
+    it = Slow(visitor, FIVE)
+    it.page.click("#more")
+    it.page.wait_for_selector(".card >> nth=3")
+    it.hold("before=.")
+    it.page.click("#more")
+    it.page.click("#only-favourites")
+    it.page.click("#only-favourites")  # which folds the others
+    it.page.wait_for_selector(".card >> nth=1")
+    it.release()
+    assert it.shown() == [f"{it.job}/{number}" for number in (5, 4)]
 
-    def until(true: Callable[[], object]) -> None:
-        while not true():
-            page.wait_for_timeout(20)
 
-    page.route("**/history.js", by_twos)
-    page.route("**/v1/events", ends_when_told)
-    page.reload()
-    until(lambda: ended)
-    ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
-    page.wait_for_selector("html[data-ready]")
-    page.wait_for_selector(".card >> nth=1")
-    page.route("**/v1/pictures?**", pictures)
-    until(lambda: ended)
-    with page.expect_request(re.compile(r"before=$")):
-        ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
-    with page.expect_request(re.compile(r"before=.")):
-        page.dblclick("#more")
-    until(lambda: held)
-    page.wait_for_timeout(300)  # the quicker one is there
-    page.unroute("**/v1/pictures?**")
-    for route in held:
-        route.continue_()
-    page.wait_for_selector(".card >> nth=3")
-    page.wait_for_timeout(300)
-    places = page.locator(".card").evaluate_all("cards => cards.map(each => each.dataset.key)")
-    assert len(places) == len(set(places)) >= 4
+def test_older_pictures_of_a_job_that_was_deleted_meanwhile_are_not_shown(visitor: Visitor) -> None:
+    it = Slow(visitor, FIVE)
+    it.hold("before=.")
+    it.page.click("#more")
+    it.until(lambda: it.held and it.ended)
+    it.page.unroute("**/v1/events")
+    (late,) = it.held
+    answer = late.fetch()  # what the server had to say before
+    with it.page.expect_response("**/v1/events"):
+        it.asks_again()
+    visitor.delete(it.job)
+    it.until(lambda: not [key for key in it.shown() if key.startswith(it.job)])
+    late.fulfill(response=answer)
+    assert not [key for key in it.shown() if key.startswith(it.job)]

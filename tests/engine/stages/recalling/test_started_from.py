@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from diptych.engine.language.closed_vocabulary.composition import LEFT, MIDDLE, RIGHT
 from diptych.engine.models.vision.picture_memory import PictureMemory
+from diptych.engine.stages.judging.found_facts import PLACES
+from diptych.engine.stages.recalling.places import ZONES
 from diptych.engine.stages.recalling.recall import sketch_of
 from diptych.engine.stages.recalling.started_from import ground_of
 from diptych.engine.values import Plan, Request
@@ -24,8 +27,11 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> PictureMemory:
     return PictureMemory.from_pretrained(write(tmp_path_factory.mktemp("memory")))
 
 
-def sketched(memory: PictureMemory, words: str, *, seed: int, start: Start | None = None) -> np.ndarray:
-    plan = Plan(request=Request(prompt=words, seed=seed, start=start), prompt=words, facts=())
+def sketched(
+    memory: PictureMemory, words: str, *, seed: int, start: Start | None = None, candidate: int = 0
+) -> np.ndarray:
+    request = Request(prompt=words, seed=seed, start=start, candidate=candidate)
+    plan = Plan(request=request, prompt=words, facts=())
     sketch = sketch_of(0, plan, memory)
     assert sketch is not None
     return sketch.pixels.numpy()
@@ -98,13 +104,35 @@ def test_what_stays_stays_as_it_is_where_something_is_added(memory: PictureMemor
         assert box_of(after, COLOURS["bus"])[2] <= box_of(after, COLOURS["cactus"])[0] + 1
 
 
-def test_what_moves_keeps_its_size_and_its_foot(memory: PictureMemory) -> None:
+@pytest.mark.parametrize("was_on", ZONES)
+@pytest.mark.parametrize("is_on", ZONES)
+def test_what_moves_keeps_its_size_and_its_foot(memory: PictureMemory, was_on: str, is_on: str) -> None:
+    words = {"left": "on the left", "middle": "in the middle", "right": "on the right"}
     for first in range(12):
-        before = sketched(memory, "a bus on the left, in a meadow", seed=first)
+        before = sketched(memory, f"a bus {words[was_on]}, in a meadow", seed=first)
         start = Start(picture=painted(before), strength=0.5)
-        after = sketched(memory, "a bus on the right, in a meadow", seed=first + 1, start=start)
+        after = sketched(memory, f"a bus {words[is_on]}, in a meadow", seed=first + 1, start=start)
         (left, top, right, bottom), was = box_of(after, COLOURS["bus"]), box_of(before, COLOURS["bus"])
-        assert left >= 6 and (right - left, top, bottom) == (was[2] - was[0], was[1], was[3])
+        assert (right - left, top, bottom) == (was[2] - was[0], was[1], was[3])
+        assert ZONES[is_on][0] < (left + right) / 2 < ZONES[is_on][1]
+        assert (left == was[0]) == (was_on == is_on)
+
+
+def test_the_zones_are_those_that_are_judged() -> None:
+    assert {LEFT: ZONES["left"], MIDDLE: ZONES["middle"], RIGHT: ZONES["right"]} == PLACES
+
+
+def test_candidates_have_one_sketch_where_a_picture_goes_on(memory: PictureMemory) -> None:
+    before = sketched(memory, "a bus, in a meadow", seed=0)
+    words = "a cactus above a bus, in a meadow"
+    for start in (
+        Start(picture=painted(before), mask=mask(2, 0, 14, 16)),
+        Start(picture=painted(before), strength=0.5),
+    ):
+        first, *others = (sketched(memory, words, seed=3, start=start, candidate=i) for i in range(5))
+        assert all(np.array_equal(first, other) for other in others)
+    several = {sketched(memory, words, seed=3, candidate=i).tobytes() for i in range(5)}
+    assert len(several) > 1
 
 
 def test_what_stood_above_another_thing_stands_on_the_ground_without_it(memory: PictureMemory) -> None:
