@@ -69,7 +69,8 @@ def test_phases_of_blocks_give_the_pictures_of_the_call(family: str, twin: Twin)
             output_type="np",
             **call,
         ).images
-        assert abs((made * 255).round() - (whole * 255).round()).max() == 0
+        apart = abs((made * 255).round() - (whole * 255).round()).max()
+        assert apart <= 1  # two in a batch, and each alone
 
 
 @pytest.mark.parametrize("family", BLOCKS)
