@@ -4,6 +4,7 @@ The cells are those of the image tokens. So a thing is the same tokens wherever 
 behind it. All in cells: x to the right, y DOWN.
 """
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,9 +54,13 @@ class Place:
     kept: tuple[int, ...] = ()
     zone: tuple[float, float] | None = None
 
-    def settled(self, rng: random.Random) -> "Place":
-        """The place, as large and as far down as it is by lot."""
-        side, foot = rng.choice(self.sides or (self.side,)), rng.choice(self.feet or (self.foot,))
+    def settled(self, rng: random.Random, turn: int = 0) -> "Place":
+        """The place, as large and as far down as it is by lot; at each turn otherwise, until all have been."""
+        sides, feet = self.sides or (self.side,), self.feet or (self.foot,)
+        first = rng.choice(sides), rng.choice(feet)
+        others = [each for each in itertools.product(sides, feet) if each != first]
+        rng.shuffle(others)
+        side, foot = [first, *others][turn % (1 + len(others))]
         return replace(self, side=side, foot=foot)
 
     @property

@@ -21,7 +21,7 @@ from ...language.closed_vocabulary.wish_reader import wish_of
 from ...messages import shown
 from ...models.vision.picture_memory import PictureMemory
 from ...stage import ModelKey, Models, RunContext
-from ...values import Plan, Request, Sketch
+from ...values import Plan, Sketch
 from ...values.start import Start
 from .cut_outs import CutOut, cut_out, laid, top_on
 from .places import Place, order_of, places_of
@@ -114,12 +114,13 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory, shared: Cuts | None
     start = plan.request.start
     picture = kept_of(start, size)
     found = [_found(index, thing, hand, memory, given) for thing in things]
-    seed = _lot_of(plan.request, anew=picture is None)
-    layout = _Layout(composition, found, hand in memory.rimmed, seed=seed, size=size, anew=picture is None)
+    seed, anew = plan.request.seed, picture is None
+    turn = plan.request.candidate if anew else 0  # of a picture that goes on the mask was made for the first
+    layout = _Layout(composition, found, hand in memory.rimmed, seed=seed, turn=turn, size=size, anew=anew)
     cuts = layout.cuts if start is None or picture is None else _going_on(layout, start, picture, vocabulary)
     setting = composition.setting.value if composition.setting else ""
     colours = memory.grounds.get(setting)
-    lot = random.Random(f"{STAGE}/{seed}/ground")
+    lot = random.Random(f"{STAGE}/{layout.lot}/ground")
     ground = ground_of(list(colours), picture, lot) if colours else None
     order = [i for i in order_of(composition.arrangement, len(found)) if i in cuts]
     pixels = laid([cuts[i] for i in order], range(len(order)), size, ground=ground)
@@ -128,13 +129,6 @@ def sketch_of(index: int, plan: Plan, memory: PictureMemory, shared: Cuts | None
         wording=wording(setting, style if composition.style else hand),
         shows=tuple((each.kind, "" if each.given else hand) for each in found),
     )
-
-
-def _lot_of(request: Request, *, anew: bool) -> str:
-    """What decides where things stand, as far as they may stand in several places: the seed alone for the first
-    candidate of a plan, and for all where a picture goes on, whose mask was made for that; others have a sketch
-    of their own."""
-    return f"{request.seed}/{request.candidate}" if anew and request.candidate else str(request.seed)
 
 
 def wording(setting: str, style: str) -> str:
@@ -187,7 +181,8 @@ class _Layout:
     Args:
         anew: no picture goes on; else what is new is of the usual size, and stands where it usually does, for
             a mask may have been made for that.
-        seed: what decides by lot.
+        turn: each has a layout of its own, as far as there are several.
+        lot: what else is by lot, depends on this.
         cuts: they, as they are laid, by their numbers.
     """
 
@@ -197,11 +192,14 @@ class _Layout:
         found: Sequence[_Found],
         rimmed: bool,
         *,
-        seed: str,
+        seed: int,
+        turn: int,
         size: int,
         anew: bool,
     ) -> None:
-        self.found, self._rimmed, self._seed, self._size = found, rimmed, seed, size
+        self.found, self._rimmed, self._size = found, rimmed, size
+        self._seed, self._turn = seed, turn
+        self.lot = f"{seed}/{turn}" if turn else str(seed)
         where = [_WHERE.get(each.thing.place.value, "") if each.thing.place else "" for each in found]
         if composition.arrangement == "side by side":
             where = ["left", "right"]
@@ -215,7 +213,7 @@ class _Layout:
 
     def cut(self, number: int, place: Place, picture: Image.Image | None = None) -> CutOut:
         """A thing at a place; or another picture of it."""
-        each, rng = self.found[number], random.Random(f"{STAGE}/{self._seed}/{number}")
+        each, rng = self.found[number], random.Random(f"{STAGE}/{self.lot}/{number}")
         shown = each.picture if picture is None else picture
         return cut_out(shown, place, rng, floats=each.floats, rimmed=self._rimmed, size=self._size)
 
@@ -228,7 +226,8 @@ class _Layout:
             yield [(self.cut(number, each, picture), each) for each in sized]
 
     def _settled(self, number: int) -> Place:
-        return self.places[number].settled(random.Random(f"{STAGE}/{self._seed}/{number}/place"))
+        rng = random.Random(f"{STAGE}/{self._seed}/{number}/place")
+        return self.places[number].settled(rng, self._turn)
 
 
 def _going_on(layout: _Layout, start: Start, picture: np.ndarray, vocabulary: Vocabulary) -> dict[int, CutOut]:
