@@ -1,5 +1,6 @@
 """Jobs in the studio: how far they are, when they end early, and when the server goes and comes back."""
 
+import json
 import re
 import signal
 import time
@@ -187,14 +188,20 @@ def test_the_history_stays_unfolded_where_events_break_off(visitor: Visitor) -> 
     assert page.locator(".card").count() == more >= 5
 
 
+def made(visitor: Visitor, prompts: list[str]) -> str:
+    """A job that is done."""
+    job = visitor.submit({"prompts": prompts})
+    while visitor.done() < len(prompts):
+        time.sleep(0.05)
+    return job
+
+
 class Slow:
     """A page that shows two pictures at a time, of which the server has these. Answers to what it asks may be
     held."""
 
     def __init__(self, visitor: Visitor, prompts: list[str]) -> None:
-        self.job = visitor.submit({"prompts": prompts})
-        while visitor.done() < len(prompts):
-            time.sleep(0.05)
+        self.job = made(visitor, prompts)
         self.page, self.held, self.ended = visitor.open(), list[Any](), list[Any]()
         self.page.route("**/history.js", by_twos)
         self.page.route("**/v1/events", lambda route: self.ended.append(route))
@@ -203,10 +210,10 @@ class Slow:
         self.page.wait_for_selector("html[data-ready]")
         self.page.wait_for_selector(".card >> nth=1")
 
-    def asks_again(self) -> None:
-        """Let the page's events break off, whereupon it asks for its pictures again."""
+    def asks_again(self, told: str = ": there\n\n") -> None:
+        """Let the page's events break off, of which it was told some; then it asks for its pictures again."""
         self.until(lambda: self.ended)
-        self.ended.pop().fulfill(status=200, content_type="text/event-stream", body=": there\n\n")
+        self.ended.pop().fulfill(status=200, content_type="text/event-stream", body=told)
 
     def until(self, true: Callable[[], object]) -> None:
         while not true():
@@ -267,16 +274,27 @@ def test_older_pictures_that_come_late_leave_no_gap(visitor: Visitor) -> None:
 
 
 def test_older_pictures_of_a_job_that_was_deleted_meanwhile_are_not_shown(visitor: Visitor) -> None:
-    it = Slow(visitor, FIVE)
+    older = made(visitor, FIVE[:2])
+    it = Slow(visitor, FIVE[2:4])
     it.hold("before=.")
     it.page.click("#more")
     it.until(lambda: it.held and it.ended)
-    it.page.unroute("**/v1/events")
     (late,) = it.held
     answer = late.fetch()  # what the server had to say before
-    with it.page.expect_response("**/v1/events"):
-        it.asks_again()
-    visitor.delete(it.job)
-    it.until(lambda: not [key for key in it.shown() if key.startswith(it.job)])
+    assert older in answer.text()
+    visitor.delete(older)
+    it.asks_again(f'event: job\ndata: {{"id": "{older}", "state": "deleted"}}\n\n')
+    it.shown()
     late.fulfill(response=answer)
-    assert not [key for key in it.shown() if key.startswith(it.job)]
+    assert it.shown() == [f"{it.job}/{number}" for number in (2, 1)]
+
+
+def test_what_is_told_of_a_picture_that_is_folded_away_hides_none_between(visitor: Visitor) -> None:
+    it = Slow(visitor, FIVE)
+    older = it.page.evaluate("fetch('v1/pictures?limit=5').then(answer => answer.json())")["pictures"][4]
+    assert (older["job"], older["number"]) == (it.job, 1)
+    it.asks_again(f"event: row\ndata: {json.dumps(older)}\n\n")
+    assert len(it.shown()) == 2
+    it.page.click("#more")
+    it.page.wait_for_selector(".card >> nth=3")
+    assert it.shown() == [f"{it.job}/{number}" for number in (5, 4, 3, 2)]

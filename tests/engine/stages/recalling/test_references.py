@@ -1,13 +1,17 @@
 """References of a request in the sketch of its plan: which thing each shows, and how it is cut out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from diptych.engine.errors import InputError, RowError
 from diptych.engine.models.vision.picture_memory import PictureMemory
+from diptych.engine.stage import ModelKey, RunContext
+from diptych.engine.stages.recalling import shown_things
 from diptych.engine.stages.recalling.grounds import thing_in
-from diptych.engine.stages.recalling.recall import sketch_of
+from diptych.engine.stages.recalling.recall import RecallStage, sketch_of
 from diptych.engine.values import Plan, Reference, Request, Sketch
 
 from .test_recall import write
@@ -33,6 +37,22 @@ def sketched(memory: PictureMemory, words: str, *references: Reference) -> Sketc
     sketch = sketch_of(0, Plan(request=request, prompt=words, facts=()), memory)
     assert sketch is not None
     return sketch
+
+
+def test_the_candidates_of_a_request_have_their_references_cut_out_once(
+    memory: PictureMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[int] = []
+    monkeypatch.setattr(shown_things, "thing_in", lambda pixels: cut.append(1) or thing_in(pixels))
+    key: ModelKey[PictureMemory] = ModelKey("picture-memory", "anything")
+    models: Any = {key: memory}
+    reference = Reference(picture=picture(RED))
+    words = "a giraffe, in a meadow"
+    requests = [Request(prompt=words, candidate=i, references=(reference,)) for i in range(4)]
+    plans = [Plan(request=each, prompt=words, facts=()) for each in requests]
+    made = RecallStage(model=key).run(plans, models, RunContext())
+    assert len(cut) == 1
+    assert all(each.sketch is not None and middle_of(each.sketch, RED) > 0 for each in made)
 
 
 def middle_of(sketch: Sketch, colour: tuple[int, int, int]) -> float:
